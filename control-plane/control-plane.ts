@@ -1,0 +1,70 @@
+import type { ServiceSpecInput } from './core/spec.ts';
+import type { DiscoveryHub } from './registry/hub.ts';
+import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from './views.ts';
+
+/**
+ * What the servers in api/ ask of the control plane; the controller is its one implementation. Commands resolve once
+ * they are durable, not once they have come true; `services()` and `onChange` show them come true. All reject with
+ * OutriggerError.
+ */
+export interface ControlPlane {
+  readonly hub: DiscoveryHub;
+  status(): StatusView;
+
+  /** Validates, admits and stores the services: all or none. Specs are `unknown` at heart; the schema decides. */
+  apply(request: ApplyRequest): Promise<readonly ApplyResult[]>;
+  /** `not_found` where a named service does not exist; without names, an empty namespace is an empty result. */
+  remove(request: {
+    namespace: string;
+    names: readonly string[];
+    volumes: boolean;
+  }): Promise<readonly { namespace: string; name: string }[]>;
+  scale(ref: ServiceRef, replicas: number): Promise<ServiceView>;
+  restart(ref: ServiceRef, options: { replicaId?: string }): Promise<ServiceView>;
+
+  /** The newest state; synchronous and cheap: the same frozen array until something changes. */
+  services(): readonly ServiceView[];
+  nodes(): readonly NodeView[];
+  /** Called after each change of services() or nodes(), at most once per pass of the loop. Returns the way to stop. */
+  onChange(listener: () => void): () => void;
+
+  /** Newest last. */
+  pastEvents(query: EventQuery & { limit: number }): Promise<readonly EventView[]>;
+  onEvent(listener: (event: EventView) => void): () => void;
+  logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLineView>;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+}
+
+export interface ServiceRef {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface ApplyRequest {
+  readonly specs: readonly ServiceSpecInput[];
+  readonly origin: string;
+  readonly dryRun: boolean;
+}
+
+export interface ApplyResult {
+  readonly service: ServiceRef;
+  readonly outcome: 'created' | 'updated' | 'scaled' | 'unchanged';
+  readonly generation: number;
+  readonly warnings: readonly string[];
+}
+
+export interface EventQuery {
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly afterSequence?: number;
+}
+
+export interface LogQuery {
+  readonly namespace: string;
+  readonly names: readonly string[];
+  readonly replicaId?: string;
+  readonly tail?: number;
+  readonly follow: boolean;
+  readonly sinceMs?: number;
+}

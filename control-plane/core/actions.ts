@@ -1,0 +1,69 @@
+import type { Placement } from './replica.ts';
+import type { ServiceKey, ServiceSpec } from './spec.ts';
+
+/** Effects as data. `reconcile` returns them, the controller carries them out through the ports, each at most once at a time. */
+export type Action =
+  | {
+      readonly kind: 'pull';
+      readonly node: string;
+      readonly image: string;
+      readonly policy: ServiceSpec['pullPolicy'];
+      readonly platform?: string;
+    }
+  | {
+      readonly kind: 'create';
+      readonly node: string;
+      readonly replicaId: string;
+      readonly attempt: number;
+      readonly generation: number;
+      readonly containerName: string;
+      readonly placement: Placement;
+      readonly spec: ServiceSpec;
+    }
+  | {
+      readonly kind: 'start';
+      readonly node: string;
+      readonly replicaId: string;
+      readonly attempt: number;
+      readonly containerId: string;
+    }
+  | {
+      readonly kind: 'stop';
+      readonly node: string;
+      readonly replicaId: string;
+      readonly attempt: number;
+      readonly containerId: string;
+      readonly graceMs: number;
+    }
+  | {
+      readonly kind: 'remove';
+      readonly node: string;
+      readonly replicaId: string;
+      readonly attempt: number;
+      readonly containerId: string;
+    }
+  /** Networks (and volumes, when asked) of a namespace that has no service any more. */
+  | { readonly kind: 'clean_namespace'; readonly node: string; readonly namespace: string; readonly volumes: boolean };
+
+/** Two actions with the same key are the same effect; the second is not begun while the first is under way. */
+export function actionKey(action: Action): string {
+  switch (action.kind) {
+    case 'pull':
+      return `pull ${action.node} ${action.image}`;
+    case 'create':
+      return `create ${action.replicaId}`;
+    case 'start':
+    case 'stop':
+    case 'remove':
+      return `${action.kind} ${action.containerId}`;
+    case 'clean_namespace':
+      return `clean_namespace ${action.node} ${action.namespace}`;
+    default:
+      return action satisfies never;
+  }
+}
+
+/** Deterministic, so that a create whose answer was lost is found again by name. At most 255 characters. */
+export function containerName(service: ServiceKey, replicaId: string): string {
+  return `${service.replace('/', '-')}-${replicaId}`;
+}

@@ -1,0 +1,25 @@
+import type { ServiceKey, ServiceSpec } from './spec.ts';
+
+/** What is wanted of one service; stored. The accepted specs of older generations live as long as replicas of them do. */
+export interface Service {
+  readonly key: ServiceKey;
+  readonly spec: ServiceSpec;
+  readonly generation: number;
+  /** How many replicas are wanted now, within spec.replicas.min and max. */
+  readonly replicas: number;
+  readonly acceptedAt: number;
+  /** Being taken down; the record goes when the last replica is gone. */
+  readonly deleting: boolean;
+  /** Remove volumes that belong to the namespace with the last service (`down -v`). */
+  readonly removeVolumes: boolean;
+  /** Who wants it: the folder and files it came from, or a program's own words; shown, never interpreted. */
+  readonly origin: string;
+  readonly rollout: Rollout;
+}
+
+export type Rollout =
+  | { readonly kind: 'settled' }
+  | { readonly kind: 'progressing'; readonly since: number; readonly previous: number | null }
+  /** The new generation failed and the one before is wanted again, as generation `to`. */
+  | { readonly kind: 'rolled_back'; readonly failed: number; readonly to: number; readonly message: string }
+  | { readonly kind: 'paused'; readonly message: string };

@@ -1,0 +1,186 @@
+import type { Action } from './core/actions.ts';
+import type { Endpoint } from './core/endpoint.ts';
+import type { ImageState, ObservedContainer, ObservedDevice, ProbeReport } from './core/observed.ts';
+import type { Replica } from './core/replica.ts';
+import type { Service } from './core/service.ts';
+import type { ServiceKey, ServiceSpec } from './core/spec.ts';
+
+/** The seams. Nothing else crosses between the controller and the world. Each has one contract suite in tests/contract. */
+
+/** Where containers run. One Engine speaks to one node. Every method rejects with OutriggerError and honours its signal. */
+export interface Engine {
+  readonly node: string;
+  /**
+   * All containers of this instance on the node, and the node's capacity. Read-only. Exited containers come with exit
+   * code, OOM flag and last log lines. Rejects with `unavailable` or `timeout` where the engine does not answer.
+   */
+  observe(signal: AbortSignal): Promise<EngineListing>;
+  /** Resolves once the image is present. Idempotent. Progress in bytes over all layers. `image_unavailable` when it can't be had. */
+  pull(
+    request: Extract<Action, { kind: 'pull' }>,
+    onProgress: (state: ImageState) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /**
+   * Creates the container with its networks, volumes and files, not started. Idempotent by name: an existing container
+   * of this instance with the same replica id and attempt is adopted; one of an older attempt is a `conflict`. Rejects
+   * with `image_unavailable` where the image is gone, `container_rejected` where the engine refuses the options.
+   */
+  create(request: Extract<Action, { kind: 'create' }>, signal: AbortSignal): Promise<{ containerId: string }>;
+  /** Idempotent. `container_rejected` (bad command, missing device driver) and `port_in_use` are final for this attempt. */
+  start(containerId: string, signal: AbortSignal): Promise<void>;
+  /** Stop signal, then kill after the grace. Resolves when the container no longer runs; one that is gone is success. */
+  stop(containerId: string, options: { graceMs: number }, signal: AbortSignal): Promise<void>;
+  /** Deletes by immutable id after reading the labels again; refuses a container without this instance's labels. Gone is success. */
+  remove(containerId: string, signal: AbortSignal): Promise<void>;
+  /** Removes this instance's networks (volumes too, when asked) of a namespace where nothing uses them any more. Idempotent. */
+  cleanNamespace(namespace: string, options: { volumes: boolean }, signal: AbortSignal): Promise<void>;
+  /** Log lines, oldest first. With follow it goes on until the container ends or the signal fires. */
+  logs(containerId: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
+  /**
+   * Hints that something changed: calls `wake` for every event about this instance's containers, and once after each
+   * (re)connection. Runs until the signal fires; reconnects by itself with back-off; never rejects.
+   */
+  watch(wake: () => void, signal: AbortSignal): Promise<void>;
+  /** The image's content id, or null where it is not there. Used to notice that a tag points to something new. */
+  imageId(image: string, signal: AbortSignal): Promise<string | null>;
+}
+
+export interface EngineListing {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly devices: readonly ObservedDevice[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly containers: readonly ObservedContainer[];
+}
+
+export interface LogOptions {
+  /** Lines from the end; absent: all. */
+  readonly tail?: number;
+  readonly follow?: boolean;
+  /** Milliseconds since the Unix epoch. */
+  readonly sinceMs?: number;
+}
+
+export interface LogLine {
+  readonly stream: 'stdout' | 'stderr';
+  /** RFC 3339 with nanoseconds, as the engine wrote it. */
+  readonly timestamp: string;
+  readonly text: string;
+}
+
+/** Where endpoints are published. Level-triggered: it is told what should be there and converges by itself. */
+export interface Registry {
+  readonly kind: 'embedded' | 'consul';
+  /** Replaces the whole set that should be published. Returns at once; converges in the background, with retries, bounded. */
+  publish(endpoints: readonly Endpoint[]): void;
+  /** Replica ids that the registry may still hand out: what it was last known to hold. */
+  published(): ReadonlySet<string>;
+  /** Reads back what clients of the registry see. Rejects with `unavailable` where it does not answer. */
+  read(service: ServiceKey, signal: AbortSignal): Promise<readonly RegisteredEndpoint[]>;
+  status(): RegistryStatus;
+  /** Called whenever `published()` or `status()` changed. */
+  onChange(listener: () => void): () => void;
+  /** Stops converging; with `withdraw`, first withdraws what it published, within the signal. */
+  close(options: { withdraw: boolean }, signal: AbortSignal): Promise<void>;
+}
+
+export interface RegisteredEndpoint {
+  readonly replicaId: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tags: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface RegistryStatus {
+  readonly healthy: boolean;
+  /** Why not, and what happens meanwhile, in words. */
+  readonly message?: string;
+}
+
+/** Desired state and intents. What `commit` acknowledged survives any crash. */
+export interface Store {
+  /** A random id made with the state; containers carry it as a label, and only those are ours. */
+  readonly instance: string;
+  load(): Promise<StoredState>;
+  /** All or nothing, durable when it resolves. `out_of_resources` on a full disk: nothing was changed then. */
+  commit(changes: readonly Change[]): Promise<void>;
+  /** Newest last. */
+  events(query: { service?: ServiceKey; limit: number; afterSequence?: number }): Promise<readonly StoredEvent[]>;
+  close(): Promise<void>;
+}
+
+export interface StoredState {
+  readonly services: readonly Service[];
+  readonly replicas: readonly Replica[];
+  /** Specs of all generations that replicas still refer to, and of the one before the current. */
+  readonly generations: readonly {
+    readonly service: ServiceKey;
+    readonly generation: number;
+    readonly spec: ServiceSpec;
+  }[];
+}
+
+export type Change =
+  | { readonly kind: 'put_service'; readonly service: Service }
+  | { readonly kind: 'delete_service'; readonly key: ServiceKey }
+  | {
+      readonly kind: 'put_generation';
+      readonly service: ServiceKey;
+      readonly generation: number;
+      readonly spec: ServiceSpec;
+    }
+  | { readonly kind: 'delete_generation'; readonly service: ServiceKey; readonly generation: number }
+  | { readonly kind: 'put_replica'; readonly replica: Replica }
+  | { readonly kind: 'delete_replica'; readonly id: string }
+  | { readonly kind: 'event'; readonly event: Event };
+
+/** Something that happened, for people and programs: `outrigger events`, server-sent events. */
+export interface Event {
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly service: ServiceKey;
+  readonly replicaId?: string;
+  /** A stable word such as `replica.ready`, `replica.backoff`, `service.applied`. */
+  readonly type: string;
+  readonly message: string;
+}
+export type StoredEvent = Event & { readonly sequence: number };
+
+/** Probes, warm-up and load of the replicas of one node. Told the whole set; reports changes. On no request's path. */
+export interface Sidecar {
+  /** Replaces the whole set of containers to look after. Those that stay keep their progress. */
+  target(targets: readonly ProbeTarget[]): void;
+  /** The newest report of each target, by container id. */
+  reports(): ReadonlyMap<string, ProbeReport>;
+  onChange(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+export interface ProbeTarget {
+  readonly containerId: string;
+  readonly replicaId: string;
+  readonly service: ServiceKey;
+  readonly spec: ServiceSpec;
+  /** Candidates for the way from the sidecar to the container; the first that connects is kept. Port is the service's. */
+  readonly hosts: readonly { readonly host: string; readonly portOf: Readonly<Record<number, number>> | null }[];
+  /** State of Docker's own healthcheck, for checks of kind `container`. */
+  readonly containerHealth?: 'starting' | 'healthy' | 'unhealthy';
+  /** When the container was started, by the Clock; startup deadlines count from here. */
+  readonly startedAt: number;
+  /** What is known already, after a restart of ours: a replica that was ready is not started up or warmed again. */
+  readonly resume: boolean;
+}
+
+/** Milliseconds since the Unix epoch, steady: a step of the wall clock while the process runs does not move it. */
+export interface Clock {
+  now(): number;
+  /** Resolves after the delay; rejects with the signal's reason. */
+  sleep(delayMs: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface Ids {
+  /** 8 lower-case letters and digits, random. */
+  replicaId(): string;
+}

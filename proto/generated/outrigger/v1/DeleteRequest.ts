@@ -1,0 +1,14 @@
+// Original file: /work/main/proto/outrigger/v1/control.proto
+
+
+export interface DeleteRequest {
+  'namespace'?: (string);
+  'names'?: (string)[];
+  'volumes'?: (boolean);
+}
+
+export interface DeleteRequest__Output {
+  'namespace': (string);
+  'names': (string)[];
+  'volumes': (boolean);
+}

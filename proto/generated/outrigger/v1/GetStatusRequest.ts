@@ -1,0 +1,8 @@
+// Original file: /work/main/proto/outrigger/v1/control.proto
+
+
+export interface GetStatusRequest {
+}
+
+export interface GetStatusRequest__Output {
+}

@@ -1,0 +1,8 @@
+// Original file: /work/main/proto/outrigger/v1/control.proto
+
+
+export interface ListNodesRequest {
+}
+
+export interface ListNodesRequest__Output {
+}

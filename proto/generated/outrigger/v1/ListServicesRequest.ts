@@ -1,0 +1,10 @@
+// Original file: /work/main/proto/outrigger/v1/control.proto
+
+
+export interface ListServicesRequest {
+  'namespace'?: (string);
+}
+
+export interface ListServicesRequest__Output {
+  'namespace': (string);
+}

@@ -1,0 +1,12 @@
+// Original file: /work/main/proto/outrigger/v1/discovery.proto
+
+
+export interface ResolveRequest {
+  'namespace'?: (string);
+  'service'?: (string);
+}
+
+export interface ResolveRequest__Output {
+  'namespace': (string);
+  'service': (string);
+}

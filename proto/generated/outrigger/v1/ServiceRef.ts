@@ -1,0 +1,12 @@
+// Original file: /work/main/proto/outrigger/v1/control.proto
+
+
+export interface ServiceRef {
+  'namespace'?: (string);
+  'name'?: (string);
+}
+
+export interface ServiceRef__Output {
+  'namespace': (string);
+  'name': (string);
+}

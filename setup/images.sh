@@ -1,0 +1,36 @@
+# What the steps that make images share. Sourced after say.sh.
+
+# Every image that set-up makes from files carries a digest of them, so that it is made again only when one has changed.
+inputs_label=dev.outrigger.inputs
+
+# inputs_digest PATH...: prints one digest of the names and contents of all files at those paths, relative to the root.
+inputs_digest() {
+  (cd "$root" && find "$@" \
+    \( -name node_modules -o -name .venv -o -name __pycache__ -o -name '.*_cache' -o -name '*.egg-info' \) -prune \
+    -o -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-32)
+}
+
+# label_of IMAGE: prints the digest that an image was made from; fails when there is no such image.
+label_of() {
+  docker image inspect --format "{{index .Config.Labels \"$inputs_label\"}}" "$1" 2>/dev/null
+}
+
+# build IMAGE DIGEST ARGUMENT...: docker build, labelled, with what the machine needs to reach package registries.
+build() {
+  local image=$1 digest=$2 index registry
+  shift 2
+  local arguments=(--tag "$image" --label "$inputs_label=$digest")
+  # A private package index is this machine's affair: it is handed to the build, and stands in no file.
+  index=$(python3 -m pip config get global.index-url 2>/dev/null || true)
+  index="${PIP_INDEX_URL:-$index}"
+  [ -z "$index" ] || arguments+=(--build-arg "PIP_INDEX_URL=$index")
+  registry=$(npm config get registry 2>/dev/null || true)
+  case "$registry" in
+    '' | undefined | https://registry.npmjs.org/) ;;
+    *) arguments+=(--build-arg "NPM_CONFIG_REGISTRY=$registry") ;;
+  esac
+  for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+    [ -z "${!name:-}" ] || arguments+=(--build-arg "$name=${!name}")
+  done
+  logged docker build "${arguments[@]}" "$@"
+}
