@@ -7,6 +7,8 @@ step=bases
 . "$root/setup/images.sh"
 
 dockerfiles="compose/images/base"
+bootstrapped=
+trap '[ -z "$bootstrapped" ] || as_root rm -rf "$bootstrapped"' EXIT
 
 # registry_answers: asks the engine, as it may have a mirror or a proxy of its own; once, and remembers the answer.
 registry_answers() {
@@ -27,7 +29,7 @@ take_public() {
 
 # bootstrap_debian IMAGE SUITE: a minimal Debian out of its packages.
 bootstrap_debian() {
-  local mirror folder bundle changes=()
+  local mirror bundle changes=()
   if ! command -v debootstrap >/dev/null; then
     say "installing debootstrap" "it makes a Debian image out of packages"
     install_packages debootstrap
@@ -35,25 +37,26 @@ bootstrap_debian() {
   say "building $1 with debootstrap" "a minimal Debian to start images from"
   mirror=$(debian_mirror)
   # Not in TMPDIR: that may be mounted nodev or noexec, or have spaces in its name.
-  folder=$(as_root mktemp -d /var/tmp/outrigger-debian.XXXXXX)
-  logged as_root debootstrap --variant=minbase "$2" "$folder" "$mirror"
+  bootstrapped=$(as_root mktemp -d /var/tmp/outrigger-debian.XXXXXX)
+  logged as_root debootstrap --variant=minbase "$2" "$bootstrapped" "$mirror"
   # This machine may trust an authority of its own (a company's proxy). It lies beside the image's own bundle, where no
   # package's update writes over it.
   bundle="${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}"
   if [ -r "$bundle" ]; then
     local inside=/usr/local/share/host-certificates.crt name
-    as_root install -m 644 "$bundle" "$folder$inside"
+    as_root install -m 644 "$bundle" "$bootstrapped$inside"
     for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS NPM_CONFIG_CAFILE; do
       changes+=(--change "ENV $name=$inside")
     done
   fi
-  as_root tar -C "$folder" --numeric-owner \
+  as_root tar -C "$bootstrapped" --numeric-owner \
     --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' --exclude='./usr/share/doc/*' \
     --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' --exclude='./dev/*' --exclude='./proc/*' \
     --exclude='./sys/*' -c . |
     docker import "${changes[@]}" --change 'ENV DEBIAN_FRONTEND=noninteractive' --change 'CMD ["bash"]' - "$1" \
       >"$cache/logs/$step.log"
-  as_root rm -rf "$folder"
+  as_root rm -rf "$bootstrapped"
+  bootstrapped=
 }
 
 # ensure_debian IMAGE SUITE

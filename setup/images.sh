@@ -17,7 +17,7 @@ label_of() {
 
 # build IMAGE DIGEST ARGUMENT...: docker build, labelled, with what the machine needs to reach package registries.
 build() {
-  local image=$1 digest=$2 index registry
+  local image=$1 digest=$2 index registry proxy
   shift 2
   local arguments=(--tag "$image" --label "$inputs_label=$digest")
   # A private package index is this machine's affair: it is handed to the build, and stands in no file.
@@ -29,8 +29,8 @@ build() {
     '' | undefined | https://registry.npmjs.org/) ;;
     *) arguments+=(--build-arg "NPM_CONFIG_REGISTRY=$registry") ;;
   esac
-  for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
-    [ -z "${!name:-}" ] || arguments+=(--build-arg "$name=${!name}")
+  for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+    [ -z "${!proxy:-}" ] || arguments+=(--build-arg "$proxy=${!proxy}")
   done
   logged docker build "${arguments[@]}" "$@"
 }

@@ -27,6 +27,8 @@ export class DiscoveryHub {
   readonly #epoch: string;
   readonly #services = new Map<ServiceKey, Channel>();
   readonly #listeners = new Set<() => void>();
+  /** One counter for all services: a service that goes and comes back never repeats a version. */
+  #version = 0;
 
   constructor(epoch: string) {
     this.#epoch = epoch;
@@ -107,7 +109,7 @@ export class DiscoveryHub {
     const channel = this.#channel(service);
     const sorted = [...endpoints].sort((a, b) => (a.replicaId < b.replicaId ? -1 : 1));
     if (channel.snapshot.known === known && sameEndpoints(channel.snapshot.endpoints, sorted)) return;
-    const version = channel.snapshot.version + 1;
+    const version = ++this.#version;
     const present = new Set(sorted.map(e => e.replicaId));
     for (const gone of channel.snapshot.endpoints) {
       if (!present.has(gone.replicaId)) channel.leftIn.set(gone.replicaId, version);
