@@ -5,10 +5,9 @@ step=bases
 . "$(dirname -- "${BASH_SOURCE[0]}")/say.sh"
 . "$root/setup/packages.sh"
 . "$root/setup/images.sh"
+. "$root/setup/bootstrap-debian.sh"
 
 dockerfiles="compose/images/base"
-bootstrapped=
-trap '[ -z "$bootstrapped" ] || as_root rm -rf "$bootstrapped"' EXIT
 
 # registry_answers: asks the engine, as it may have a mirror or a proxy of its own; once, and remembers the answer.
 registry_answers() {
@@ -27,61 +26,32 @@ take_public() {
   timeout 900 docker pull --quiet "$2" >"$cache/logs/$step.log" 2>&1 && docker tag "$2" "$1"
 }
 
-# bootstrap_debian IMAGE SUITE: a minimal Debian out of its packages.
-bootstrap_debian() {
-  local mirror bundle changes=()
-  if ! command -v debootstrap >/dev/null; then
-    say "installing debootstrap" "it makes a Debian image out of packages"
-    install_packages debootstrap
-  fi
-  say "building $1 with debootstrap" "a minimal Debian to start images from"
-  mirror=$(debian_mirror)
-  # Not in TMPDIR: that may be mounted nodev or noexec, or have spaces in its name.
-  bootstrapped=$(as_root mktemp -d /var/tmp/outrigger-debian.XXXXXX)
-  logged as_root debootstrap --variant=minbase "$2" "$bootstrapped" "$mirror"
-  # This machine may trust an authority of its own (a company's proxy). It lies beside the image's own bundle, where no
-  # package's update writes over it.
-  bundle="${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}"
-  if [ -r "$bundle" ]; then
-    local inside=/usr/local/share/host-certificates.crt name
-    as_root install -m 644 "$bundle" "$bootstrapped$inside"
-    for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS NPM_CONFIG_CAFILE; do
-      changes+=(--change "ENV $name=$inside")
-    done
-  fi
-  as_root tar -C "$bootstrapped" --numeric-owner \
-    --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' --exclude='./usr/share/doc/*' \
-    --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' --exclude='./dev/*' --exclude='./proc/*' \
-    --exclude='./sys/*' -c . |
-    docker import "${changes[@]}" --change 'ENV DEBIAN_FRONTEND=noninteractive' --change 'CMD ["bash"]' - "$1" \
-      >"$cache/logs/$step.log"
-  as_root rm -rf "$bootstrapped"
-  bootstrapped=
-}
-
-# ensure_debian IMAGE SUITE
-ensure_debian() {
-  [ -z "$(docker image ls --quiet "$1")" ] || return 0
-  take_public "$1" "debian:$2-slim" || bootstrap_debian "$1" "$2"
-}
-
-# current NAME: whether outrigger-base/NAME is there, and, where it was made here, is made from its Dockerfile of today.
+# current IMAGE INPUT...: whether an image is there and, where it was made here, made from those files as they are today.
 current() {
   local label
-  label=$(label_of "outrigger-base/$1") || return 1
-  [ -z "$label" ] || [ "$label" = "$(inputs_digest "$dockerfiles/$1.Dockerfile")" ]
+  label=$(label_of "$1") || return 1
+  [ -z "$label" ] || [ "$label" = "$(inputs_digest "${@:2}")" ]
+}
+
+recipe=setup/bootstrap-debian.sh
+
+# ensure_debian SUITE
+ensure_debian() {
+  local image="outrigger-base/debian:$1"
+  current "$image" $recipe || take_public "$image" "debian:$1-slim" ||
+    bootstrap_debian "$image" "$1" "$(inputs_digest $recipe)"
 }
 
 # build_base NAME SUITE CHECK...: builds outrigger-base/NAME and runs a command in it, to see that the binaries run there.
-# Its context is what the function NAME_context put into $context.
+# The function NAME_context fills its build context.
 build_base() {
   local name=$1 suite=$2 context
   shift 2
-  ensure_debian "outrigger-base/debian:$suite" "$suite"
+  ensure_debian "$suite"
   say "building outrigger-base/$name" "images of services start from it"
   context=$(mktemp -d)
   "${name}_context" "$context"
-  build "outrigger-base/$name" "$(inputs_digest "$dockerfiles/$name.Dockerfile")" \
+  build "outrigger-base/$name" "$(inputs_digest $recipe "$dockerfiles/$name.Dockerfile")" \
     --build-arg "DEBIAN_IMAGE=outrigger-base/debian:$suite" --file "$root/$dockerfiles/$name.Dockerfile" "$context"
   rm -rf "$context"
   logged docker run --rm --entrypoint "$1" "outrigger-base/$name" "${@:2}"
@@ -105,10 +75,12 @@ llama_context() { :; }
 ensure() {
   local name=$1 public=$2 suite=$3
   shift 3
-  current "$name" || take_public "outrigger-base/$name" "$public" || build_base "$name" "$suite" "$@"
+  current "outrigger-base/$name" $recipe "$dockerfiles/$name.Dockerfile" ||
+    take_public "outrigger-base/$name" "$public" ||
+    build_base "$name" "$suite" "$@"
 }
 
-ensure_debian outrigger-base/debian:bookworm bookworm
+ensure_debian bookworm
 ensure python python:3.12-slim bookworm python -m pip --version
 ensure node node:24-bookworm-slim bookworm node --version
 ensure consul hashicorp/consul:1.22 bookworm consul version

@@ -19,7 +19,7 @@ label_of() {
 build() {
   local image=$1 digest=$2 index registry proxy
   shift 2
-  local arguments=(--tag "$image" --label "$inputs_label=$digest")
+  local arguments=(--tag "$image" --label "$inputs_label=$digest" --force-rm)
   # A private package index is this machine's affair: it is handed to the build, and stands in no file.
   index=$(python3 -m pip config get global.index-url 2>/dev/null || true)
   index="${PIP_INDEX_URL:-$index}"
