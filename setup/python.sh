@@ -14,12 +14,12 @@ if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null && cmp -s "
 fi
 
 python_suits() {
-  python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
+  python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 if ! python_suits; then
   say "installing python3 and python3-venv" "the Python SDK example is tested on this machine, in an environment of its own"
   install_packages python3 python3-venv ca-certificates
-  python_suits || fail "python3 is $(python3 --version 2>&1), which is too old" "put Python 3.10 or later, with venv, on PATH"
+  python_suits || fail "python3 is $(python3 --version 2>&1), which is too old" "put Python 3.11 or later, with venv, on PATH"
 fi
 
 say "installing python-sdk-example[test] into python-sdk-example/.venv" "its dependencies are not there, or pyproject.toml changed"

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# The images that the demo, the tests and the compose examples run, each made again only when what it is made from changed.
+step=images
+. "$(dirname -- "${BASH_SOURCE[0]}")/say.sh"
+. "$root/setup/images.sh"
+
+# digest_of INPUT... -- BASE...: one digest of files, and of the images that they are put upon.
+digest_of() {
+  local inputs=()
+  while [ "$1" != -- ]; do
+    inputs+=("$1")
+    shift
+  done
+  shift
+  { inputs_digest "${inputs[@]}" && docker image inspect --format '{{.Id}}' "$@"; } | sha256sum | cut -c 1-32
+}
+
+# outdated IMAGE DIGEST
+outdated() {
+  [ "$(label_of "$1" || true)" != "$2" ]
+}
+
+why="it is not there, or what it is made from changed"
+
+image=outrigger/llama-tiny:demo
+digest=$(digest_of compose/images/llama -- outrigger-base/python outrigger-base/llama)
+if outdated $image "$digest"; then
+  say "building $image" "$why"
+  build $image "$digest" --build-arg PYTHON_IMAGE=outrigger-base/python --build-arg LLAMA_IMAGE=outrigger-base/llama \
+    "$root/compose/images/llama"
+fi
+
+image=outrigger/digits:demo
+digest=$(digest_of python-sdk-example -- outrigger-base/python)
+if outdated $image "$digest"; then
+  say "building $image" "$why"
+  build $image "$digest" --build-arg PYTHON_IMAGE=outrigger-base/python "$root/python-sdk-example"
+fi
+
+image=outrigger/control-plane:demo
+digest=$(digest_of package.json package-lock.json tsconfig.json tsconfig.build.json proto control-plane sidecar client cli \
+  compose/images/control-plane .dockerignore -- outrigger-base/node)
+if outdated $image "$digest"; then
+  say "building $image" "$why"
+  (cd "$root" && logged npm run --silent build)
+  build $image "$digest" --build-arg NODE_IMAGE=outrigger-base/node \
+    --file "$root/compose/images/control-plane/Dockerfile" "$root"
+fi
+
+ok "outrigger/{llama-tiny,digits,control-plane}:demo are up to date"

@@ -1,0 +1,119 @@
+/**
+ * Runs the checks, every AVA suite and the Python SDK's tests, one after the other, even when an earlier one failed.
+ *
+ * The last line is `N passed, N failed`. A run that broke without naming a failed test (a type error, a crash, a suite with
+ * nothing in it) counts as one failed, so that the line never says less than the exit status.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+interface Counts {
+  passed: number;
+  failed: number;
+}
+
+/** Far beyond what any suite takes: only a run that hangs as a whole meets it. */
+const stageTimeoutMs = 45 * 60_000;
+const root = join(import.meta.dirname, '..');
+const sdk = join(root, 'python-sdk-example');
+const python = join(sdk, '.venv/bin/python');
+
+const stages = { check: runChecks, ava: runAva, pytest: runPytest };
+
+const total: Counts = { passed: 0, failed: 0 };
+for (const [name, run] of Object.entries(stages)) {
+  console.log(`\n== ${name}`);
+  const counts = await run();
+  total.passed += counts.passed;
+  total.failed += counts.failed;
+}
+process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+
+/** Types, lint and generated code hold no tests: they add nothing when all is well. */
+async function runChecks(): Promise<Counts> {
+  const statuses = [
+    await run('npm', ['run', '--silent', 'check'], { cwd: root, onLine: console.log }),
+    await run(python, ['-m', 'ruff', 'check'], { cwd: sdk, onLine: console.log }),
+    await run(python, ['-m', 'mypy'], { cwd: sdk, onLine: console.log }),
+  ];
+  return { passed: 0, failed: statuses.filter(status => status !== 0).length };
+}
+
+/** TAP, the Test Anything Protocol, says one line a test as it ends: `ok 3 - suite › title` or `not ok …`. */
+async function runAva(): Promise<Counts> {
+  const counts: Counts = { passed: 0, failed: 0 };
+  const onLine = (line: string) => {
+    const result = /^(?<not>not )?ok \d+ - (?<title>.*?)(?<directive> # (?:SKIP|TODO).*)?$/.exec(line)?.groups;
+    if (result === undefined) {
+      if (!/^(TAP version|\d+\.\.\d+|---)/.test(line)) console.log(line);
+      return;
+    }
+    if (result['directive'] !== undefined) {
+      console.log(`- ${result['title']}${result['directive']}`);
+    } else if (result['not'] === undefined) {
+      counts.passed += 1;
+      console.log(`✔ ${result['title']}`);
+    } else {
+      counts.failed += 1;
+      console.log(`✘ ${result['title']}`);
+    }
+  };
+  const status = await run('ava', ['--tap'], { cwd: root, onLine });
+  return atLeastOneFailure(counts, status);
+}
+
+async function runPytest(): Promise<Counts> {
+  const folder = await mkdtemp(join(tmpdir(), 'outrigger-pytest-'));
+  const report = join(folder, 'report.xml');
+  try {
+    const status = await run(python, ['-m', 'pytest', '-q', `--junitxml=${report}`], {
+      cwd: sdk,
+      onLine: console.log,
+    });
+    const xml = await readFile(report, 'utf8').catch(() => '');
+    return atLeastOneFailure(countJunit(xml), status);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Adds up the attributes of a JUnit report's `<testsuite>` elements. */
+function countJunit(xml: string): Counts {
+  const counts: Counts = { passed: 0, failed: 0 };
+  for (const [element] of xml.matchAll(/<testsuite\s[^>]*>/g)) {
+    const attribute = (name: string) => Number(new RegExp(`\\s${name}="(\\d+)"`).exec(element)?.[1] ?? 0);
+    const failed = attribute('failures') + attribute('errors');
+    counts.failed += failed;
+    counts.passed += attribute('tests') - failed - attribute('skipped');
+  }
+  return counts;
+}
+
+function atLeastOneFailure(counts: Counts, status: number): Counts {
+  const broken = status !== 0 || counts.passed + counts.failed === 0;
+  return broken && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+/** Runs a command and hands out its standard output by the line; resolves to its exit status, 1 where it could not start. */
+function run(
+  command: string,
+  args: string[],
+  { cwd, onLine }: { cwd: string; onLine: (line: string) => void },
+): Promise<number> {
+  return new Promise(resolve => {
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'], timeout: stageTimeoutMs });
+    const lines = createInterface({ input: child.stdout }).on('line', onLine);
+    child.on('error', cause => {
+      console.error(`${command} could not be started: ${cause.message}. 'make setup' installs what is missing.`);
+      resolve(1);
+    });
+    child.on('close', status => {
+      lines.close();
+      resolve(status ?? 1);
+    });
+  });
+}
