@@ -1,0 +1,288 @@
+"""Runs the handlers of the user's services: admission, threads, cancellation, errors and trailers of each call."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import grpc
+
+from .gate import Gate, Refusal
+from .load import TRAILER, LoadMeter
+from .options import ASYNC_CONCURRENCY, Options
+from .sync_context import CallAborted, CallEnded, SyncContext
+
+PUSHBACK = "grpc-retry-pushback-ms"
+"""Trailing metadata key that gRPC's retry policy obeys (gRPC proposal A6)."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_log = logging.getLogger("outrigger_sdk")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One RPC of the user's servicer."""
+
+    path: str
+    function: Callable[[Any, Any], Any]
+    request_streaming: bool
+    response_streaming: bool
+    is_async: bool
+
+
+class Calls:
+    """All calls of one server. Lives on one event loop.
+
+    A ``def`` handler runs from its first line to its last in **one** worker thread, generators included, so that what is
+    bound to a thread (``torch.inference_mode()``, a CUDA context) holds for the whole call. There are as many threads as slots.
+    """
+
+    def __init__(self, options: Options) -> None:
+        serial = Gate(limit=options.concurrency or 1, queue=options.queue)
+        self._sync_gate = serial
+        self._async_gate = serial if options.concurrency is not None else Gate(limit=ASYNC_CONCURRENCY, queue=options.queue)
+        self._threads = ThreadPoolExecutor(serial.limit, thread_name_prefix="handler")
+        self._gates: list[Gate] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._present = 0
+        self._cut: Refusal | None = None
+        self._refusal: Refusal | None = None
+        self.meter = LoadMeter(self)
+
+    # CallLoad
+
+    @property
+    def running(self) -> int:
+        return sum(gate.running for gate in self._gates)
+
+    @property
+    def queued(self) -> int:
+        return sum(gate.queued for gate in self._gates)
+
+    @property
+    def concurrency(self) -> int:
+        return sum(gate.limit for gate in self._gates) or 1
+
+    @property
+    def queue(self) -> int:
+        return sum(gate.queue for gate in self._gates)
+
+    # What the server does with them.
+
+    def adopt(self, path: str, handler: grpc.RpcMethodHandler[Any, Any]) -> Any:
+        """Returns ``handler`` with everything this class does put around its function."""
+        function: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+        method = Method(
+            path=path,
+            function=function,
+            request_streaming=handler.request_streaming,
+            response_streaming=handler.response_streaming,
+            is_async=inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function),
+        )
+        gate = self._async_gate if method.is_async else self._sync_gate
+        if gate not in self._gates:
+            gate.close(self._refusal) if self._refusal else gate.open()
+            self._gates.append(gate)
+
+        async def run(request: Any, context: Context) -> Any:
+            return await self._run(method, gate, request, context)
+
+        wrap: Any = {
+            (False, False): grpc.unary_unary_rpc_method_handler,
+            (False, True): grpc.unary_stream_rpc_method_handler,
+            (True, False): grpc.stream_unary_rpc_method_handler,
+            (True, True): grpc.stream_stream_rpc_method_handler,
+        }[method.request_streaming, method.response_streaming]
+        return wrap(run, handler.request_deserializer, handler.response_serializer)
+
+    def refuse(self, refusal: Refusal | None) -> None:
+        """Answers new calls with ``refusal``; with ``None``, takes them again."""
+        self._refusal = refusal
+        for gate in self._gates:
+            gate.close(refusal) if refusal else gate.open()
+
+    async def idle(self) -> None:
+        """Returns once no call runs or waits. Unbounded: the caller sets the deadline."""
+        await self._idle.wait()
+
+    def cut(self, refusal: Refusal) -> int:
+        """Ends every call that runs or waits with ``refusal``; returns how many there were.
+
+        A ``def`` handler can't be stopped from outside: its caller is answered, its thread goes on (see ``busy_threads``).
+        """
+        present = self._present
+        self._cut = refusal
+        for gate in self._gates:
+            gate.close(refusal)
+            gate.refuse_waiting(refusal)
+        for task in tuple(self._tasks):
+            task.cancel()
+        return present
+
+    @property
+    def busy_threads(self) -> bool:
+        """Whether a ``def`` handler still occupies its thread."""
+        return any(gate.running for gate in self._gates)
+
+    async def run_in_handler_thread(self, function: Callable[[], object]) -> object:
+        """Runs ``function`` in a thread that will run handlers (for the warm-up hook)."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+    def close(self) -> None:
+        """Lets the worker threads go when they are done."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    # One call.
+
+    async def _run(self, method: Method, gate: Gate, request: Any, context: Context) -> Any:
+        self._present += 1
+        self._idle.clear()
+        try:
+            refusal = await gate.enter(_time_remaining_s(context))
+            if refusal is not None:
+                await self._refuse(context, refusal)
+            return await self._handle(method, gate, request, context)
+        except asyncio.CancelledError:
+            if self._cut is not None and not context.cancelled():
+                await self._refuse(context, self._cut)
+            raise
+        finally:
+            self._present -= 1
+            if self._present == 0:
+                self._idle.set()
+
+    async def _handle(self, method: Method, gate: Gate, request: Any, context: Context) -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        failed = True
+        try:
+            if method.is_async:
+                response = await self._handle_async(method, gate, request, context)
+            else:
+                response = await self._handle_sync(method, gate, request, context)
+            failed = False
+            return response
+        except CallAborted as abort:
+            await context.abort(abort.code, abort.details, self._with_report(abort.trailing))
+        except (grpc.aio.AbortError, asyncio.CancelledError):
+            failed = False
+            raise
+        except CallEnded:
+            # Its caller is gone: nobody is left to answer.
+            failed = False
+            raise asyncio.CancelledError from None
+        except Exception as error:
+            _log.exception("handler failed: method=%s", method.path)
+            await context.abort(
+                grpc.StatusCode.UNKNOWN,
+                f"{method.path} failed with {type(error).__name__}; the log of the replica has the rest",
+                self._with_report(context.trailing_metadata()),
+            )
+        finally:
+            self._tasks.discard(task)
+            self.meter.count(failed=failed)
+            if not failed:
+                context.set_trailing_metadata(self._with_report(context.trailing_metadata()))
+
+    async def _handle_async(self, method: Method, gate: Gate, request: Any, context: Context) -> Any:
+        started = time.monotonic()
+        try:
+            result = method.function(request, context)
+            if not inspect.isasyncgen(result):
+                return await result
+            try:
+                async for response in result:
+                    await context.write(response)
+            finally:
+                await result.aclose()
+            return None
+        finally:
+            gate.leave(time.monotonic() - started)
+
+    async def _handle_sync(self, method: Method, gate: Gate, request: Any, context: Context) -> Any:
+        loop = asyncio.get_running_loop()
+        sync_context = SyncContext(context, loop)
+        if method.request_streaming:
+            request = sync_context.requests(request)
+        started = time.monotonic()
+        work = loop.run_in_executor(self._threads, _run_sync, method, request, sync_context)
+        # The slot is the thread's, not the caller's: it is free when the thread is, whatever became of the call.
+        work.add_done_callback(lambda _: gate.leave(time.monotonic() - started))
+        try:
+            outcome = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(lambda done: _log_late(method, done))
+            raise
+        finally:
+            for callback in sync_context.end():
+                loop.run_in_executor(None, callback)
+        if isinstance(outcome, _Failed):
+            raise outcome.error
+        return outcome.response
+
+    async def _refuse(self, context: Context, refusal: Refusal) -> NoReturn:
+        trailing = self._with_report(())
+        if refusal.pushback_ms is not None:
+            trailing = (*trailing, (PUSHBACK, str(refusal.pushback_ms)))
+        await context.abort(refusal.code, refusal.details, trailing)
+        raise AssertionError("abort returns")
+
+    def _with_report(self, trailing: Iterable[Any] | None) -> tuple[Any, ...]:
+        return (*(trailing or ()), (TRAILER, self.meter.read().encode()))
+
+
+@dataclass(frozen=True)
+class _Returned:
+    response: Any
+
+
+@dataclass(frozen=True)
+class _Failed:
+    error: Exception
+
+
+def _run_sync(method: Method, request: Any, context: SyncContext) -> _Returned | _Failed:
+    # An outcome, not an exception: a StopIteration or SystemExit out of a handler would go through the event loop otherwise.
+    try:
+        result = method.function(request, context)
+        if inspect.isawaitable(result) or hasattr(result, "__aiter__"):
+            raise TypeError(f"{method.path} gave {type(result).__name__}: declare it `async def`")
+        if not method.response_streaming:
+            return _Returned(result)
+        try:
+            for response in result:
+                context.write(response)
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        return _Returned(None)
+    except Exception as error:
+        return _Failed(error)
+    except BaseException as error:
+        return _Failed(RuntimeError(f"the handler raised {error!r}"))
+
+
+def _log_late(method: Method, work: asyncio.Future[_Returned | _Failed]) -> None:
+    if work.cancelled():
+        return
+    outcome = work.result()
+    if isinstance(outcome, _Failed) and not isinstance(outcome.error, (CallEnded, CallAborted)):
+        _log.error("handler failed after its caller left: method=%s", method.path, exc_info=outcome.error)
+
+
+def _time_remaining_s(context: Context) -> float | None:
+    remaining: float | None = context.time_remaining()
+    return remaining
+
+
+Warmup = Callable[[], Awaitable[object] | object]
