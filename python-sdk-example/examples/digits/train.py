@@ -27,7 +27,7 @@ def train(path: Path) -> float:
     from sklearn.neural_network import MLPClassifier
 
     rows = split()
-    network = MLPClassifier(hidden_layer_sizes=(64,), alpha=0.1, max_iter=400, random_state=SEED)
+    network = MLPClassifier(hidden_layer_sizes=(128,), alpha=0.1, max_iter=400, random_state=SEED)
     network.fit(rows.train_x / 16, rows.train_y)
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, np.ndarray] = {}
