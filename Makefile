@@ -7,7 +7,7 @@ steps := setup/run-steps.sh
 # Node 24 comes with the npm packages, the fallbacks that set-up fetched come last.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH):$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/outrigger/bin
 
-.PHONY: help setup node images demo test check bench clean
+.PHONY: help setup images demo test check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -18,14 +18,13 @@ setup: ## install and build whatever is missing to run everything else
 images: ## build the images that the demo and the tests run
 	@bash $(steps) node docker consul base-images product-images
 
-node:
-	@bash $(steps) node
-
 demo: setup ## start two models, call them, kill the control plane, call on, clean up
 	@npm run --silent demo
 
-check: node ## types, lint, generated code
+check: ## types, lint, generated code
+	@bash $(steps) node python
 	@npm run --silent check
+	@cd python-sdk-example && .venv/bin/python -m ruff check && .venv/bin/python -m mypy
 
 test: setup ## check, then every test there is; the last line counts them
 	@node tests/run-all.ts

@@ -8,7 +8,10 @@ sdk="$root/python-sdk-example"
 venv="$sdk/.venv"
 stamp="$venv/installed-pyproject.toml"
 
-if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null && cmp -s "$sdk/pyproject.toml" "$stamp"; then
+venv_works() {
+  "$venv/bin/python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+if venv_works && cmp -s "$sdk/pyproject.toml" "$stamp"; then
   ok "python-sdk-example/.venv is up to date"
   exit 0
 fi
@@ -23,6 +26,7 @@ if ! python_suits; then
 fi
 
 say "installing python-sdk-example[test] into python-sdk-example/.venv" "its dependencies are not there, or pyproject.toml changed"
-logged python3 -m venv --clear "$venv"
+# An environment whose Python is gone (an upgrade of the machine, a moved folder) is made anew.
+venv_works || logged python3 -m venv --clear "$venv"
 (cd "$sdk" && logged .venv/bin/python -m pip install --disable-pip-version-check --editable '.[test]')
 cp "$sdk/pyproject.toml" "$stamp"
