@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -26,7 +26,9 @@ try {
     `--outDir=${scratch}`,
     'outrigger/v1/control.proto',
     'outrigger/v1/discovery.proto',
+    'grpc/health/v1/health.proto',
   ]);
+  await forgetWhere(scratch);
   if (process.argv.includes('--check')) {
     if ((await contents(scratch)) !== (await contents(target))) {
       console.error(
@@ -45,4 +47,12 @@ try {
 async function contents(folder: string): Promise<string> {
   const files = (await readdir(folder, { recursive: true }).catch(() => [])).filter(f => f.endsWith('.ts')).sort();
   return (await Promise.all(files.map(async f => `${f}\n${await readFile(path.join(folder, f), 'utf8')}`))).join('\n');
+}
+
+/** The generator notes where it found each proto; as an absolute path that differs between machines. */
+async function forgetWhere(folder: string): Promise<void> {
+  for (const file of (await readdir(folder, { recursive: true })).filter(f => f.endsWith('.ts'))) {
+    const text = await readFile(path.join(folder, file), 'utf8');
+    await writeFile(path.join(folder, file), text.replaceAll(`${here}${path.sep}`, 'proto/'));
+  }
 }

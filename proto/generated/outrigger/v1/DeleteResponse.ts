@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/outrigger/v1/control.proto
+// Original file: proto/outrigger/v1/control.proto
 
 import type { ServiceRef as _outrigger_v1_ServiceRef, ServiceRef__Output as _outrigger_v1_ServiceRef__Output } from '../../outrigger/v1/ServiceRef.ts';
 

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/outrigger/v1/discovery.proto
+// Original file: proto/outrigger/v1/discovery.proto
 
 import type { EndpointAddress as _outrigger_v1_EndpointAddress, EndpointAddress__Output as _outrigger_v1_EndpointAddress__Output } from '../../outrigger/v1/EndpointAddress.ts';
 

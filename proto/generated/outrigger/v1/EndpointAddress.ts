@@ -1,7 +1,7 @@
-// Original file: /work/main/proto/outrigger/v1/discovery.proto
+// Original file: proto/outrigger/v1/discovery.proto
 
 
-// Original file: /work/main/proto/outrigger/v1/discovery.proto
+// Original file: proto/outrigger/v1/discovery.proto
 
 export const _outrigger_v1_EndpointAddress_Kind = {
   KIND_UNSPECIFIED: 'KIND_UNSPECIFIED',

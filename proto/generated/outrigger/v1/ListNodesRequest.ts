@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/outrigger/v1/control.proto
+// Original file: proto/outrigger/v1/control.proto
 
 
 export interface ListNodesRequest {

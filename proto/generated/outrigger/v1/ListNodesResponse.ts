@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/outrigger/v1/control.proto
+// Original file: proto/outrigger/v1/control.proto
 
 import type { Node as _outrigger_v1_Node, Node__Output as _outrigger_v1_Node__Output } from '../../outrigger/v1/Node.ts';
 

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/outrigger/v1/control.proto
+// Original file: proto/outrigger/v1/control.proto
 
 import type { Service as _outrigger_v1_Service, Service__Output as _outrigger_v1_Service__Output } from '../../outrigger/v1/Service.ts';
 

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/outrigger/v1/control.proto
+// Original file: proto/outrigger/v1/control.proto
 
 import type { Device as _outrigger_v1_Device, Device__Output as _outrigger_v1_Device__Output } from '../../outrigger/v1/Device.ts';
 import type { Long } from '@grpc/proto-loader';

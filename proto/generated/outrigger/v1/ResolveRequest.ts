@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/outrigger/v1/discovery.proto
+// Original file: proto/outrigger/v1/discovery.proto
 
 
 export interface ResolveRequest {

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/outrigger/v1/control.proto
+// Original file: proto/outrigger/v1/control.proto
 
 import type { Replica as _outrigger_v1_Replica, Replica__Output as _outrigger_v1_Replica__Output } from '../../outrigger/v1/Replica.ts';
 import type { Struct as _google_protobuf_Struct, Struct__Output as _google_protobuf_Struct__Output } from '../../google/protobuf/Struct.ts';

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/outrigger/v1/discovery.proto
+// Original file: proto/outrigger/v1/discovery.proto
 
 import type { ResolveRequest as _outrigger_v1_ResolveRequest, ResolveRequest__Output as _outrigger_v1_ResolveRequest__Output } from '../../outrigger/v1/ResolveRequest.ts';
 import type { Long } from '@grpc/proto-loader';
