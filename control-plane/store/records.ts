@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { PHASE_KINDS, type Replica } from '../core/replica.ts';
+import type { Service } from '../core/service.ts';
+import { type ServiceKey, serviceSpec } from '../core/spec.ts';
+
+/**
+ * The stored documents. They are parsed when they are written and when they are read back: a record that could not be
+ * read after a restart is refused while its writer is still there to say so. The types at the end keep them equal to
+ * core's.
+ */
+
+const time = z.number();
+const count = z.int().min(0);
+const key = z.templateLiteral([z.string(), '/', z.string()]) satisfies z.ZodType<ServiceKey>;
+const cause = z.strictObject({
+  kind: z.enum([
+    'exited',
+    'oom_killed',
+    'killed',
+    'vanished',
+    'startup_timeout',
+    'liveness',
+    'warmup',
+    'image',
+    'rejected',
+  ]),
+  message: z.string(),
+  exitCode: z.int().exactOptional(),
+  logTail: z.array(z.string()),
+});
+
+const placed = { since: time, placement: z.strictObject({ node: z.string(), devices: z.array(z.string()) }) };
+const container = z.strictObject({ id: z.string(), seenAt: time });
+const held = { ...placed, container };
+
+const phase = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('pending'), since: time, reasons: z.array(z.string()) }),
+  z.strictObject({ kind: z.literal('pulling'), ...placed }),
+  z.strictObject({ kind: z.literal('creating'), ...placed }),
+  z.strictObject({ kind: z.literal('starting'), ...held }),
+  z.strictObject({ kind: z.literal('warming'), ...held }),
+  z.strictObject({ kind: z.literal('ready'), ...held, impaired: z.boolean() }),
+  z.strictObject({ kind: z.literal('draining'), ...held, reason: z.enum(['scaled_down', 'replaced', 'deleted']) }),
+  z.strictObject({
+    kind: z.literal('stopping'),
+    ...placed,
+    container: container.nullable(),
+    // biome-ignore lint/suspicious/noThenProperty: the phase has a field of this name; it is no promise
+    then: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('stopped') }),
+      z.strictObject({ kind: z.literal('retried'), cause }),
+    ]),
+  }),
+  z.strictObject({ kind: z.literal('stopped'), since: time }),
+  z.strictObject({ kind: z.literal('backoff'), ...placed, until: time, cause }),
+  z.strictObject({ kind: z.literal('failed'), ...placed, cause }),
+  z.strictObject({ kind: z.literal('lost'), ...held }),
+]);
+
+export const replicaRecord = z.strictObject({
+  id: z.string().min(1),
+  service: key,
+  generation: count,
+  createdAt: time,
+  attempt: count,
+  failures: count,
+  wasReady: z.boolean(),
+  replace: z.boolean(),
+  phase,
+  timings: z.array(z.strictObject({ phase: z.enum(PHASE_KINDS), at: time })),
+});
+
+export const serviceRecord = z.strictObject({
+  key,
+  spec: serviceSpec,
+  generation: count,
+  latestGeneration: count,
+  replicas: count,
+  acceptedAt: time,
+  deleting: z.boolean(),
+  removeVolumes: z.boolean(),
+  origin: z.string(),
+  rollout: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('settled') }),
+    z.strictObject({ kind: z.literal('progressing'), since: time, previous: count.nullable() }),
+    z.strictObject({ kind: z.literal('rolled_back'), failed: count, to: count, message: z.string() }),
+    z.strictObject({ kind: z.literal('paused'), message: z.string() }),
+  ]),
+});
+
+export const generationRecord = z.strictObject({ service: key, generation: count, spec: serviceSpec });
+
+/** Both ways: what is read is what core means, and all that core can hold can be written. */
+type Equal<A, B> = Mutable<A> extends Mutable<B> ? (Mutable<B> extends Mutable<A> ? true : never) : never;
+type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
+true satisfies Equal<z.output<typeof replicaRecord>, Replica>;
+true satisfies Equal<z.output<typeof serviceRecord>, Service>;
