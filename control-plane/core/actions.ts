@@ -1,4 +1,4 @@
-import type { Placement } from './replica.ts';
+import type { Placement, Replica } from './replica.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 
 /** Effects as data. `reconcile` returns them, the controller carries them out through the ports, each at most once at a time. */
@@ -43,7 +43,13 @@ export type Action =
       readonly containerId: string;
     }
   /** Networks (and volumes, when asked) of a namespace that has no service any more. */
-  | { readonly kind: 'clean_namespace'; readonly node: string; readonly namespace: string; readonly volumes: boolean };
+  | {
+      readonly kind: 'clean_namespace';
+      readonly node: string;
+      readonly namespace: string;
+      readonly volumes: boolean;
+      readonly askedAt: number;
+    };
 
 /** Two actions with the same key are the same effect; the second is not begun while the first is under way. */
 export function actionKey(action: Action): string {
@@ -51,13 +57,13 @@ export function actionKey(action: Action): string {
     case 'pull':
       return `pull ${action.node} ${action.image}`;
     case 'create':
-      return `create ${action.replicaId}`;
+      return `create ${action.replicaId} ${action.attempt}`;
     case 'start':
     case 'stop':
     case 'remove':
       return `${action.kind} ${action.containerId}`;
     case 'clean_namespace':
-      return `clean_namespace ${action.node} ${action.namespace}`;
+      return `clean_namespace ${action.node} ${action.namespace} ${action.askedAt}`;
     default:
       return action satisfies never;
   }
@@ -66,4 +72,21 @@ export function actionKey(action: Action): string {
 /** Deterministic, so that a create whose answer was lost is found again by name. At most 255 characters. */
 export function containerName(service: ServiceKey, replicaId: string): string {
   return `${service.replace('/', '-')}-${replicaId}`;
+}
+
+export function createAction(
+  replica: Replica,
+  placement: Placement,
+  spec: ServiceSpec,
+): Extract<Action, { kind: 'create' }> {
+  return {
+    kind: 'create',
+    node: placement.node,
+    replicaId: replica.id,
+    attempt: replica.attempt,
+    generation: replica.generation,
+    containerName: containerName(replica.service, replica.id),
+    placement,
+    spec,
+  };
 }

@@ -5,15 +5,29 @@ export interface Observed {
   readonly nodes: ReadonlyMap<string, ObservedNode>;
   /** By container id. */
   readonly probes: ReadonlyMap<string, ProbeReport>;
-  /** By `${node} ${image}`. */
+  /** By `${node} ${image}`: imageKey. */
   readonly images: ReadonlyMap<string, ImageState>;
-  /** Keys of effects that were begun and have not settled (actions.ts: `actionKey`). */
-  readonly inFlight: ReadonlySet<string>;
-  /** Effects that settled since the last pass, each seen by exactly one pass. */
-  readonly outcomes: readonly Outcome[];
-  /** Replica ids whose withdrawal every watcher and the registry have confirmed. */
-  readonly withdrawn: ReadonlySet<string>;
+  /** What became of the effects that were asked for, by actionKey. */
+  readonly effects: ReadonlyMap<string, EffectState>;
+  /** Replica ids that every watcher and the registry have confirmed to have left. */
+  readonly withdrawn: (service: string, replicaId: string) => boolean;
 }
+
+/**
+ * One effect's state. `settled` holds until a listing that began later has shown its result; `failed` holds until the
+ * effect is begun again.
+ */
+export type EffectState =
+  | { readonly kind: 'under_way' }
+  | { readonly kind: 'settled'; readonly at: number; readonly containerId?: string }
+  | {
+      readonly kind: 'failed';
+      readonly at: number;
+      readonly code: ErrorCode;
+      readonly message: string;
+      /** Not to be begun again before; grows with each failure in a row. */
+      readonly notBefore: number;
+    };
 
 export interface ObservedNode {
   readonly name: string;
@@ -92,31 +106,11 @@ export interface ProbeReport {
 }
 
 export type ImageState =
-  | { readonly kind: 'present' }
+  /** `at`: when it was last made sure of. */
+  | { readonly kind: 'present'; readonly at: number }
   | { readonly kind: 'pulling'; readonly receivedBytes: number; readonly totalBytes: number }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly at: number };
 
-export type Outcome =
-  | {
-      readonly kind: 'created';
-      readonly replicaId: string;
-      readonly attempt: number;
-      readonly containerId: string;
-      readonly at: number;
-    }
-  | {
-      readonly kind: 'effect_failed';
-      readonly effect: 'create' | 'start' | 'stop' | 'remove';
-      readonly replicaId: string;
-      readonly attempt: number;
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly at: number;
-    }
-  | {
-      readonly kind: 'settled';
-      readonly effect: 'start' | 'stop' | 'remove';
-      readonly replicaId: string;
-      readonly containerId: string;
-      readonly at: number;
-    };
+export function imageKey(node: string, image: string): string {
+  return `${node} ${image}`;
+}

@@ -1,3 +1,4 @@
+import type { EndpointAddress } from './endpoint.ts';
 import type { ServiceKey } from './spec.ts';
 
 /** One container of a service: its identity, where it is placed and the phase it is in. Stored as it stands here. */
@@ -7,15 +8,24 @@ export interface Replica {
   readonly service: ServiceKey;
   readonly generation: number;
   readonly createdAt: number;
-  /** Counts container starts: names the container's `attempt` label, and feeds the back-off. */
+  /** Counts its containers: the first is 1. */
   readonly attempt: number;
   /** Failures since the replica was last ready for long enough to be forgiven (see backoff.ts). */
   readonly failures: number;
   /** It was ready at least once in its life. */
   readonly wasReady: boolean;
-  /** Set when a rolling restart wants this replica replaced by a new one of the same generation. */
+  /** A rolling restart wants a new replica of the same generation in its place. */
   readonly replace: boolean;
   readonly phase: Phase;
+  /** Ways to the present container's port, as last seen; kept so that an engine that is away takes nobody's endpoint. */
+  readonly addresses: readonly EndpointAddress[];
+  /** When the phases of the present attempt were entered, in order; bounded by the number of phases. */
+  readonly timings: readonly PhaseTiming[];
+}
+
+export interface PhaseTiming {
+  readonly phase: PhaseKind;
+  readonly at: number;
 }
 
 export interface Placement {
@@ -32,82 +42,97 @@ export interface ContainerRef {
 
 /** Why a replica is not running, in words for people, with what the container last said. */
 export interface Cause {
-  readonly kind:
-    | 'exited'
-    | 'oom_killed'
-    | 'killed'
-    | 'vanished'
-    | 'startup_timeout'
-    | 'liveness'
-    | 'warmup'
-    | 'image'
-    | 'rejected'
-    | 'port_in_use'
-    | 'engine';
+  readonly kind: CauseKind;
   readonly message: string;
   readonly exitCode?: number;
   readonly logTail: readonly string[];
 }
 
-export type StopReason = 'scaled_down' | 'replaced' | 'deleted' | 'restart' | 'superseded';
+export type CauseKind =
+  | 'exited'
+  | 'oom_killed'
+  | 'killed'
+  | 'vanished'
+  | 'startup_timeout'
+  | 'liveness'
+  | 'warmup'
+  | 'image'
+  | 'rejected';
 
-/** The phases of product.md; each holds only what is true in it. All `since` are milliseconds of the Clock port. */
+export type DrainReason = 'scaled_down' | 'replaced' | 'deleted';
+
+/** Shared by every phase; `since` in milliseconds of the Clock port. */
+interface In<Kind extends string> {
+  readonly kind: Kind;
+  readonly since: number;
+}
+interface Held {
+  readonly placement: Placement;
+  readonly container: ContainerRef;
+}
+
+/** The phases of product.md; each holds only what is true in it. */
 export type Phase =
-  | { readonly kind: 'pending'; readonly since: number; readonly reasons: readonly string[] }
-  | { readonly kind: 'pulling'; readonly since: number; readonly placement: Placement }
-  | { readonly kind: 'creating'; readonly since: number; readonly placement: Placement }
-  | {
-      readonly kind: 'starting';
-      readonly since: number;
-      readonly placement: Placement;
-      readonly container: ContainerRef;
-    }
-  | {
-      readonly kind: 'warming';
-      readonly since: number;
-      readonly placement: Placement;
-      readonly container: ContainerRef;
-    }
-  | {
-      readonly kind: 'ready';
-      readonly since: number;
-      readonly placement: Placement;
-      readonly container: ContainerRef;
-      /** The readiness probe fails at present: the endpoint is withdrawn, the container stays. */
-      readonly impaired: boolean;
-    }
-  | {
-      readonly kind: 'draining';
-      readonly since: number;
-      readonly placement: Placement;
-      readonly container: ContainerRef;
-      readonly reason: StopReason;
-    }
-  | {
-      readonly kind: 'stopping';
-      readonly since: number;
+  | (In<'pending'> & { readonly reasons: readonly string[] })
+  | (In<'pulling'> & { readonly placement: Placement })
+  | (In<'creating'> & { readonly placement: Placement })
+  | (In<'starting'> & Held)
+  | (In<'warming'> & Held)
+  /** impaired: the readiness probe fails at present; the endpoint is withdrawn, the container stays. */
+  | (In<'ready'> & Held & { readonly impaired: boolean })
+  | (In<'draining'> & Held & { readonly reason: DrainReason })
+  /** No container: a create may still be under way; whatever it made is removed. `afterwards`: what follows the end. */
+  | (In<'stopping'> & {
       readonly placement: Placement;
       readonly container: ContainerRef | null;
-      readonly then: 'stopped' | { readonly cause: Cause };
-    }
-  | { readonly kind: 'stopped'; readonly since: number }
-  | {
-      readonly kind: 'backoff';
-      readonly since: number;
-      readonly placement: Placement;
-      readonly container: ContainerRef | null;
-      readonly until: number;
-      readonly cause: Cause;
-    }
-  | {
-      readonly kind: 'failed';
-      readonly since: number;
-      readonly placement: Placement;
-      readonly container: ContainerRef | null;
-      readonly cause: Cause;
-    }
-  | { readonly kind: 'lost'; readonly since: number; readonly was: HeldPhase };
+      readonly afterwards: StopOutcome;
+    })
+  | In<'stopped'>
+  /** The failed container stays until the next attempt, for its logs. */
+  | (In<'backoff'> & { readonly placement: Placement; readonly until: number; readonly cause: Cause })
+  | (In<'failed'> & { readonly placement: Placement; readonly cause: Cause })
+  | (In<'lost'> & Held);
+
+export type StopOutcome =
+  | { readonly kind: 'stopped' }
+  /** The controller ended it for its own good, such as a failed liveness probe; it is tried again. */
+  | { readonly kind: 'retried'; readonly cause: Cause };
 
 export type PhaseKind = Phase['kind'];
-/** Phases in which a node may run something for the replica. */
-export type HeldPhase = Extract<Phase, { container: ContainerRef }> | Extract<Phase, { kind: 'creating' }>;
+export type PhaseOf<Kind extends PhaseKind> = Extract<Phase, { kind: Kind }>;
+
+export const PHASE_KINDS = [
+  'pending',
+  'pulling',
+  'creating',
+  'starting',
+  'warming',
+  'ready',
+  'draining',
+  'stopping',
+  'stopped',
+  'backoff',
+  'failed',
+  'lost',
+] as const satisfies readonly PhaseKind[];
+
+/** Wanted to run: not on its way out. */
+export function isLive(replica: Replica): boolean {
+  const { phase } = replica;
+  if (phase.kind === 'stopping') return phase.afterwards.kind === 'retried';
+  return phase.kind !== 'draining' && phase.kind !== 'stopped';
+}
+
+/** Clients may call it. */
+export function isAvailable(replica: Replica): boolean {
+  return replica.phase.kind === 'ready' && !replica.phase.impaired;
+}
+
+/** The placement that the replica holds; its CPUs, memory and devices count as taken until the exit was observed. */
+export function placementOf(replica: Replica): Placement | null {
+  return 'placement' in replica.phase ? replica.phase.placement : null;
+}
+
+export function containerOf(replica: Replica): ContainerRef | null {
+  return 'container' in replica.phase ? replica.phase.container : null;
+}

@@ -4,7 +4,10 @@ import type { ServiceKey, ServiceSpec } from './spec.ts';
 export interface Service {
   readonly key: ServiceKey;
   readonly spec: ServiceSpec;
+  /** The generation that is wanted now; `spec` is its spec. */
   readonly generation: number;
+  /** The highest generation ever accepted; above `generation` after a rollback. */
+  readonly latestGeneration: number;
   /** How many replicas are wanted now, within spec.replicas.min and max. */
   readonly replicas: number;
   readonly acceptedAt: number;

@@ -1,0 +1,194 @@
+import { actionKey, createAction } from './actions.ts';
+import type { ErrorCode } from './errors.ts';
+import { imageKey, type Observed, type ObservedContainer } from './observed.ts';
+import type { Cause, CauseKind, ContainerRef, Phase, PhaseOf, Replica } from './replica.ts';
+import type { ServiceSpec } from './spec.ts';
+import { type ReplicaEvent, transition } from './transition.ts';
+
+/** Moves one replica as far as what is observed carries it. Level-triggered: the same facts give the same end. */
+export function advance(replica: Replica, facts: ReplicaFacts): Replica {
+  let moved = replica;
+  // Each event moves on along a line of fewer than a dozen phases; a longer walk would be a cycle in next().
+  for (let step = 0; step < MAX_STEPS; step += 1) {
+    const event = next(moved, facts);
+    if (!event) return moved;
+    moved = transition(moved, event, facts.now);
+  }
+  throw new Error(`replica ${replica.id} does not come to rest in phase "${moved.phase.kind}"`);
+}
+
+const MAX_STEPS = 16;
+
+export interface ReplicaFacts {
+  readonly spec: ServiceSpec;
+  readonly observed: Observed;
+  /** Containers of this replica, of all its attempts, as the last listing of its node showed them. */
+  readonly containers: readonly ObservedContainer[];
+  readonly now: number;
+}
+
+function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
+  const { phase } = replica;
+  switch (phase.kind) {
+    case 'pending':
+    case 'stopped':
+    case 'failed':
+    case 'lost':
+      return null;
+    case 'pulling':
+      return afterPull(phase, facts);
+    case 'creating':
+      return afterCreate(replica, phase, facts);
+    case 'starting':
+      return gone(replica, phase, facts) ?? afterStart(phase, facts);
+    case 'warming':
+      return gone(replica, phase, facts) ?? afterWarmup(phase, facts);
+    case 'ready':
+      return gone(replica, phase, facts) ?? whileReady(phase, facts);
+    case 'draining':
+      return endOfContainer(replica, phase.container, facts) ? { kind: 'drained' } : afterDrain(replica, phase, facts);
+    case 'stopping':
+      return afterStop(replica, phase, facts);
+    case 'backoff':
+      return facts.now >= phase.until ? { kind: 'retry' } : null;
+    default:
+      return phase satisfies never;
+  }
+}
+
+function afterPull(phase: PhaseOf<'pulling'>, { spec, observed }: ReplicaFacts): ReplicaEvent | null {
+  const image = observed.images.get(imageKey(phase.placement.node, spec.image));
+  if (image?.kind === 'present' && (spec.pullPolicy !== 'always' || image.at >= phase.since))
+    return { kind: 'image_present' };
+  // A failure from before this attempt was the last attempt's; the pull is made anew.
+  if (image?.kind === 'failed' && image.at >= phase.since && isFinal(image.code)) {
+    return failed(spec, { kind: 'image', message: image.message, logTail: [] });
+  }
+  return null;
+}
+
+function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts: ReplicaFacts): ReplicaEvent | null {
+  const adopted = facts.containers.find(c => c.attempt === replica.attempt);
+  if (adopted) return { kind: 'created', container: { id: adopted.id, seenAt: facts.now } };
+  const effect = facts.observed.effects.get(actionKey(createAction(replica, phase.placement, facts.spec)));
+  if (effect?.kind === 'settled' && effect.containerId) {
+    return { kind: 'created', container: { id: effect.containerId, seenAt: effect.at } };
+  }
+  if (effect?.kind !== 'failed' || effect.at < phase.since) return null;
+  if (effect.code === 'image_unavailable') return { kind: 'image_missing' };
+  return isFinal(effect.code) ? failed(facts.spec, refusal(effect.message)) : null;
+}
+
+function afterStart(phase: PhaseOf<'starting'>, facts: ReplicaFacts): ReplicaEvent | null {
+  const refused = facts.observed.effects.get(`start ${phase.container.id}`);
+  if (refused?.kind === 'failed' && isFinal(refused.code)) return failed(facts.spec, refusal(refused.message));
+  const report = facts.observed.probes.get(phase.container.id);
+  if (report?.startup === 'passed') return { kind: 'started_up', warmup: facts.spec.warmup !== undefined };
+  if (report?.startup === 'failed') {
+    return {
+      kind: 'condemned',
+      cause: probeCause('startup_timeout', 'the startup probe did not pass in time', report.message),
+    };
+  }
+  return null;
+}
+
+function afterWarmup(phase: PhaseOf<'warming'>, facts: ReplicaFacts): ReplicaEvent | null {
+  const report = facts.observed.probes.get(phase.container.id);
+  if (report?.warmup === 'done') return { kind: 'warmed_up' };
+  if (report?.warmup === 'failed')
+    return { kind: 'condemned', cause: probeCause('warmup', 'the warm-up failed', report.message) };
+  return null;
+}
+
+function whileReady(phase: PhaseOf<'ready'>, facts: ReplicaFacts): ReplicaEvent | null {
+  const report = facts.observed.probes.get(phase.container.id);
+  if (report?.liveness === 'failing') {
+    return { kind: 'condemned', cause: probeCause('liveness', 'the liveness probe failed', report.message) };
+  }
+  if (report?.readiness === 'failing' && !phase.impaired) return { kind: 'readiness_lost' };
+  if (report?.readiness === 'passing' && phase.impaired) return { kind: 'readiness_regained' };
+  return null;
+}
+
+function afterDrain(
+  replica: Replica,
+  phase: PhaseOf<'draining'>,
+  { spec, observed, now }: ReplicaFacts,
+): ReplicaEvent | null {
+  if (now >= phase.since + spec.drain.timeoutMs) return { kind: 'drained' };
+  const busy = (observed.probes.get(phase.container.id)?.inFlight ?? 0) > 0;
+  return !busy && observed.withdrawn(replica.service, replica.id) ? { kind: 'drained' } : null;
+}
+
+function afterStop(replica: Replica, phase: PhaseOf<'stopping'>, facts: ReplicaFacts): ReplicaEvent | null {
+  const ended: ReplicaEvent = { kind: 'ended', policy: facts.spec.restart };
+  const { container, placement } = phase;
+  if (phase.afterwards.kind === 'retried') {
+    return container === null || endOfContainer(replica, container, facts) ? ended : null;
+  }
+  // On its way out for good: no container of any attempt may be left, nor a create that could still bring one.
+  const { effects, nodes } = facts.observed;
+  const create = effects.get(actionKey(createAction(replica, placement, facts.spec)));
+  if (create?.kind === 'under_way') return null;
+  if (facts.containers.some(c => !isRemoved(c.id, facts.observed))) return null;
+  if (container !== null && isRemoved(container.id, facts.observed)) return ended;
+  // A create whose answer was lost may have made a container that only a later listing shows.
+  const node = nodes.get(placement.node);
+  const certainFrom = Math.max(phase.since, container?.seenAt ?? 0, create?.at ?? 0);
+  return node?.answering && node.listedFrom > certainFrom ? ended : null;
+}
+
+/** The end of a container that should run, as a failure with the reason in words. */
+function gone(
+  replica: Replica,
+  phase: Extract<Phase, { container: ContainerRef }>,
+  facts: ReplicaFacts,
+): ReplicaEvent | null {
+  const end = endOfContainer(replica, phase.container, facts);
+  return end ? failed(facts.spec, end) : null;
+}
+
+function endOfContainer(replica: Replica, container: ContainerRef, facts: ReplicaFacts): Cause | null {
+  const seen = facts.containers.find(c => c.id === container.id);
+  if (seen?.state === 'exited') return exitCause(seen, replica);
+  if (seen) return null;
+  const placement = 'placement' in replica.phase ? replica.phase.placement : null;
+  const node = placement ? facts.observed.nodes.get(placement.node) : undefined;
+  // Unknown is not dead: only a listing that began after we learnt of the container can deny it.
+  if (!node?.answering || node.listedFrom <= container.seenAt) return null;
+  return { kind: 'vanished', message: 'the container was removed from outside', logTail: [] };
+}
+
+function exitCause(container: ObservedContainer, replica: Replica): Cause {
+  const exit = container.exit ?? { code: -1, oomKilled: false, error: '', logTail: [] };
+  const base = { exitCode: exit.code, logTail: exit.logTail };
+  if (exit.oomKilled)
+    return { kind: 'oom_killed', message: 'killed by the kernel: out of memory (raise its memory limit)', ...base };
+  if (exit.code === 137) return { kind: 'killed', message: 'killed from outside (SIGKILL, exit code 137)', ...base };
+  const before = replica.phase.kind === 'ready' ? '' : ' before it was ready';
+  const words = exit.error === '' ? '' : `: ${exit.error}`;
+  return { kind: 'exited', message: `exited with code ${exit.code}${before}${words}`, ...base };
+}
+
+/** A listing may be older than the removal; what we removed by its immutable id is gone for good. */
+export function isRemoved(containerId: string, observed: Observed): boolean {
+  return observed.effects.get(`remove ${containerId}`)?.kind === 'settled';
+}
+
+/** Trying the same attempt again cannot help. Everything else is retried as it is: an engine that is away fails nobody. */
+export function isFinal(code: ErrorCode): boolean {
+  return code !== 'unavailable' && code !== 'timeout' && code !== 'conflict';
+}
+
+function failed(spec: ServiceSpec, cause: Cause): ReplicaEvent {
+  return { kind: 'failed', cause, policy: spec.restart };
+}
+
+function refusal(message: string): Cause {
+  return { kind: 'rejected', message, logTail: [] };
+}
+
+function probeCause(kind: CauseKind, what: string, detail: string | undefined): Cause {
+  return { kind, message: detail ? `${what}: ${detail}` : what, logTail: [] };
+}
