@@ -1,0 +1,31 @@
+import type { Clock } from '../control-plane/ports.ts';
+
+/** What `withDeadline` gives where the task took too long. */
+export const EXPIRED = Symbol('expired');
+
+/**
+ * Runs a task for at most `timeoutMs`. Its signal fires at the deadline and when the outer one does; the outcome does
+ * not wait for a task that ignores it. Rejects with the outer signal's reason, or what the task rejected with.
+ */
+export async function withDeadline<T>(
+  task: (signal: AbortSignal) => Promise<T>,
+  options: { clock: Clock; timeoutMs: number; signal: AbortSignal },
+): Promise<T | typeof EXPIRED> {
+  const { clock, timeoutMs, signal } = options;
+  signal.throwIfAborted();
+  const inner = new AbortController();
+  const cancel = () => inner.abort(signal.reason);
+  signal.addEventListener('abort', cancel, { once: true });
+  const timer = new AbortController();
+  try {
+    return await Promise.race<T | typeof EXPIRED>([
+      task(inner.signal),
+      clock.sleep(timeoutMs, timer.signal).then(() => EXPIRED as typeof EXPIRED),
+      new Promise<never>((_, reject) => inner.signal.addEventListener('abort', () => reject(inner.signal.reason))),
+    ]);
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    timer.abort();
+    inner.abort(new Error('the time for this is over'));
+  }
+}

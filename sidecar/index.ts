@@ -1,0 +1,1 @@
+export { createSidecar, type SidecarOptions } from './sidecar.ts';

@@ -1,0 +1,285 @@
+import type { ProbeReport } from '../control-plane/core/observed.ts';
+import { effectiveProbes, type ProbeCheck, type StartupProbe } from '../control-plane/core/spec.ts';
+import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
+import { Asker, type Way } from './asker.ts';
+import { readLoad } from './load.ts';
+import type { Slots } from './slots.ts';
+import { warmUp } from './warm-up.ts';
+
+export interface ProberSeams {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly slots: Slots;
+  /** Called whenever `report` has become another one. */
+  readonly onReport: () => void;
+}
+
+/**
+ * The schedule of one container: startup until it passes or its deadline is over, one warm-up, then readiness, liveness
+ * and load beside each other for as long as the container is a target.
+ */
+export class Prober {
+  #report: ProbeReport;
+  #target: ProbeTarget;
+  readonly #seams: ProberSeams;
+  readonly #asker: Asker;
+  readonly #stopped = new AbortController();
+  readonly #pauses = new Set<AbortController>();
+  readonly #troubles = new Map<Concern, string>();
+  #startupProbes = 0;
+  readonly #ended: Promise<void>;
+
+  constructor(target: ProbeTarget, seams: ProberSeams) {
+    this.#target = target;
+    this.#seams = seams;
+    this.#asker = new Asker(target, seams);
+    this.#report = {
+      containerId: target.containerId,
+      startup: target.resume ? 'passed' : 'pending',
+      warmup: target.resume || !target.spec.warmup ? 'done' : 'pending',
+      readiness: 'unknown',
+      liveness: 'unknown',
+    };
+    this.#ended = this.#run();
+  }
+
+  get report(): ProbeReport {
+    return this.#report;
+  }
+
+  /** What is known of the same container now. News about how to reach it or its healthcheck are acted upon at once. */
+  update(target: ProbeTarget): void {
+    const news = target.containerHealth !== this.#target.containerHealth || !sameHosts(target, this.#target);
+    this.#target = target;
+    this.#asker.update(target);
+    if (news) for (const pause of this.#pauses) pause.abort();
+  }
+
+  /** Resolves once nothing of it runs any more. */
+  stop(): Promise<void> {
+    this.#stopped.abort(new Error('the container is no longer a target'));
+    return this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      if (!this.#target.resume && !((await this.#startUp()) && (await this.#warmUp()))) return;
+      await Promise.all([this.#keepReadiness(), this.#keepLiveness(), this.#keepLoad()]);
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) throw error;
+    } finally {
+      this.#asker.close();
+    }
+  }
+
+  async #startUp(): Promise<boolean> {
+    const { startup, readiness, liveness } = effectiveProbes(this.#target.spec);
+    if (!startup) {
+      this.#set({ startup: 'passed' });
+      return true;
+    }
+    for (;;) {
+      const round = new AbortController();
+      this.#pauses.add(round);
+      const verdicts = this.#asker.ways(startup.check).map(way => this.#askUntilStarted(way, startup, round.signal));
+      const verdict = await Promise.race(verdicts);
+      round.abort();
+      this.#pauses.delete(round);
+      await Promise.all(verdicts);
+      this.#stopped.signal.throwIfAborted();
+      switch (verdict) {
+        case 'started':
+          this.#set(
+            {
+              startup: 'passed',
+              ...(this.#isAnsweredBy(startup.check, readiness?.check) && { readiness: 'passing' as const }),
+              ...(this.#isAnsweredBy(startup.check, liveness?.check) && { liveness: 'passing' as const }),
+            },
+            { startup: null },
+          );
+          return true;
+        case 'too_late':
+          this.#set({ startup: 'failed' });
+          return false;
+        case 'news':
+          continue;
+        default:
+          verdict satisfies never;
+      }
+    }
+  }
+
+  /** One way is asked until it passes, startup is over, or `round` fires. Each way has a pace of its own: one that hangs must not slow the others. */
+  async #askUntilStarted(
+    way: Way,
+    startup: StartupProbe,
+    round: AbortSignal,
+  ): Promise<'started' | 'too_late' | 'news'> {
+    const deadlineAt = this.#target.startedAt + startup.deadlineMs;
+    const ended = new AbortController();
+    const end = () => ended.abort(new Error('this round of probes is over'));
+    const signals = [round, this.#stopped.signal];
+    for (const signal of signals) signal.addEventListener('abort', end, { once: true });
+    try {
+      for (let gapMs = FIRST_GAP_MS; ; gapMs = Math.min(gapMs * GAP_GROWTH, LONGEST_GAP_MS)) {
+        this.#startupProbes++;
+        const result = await way(startup.timeoutMs, ended.signal);
+        if (result.kind === 'passed') return 'started';
+        ended.signal.throwIfAborted();
+        // A deadline that passed while nobody was asking proves nothing about the container.
+        if (this.#seams.clock.now() >= deadlineAt && this.#startupProbes >= LEAST_STARTUP_PROBES) {
+          const message = `not started ${startup.deadlineMs} ms after its container: ${result.message}`;
+          this.#set({}, { startup: message });
+          return 'too_late';
+        }
+        this.#set({}, { startup: result.message });
+        await this.#seams.clock.sleep(gapMs, ended.signal);
+      }
+    } catch (error) {
+      if (ended.signal.aborted) return 'news';
+      throw error;
+    } finally {
+      for (const signal of signals) signal.removeEventListener('abort', end);
+    }
+  }
+
+  /** The same question needs no second answer, unless a warm-up comes between. */
+  #isAnsweredBy(asked: ProbeCheck, question: ProbeCheck | undefined): boolean {
+    return question !== undefined && !this.#target.spec.warmup && JSON.stringify(asked) === JSON.stringify(question);
+  }
+
+  async #warmUp(): Promise<boolean> {
+    const { spec } = this.#target;
+    if (!spec.warmup) return true;
+    const addresses = this.#asker.addresses(spec.warmup.http.port);
+    const result = await warmUp(spec.warmup, addresses, this.#seams.clock, this.#stopped.signal);
+    if (result.kind === 'done') this.#set({ warmup: 'done' });
+    else this.#set({ warmup: 'failed' }, { warmup: result.message });
+    return result.kind === 'done';
+  }
+
+  async #keepReadiness(): Promise<void> {
+    const { readiness } = effectiveProbes(this.#target.spec);
+    if (!readiness) return this.#set({ readiness: 'passing' });
+    let failures = 0;
+    let gapMs = 0;
+    if (this.#report.readiness === 'passing') await this.#pause(this.#jittered(readiness.intervalMs));
+    for (;;) {
+      const result = await this.#asker.ask(readiness.check, readiness.timeoutMs, this.#stopped.signal);
+      switch (result.kind) {
+        case 'passed':
+          failures = 0;
+          gapMs = 0;
+          this.#set({ readiness: 'passing' }, { readiness: null });
+          break;
+        case 'failed':
+          failures++;
+          this.#set(failures >= readiness.failures ? { readiness: 'failing' } : {}, { readiness: result.message });
+          break;
+        case 'unknown':
+          this.#set({}, { readiness: result.message });
+          break;
+        default:
+          result satisfies never;
+      }
+      // In doubt it is asked again soon: out fast when it hangs, back fast when it recovered.
+      const first = this.#report.readiness === 'unknown' ? FIRST_GAP_MS : RECHECK_GAP_MS;
+      const longest = this.#report.readiness === 'unknown' ? LONGEST_GAP_MS : readiness.intervalMs;
+      if (result.kind !== 'passed') gapMs = gapMs === 0 ? first : gapMs * GAP_GROWTH;
+      await this.#pause(gapMs === 0 ? this.#jittered(readiness.intervalMs) : Math.min(gapMs, longest));
+    }
+  }
+
+  async #keepLiveness(): Promise<void> {
+    const { liveness } = effectiveProbes(this.#target.spec);
+    if (!liveness) return;
+    let failures = 0;
+    for (;;) {
+      await this.#pause(this.#jittered(liveness.intervalMs), { interruptible: false });
+      const result = await this.#asker.ask(liveness.check, liveness.timeoutMs, this.#stopped.signal);
+      switch (result.kind) {
+        case 'passed':
+          failures = 0;
+          this.#set({ liveness: 'passing' }, { liveness: null });
+          break;
+        case 'failed':
+          failures++;
+          this.#set(failures >= liveness.failures ? { liveness: 'failing' } : {}, { liveness: result.message });
+          break;
+        case 'unknown':
+          break;
+        default:
+          result satisfies never;
+      }
+    }
+  }
+
+  async #keepLoad(): Promise<void> {
+    const { spec } = this.#target;
+    if (spec.protocol !== 'http' || spec.port === undefined) return;
+    const { readiness } = effectiveProbes(spec);
+    const intervalMs = readiness?.intervalMs ?? 2_000;
+    for (;;) {
+      const address = this.#asker.addresses(spec.port)[0];
+      const load = address && (await readLoad(address, this.#seams.clock, this.#stopped.signal));
+      if (load !== undefined && load !== this.#report.inFlight) this.#set({ inFlight: load });
+      // A server that reports none today may be another image's tomorrow, but not in the same container: ask rarely.
+      const waitMs = load === undefined ? NO_LOAD_GAP_MS : intervalMs;
+      await this.#pause(this.#jittered(waitMs), { interruptible: false });
+    }
+  }
+
+  #jittered(intervalMs: number): number {
+    return intervalMs * (0.9 + 0.2 * this.#seams.random());
+  }
+
+  async #pause(delayMs: number, options: { interruptible: boolean } = { interruptible: true }): Promise<void> {
+    const { signal } = this.#stopped;
+    signal.throwIfAborted();
+    const pause = new AbortController();
+    const end = () => pause.abort();
+    signal.addEventListener('abort', end, { once: true });
+    if (options.interruptible) this.#pauses.add(pause);
+    try {
+      await this.#seams.clock.sleep(delayMs, pause.signal);
+    } catch (error) {
+      if (!pause.signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener('abort', end);
+      this.#pauses.delete(pause);
+    }
+    signal.throwIfAborted();
+  }
+
+  /** The one place that changes the report. `troubles` sets or (null) clears the last failure of a concern. */
+  #set(changes: Partial<ProbeReport>, troubles: Partial<Record<Concern, string | null>> = {}): void {
+    for (const [concern, message] of Object.entries(troubles) as [Concern, string | null][]) {
+      if (message === null) this.#troubles.delete(concern);
+      else this.#troubles.set(concern, message);
+    }
+    const { message: _, ...rest } = { ...this.#report, ...changes };
+    const message = CONCERNS.map(concern => this.#troubles.get(concern)).find(text => text !== undefined);
+    const next: ProbeReport = message === undefined ? rest : { ...rest, message };
+    if (REPORTED.every(field => next[field] === this.#report[field])) return;
+    this.#report = next;
+    this.#seams.onReport();
+  }
+}
+
+/** What can be in trouble, the one to speak of first. */
+const CONCERNS = ['startup', 'warmup', 'readiness', 'liveness'] as const;
+type Concern = (typeof CONCERNS)[number];
+const REPORTED = ['startup', 'warmup', 'readiness', 'liveness', 'message', 'inFlight'] as const;
+
+/** Before the first success: at once, then after 10 ms, growing to 500 ms. A refused connection costs next to nothing. */
+const FIRST_GAP_MS = 10;
+const GAP_GROWTH = 1.5;
+const LONGEST_GAP_MS = 500;
+/** After a failure of a replica that was ready: with default probes a hung one is out in 2.2 + 1 + 0.25 + 1 s at most. */
+const RECHECK_GAP_MS = 250;
+const LEAST_STARTUP_PROBES = 3;
+const NO_LOAD_GAP_MS = 60_000;
+
+function sameHosts(a: ProbeTarget, b: ProbeTarget): boolean {
+  return a.hosts === b.hosts || JSON.stringify(a.hosts) === JSON.stringify(b.hosts);
+}
