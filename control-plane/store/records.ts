@@ -67,6 +67,12 @@ export const replicaRecord = z.strictObject({
   wasReady: z.boolean(),
   replace: z.boolean(),
   phase,
+  addresses: z.array(
+    z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('network'), network: z.string(), host: z.string(), port: z.int() }),
+      z.strictObject({ kind: z.literal('published'), host: z.string(), port: z.int() }),
+    ]),
+  ),
   timings: z.array(z.strictObject({ phase: z.enum(PHASE_KINDS), at: time })),
 });
 
