@@ -6,6 +6,8 @@ export interface Service {
   readonly spec: ServiceSpec;
   /** The generation that is wanted now; `spec` is its spec. */
   readonly generation: number;
+  /** What the image's tag pointed to when the spec was accepted; null: it was not on the node yet. */
+  readonly imageId: string | null;
   /** The highest generation ever accepted; above `generation` after a rollback. */
   readonly latestGeneration: number;
   /** How many replicas are wanted now, within spec.replicas.min and max. */

@@ -1,0 +1,408 @@
+import type { Logger } from 'pino';
+import { type AdmittedSpec, applySpecs, removeServices, restartService, type Step, scaleService } from './commands.ts';
+import type { ApplyRequest, ApplyResult, ControlPlane, EventQuery, LogQuery, ServiceRef } from './control-plane.ts';
+import type { Action } from './core/actions.ts';
+import { OutriggerError, toOutriggerError } from './core/errors.ts';
+import type { Observed } from './core/observed.ts';
+import { type Plan, type Probed, reconcile } from './core/reconcile.ts';
+import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
+import { describeNodes, describeServices } from './describe.ts';
+import { DesiredState } from './desired-state.ts';
+import { Effects } from './effects.ts';
+import { eventsBetween } from './events-between.ts';
+import { Observer } from './observer.ts';
+import { parseSpecs } from './parse-specs.ts';
+import type { Change, Clock, Engine, Event, Ids, ProbeTarget, Registry, Sidecar, Store, StoredEvent } from './ports.ts';
+import type { DiscoveryHub } from './registry/hub.ts';
+import { replicaLogs } from './replica-logs.ts';
+import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from './views.ts';
+
+export interface ControllerOptions {
+  readonly engines: readonly Engine[];
+  readonly registry: Registry;
+  readonly hub: DiscoveryHub;
+  readonly store: Store;
+  readonly sidecar: Sidecar;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Logger;
+  /** Rejects with `denied` what the operator's policy does not allow; resolves to warnings. */
+  readonly admit: (spec: ServiceSpec) => Promise<readonly string[]>;
+  /** What `status()` cannot know by itself. */
+  readonly identity: () => Pick<StatusView, 'version' | 'pid' | 'listen' | 'exitWhenIdle'>;
+  readonly metricsText: () => Promise<string>;
+}
+
+/**
+ * The one loop and the one writer: observe → reconcile → store → apply. Whatever happens (an event, a probe, a command,
+ * a timer, an acknowledgement) only wakes it; what is done follows from the whole state. It never waits for an engine.
+ */
+export class Controller implements ControlPlane {
+  readonly hub: DiscoveryHub;
+  readonly #options: ControllerOptions;
+  readonly #effects: Effects;
+  readonly #observers: readonly Observer[];
+  readonly #stop = new AbortController();
+  readonly #startedAt: number;
+  readonly #commands: QueuedCommand[] = [];
+  readonly #changeListeners = new Set<() => void>();
+  readonly #eventListeners = new Set<(event: EventView) => void>();
+  #state: DesiredState;
+  #wake: PromiseWithResolvers<void> = Promise.withResolvers();
+  #running: Promise<unknown> | null = null;
+  #views: { services: readonly ServiceView[]; nodes: readonly NodeView[] } | null = null;
+  #sequence = 0;
+
+  private constructor(options: ControllerOptions, state: DesiredState) {
+    this.#options = options;
+    this.#state = state;
+    this.hub = options.hub;
+    this.#startedAt = options.clock.now();
+    this.#effects = new Effects({
+      engines: new Map(options.engines.map(e => [e.node, e])),
+      clock: options.clock,
+      onSettled: (action, error) => this.#onSettled(action, error),
+      onProgress: () => this.#changed(),
+    });
+    this.#observers = options.engines.map(e => new Observer(e, options.clock, () => this.wake()));
+  }
+
+  /** Loads the stored state and takes the first look at the world, so that what ran before is known before anyone asks. */
+  static async open(options: ControllerOptions): Promise<Controller> {
+    const state = DesiredState.from(await options.store.load());
+    const controller = new Controller(options, state);
+    controller.#sequence = (await options.store.events({ limit: 1 })).at(-1)?.sequence ?? 0;
+    await Promise.all(controller.#observers.map(o => o.list()));
+    await controller.#pass();
+    return controller;
+  }
+
+  /** Starts the loop; it runs until close(). */
+  start(): void {
+    if (this.#running) return;
+    const { registry, sidecar } = this.#options;
+    registry.onChange(() => this.wake());
+    sidecar.onChange(() => this.wake());
+    this.hub.onAcknowledged(() => this.wake());
+    this.#running = Promise.all([this.#loop(), ...this.#observers.map(o => o.run())]);
+  }
+
+  /** Ends the loop and leaves every container as it is. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.wake();
+    for (const observer of this.#observers) observer.close();
+    await this.#effects.close();
+    await this.#running;
+    for (const command of this.#commands.splice(0)) command.reject(shuttingDown());
+  }
+
+  wake(): void {
+    this.#wake.resolve();
+  }
+
+  // ---- what the API asks
+
+  status(): StatusView {
+    const { registry, store } = this.#options;
+    const status = registry.status();
+    return {
+      ...this.#options.identity(),
+      instance: store.instance,
+      startedAtMs: this.#startedAt,
+      registry: {
+        kind: registry.kind,
+        healthy: status.healthy,
+        ...(status.message === undefined ? {} : { message: status.message }),
+      },
+      services: this.#state.services.size,
+    };
+  }
+
+  async apply(request: ApplyRequest): Promise<readonly ApplyResult[]> {
+    const specs = parseSpecs(request.specs);
+    const admitted: AdmittedSpec[] = await Promise.all(
+      specs.map(async spec => ({
+        spec,
+        warnings: await this.#options.admit(spec),
+        imageId: await this.#imageId(spec),
+      })),
+    );
+    if (request.dryRun) return applySpecs(this.#state, admitted, request.origin, this.#options.clock.now()).result;
+    return this.#submit(state => applySpecs(state, admitted, request.origin, this.#options.clock.now()));
+  }
+
+  remove(request: { namespace: string; names: readonly string[]; volumes: boolean }): Promise<ServiceRef[]> {
+    return this.#submit(state => removeServices(state, request, this.#options.clock.now()));
+  }
+
+  async scale(ref: ServiceRef, replicas: number): Promise<ServiceView> {
+    await this.#submit(state => scaleService(state, ref, replicas, this.#options.clock.now()));
+    return this.#view(ref);
+  }
+
+  async restart(ref: ServiceRef, options: { replicaId?: string }): Promise<ServiceView> {
+    await this.#submit(state => restartService(state, ref, options.replicaId, this.#options.clock.now()));
+    return this.#view(ref);
+  }
+
+  services(): readonly ServiceView[] {
+    return this.#present().services;
+  }
+
+  nodes(): readonly NodeView[] {
+    return this.#present().nodes;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
+  }
+
+  async pastEvents(query: EventQuery & { limit: number }): Promise<readonly EventView[]> {
+    const { namespace, name, ...rest } = query;
+    if (namespace !== undefined && name !== undefined) {
+      return (await this.#options.store.events({ ...rest, service: `${namespace}/${name}` })).map(eventView);
+    }
+    // The store filters by service only; a namespace's events are few among the bounded whole.
+    const limit = namespace === undefined ? rest.limit : MOST_EVENTS;
+    const events = (await this.#options.store.events({ ...rest, limit })).map(eventView);
+    return events.filter(e => namespace === undefined || e.namespace === namespace).slice(-rest.limit);
+  }
+
+  onEvent(listener: (event: EventView) => void): () => void {
+    this.#eventListeners.add(listener);
+    return () => this.#eventListeners.delete(listener);
+  }
+
+  logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLineView> {
+    const engines = new Map(this.#options.engines.map(e => [e.node, e]));
+    return replicaLogs({ query, controlPlane: this, engines, containers: () => this.#containers(), signal });
+  }
+
+  metrics(): Promise<string> {
+    return this.#options.metricsText();
+  }
+
+  // ---- the loop
+
+  async #loop(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#wake = Promise.withResolvers();
+      const wakeAt = await this.#pass();
+      const nap = new AbortController();
+      const pause = wakeAt === null ? [] : [this.#sleepUntil(wakeAt, nap.signal)];
+      await Promise.race([this.#wake.promise, ...pause]);
+      nap.abort();
+    }
+  }
+
+  /** One pass; resolves to when to look again. Never rejects: what goes wrong is logged and tried again. */
+  async #pass(): Promise<number | null> {
+    const { clock, store, ids, log } = this.#options;
+    try {
+      await this.#runCommands();
+      const now = clock.now();
+      const observed = this.#observed();
+      const plan = reconcile(this.#state, observed, now, () => ids.replicaId());
+      const changes = this.#state.changesTo(plan.services, plan.replicas);
+      if (changes.length > 0) {
+        const events = eventsBetween(this.#state, plan, now);
+        // Intent before effect: nothing below happens unless this is durable.
+        await store.commit([...changes, ...events.map((event): Change => ({ kind: 'event', event }))]);
+        this.#state = this.#state.with(changes);
+        this.#announce(events);
+        this.wake();
+      }
+      this.#publish(plan);
+      this.#effects.begin(plan.actions);
+      this.#effects.prune();
+      this.#changed();
+      return plan.wakeAt;
+    } catch (thrown) {
+      const error = toOutriggerError(thrown);
+      log.error({ err: error, code: error.code }, 'a pass of the loop failed; trying again');
+      return clock.now() + PASS_RETRY_MS;
+    }
+  }
+
+  async #runCommands(): Promise<void> {
+    for (const command of this.#commands.splice(0)) {
+      try {
+        const step = command.decide(this.#state);
+        if (step.changes.length > 0) {
+          await this.#options.store.commit(step.changes);
+          this.#state = this.#state.with(step.changes);
+          this.#announce(step.changes.flatMap(c => (c.kind === 'event' ? [c.event] : [])));
+        }
+        this.#changed();
+        command.resolve(step.result);
+      } catch (thrown) {
+        command.reject(toOutriggerError(thrown));
+      }
+    }
+  }
+
+  #submit<Result>(decide: (state: DesiredState) => Step<Result>): Promise<Result> {
+    if (this.#stop.signal.aborted) return Promise.reject(shuttingDown());
+    if (this.#commands.length >= MOST_QUEUED_COMMANDS) {
+      return Promise.reject(
+        new OutriggerError('unavailable', 'too many requests wait to be stored', { next: 'try again shortly' }),
+      );
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    this.#commands.push({ decide, resolve: resolve as (result: unknown) => void, reject });
+    this.wake();
+    return promise;
+  }
+
+  #publish(plan: Plan): void {
+    const { registry, sidecar } = this.#options;
+    this.hub.publish(new Set(plan.services.keys()), plan.endpoints);
+    registry.publish(plan.endpoints);
+    sidecar.target(plan.probed.map(probed => this.#probeTarget(probed)));
+  }
+
+  #probeTarget({ replica, spec, container, resume }: Probed): ProbeTarget {
+    const hosts = replica.addresses.map(address =>
+      address.kind === 'network'
+        ? { host: address.host, portOf: null }
+        : { host: address.host, portOf: publishedPorts(container.publishedPorts) },
+    );
+    // A service without a port of its own may still be probed at a stated one, by the container's first address.
+    const own = hosts.length > 0 ? hosts : container.addresses.map(a => ({ host: a.ip, portOf: null }));
+    return {
+      containerId: container.id,
+      replicaId: replica.id,
+      service: replica.service,
+      spec,
+      hosts: own,
+      ...(container.health === undefined ? {} : { containerHealth: container.health }),
+      startedAt: container.startedAt ?? replica.phase.since,
+      resume,
+    };
+  }
+
+  #observed(): Observed {
+    const { registry, sidecar } = this.#options;
+    const published = registry.published();
+    return {
+      nodes: new Map(this.#observers.map(o => [o.node().name, o.node()])),
+      probes: sidecar.reports(),
+      images: this.#effects.images,
+      effects: this.#effects.states,
+      withdrawn: (service, replicaId) =>
+        this.hub.withdrawalConfirmed(service as ServiceKey, replicaId) && !published.has(replicaId),
+    };
+  }
+
+  #onSettled(action: Action, error: OutriggerError | null): void {
+    const { log } = this.#options;
+    if (error && !this.#stop.signal.aborted) {
+      log.warn({ action: action.kind, node: action.node, code: error.code, err: error }, 'an action failed');
+    }
+    if (action.kind !== 'pull') this.#observers.find(o => o.node().name === action.node)?.refresh();
+    this.wake();
+  }
+
+  async #sleepUntil(at: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    // A bound on the nap: a timer of weeks would overflow, and looking again costs nothing.
+    await clock.sleep(Math.min(Math.max(at - clock.now(), 1), LONGEST_NAP_MS), signal).catch(() => {});
+  }
+
+  async #imageId(spec: ServiceSpec): Promise<string | null> {
+    const engine = this.#options.engines[0];
+    if (!engine) return null;
+    return engine.imageId(spec.image, AbortSignal.timeout(IMAGE_ID_DEADLINE_MS)).catch(() => null);
+  }
+
+  // ---- what it shows
+
+  #changed(): void {
+    this.#views = null;
+    for (const listener of this.#changeListeners) listener();
+  }
+
+  #present(): { services: readonly ServiceView[]; nodes: readonly NodeView[] } {
+    if (!this.#views) {
+      const observed = this.#observed();
+      this.#views = {
+        services: Object.freeze(describeServices(this.#state, observed)),
+        nodes: Object.freeze(describeNodes(this.#state, observed)),
+      };
+    }
+    return this.#views;
+  }
+
+  #view(ref: ServiceRef): ServiceView {
+    const view = this.services().find(s => s.namespace === ref.namespace && s.name === ref.name);
+    if (!view) throw new OutriggerError('not_found', `${serviceKey(ref)} was removed meanwhile`);
+    return view;
+  }
+
+  #containers(): ReadonlyMap<string, { node: string; containerId: string }> {
+    const newest = new Map<string, { node: string; containerId: string; attempt: number }>();
+    for (const observer of this.#observers) {
+      for (const container of observer.node().containers) {
+        const known = newest.get(container.replicaId);
+        if (known && known.attempt > container.attempt) continue;
+        newest.set(container.replicaId, {
+          node: observer.node().name,
+          containerId: container.id,
+          attempt: container.attempt,
+        });
+      }
+    }
+    return newest;
+  }
+
+  #announce(events: readonly Event[]): void {
+    for (const event of events) {
+      this.#sequence += 1;
+      const view = eventView({ ...event, sequence: this.#sequence });
+      this.#options.log.info(
+        { service: event.service, replica: event.replicaId, type: event.type },
+        event.message || event.type,
+      );
+      for (const listener of this.#eventListeners) listener(view);
+    }
+  }
+}
+
+interface QueuedCommand {
+  readonly decide: (state: DesiredState) => Step<unknown>;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: OutriggerError) => void;
+}
+
+const PASS_RETRY_MS = 1_000;
+const LONGEST_NAP_MS = 60_000;
+const IMAGE_ID_DEADLINE_MS = 2_000;
+const MOST_QUEUED_COMMANDS = 1_000;
+const MOST_EVENTS = 10_000;
+
+function publishedPorts(
+  ports: readonly { containerPort: number; hostPort: number; protocol: string }[],
+): Record<number, number> {
+  return Object.fromEntries(ports.filter(p => p.protocol === 'tcp').map(p => [p.containerPort, p.hostPort]));
+}
+
+function eventView(event: StoredEvent): EventView {
+  const [namespace = '', service = ''] = event.service.split('/');
+  return {
+    sequence: event.sequence,
+    atMs: event.at,
+    namespace,
+    service,
+    ...(event.replicaId === undefined ? {} : { replicaId: event.replicaId }),
+    type: event.type,
+    message: event.message,
+  };
+}
+
+function shuttingDown(): OutriggerError {
+  return new OutriggerError('unavailable', 'the control plane is shutting down', {
+    next: 'try again once it runs again',
+  });
+}

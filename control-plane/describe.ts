@@ -1,0 +1,189 @@
+import { containerName } from './core/actions.ts';
+import { imageKey, type Observed } from './core/observed.ts';
+import { type Cause, containerOf, isAvailable, isLive, placementOf, type Replica } from './core/replica.ts';
+import type { Service } from './core/service.ts';
+import type { ServiceSpec } from './core/spec.ts';
+import type { DesiredState } from './desired-state.ts';
+import type { NodeView, ReplicaView, ServiceState, ServiceView } from './views.ts';
+
+/** The state in words for people and programs. Pure. */
+export function describeServices(state: DesiredState, observed: Observed): ServiceView[] {
+  const byService = Map.groupBy(state.replicas.values(), r => r.service);
+  return [...state.services.values()]
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(service => describeService(service, byService.get(service.key) ?? [], state, observed));
+}
+
+function describeService(
+  service: Service,
+  replicas: readonly Replica[],
+  state: DesiredState,
+  observed: Observed,
+): ServiceView {
+  const { spec } = service;
+  const ordered = [...replicas].sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+  const views = ordered.map(r => describeReplica(r, state.specOf(r.service, r.generation) ?? spec, observed));
+  const readyReplicas = replicas.filter(isAvailable).length;
+  const serviceState = stateOf(service, replicas);
+  return {
+    namespace: spec.namespace,
+    name: spec.name,
+    generation: service.generation,
+    image: spec.image,
+    protocol: spec.protocol,
+    ...(spec.port === undefined ? {} : { port: spec.port }),
+    wantedReplicas: service.deleting ? 0 : service.replicas,
+    readyReplicas,
+    state: serviceState,
+    message: messageOf(service, serviceState, views, observed),
+    deleting: service.deleting,
+    origin: service.origin,
+    acceptedAtMs: service.acceptedAt,
+    replicas: views,
+    spec: masked(spec),
+  };
+}
+
+function stateOf(service: Service, replicas: readonly Replica[]): ServiceState {
+  if (service.deleting) return 'deleting';
+  const current = replicas.filter(r => isLive(r) && r.generation === service.generation);
+  const ready = current.filter(isAvailable).length;
+  if (service.rollout.kind === 'paused') return 'failed';
+  if (current.some(r => r.phase.kind === 'failed')) return ready > 0 ? 'degraded' : 'failed';
+  if (service.rollout.kind === 'progressing') return service.rollout.previous === null ? 'starting' : 'updating';
+  const others = replicas.some(r => isLive(r) && r.generation !== service.generation);
+  if (others || current.some(r => r.replace)) return 'updating';
+  return ready >= service.replicas ? 'ready' : 'degraded';
+}
+
+function messageOf(
+  service: Service,
+  state: ServiceState,
+  replicas: readonly ReplicaView[],
+  observed: Observed,
+): string {
+  const { rollout } = service;
+  if (rollout.kind === 'paused')
+    return `update to generation ${service.generation} failed and is paused: ${rollout.message}`;
+  const silent = [...observed.nodes.values()].find(n => !n.answering);
+  if (silent)
+    return `node ${silent.name} does not answer (${silent.error ?? 'unknown reason'}); what runs there is left alone`;
+  if (rollout.kind === 'rolled_back') {
+    return `generation ${rollout.failed} failed (${rollout.message}); rolled back to generation ${rollout.to}`;
+  }
+  if (state === 'ready') return '';
+  return (
+    replicas.find(r => r.phase === 'failed' || r.phase === 'backoff')?.message ??
+    replicas.find(r => r.message !== '')?.message ??
+    ''
+  );
+}
+
+function describeReplica(replica: Replica, spec: ServiceSpec, observed: Observed): ReplicaView {
+  const { phase } = replica;
+  const placement = placementOf(replica);
+  const container = containerOf(replica);
+  const cause = causeOf(replica);
+  const image =
+    placement && phase.kind === 'pulling' ? observed.images.get(imageKey(placement.node, spec.image)) : undefined;
+  return {
+    id: replica.id,
+    generation: replica.generation,
+    phase: phase.kind,
+    sinceMs: phase.since,
+    message: replicaMessage(replica, spec, observed),
+    ...(placement ? { node: placement.node } : {}),
+    devices: placement?.devices ?? [],
+    ...(container ? { containerId: container.id } : {}),
+    containerName: containerName(replica.service, replica.id),
+    attempt: replica.attempt,
+    impaired: phase.kind === 'ready' && phase.impaired,
+    ...(phase.kind === 'backoff' ? { retryAtMs: phase.until } : {}),
+    ...(cause?.exitCode === undefined ? {} : { exitCode: cause.exitCode }),
+    logTail: cause?.logTail ?? [],
+    addresses: phase.kind === 'ready' || phase.kind === 'draining' ? replica.addresses : [],
+    ...(image?.kind === 'pulling' ? { pulledBytes: image.receivedBytes, pullTotalBytes: image.totalBytes } : {}),
+    createdAtMs: replica.createdAt,
+    timings: replica.timings.map(t => ({ phase: t.phase, enteredAtMs: t.at })),
+  };
+}
+
+export function causeOf(replica: Replica): Cause | null {
+  const { phase } = replica;
+  if (phase.kind === 'backoff' || phase.kind === 'failed') return phase.cause;
+  return phase.kind === 'stopping' && phase.afterwards.kind === 'retried' ? phase.afterwards.cause : null;
+}
+
+function replicaMessage(replica: Replica, spec: ServiceSpec, observed: Observed): string {
+  const { phase } = replica;
+  switch (phase.kind) {
+    case 'pending':
+      return phase.reasons.join('; ');
+    case 'pulling':
+      return waitingFor(observed, `pull ${phase.placement.node} ${spec.image}`) || spec.image;
+    case 'creating':
+      return waitingFor(observed, `create ${replica.id} ${replica.attempt}`);
+    case 'starting':
+      return (
+        waitingFor(observed, `start ${phase.container.id}`) || (observed.probes.get(phase.container.id)?.message ?? '')
+      );
+    case 'warming':
+      return observed.probes.get(phase.container.id)?.message ?? '';
+    case 'ready':
+      return phase.impaired ? (observed.probes.get(phase.container.id)?.message ?? 'the readiness probe fails') : '';
+    case 'draining':
+      return phase.reason.replace('_', ' ');
+    case 'stopping':
+      return phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
+    case 'backoff':
+    case 'failed':
+      return phase.cause.message;
+    case 'stopped':
+      return '';
+    case 'lost':
+      return 'its node does not answer';
+    default:
+      return phase satisfies never;
+  }
+}
+
+/** What an effect that is going to be tried again last said. */
+function waitingFor(observed: Observed, key: string): string {
+  const effect = observed.effects.get(key);
+  return effect?.kind === 'failed' ? effect.message : '';
+}
+
+export function describeNodes(state: DesiredState, observed: Observed): NodeView[] {
+  return [...observed.nodes.values()].map(node => {
+    const held = [...state.replicas.values()].filter(r => placementOf(r)?.node === node.name);
+    const specs = held.flatMap(r => state.specOf(r.service, r.generation) ?? []);
+    return {
+      name: node.name,
+      answering: node.answering,
+      ...(node.error === undefined || node.answering ? {} : { error: node.error }),
+      cpus: node.cpus,
+      memoryBytes: node.memoryBytes,
+      reservedCpus: specs.reduce((sum, s) => sum + s.resources.cpus, 0),
+      reservedMemoryBytes: specs.reduce((sum, s) => sum + s.resources.memoryBytes, 0),
+      devices: node.devices.map(device => {
+        const holder = held.find(r => placementOf(r)?.devices.includes(device.id));
+        return { ...device, ...(holder ? { heldBy: holder.id } : {}) };
+      }),
+      replicas: held.length,
+      labels: node.labels,
+    };
+  });
+}
+
+/** The spec without what must not be shown: contents of secret files, and values whose names say that they are secret. */
+function masked(spec: ServiceSpec): Record<string, unknown> {
+  const environment = Object.entries(spec.environment).map(([key, value]) => [
+    key,
+    SECRET_NAME.test(key) ? MASK : value,
+  ]);
+  const files = spec.files.map(file => (file.secret ? { ...file, contentBase64: MASK } : file));
+  return { ...spec, environment: Object.fromEntries(environment), files };
+}
+
+const SECRET_NAME = /secret|token|passw|credential|private|api_?key|access_?key/i;
+const MASK = '(hidden)';

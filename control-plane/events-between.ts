@@ -1,0 +1,74 @@
+import type { Desired, Plan } from './core/reconcile.ts';
+import type { Replica } from './core/replica.ts';
+import type { Service } from './core/service.ts';
+import { causeOf } from './describe.ts';
+import type { Event } from './ports.ts';
+
+/** What happened from one state to the next, for people. Pure. */
+export function eventsBetween(before: Desired, after: Pick<Plan, 'services' | 'replicas'>, now: number): Event[] {
+  const events: Event[] = [];
+  for (const replica of after.replicas.values()) {
+    const old = before.replicas.get(replica.id);
+    // A replica may pass several phases in one step; each was entered, so each is told.
+    for (const { phase, at } of replica.timings.filter(
+      t => !old?.timings.some(o => o.phase === t.phase && o.at === t.at),
+    )) {
+      const message = phase === replica.phase.kind ? messageFor(replica) : '';
+      events.push({ at, service: replica.service, replicaId: replica.id, type: `replica.${phase}`, message });
+    }
+    const impairment = impairmentChange(old, replica);
+    if (impairment) events.push({ at: now, service: replica.service, replicaId: replica.id, ...impairment });
+  }
+  for (const old of before.replicas.values()) {
+    if (!after.replicas.has(old.id)) {
+      events.push({ at: now, service: old.service, replicaId: old.id, type: 'replica.stopped', message: '' });
+    }
+  }
+  for (const service of after.services.values()) {
+    const told = rolloutEvent(before.services.get(service.key), service);
+    if (told) events.push({ at: now, service: service.key, ...told });
+  }
+  for (const key of before.services.keys()) {
+    if (!after.services.has(key)) events.push({ at: now, service: key, type: 'service.deleted', message: '' });
+  }
+  return events;
+}
+
+function messageFor(replica: Replica): string {
+  const { phase } = replica;
+  switch (phase.kind) {
+    case 'pulling':
+      return `placed on ${phase.placement.node}${phase.placement.devices.length > 0 ? ` with ${phase.placement.devices.join(', ')}` : ''}`;
+    case 'draining':
+      return phase.reason.replace('_', ' ');
+    default:
+      return causeOf(replica)?.message ?? '';
+  }
+}
+
+function impairmentChange(old: Replica | undefined, replica: Replica): { type: string; message: string } | null {
+  if (old?.phase.kind !== 'ready' || replica.phase.kind !== 'ready' || old.phase.impaired === replica.phase.impaired)
+    return null;
+  return replica.phase.impaired
+    ? { type: 'replica.impaired', message: 'the readiness probe fails; its endpoint is withdrawn' }
+    : { type: 'replica.recovered', message: 'the readiness probe passes again' };
+}
+
+function rolloutEvent(old: Service | undefined, service: Service): { type: string; message: string } | null {
+  if (!old || old.rollout.kind === service.rollout.kind) return null;
+  switch (service.rollout.kind) {
+    case 'settled':
+      return { type: 'service.ready', message: `generation ${service.generation} is in place` };
+    case 'rolled_back':
+      return {
+        type: 'service.rolled_back',
+        message: `generation ${service.rollout.failed} failed: ${service.rollout.message}; back to generation ${service.rollout.to}`,
+      };
+    case 'paused':
+      return { type: 'service.paused', message: `generation ${service.generation} failed: ${service.rollout.message}` };
+    case 'progressing':
+      return null;
+    default:
+      return service.rollout satisfies never;
+  }
+}

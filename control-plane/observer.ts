@@ -1,0 +1,83 @@
+import type { OutriggerError } from './core/errors.ts';
+import { toOutriggerError } from './core/errors.ts';
+import type { ObservedNode } from './core/observed.ts';
+import type { Clock, Engine } from './ports.ts';
+
+/**
+ * Keeps the newest listing of one engine. Lists when told that something changed, and every RESYNC_MS because events are
+ * hints that get lost. An engine that does not answer keeps its last listing, marked as not answering.
+ */
+export class Observer {
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #onListing: () => void;
+  readonly #stop = new AbortController();
+  #node: ObservedNode;
+  #wanted: PromiseWithResolvers<void> = Promise.withResolvers();
+
+  constructor(engine: Engine, clock: Clock, onListing: () => void) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#onListing = onListing;
+    this.#node = {
+      name: engine.node,
+      answering: false,
+      error: 'not asked yet',
+      listedFrom: 0,
+      cpus: 0,
+      memoryBytes: 0,
+      devices: [],
+      labels: {},
+      containers: [],
+    };
+  }
+
+  node(): ObservedNode {
+    return this.#node;
+  }
+
+  /** Something may have changed: list again soon. Cheap; calls while a listing is under way make one more, not many. */
+  refresh(): void {
+    this.#wanted.resolve();
+  }
+
+  /** Lists until close(); the returned promise settles then. */
+  async run(): Promise<void> {
+    const watching = this.#engine.watch(() => this.refresh(), this.#stop.signal);
+    while (!this.#stop.signal.aborted) {
+      this.#wanted = Promise.withResolvers();
+      await this.list();
+      const pauseMs = this.#node.answering ? RESYNC_MS : RETRY_MS;
+      const nap = new AbortController();
+      await Promise.race([
+        this.#wanted.promise,
+        this.#clock.sleep(pauseMs, AbortSignal.any([nap.signal, this.#stop.signal])).catch(() => {}),
+      ]);
+      nap.abort();
+    }
+    await watching;
+  }
+
+  /** One listing now; never rejects. */
+  async list(): Promise<void> {
+    const listedFrom = this.#clock.now();
+    try {
+      const deadline = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(LISTING_DEADLINE_MS)]);
+      const listing = await this.#engine.observe(deadline);
+      this.#node = { name: this.#engine.node, answering: true, listedFrom, ...listing };
+    } catch (thrown) {
+      if (this.#stop.signal.aborted) return;
+      const error: OutriggerError = toOutriggerError(thrown);
+      this.#node = { ...this.#node, answering: false, error: error.message };
+    }
+    this.#onListing();
+  }
+
+  close(): void {
+    this.#stop.abort();
+  }
+}
+
+const RESYNC_MS = 10_000;
+const RETRY_MS = 1_000;
+const LISTING_DEADLINE_MS = 5_000;
