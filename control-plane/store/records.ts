@@ -45,8 +45,7 @@ const phase = z.discriminatedUnion('kind', [
     kind: z.literal('stopping'),
     ...placed,
     container: container.nullable(),
-    // biome-ignore lint/suspicious/noThenProperty: the phase has a field of this name; it is no promise
-    then: z.discriminatedUnion('kind', [
+    afterwards: z.discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('stopped') }),
       z.strictObject({ kind: z.literal('retried'), cause }),
     ]),
@@ -80,6 +79,7 @@ export const serviceRecord = z.strictObject({
   key,
   spec: serviceSpec,
   generation: count,
+  imageId: z.string().nullable(),
   latestGeneration: count,
   replicas: count,
   acceptedAt: time,
