@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
@@ -42,7 +43,7 @@ async function hasImage(docker: Docker): Promise<boolean> {
     );
 }
 
-async function rootFilesystem(binary: string): Promise<NodeJS.ReadableStream> {
+async function rootFilesystem(binary: string): Promise<Readable> {
   const { stdout } = await run(binary, ['--list']);
   const archive = pack();
   const folder = (name: string, mode = 0o755) => archive.entry({ name, type: 'directory', mode });
@@ -56,7 +57,7 @@ async function rootFilesystem(binary: string): Promise<NodeJS.ReadableStream> {
     archive.entry({ name: `bin/${applet}`, type: 'symlink', linkname: 'busybox' });
   }
   archive.finalize();
-  return archive;
+  return Readable.from(archive);
 }
 
 /** Calls back with the path of a busybox that needs no shared library. */

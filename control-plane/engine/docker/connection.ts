@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { access, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { OutriggerError } from '../../core/errors.ts';
+
+/** How an engine is reached. */
+export type DockerConnection =
+  | { readonly kind: 'unix'; readonly socketPath: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly tls?: TlsFiles };
+
+export interface TlsFiles {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  readonly skipVerify: boolean;
+}
+
+/**
+ * The engine that the user's own `docker` command would speak to: DOCKER_HOST, then DOCKER_CONTEXT, then the current
+ * context of the Docker configuration, then the usual sockets. Rejects with `unsupported` for ssh, and with
+ * `invalid_argument` where a context or certificate is named and not there.
+ */
+export async function resolveConnection(
+  options: { environment?: NodeJS.ProcessEnv; host?: string; home?: string } = {},
+): Promise<DockerConnection> {
+  const environment = options.environment ?? process.env;
+  const home = options.home ?? homedir();
+  const configFolder = environment['DOCKER_CONFIG'] || path.join(home, '.docker');
+  const host = options.host ?? environment['DOCKER_HOST'];
+  if (host) return parseHost(host, await tlsFromEnvironment(environment, configFolder), 'DOCKER_HOST');
+  const context = environment['DOCKER_CONTEXT'] || (await currentContext(configFolder));
+  if (context && context !== 'default') return connectionOfContext(context, configFolder);
+  return { kind: 'unix', socketPath: await defaultSocket(environment, home) };
+}
+
+/** As a person would write it. */
+export function describeConnection(connection: DockerConnection): string {
+  return connection.kind === 'unix' ? `unix://${connection.socketPath}` : `tcp://${connection.host}:${connection.port}`;
+}
+
+function parseHost(host: string, tls: TlsFiles | undefined, from: string): DockerConnection {
+  const separator = host.indexOf('://');
+  const scheme = separator < 0 ? 'tcp' : host.slice(0, separator);
+  const rest = separator < 0 ? host : host.slice(separator + 3);
+  switch (scheme) {
+    case 'unix':
+      return { kind: 'unix', socketPath: rest || DEFAULT_SOCKET };
+    case 'tcp':
+    case 'http':
+    case 'https': {
+      const url = URL.parse(`http://${rest}`);
+      if (!url?.hostname) {
+        throw new OutriggerError('invalid_argument', `${from} is "${host}": expected tcp://HOST:PORT or unix://PATH`);
+      }
+      // URL drops port 80 as the default of http.
+      const port = Number(url.port || (/:80\b/.test(rest) ? 80 : tls ? 2376 : 2375));
+      return { kind: 'tcp', host: url.hostname.replace(/^\[|\]$/g, ''), port, ...(tls && { tls }) };
+    }
+    default:
+      throw new OutriggerError('unsupported', `${from} is "${host}": Outrigger reaches engines by unix:// and tcp://`, {
+        next:
+          scheme === 'ssh'
+            ? 'Forward the socket, for instance `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST`, and set DOCKER_HOST=unix:///tmp/docker.sock.'
+            : 'Set DOCKER_HOST to unix://PATH or tcp://HOST:PORT.',
+      });
+  }
+}
+
+async function tlsFromEnvironment(environment: NodeJS.ProcessEnv, configFolder: string): Promise<TlsFiles | undefined> {
+  const verify = Boolean(environment['DOCKER_TLS_VERIFY']);
+  const folder = environment['DOCKER_CERT_PATH'];
+  if (!verify && !folder && !environment['DOCKER_TLS']) return undefined;
+  return readTls(folder || configFolder, { skipVerify: !verify });
+}
+
+async function readTls(folder: string, { skipVerify }: { skipVerify: boolean }): Promise<TlsFiles> {
+  const [ca, cert, key] = await Promise.all(['ca.pem', 'cert.pem', 'key.pem'].map(name => optional(folder, name)));
+  if (cert && !key) throw new OutriggerError('invalid_argument', `${folder} has cert.pem and no key.pem`);
+  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }), skipVerify };
+}
+
+async function currentContext(configFolder: string): Promise<string | undefined> {
+  const text = await optional(configFolder, 'config.json');
+  if (!text) return undefined;
+  return parseFile(path.join(configFolder, 'config.json'), text, z.object({ currentContext: z.string().optional() }))
+    .currentContext;
+}
+
+/** The layout of Docker's context store: folders are named by the SHA-256 of the context's name. */
+async function connectionOfContext(name: string, configFolder: string): Promise<DockerConnection> {
+  const folder = createHash('sha256').update(name).digest('hex');
+  const metaFolder = path.join(configFolder, 'contexts', 'meta', folder);
+  const text = await optional(metaFolder, 'meta.json');
+  if (!text) {
+    throw new OutriggerError('invalid_argument', `The Docker context "${name}" does not exist in ${configFolder}`, {
+      next: 'List contexts with `docker context ls`, then choose one with `docker context use NAME`.',
+    });
+  }
+  const endpoint = parseFile(path.join(metaFolder, 'meta.json'), text, contextMeta).Endpoints.docker;
+  const tlsFolder = path.join(configFolder, 'contexts', 'tls', folder, 'docker');
+  const tls = await readTls(tlsFolder, { skipVerify: endpoint.SkipTLSVerify });
+  const secured = tls.ca || tls.cert || endpoint.SkipTLSVerify;
+  return parseHost(endpoint.Host, secured ? tls : undefined, `The Docker context "${name}"`);
+}
+
+const contextMeta = z.object({
+  Endpoints: z.object({ docker: z.object({ Host: z.string(), SkipTLSVerify: z.boolean().default(false) }) }),
+});
+
+/** The first that exists of the system's, a rootless and a desktop engine's socket; the system's where none does. */
+async function defaultSocket(environment: NodeJS.ProcessEnv, home: string): Promise<string> {
+  const runtime = environment['XDG_RUNTIME_DIR'];
+  const candidates = [
+    DEFAULT_SOCKET,
+    ...(runtime ? [path.join(runtime, 'docker.sock')] : []),
+    path.join(home, '.docker', 'run', 'docker.sock'),
+    path.join(home, '.docker', 'desktop', 'docker.sock'),
+  ];
+  for (const candidate of candidates) {
+    if (await exists(candidate)) return candidate;
+  }
+  return DEFAULT_SOCKET;
+}
+
+const DEFAULT_SOCKET = '/var/run/docker.sock';
+
+function parseFile<T>(file: string, content: Buffer, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(content.toString('utf8')));
+  } catch (cause) {
+    throw new OutriggerError('invalid_argument', `${file} is not what Docker writes there: ${String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+async function optional(folder: string, name: string): Promise<Buffer | undefined> {
+  return readFile(path.join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw new OutriggerError('invalid_argument', `${path.join(folder, name)} cannot be read: ${error.message}`, {
+      cause: error,
+    });
+  });
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

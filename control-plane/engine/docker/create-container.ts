@@ -1,0 +1,85 @@
+import type { ContainerInspectInfo } from 'dockerode';
+import type { Action } from '../../core/actions.ts';
+import { OutriggerError } from '../../core/errors.ts';
+import { type CreateOptionsContext, createOptions } from './create-options.ts';
+import type { EngineClient } from './engine-client.ts';
+import { parseReplicaLabels } from './labels.ts';
+import type { Networks } from './networks.ts';
+import { inspectContainer } from './observe.ts';
+import { statusOf } from './translate-error.ts';
+import type { Volumes } from './volumes.ts';
+import { writeFiles } from './write-files.ts';
+
+type CreateRequest = Extract<Action, { kind: 'create' }>;
+interface Parts {
+  readonly client: EngineClient;
+  readonly networks: Networks;
+  readonly volumes: Volumes;
+}
+
+/**
+ * Creates the container and everything it needs, not started. One call to the engine where networks and volumes are
+ * known and there are no files. A container that is there under the name already is adopted, if it is the same attempt.
+ */
+export async function createContainer(
+  { client, networks, volumes }: Parts,
+  request: CreateRequest,
+  context: Omit<CreateOptionsContext, 'severalNetworks'>,
+  signal: AbortSignal,
+): Promise<{ containerId: string }> {
+  const { spec, containerName } = request;
+  await Promise.all([networks.ensure(spec, signal), volumes.ensure(spec, signal)]);
+  // One network at create works on every engine; API 1.44 would take several, at the price of asking for the version.
+  const { body, joinLater } = createOptions(request, { ...context, severalNetworks: false });
+  const query = { name: containerName, ...(spec.platform !== undefined && { platform: spec.platform }) };
+  const doing = `creating container ${containerName}`;
+  let containerId: string;
+  try {
+    const container = await client.call(
+      { doing, deadlineMs: client.deadlines.changeMs, signal },
+      // In a query alone: everything else would stand in the URL, secrets included.
+      (docker, abortSignal) => docker.createContainer({ _query: query, _body: body, abortSignal } as never),
+    );
+    containerId = container.id;
+  } catch (error) {
+    if (statusOf(error) !== 409) throw error;
+    const existing = await adopt(client, request, context.instance, signal);
+    if (existing.State.Status !== 'created') return { containerId: existing.Id };
+    containerId = existing.Id;
+  }
+  // An adopted container may have been left before these were done; all are idempotent.
+  await Promise.all(joinLater.map(network => networks.join(containerId, spec, network, signal)));
+  await writeFiles(client, containerId, spec.files, signal);
+  return { containerId };
+}
+
+/** The container under the name, if it is what an earlier call for the same attempt made. */
+async function adopt(
+  client: EngineClient,
+  request: CreateRequest,
+  instance: string,
+  signal: AbortSignal,
+): Promise<ContainerInspectInfo> {
+  const { containerName: name, replicaId, attempt } = request;
+  const existing = await inspectContainer(client, name, signal);
+  if (!existing) {
+    throw new OutriggerError('conflict', `The name ${name} was taken a moment ago, and is free now`, {
+      retryable: true,
+    });
+  }
+  const labels = parseReplicaLabels(existing.Config.Labels ?? {});
+  if (!labels || labels.instance !== instance) {
+    throw new OutriggerError('conflict', `The name ${name} belongs to a container that is not of this control plane`, {
+      next: `Remove it with \`docker rm ${name}\` if nobody needs it.`,
+      retryable: false,
+    });
+  }
+  if (labels.replicaId !== replicaId || labels.attempt !== attempt) {
+    throw new OutriggerError(
+      'conflict',
+      `The name ${name} still belongs to attempt ${labels.attempt} of replica ${labels.replicaId}, not to attempt ${attempt} of ${replicaId}`,
+      { details: { containerId: existing.Id } },
+    );
+  }
+  return existing;
+}

@@ -1,0 +1,157 @@
+import { createSteadyClock } from '../../clock.ts';
+import type { Action } from '../../core/actions.ts';
+import { OutriggerError } from '../../core/errors.ts';
+import type { ImageState, ObservedDevice } from '../../core/observed.ts';
+import type { Clock, Engine, EngineListing, LogLine, LogOptions } from '../../ports.ts';
+import type { DockerConnection } from './connection.ts';
+import { createContainer } from './create-container.ts';
+import { EngineClient, type EngineDeadlines } from './engine-client.ts';
+import { readLogs } from './logs.ts';
+import { Networks } from './networks.ts';
+import { NodeCapacity } from './node-capacity.ts';
+import { Observer } from './observe.ts';
+import { imageId, pullImage } from './pull-image.ts';
+import { removeContainer } from './remove-container.ts';
+import { startContainer } from './start-container.ts';
+import { stopContainer } from './stop-container.ts';
+import { Volumes } from './volumes.ts';
+import { watchEvents } from './watch-events.ts';
+
+export interface DockerEngineOptions {
+  /** The node's name in Outrigger. */
+  readonly node: string;
+  /** The id of the state that this control plane runs on; only containers labelled with it are touched. */
+  readonly instance: string;
+  readonly connection: DockerConnection;
+  readonly clock?: Clock;
+  readonly deadlines?: Partial<EngineDeadlines>;
+  /** Publish each service's port on this address, for hosts that cannot reach container addresses. */
+  readonly publishOn?: string;
+  /** The node's devices as the operator states them; then none are discovered. */
+  readonly devices?: readonly ObservedDevice[];
+  /** Memory limit of containers whose spec has none; absent: 95 % of the node's memory. 0: no limit. */
+  readonly defaultMemoryLimitBytes?: number;
+  /** Where DOCKER_CONFIG and credential helpers are looked up. Absent: this process's environment. */
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** One Docker Engine, API 1.41 (20.10) and later. */
+export class DockerEngine implements Engine {
+  readonly node: string;
+  readonly #options: DockerEngineOptions;
+  readonly #client: EngineClient;
+  readonly #clock: Clock;
+  readonly #capacity: NodeCapacity;
+  readonly #observer: Observer;
+  readonly #networks: Networks;
+  readonly #volumes: Volumes;
+
+  constructor(options: DockerEngineOptions) {
+    const { instance, connection } = options;
+    this.node = options.node;
+    this.#options = options;
+    this.#clock = options.clock ?? createSteadyClock();
+    this.#client = new EngineClient(connection, options.deadlines);
+    this.#capacity = new NodeCapacity(this.#client, {
+      clock: this.#clock,
+      local: connection.kind === 'unix',
+      ...(options.devices && { devices: options.devices }),
+    });
+    this.#observer = new Observer(this.#client, { instance, capacity: this.#capacity });
+    this.#networks = new Networks(this.#client, instance);
+    this.#volumes = new Volumes(this.#client, instance);
+  }
+
+  observe(signal: AbortSignal): Promise<EngineListing> {
+    return this.#observer.observe(signal);
+  }
+
+  pull(
+    request: Extract<Action, { kind: 'pull' }>,
+    onProgress: (state: ImageState) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { environment } = this.#options;
+    return pullImage(this.#client, request, {
+      onProgress,
+      clock: this.#clock,
+      signal,
+      ...(environment && { environment }),
+    });
+  }
+
+  async create(request: Extract<Action, { kind: 'create' }>, signal: AbortSignal): Promise<{ containerId: string }> {
+    const { instance, publishOn, defaultMemoryLimitBytes } = this.#options;
+    const { memoryBytes } = await this.#capacity.read(signal);
+    return createContainer(
+      { client: this.#client, networks: this.#networks, volumes: this.#volumes },
+      request,
+      {
+        instance,
+        defaultMemoryLimitBytes: defaultMemoryLimitBytes ?? Math.floor(memoryBytes * DEFAULT_MEMORY_SHARE),
+        ...(publishOn !== undefined && { publishOn }),
+      },
+      signal,
+    );
+  }
+
+  start(containerId: string, signal: AbortSignal): Promise<void> {
+    return startContainer(this.#client, this.#networks, immutableId(containerId), signal);
+  }
+
+  stop(containerId: string, options: { graceMs: number }, signal: AbortSignal): Promise<void> {
+    return stopContainer(this.#client, immutableId(containerId), options, signal);
+  }
+
+  remove(containerId: string, signal: AbortSignal): Promise<void> {
+    return removeContainer(
+      this.#client,
+      { containerId: immutableId(containerId), instance: this.#options.instance },
+      signal,
+    );
+  }
+
+  async cleanNamespace(namespace: string, options: { volumes: boolean }, signal: AbortSignal): Promise<void> {
+    await this.#networks.clean(namespace, signal);
+    if (options.volumes) await this.#volumes.clean(namespace, signal);
+  }
+
+  logs(containerId: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
+    return readLogs(this.#client, immutableId(containerId), options, signal);
+  }
+
+  watch(wake: () => void, signal: AbortSignal): Promise<void> {
+    const handlers = {
+      wake,
+      onContainer: (id: string) => this.#observer.forget(id),
+      onConnect: () => {
+        this.#networks.forget();
+        this.#volumes.forget();
+        this.#capacity.forget();
+      },
+    };
+    return watchEvents(this.#client, this.#options.instance, handlers, signal);
+  }
+
+  imageId(image: string, signal: AbortSignal): Promise<string | null> {
+    return imageId(this.#client, image, signal);
+  }
+
+  /** Closes idle connections. Calls under way end by their own deadlines. */
+  close(): void {
+    this.#client.close();
+  }
+}
+
+export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
+  return new DockerEngine(options);
+}
+
+/** Leaves the system itself something, so that a replica without a limit is killed before the node is. */
+const DEFAULT_MEMORY_SHARE = 0.95;
+
+/** A name could come to mean another container between two calls. */
+function immutableId(containerId: string): string {
+  if (/^[0-9a-f]{64}$/.test(containerId)) return containerId;
+  throw new OutriggerError('invalid_argument', `"${containerId}" is no container id: expected 64 hexadecimal digits`);
+}

@@ -1,0 +1,210 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { OutriggerError } from '../../core/errors.ts';
+import { type DockerConnection, describeConnection } from './connection.ts';
+import { translateError } from './translate-error.ts';
+
+/** How long each kind of call may take before the engine counts as not answering. Milliseconds. */
+export interface EngineDeadlines {
+  /** Questions: list, inspect, info. */
+  readonly queryMs: number;
+  /** Changes that are quick: create, connect, remove, make a network or volume. */
+  readonly changeMs: number;
+  /** Starting a container: mounts, networks, device hooks. */
+  readonly startMs: number;
+  /** What a stop may take beyond the grace that it was given. */
+  readonly stopMarginMs: number;
+  /** A pull that reports nothing for so long is given up. */
+  readonly pullIdleMs: number;
+  /** A credential helper of the user's Docker configuration. */
+  readonly credentialsMs: number;
+}
+
+export const DEFAULT_DEADLINES: EngineDeadlines = {
+  queryMs: 10_000,
+  changeMs: 30_000,
+  startMs: 120_000,
+  stopMarginMs: 15_000,
+  pullIdleMs: 180_000,
+  credentialsMs: 15_000,
+};
+
+/**
+ * dockerode with what it lacks: every call settles by its deadline or when the signal fires, whatever the engine does
+ * (docker-modem never settles when an answer breaks off in its middle), and every error is translated.
+ */
+export class EngineClient {
+  readonly address: string;
+  readonly deadlines: EngineDeadlines;
+  /** For calls that answer at once; their connections are kept and bounded. */
+  readonly #calls: Docker;
+  /** For what may stay open for long (events, logs, pulls, stops), so that it never keeps a quick call waiting. */
+  readonly #streams: Docker;
+  readonly #agents: readonly http.Agent[];
+
+  constructor(connection: DockerConnection, deadlines: Partial<EngineDeadlines> = {}) {
+    this.address = describeConnection(connection);
+    this.deadlines = { ...DEFAULT_DEADLINES, ...deadlines };
+    const agents = [makeAgent(connection, MAX_CALLS), makeAgent(connection, MAX_STREAMS)] as const;
+    this.#agents = agents;
+    this.#calls = new Docker(modemOptions(connection, agents[0]));
+    this.#streams = new Docker(modemOptions(connection, agents[1]));
+  }
+
+  /** Runs one call. `doing` begins the message of an error: "listing containers", "starting container 1f2e". */
+  call<T>(
+    options: { doing: string; deadlineMs: number; signal: AbortSignal; long?: boolean },
+    begin: (docker: Docker, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return this.bounded(options, signal => begin(options.long ? this.#streams : this.#calls, signal));
+  }
+
+  /** A question for which dockerode has a method without a signal. */
+  get<T>(options: { doing: string; path: string; signal: AbortSignal }): Promise<T> {
+    const { doing, path, signal } = options;
+    return this.call({ doing, deadlineMs: this.deadlines.queryMs, signal }, (docker, abortSignal) => {
+      const statusCodes = { 200: true, 404: 'not found', 500: 'server error' };
+      return new Promise<T>((resolve, reject) => {
+        docker.modem.dial(
+          { path, method: 'GET', options: {}, abortSignal, statusCodes },
+          (error: unknown, result: unknown) => (error ? reject(error) : resolve(result as T)),
+        );
+      });
+    });
+  }
+
+  /** Opens a stream whose headers must come by the deadline; the stream itself ends with the signal. */
+  async stream(
+    request: {
+      doing: string;
+      method: 'GET' | 'POST';
+      path: string;
+      query: Record<string, unknown>;
+      deadlineMs?: number;
+      auth?: object;
+    },
+    signal: AbortSignal,
+  ): Promise<Readable> {
+    const ending = new AbortController();
+    const end = () => ending.abort(signal.reason);
+    signal.addEventListener('abort', end, { once: true });
+    const release = () => signal.removeEventListener('abort', end);
+    try {
+      return await this.bounded(
+        { doing: request.doing, deadlineMs: request.deadlineMs ?? this.deadlines.queryMs, signal },
+        () =>
+          new Promise<Readable>((resolve, reject) => {
+            this.#streams.modem.dial(
+              {
+                path: `${request.path}?`,
+                method: request.method,
+                options: { _query: request.query, _body: {} },
+                isStream: true,
+                abortSignal: ending.signal,
+                statusCodes: { 200: true, 404: 'not found', 500: 'server error' },
+                ...(request.auth && { authconfig: request.auth }),
+              },
+              (error: unknown, result: unknown) => {
+                if (error) return reject(error);
+                const stream = result as Readable;
+                stream.once('close', release);
+                // An aborted response reports its end here too; whoever reads it sees it, nobody else must.
+                stream.on('error', () => {});
+                ending.signal.addEventListener('abort', () => stream.destroy(), { once: true });
+                resolve(stream);
+              },
+            );
+          }),
+      );
+    } catch (error) {
+      release();
+      ending.abort();
+      throw error;
+    }
+  }
+
+  /** Any promise with a deadline and the signal; errors translated. */
+  async bounded<T>(
+    options: { doing: string; deadlineMs: number; signal: AbortSignal },
+    begin: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { doing, deadlineMs, signal } = options;
+    const given = () => givenUp(doing, signal);
+    if (signal.aborted) throw given();
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), deadlineMs);
+    const both = AbortSignal.any([signal, deadline.signal]);
+    let onAbort = () => {};
+    try {
+      const aborted = new Promise<never>((_, reject) => {
+        onAbort = () => {
+          if (signal.aborted) return reject(given());
+          reject(
+            new OutriggerError(
+              'timeout',
+              `${doing}: the engine at ${this.address} did not answer within ${deadlineMs} ms`,
+              {
+                next: 'The engine hangs or is overloaded; `docker ps` shows the same. It is asked again.',
+              },
+            ),
+          );
+        };
+        both.addEventListener('abort', onAbort, { once: true });
+      });
+      return await Promise.race([begin(both), aborted]);
+    } catch (error) {
+      throw translateError(error, { doing, engine: this.address });
+    } finally {
+      clearTimeout(timer);
+      both.removeEventListener('abort', onAbort);
+    }
+  }
+
+  close(): void {
+    for (const agent of this.#agents) agent.destroy();
+  }
+}
+
+const MAX_CALLS = 32;
+const MAX_STREAMS = 1_024;
+
+function givenUp(doing: string, signal: AbortSignal): OutriggerError {
+  if (signal.reason instanceof OutriggerError) return signal.reason;
+  return new OutriggerError('timeout', `${doing} was given up before it ended`, { cause: signal.reason });
+}
+
+function makeAgent(connection: DockerConnection, maxSockets: number): http.Agent {
+  const options = { keepAlive: true, keepAliveMsecs: 10_000, maxSockets, maxFreeSockets: 16 };
+  if (connection.kind === 'unix' || !connection.tls) return new http.Agent(options);
+  const { ca, cert, key, skipVerify } = connection.tls;
+  return new https.Agent({
+    ...options,
+    rejectUnauthorized: !skipVerify,
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+  });
+}
+
+/** Everything is stated: what is not, docker-modem takes from the environment. */
+function modemOptions(connection: DockerConnection, agent: http.Agent): Docker.DockerOptions {
+  const nothing = {
+    host: undefined,
+    port: undefined,
+    ca: undefined,
+    cert: undefined,
+    key: undefined,
+    timeout: undefined,
+  };
+  const own =
+    connection.kind === 'unix'
+      ? { socketPath: connection.socketPath, protocol: 'http' as const }
+      : {
+          host: connection.host,
+          port: connection.port,
+          protocol: connection.tls ? ('https' as const) : ('http' as const),
+        };
+  return { ...nothing, ...own, agent, pathPrefix: '/' } as unknown as Docker.DockerOptions;
+}

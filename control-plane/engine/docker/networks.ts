@@ -1,0 +1,145 @@
+import type { NetworkInspectInfo } from 'dockerode';
+import { OutriggerError } from '../../core/errors.ts';
+import type { NetworkSpec, ServiceSpec } from '../../core/spec.ts';
+import { endpointSettings, networksOf } from './create-options.ts';
+import type { EngineClient } from './engine-client.ts';
+import { LABELS, namespaceLabels } from './labels.ts';
+import { statusOf } from './translate-error.ts';
+
+/** The networks that replicas join. What is known to exist is remembered, until the engine says otherwise. */
+export class Networks {
+  readonly #client: EngineClient;
+  readonly #instance: string;
+  /** By network name; a failed attempt is forgotten, so that the next one asks again. */
+  readonly #known = new Map<string, Promise<void>>();
+  readonly #specs = new Map<string, { namespace: string; network: NetworkSpec }>();
+
+  constructor(client: EngineClient, instance: string) {
+    this.#client = client;
+    this.#instance = instance;
+  }
+
+  /** Every network of the spec exists. One that somebody else made under the name, such as Compose, is used as it is. */
+  async ensure(spec: ServiceSpec, signal: AbortSignal): Promise<void> {
+    await Promise.all(networksOf(spec).map(network => this.#ensureOnce(spec.namespace, network, signal)));
+  }
+
+  /** Asks again about networks that the engine no longer knows. */
+  async ensureAgain(names: readonly string[], signal: AbortSignal): Promise<void> {
+    for (const name of names) {
+      this.#known.delete(name);
+      const wanted = this.#specs.get(name);
+      if (wanted) await this.#ensureOnce(wanted.namespace, wanted.network, signal);
+    }
+  }
+
+  forget(): void {
+    this.#known.clear();
+  }
+
+  /** Idempotent: a container that is in the network already is success. */
+  async join(containerId: string, spec: ServiceSpec, network: NetworkSpec, signal: AbortSignal): Promise<void> {
+    await this.#client
+      .call(
+        {
+          doing: `connecting ${containerId.slice(0, 12)} to network ${network.name}`,
+          deadlineMs: this.#client.deadlines.changeMs,
+          signal,
+        },
+        (docker, abortSignal) => {
+          const body = { Container: containerId, EndpointConfig: endpointSettings(spec, network), abortSignal };
+          return docker.getNetwork(network.name).connect(body) as unknown as Promise<unknown>;
+        },
+      )
+      .catch((error: OutriggerError) => {
+        if (/already exists in network|is already attached to network/.test(error.message)) return;
+        throw error;
+      });
+  }
+
+  /** Removes what this instance made for the namespace and nothing is connected to any more. */
+  async clean(namespace: string, signal: AbortSignal): Promise<void> {
+    const options = { doing: `listing networks of ${namespace}`, deadlineMs: this.#client.deadlines.queryMs, signal };
+    const filters = JSON.stringify({
+      label: [`${LABELS.instance}=${this.#instance}`, `${LABELS.namespace}=${namespace}`],
+    });
+    const networks = await this.#client.call(options, (docker, abortSignal) =>
+      docker.listNetworks({ filters, abortSignal }),
+    );
+    await Promise.all(networks.map(network => this.#remove(network, signal)));
+  }
+
+  async #remove(network: NetworkInspectInfo, signal: AbortSignal): Promise<void> {
+    this.#known.delete(network.Name);
+    const options = {
+      doing: `removing network ${network.Name}`,
+      deadlineMs: this.#client.deadlines.changeMs,
+      signal,
+    };
+    await this.#client
+      .call(options, (docker, abortSignal) => docker.getNetwork(network.Id).remove({ abortSignal }))
+      .catch((error: OutriggerError) => {
+        // In use by others, such as the application's containers: it is theirs to remove then.
+        if (statusOf(error) === 404 || /has active endpoints/.test(error.message)) return;
+        throw error;
+      });
+  }
+
+  #ensureOnce(namespace: string, network: NetworkSpec, signal: AbortSignal): Promise<void> {
+    this.#specs.set(network.name, { namespace, network });
+    const known = this.#known.get(network.name);
+    if (known) return this.#waitFor(network.name, known, signal);
+    // Shared by all who wait for it, so that it must not end with the signal of the first; its calls have deadlines.
+    const made = this.#ensure(namespace, network, new AbortController().signal);
+    this.#known.set(network.name, made);
+    made.catch(() => {
+      if (this.#known.get(network.name) === made) this.#known.delete(network.name);
+    });
+    return this.#waitFor(network.name, made, signal);
+  }
+
+  #waitFor(name: string, made: Promise<void>, signal: AbortSignal): Promise<void> {
+    const { queryMs, changeMs } = this.#client.deadlines;
+    const options = { doing: `making sure of network ${name}`, deadlineMs: 2 * (queryMs + changeMs), signal };
+    return this.#client.bounded(options, () => made);
+  }
+
+  async #ensure(namespace: string, network: NetworkSpec, signal: AbortSignal): Promise<void> {
+    if (await this.#exists(network.name, signal)) return;
+    if (network.external) {
+      throw new OutriggerError('container_rejected', `The external network ${network.name} does not exist`, {
+        next: `Create it with \`docker network create ${network.name}\`, or drop \`external: true\`.`,
+      });
+    }
+    const options = { doing: `creating network ${network.name}`, deadlineMs: this.#client.deadlines.changeMs, signal };
+    await this.#client
+      .call(options, (docker, abortSignal) =>
+        docker.createNetwork({
+          Name: network.name,
+          // Without it two control planes, or Compose and we, could make two networks of one name.
+          CheckDuplicate: true,
+          Driver: network.driver ?? 'bridge',
+          Internal: network.internal,
+          Options: { ...network.driverOptions },
+          ...(network.subnets.length > 0 && { IPAM: { Config: network.subnets.map(Subnet => ({ Subnet })) } }),
+          Labels: namespaceLabels(this.#instance, namespace, { network: network.key }),
+          abortSignal,
+        }),
+      )
+      .catch((error: OutriggerError) => {
+        if (statusOf(error) !== 409) throw error;
+      });
+  }
+
+  async #exists(name: string, signal: AbortSignal): Promise<boolean> {
+    return this.#client
+      .get({ doing: `looking up network ${name}`, path: `/networks/${encodeURIComponent(name)}`, signal })
+      .then(
+        () => true,
+        (error: OutriggerError) => {
+          if (statusOf(error) === 404) return false;
+          throw error;
+        },
+      );
+  }
+}

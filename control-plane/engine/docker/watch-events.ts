@@ -1,0 +1,85 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { EngineClient } from './engine-client.ts';
+import { jsonLines } from './json-lines.ts';
+import { LABELS } from './labels.ts';
+
+export interface EventHandlers {
+  /** Something may have changed. Called for a burst of events once, and once after each (re)connection. */
+  readonly wake: () => void;
+  /** The container was started or ended. */
+  readonly onContainer: (containerId: string) => void;
+  /** A new connection: the engine may be another, or restarted, and events were missed. */
+  readonly onConnect: () => void;
+}
+
+/** Runs until the signal fires; reconnects by itself; never rejects. Events are hints, so none of them is remembered. */
+export async function watchEvents(
+  client: EngineClient,
+  instance: string,
+  handlers: EventHandlers,
+  signal: AbortSignal,
+): Promise<void> {
+  const debounced = debounce(handlers.wake, signal);
+  let backoffMs = FIRST_BACKOFF_MS;
+  while (!signal.aborted) {
+    try {
+      await readEvents(
+        client,
+        instance,
+        { ...handlers, wake: debounced, onOpen: () => (backoffMs = FIRST_BACKOFF_MS) },
+        signal,
+      );
+    } catch {
+      // That the engine is away is what `observe` reports; here it only means to come back later.
+    }
+    await wait(backoffMs, undefined, { signal, ref: false }).catch(() => {});
+    backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+  }
+}
+
+async function readEvents(
+  client: EngineClient,
+  instance: string,
+  handlers: EventHandlers & { onOpen: () => void },
+  signal: AbortSignal,
+): Promise<void> {
+  const filters = JSON.stringify({ type: ['container'], label: [`${LABELS.instance}=${instance}`], event: EVENTS });
+  const stream = await client.stream(
+    { doing: 'reading events', method: 'GET', path: '/events', query: { filters } },
+    signal,
+  );
+  try {
+    handlers.onOpen();
+    handlers.onConnect();
+    handlers.wake();
+    for await (const event of jsonLines(stream)) {
+      const id = (event as { Actor?: { ID?: unknown } }).Actor?.ID;
+      if (typeof id === 'string') handlers.onContainer(id);
+      handlers.wake();
+    }
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** What changes what `observe` would say. Not `exec_*`, of which every healthcheck makes three. */
+const EVENTS = ['create', 'start', 'die', 'oom', 'kill', 'pause', 'unpause', 'destroy', 'rename', 'health_status'];
+
+function debounce(wake: () => void, signal: AbortSignal): () => void {
+  let waiting = false;
+  return () => {
+    if (waiting || signal.aborted) return;
+    waiting = true;
+    wait(DEBOUNCE_MS, undefined, { signal, ref: false }).then(
+      () => {
+        waiting = false;
+        wake();
+      },
+      () => {},
+    );
+  };
+}
+
+const DEBOUNCE_MS = 10;
+const FIRST_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 5_000;
