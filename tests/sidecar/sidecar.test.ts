@@ -1,0 +1,437 @@
+import test, { type ExecutionContext } from 'ava';
+import { createSteadyClock } from '../../control-plane/clock.ts';
+import type { ProbeReport } from '../../control-plane/core/observed.ts';
+import type { ProbeTarget, Sidecar } from '../../control-plane/ports.ts';
+import { createSidecar, type SidecarOptions } from '../../sidecar/index.ts';
+import { VirtualClock } from '../fakes/clock.ts';
+import { freePort, healthServer, httpServer, tcpServer } from './servers.ts';
+import { probeTarget } from './targets.ts';
+import { until } from './until.ts';
+
+const GRPC = { kind: 'grpc' } as const;
+const TCP = { kind: 'tcp' } as const;
+const CONTAINER = { kind: 'container' } as const;
+
+function report(sidecar: Sidecar, containerId = 'container-1'): ProbeReport {
+  const found = sidecar.reports().get(containerId);
+  if (!found) throw new Error(`no report of ${containerId}`);
+  return found;
+}
+
+/** Closed when the test ends, however it ends. */
+function sidecarOf(t: ExecutionContext, options: SidecarOptions): Sidecar {
+  const sidecar = createSidecar(options);
+  t.teardown(() => sidecar.close());
+  return sidecar;
+}
+
+async function owned<T extends { close(): Promise<void> }>(t: ExecutionContext, starting: Promise<T>): Promise<T> {
+  const server = await starting;
+  t.teardown(() => server.close());
+  return server;
+}
+
+/** Lets virtual time pass in small steps, with real time between them for the sockets, until it is so. */
+async function advanceUntil(clock: VirtualClock, what: string, condition: () => boolean): Promise<void> {
+  await until(what, async () => {
+    if (condition()) return true;
+    await clock.advance(10);
+    return condition();
+  });
+}
+
+test('without any probe a container is started and ready at once', async t => {
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  sidecar.target([probeTarget({})]);
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  t.like(report(sidecar), { startup: 'passed', warmup: 'done', liveness: 'unknown' });
+  await sidecar.close();
+  t.is(clock.waiting, 0);
+});
+
+test('a replica that begins to listen late is found: refused before, then started, ready and alive by one answer', async t => {
+  const port = await freePort();
+  const clock = createSteadyClock();
+  const sidecar = sidecarOf(t, { clock });
+  sidecar.target([probeTarget({ protocol: 'grpc', port })]);
+  await until('refused', () => /connection refused/.test(report(sidecar).message ?? ''));
+  t.like(report(sidecar), { startup: 'pending', readiness: 'unknown' });
+  await owned(t, healthServer({ port }));
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  t.deepEqual(report(sidecar), {
+    containerId: 'container-1',
+    startup: 'passed',
+    warmup: 'done',
+    readiness: 'passing',
+    liveness: 'passing',
+  });
+});
+
+test('while it starts, a container is asked after 10 ms, then ever more slowly, at most every 500 ms', async t => {
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  sidecar.target([probeTarget({ probes: { startup: { check: CONTAINER } } }, { startedAt: clock.now() })]);
+  await clock.advance(0);
+  const gaps: number[] = [];
+  for (let at = clock.now(); gaps.length < 14; at = clock.now()) {
+    await clock.advance((clock.nextAt() ?? 0) - at);
+    gaps.push(clock.now() - at);
+  }
+  t.is(gaps[0], 10);
+  t.is(gaps[1], 15);
+  t.true(gaps.every((gap, i) => i === 0 || gap >= gaps[i - 1]!));
+  t.is(gaps.at(-1), 500);
+  await sidecar.close();
+  t.is(clock.waiting, 0);
+});
+
+test('a start that never passes fails at its deadline, with the last answer, and is asked no more', async t => {
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  const startup = { check: CONTAINER, deadlineMs: 60_000 };
+  sidecar.target([probeTarget({ probes: { startup } }, { startedAt: clock.now(), containerHealth: 'starting' })]);
+  await clock.advance(59_000);
+  t.is(report(sidecar).startup, 'pending');
+  await clock.advance(2_000);
+  t.is(report(sidecar).startup, 'failed');
+  t.regex(report(sidecar).message!, /not started 60000 ms after its container: .*has not passed yet/);
+  t.is(clock.waiting, 0);
+  await sidecar.close();
+});
+
+test('a deadline that passed while nobody asked does not fail a container that answers', async t => {
+  const server = await owned(t, healthServer());
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  const startup = { check: GRPC, deadlineMs: 1_000 };
+  sidecar.target([probeTarget({ port: server.port, probes: { startup } }, { startedAt: Date.now() - 3_600_000 })]);
+  await until('started', () => report(sidecar).startup === 'passed');
+  t.pass();
+});
+
+test('news of the healthcheck are acted upon at once', async t => {
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  const spec = { probes: { startup: { check: CONTAINER }, readiness: { check: CONTAINER, failures: 1 } } };
+  sidecar.target([probeTarget(spec, { containerHealth: 'starting', startedAt: clock.now() })]);
+  await clock.advance(30_000);
+  t.is(report(sidecar).startup, 'pending');
+  sidecar.target([probeTarget(spec, { containerHealth: 'healthy', startedAt: clock.now() })]);
+  await clock.advance(0);
+  t.like(report(sidecar), { startup: 'passed', readiness: 'passing' });
+  sidecar.target([probeTarget(spec, { containerHealth: 'unhealthy', startedAt: clock.now() })]);
+  await clock.advance(0);
+  t.is(report(sidecar).readiness, 'failing');
+  sidecar.target([probeTarget(spec, { containerHealth: 'healthy', startedAt: clock.now() })]);
+  await clock.advance(0);
+  t.is(report(sidecar).readiness, 'passing');
+  t.is(report(sidecar).message, undefined);
+  await sidecar.close();
+});
+
+test('with default probes a replica that hangs is out within 5 s, and back as soon as it answers', async t => {
+  for (const random of [0, 0.999]) {
+    const server = await owned(t, healthServer());
+    const clock = new VirtualClock();
+    const sidecar = sidecarOf(t, { clock, random: () => random });
+    sidecar.target([probeTarget({ protocol: 'grpc', port: server.port }, { startedAt: clock.now() })]);
+    await until('ready', () => report(sidecar).readiness === 'passing');
+    server.behave({ kind: 'hang' });
+    await clock.advance(5_000);
+    t.is(report(sidecar).readiness, 'failing');
+    t.regex(report(sidecar).message!, /no answer within 1000 ms/);
+    t.is(report(sidecar).startup, 'passed');
+    server.behave({ kind: 'status', status: 'SERVING' });
+    await advanceUntil(clock, 'ready again', () => report(sidecar).readiness === 'passing');
+    await sidecar.close();
+    await server.close();
+    t.is(clock.waiting, 0);
+  }
+});
+
+test('liveness fails later than readiness and by its own count, and mends itself', async t => {
+  const server = await owned(t, healthServer());
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock, random: () => 0.5 });
+  const liveness = { check: GRPC, intervalMs: 5_000, timeoutMs: 1_000, failures: 3 };
+  sidecar.target([
+    probeTarget({ protocol: 'grpc', port: server.port, probes: { liveness } }, { startedAt: clock.now() }),
+  ]);
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  server.behave({ kind: 'hang' });
+  await clock.advance(12_000);
+  t.is(report(sidecar).readiness, 'failing');
+  t.not(report(sidecar).liveness, 'failing');
+  await clock.advance(7_000);
+  t.is(report(sidecar).liveness, 'failing');
+  server.behave({ kind: 'status', status: 'SERVING' });
+  await advanceUntil(clock, 'alive again', () => report(sidecar).liveness === 'passing');
+});
+
+test('one failed probe does not take a replica out', async t => {
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  const target = (containerHealth: 'healthy' | 'unhealthy') =>
+    probeTarget({ probes: { startup: { check: CONTAINER } } }, { containerHealth, startedAt: clock.now() });
+  sidecar.target([target('healthy')]);
+  await clock.advance(10);
+  t.is(report(sidecar).readiness, 'passing');
+  sidecar.target([target('unhealthy')]);
+  await clock.advance(100);
+  t.is(report(sidecar).readiness, 'passing');
+  t.regex(report(sidecar).message!, /unhealthy/);
+  sidecar.target([target('healthy')]);
+  await clock.advance(100);
+  t.is(report(sidecar).message, undefined);
+  await sidecar.close();
+});
+
+test('the warm-up is sent once between start and readiness, its answer read to the end', async t => {
+  const warmups: unknown[] = [];
+  let finish: () => void = () => t.fail('no warm-up came');
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      if (request.url !== '/v1/completions') return void response.end('ok');
+      let body = '';
+      request.on('data', chunk => {
+        body += chunk;
+      });
+      request.on('end', () => {
+        warmups.push({ body: JSON.parse(body), type: request.headers['content-type'] });
+        response.writeHead(200).write('a token');
+        finish = () => void response.end(' and another');
+      });
+    }),
+  );
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  const warmup = { http: { path: '/v1/completions', body: { prompt: 'hi' } } };
+  sidecar.target([probeTarget({ protocol: 'http', port: server.port, warmup })]);
+  await until('warming', () => warmups.length === 1);
+  t.like(report(sidecar), { startup: 'passed', warmup: 'pending', readiness: 'unknown' });
+  finish();
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  t.is(report(sidecar).warmup, 'done');
+  t.deepEqual(warmups, [{ body: { prompt: 'hi' }, type: 'application/json' }]);
+});
+
+test('a failed warm-up carries the status and what the server said', async t => {
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      if (request.url === '/warm') response.writeHead(500).end('{"error": "no such model"}');
+      else response.end('ok');
+    }),
+  );
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  sidecar.target([probeTarget({ protocol: 'http', port: server.port, warmup: { http: { path: '/warm' } } })]);
+  await until('failed', () => report(sidecar).warmup === 'failed');
+  t.regex(report(sidecar).message!, /warm-up: POST .*\/warm answered status 500, expected 200-299: .*no such model/);
+  t.is(report(sidecar).readiness, 'unknown');
+});
+
+test('a warm-up that does not end fails at its deadline', async t => {
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      if (request.url !== '/warm') response.end('ok');
+    }),
+  );
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  const warmup = { http: { path: '/warm' }, deadlineMs: 60_000 };
+  sidecar.target([probeTarget({ protocol: 'http', port: server.port, warmup }, { startedAt: clock.now() })]);
+  await until('started', () => report(sidecar).startup === 'passed');
+  await clock.advance(59_000);
+  t.is(report(sidecar).warmup, 'pending');
+  await clock.advance(1_000);
+  t.is(report(sidecar).warmup, 'failed');
+  t.regex(report(sidecar).message!, /no full answer within 60000 ms/);
+  await sidecar.close();
+  t.is(clock.waiting, 0);
+  await server.close();
+});
+
+test('a resumed replica is neither started up nor warmed again', async t => {
+  const asked: string[] = [];
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      asked.push(request.url!);
+      response.end('ok');
+    }),
+  );
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  const spec = {
+    protocol: 'http' as const,
+    port: server.port,
+    warmup: { http: { path: '/warm' } },
+    probes: {
+      startup: { check: { kind: 'http' as const, path: '/started' } },
+      readiness: { check: { kind: 'http' as const, path: '/ready' } },
+    },
+  };
+  sidecar.target([probeTarget(spec, { resume: true })]);
+  t.like(report(sidecar), { startup: 'passed', warmup: 'done', readiness: 'unknown' });
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  t.false(asked.includes('/warm'));
+  t.false(asked.includes('/started'));
+});
+
+test('a container is reached by whichever of its hosts answers, even while another swallows everything', async t => {
+  const silent = await owned(t, tcpServer());
+  const server = await owned(t, healthServer());
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  const hosts: ProbeTarget['hosts'] = [
+    { host: '127.0.0.1', portOf: { 50051: silent.port } },
+    { host: '127.0.0.2', portOf: null },
+    { host: 'localhost', portOf: { 50051: server.port } },
+  ];
+  const startup = { check: GRPC, timeoutMs: 60_000 };
+  sidecar.target([probeTarget({ protocol: 'grpc', port: 50_051, probes: { startup } }, { hosts })]);
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  t.pass();
+});
+
+test('an address that comes late or changes is taken up', async t => {
+  const first = await owned(t, healthServer());
+  const second = await owned(t, healthServer());
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  const target = (port?: number) =>
+    probeTarget(
+      { protocol: 'grpc', port: 50_051 },
+      { hosts: port ? [{ host: '127.0.0.1', portOf: { 50051: port } }] : [], startedAt: clock.now() },
+    );
+  sidecar.target([target()]);
+  await clock.advance(5_000);
+  t.like(report(sidecar), { startup: 'pending', message: 'the container has no address yet' });
+  sidecar.target([target(first.port)]);
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  await first.close();
+  sidecar.target([target(second.port)]);
+  await advanceUntil(clock, 'asked at its new port', () => second.asked.length > 0);
+  t.is(report(sidecar).readiness, 'passing');
+  await sidecar.close();
+});
+
+test('targets that stay keep their progress; those that leave are forgotten, and come back as new ones', async t => {
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  const spec = { probes: { startup: { check: CONTAINER } } };
+  const one = probeTarget(spec, { containerId: 'one', containerHealth: 'healthy', startedAt: clock.now() });
+  const two = probeTarget(spec, { containerId: 'two', startedAt: clock.now() });
+  sidecar.target([one, two]);
+  await clock.advance(100);
+  t.is(report(sidecar, 'one').startup, 'passed');
+  sidecar.target([{ ...one }]);
+  t.deepEqual([...sidecar.reports().keys()], ['one']);
+  t.is(report(sidecar, 'one').startup, 'passed');
+  sidecar.target([]);
+  t.is(sidecar.reports().size, 0);
+  await clock.advance(0);
+  t.is(clock.waiting, 0);
+  sidecar.target([{ ...one, containerHealth: 'starting' }]);
+  t.is(report(sidecar, 'one').startup, 'pending');
+  await sidecar.close();
+});
+
+test('changes are told once for all that changed together, and not at all when nothing did', async t => {
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  let told = 0;
+  sidecar.onChange(() => told++);
+  const targets = Array.from({ length: 50 }, (_, i) =>
+    probeTarget(
+      { probes: { startup: { check: CONTAINER } } },
+      { containerId: `c${i}`, containerHealth: 'healthy', startedAt: clock.now() },
+    ),
+  );
+  sidecar.target(targets);
+  await until('told', () => told > 0);
+  t.is(told, 1);
+  await clock.advance(60_000);
+  t.is(told, 1);
+  await sidecar.close();
+});
+
+test('replicas that hang do not keep hundreds of others from becoming ready', async t => {
+  const silent = await owned(t, tcpServer());
+  const server = await owned(t, healthServer());
+  const sidecar = sidecarOf(t, { clock: createSteadyClock(), concurrency: 4 });
+  const startup = { check: GRPC, timeoutMs: 3_600_000 };
+  const target = (containerId: string, port: number) =>
+    probeTarget({ protocol: 'grpc', port, probes: { startup } }, { containerId });
+  sidecar.target([
+    ...Array.from({ length: 40 }, (_, i) => target(`hung${i}`, silent.port)),
+    ...Array.from({ length: 200 }, (_, i) => target(`fine${i}`, server.port)),
+  ]);
+  const ready = () => [...sidecar.reports()].filter(([, r]) => r.readiness === 'passing').map(([id]) => id);
+  await until('the 200 are ready', () => ready().length === 200, { deadlineMs: 60_000 });
+  t.true(ready().every(id => id.startsWith('fine')));
+});
+
+test('a removed target leaves no connection behind', async t => {
+  let open = 0;
+  const server = await owned(
+    t,
+    tcpServer(socket => {
+      open++;
+      socket.on('close', () => open--);
+      socket.resume();
+    }),
+  );
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  sidecar.target([
+    probeTarget({ protocol: 'grpc', port: server.port }, { containerId: 'g', startedAt: clock.now() }),
+    probeTarget({ protocol: 'http', port: server.port }, { containerId: 'h', startedAt: clock.now() }),
+  ]);
+  await until('both connected', () => open === 2);
+  sidecar.target([]);
+  await until('both gone', () => open === 0);
+  await sidecar.close();
+  t.is(clock.waiting, 0);
+});
+
+test('a flapping replica is withdrawn and restored each time', async t => {
+  const server = await owned(t, healthServer());
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  const states: string[] = [];
+  sidecar.onChange(() => {
+    const { readiness } = report(sidecar);
+    if (states.at(-1) !== readiness) states.push(readiness);
+  });
+  sidecar.target([probeTarget({ protocol: 'grpc', port: server.port }, { startedAt: clock.now() })]);
+  await until('ready', () => states.at(-1) === 'passing');
+  for (let i = 0; i < 3; i++) {
+    server.behave({ kind: 'status', status: 'NOT_SERVING' });
+    await advanceUntil(clock, 'out', () => states.at(-1) === 'failing');
+    server.behave({ kind: 'status', status: 'SERVING' });
+    await advanceUntil(clock, 'back', () => states.at(-1) === 'passing');
+  }
+  t.deepEqual(states, ['passing', 'failing', 'passing', 'failing', 'passing', 'failing', 'passing']);
+});
+
+test('the load of an HTTP model server is read from its metrics', async t => {
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      if (request.url !== '/metrics') return void response.end('ok');
+      response.end('# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{model_name="m"} 3.0\n');
+    }),
+  );
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  sidecar.target([probeTarget({ protocol: 'http', port: server.port })]);
+  await until('load known', () => report(sidecar).inFlight === 3);
+  t.pass();
+});
+
+test('TCP probes hold for services of other protocols', async t => {
+  const server = await owned(t, tcpServer());
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  sidecar.target([probeTarget({ protocol: 'tcp', port: server.port, probes: { startup: { check: TCP } } })]);
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  t.pass();
+});
