@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApplyResult } from '../control-plane/control-plane.ts';
+import type { ReplicaView, ServiceView } from '../control-plane/views.ts';
+import { logPrinter } from './commands/logs.ts';
+import { type Context, Interruption } from './context.ts';
+import type { ControlClient } from './control-client.ts';
+import { EXIT_CODE, type ExitCode } from './exit-code.ts';
+import { followServices } from './follow-services.ts';
+import { isUnreachable } from './http-exchange.ts';
+import { removeAndWait } from './remove-and-wait.ts';
+import { exitCodeMeaning } from './render/failure.ts';
+import { singleLine } from './render/text.ts';
+import { formatDuration } from './render/units.ts';
+
+export interface Attachment {
+  readonly context: Context;
+  readonly client: ControlClient;
+  readonly namespace: string;
+  readonly names: readonly string[];
+  readonly results: readonly ApplyResult[];
+  readonly startedAtMs: number;
+}
+
+const LOG_RETRY_MS = 1_000;
+
+/**
+ * Stays with running services: prints what they write, and says when one of them crashes or goes. The first Ctrl-C
+ * drains and removes them. Ends by itself when all of them are gone or have failed.
+ */
+export async function attach(attachment: Attachment): Promise<ExitCode> {
+  const { context, client, namespace, names } = attachment;
+  context.err.line(
+    context.err.style('dim', `${names.join(', ')} ready; following the logs, Ctrl-C drains and removes`),
+  );
+  const ended = new AbortController();
+  const signal = AbortSignal.any([context.signal, ended.signal]);
+  const logs = printLogs(attachment, signal);
+  let exit: ExitCode = EXIT_CODE.ok;
+  try {
+    exit = await watchOver(attachment, signal);
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
+  } finally {
+    ended.abort();
+    await logs;
+  }
+  if (!context.signal.aborted) return exit;
+  const gone = context.signal.reason instanceof Interruption && context.signal.reason.cause === 'reader_gone';
+  context.err.line(`draining and removing ${names.join(', ')} (Ctrl-C again: do not wait)`);
+  await removeAndWait(context, { client, namespace, names, volumes: false });
+  return gone ? EXIT_CODE.ok : EXIT_CODE.interrupted;
+}
+
+async function watchOver({ context, client, namespace, names }: Attachment, signal: AbortSignal): Promise<ExitCode> {
+  const changes = new CrashNotes();
+  const follow = followServices(client, namespace, {
+    signal,
+    giveUpAfterMs: Number.POSITIVE_INFINITY,
+    onLost: error => context.err.line(`${error.message} The services go on; waiting for it to come back.`),
+    onBack: () => context.err.line('the control plane answers again'),
+  });
+  for await (const services of follow) {
+    const mine = services.filter(s => names.includes(s.name));
+    for (const note of changes.next(mine)) context.err.line(context.err.style('yellow', note));
+    if (mine.length === 0) {
+      context.err.line('all services were removed');
+      return EXIT_CODE.ok;
+    }
+    if (mine.every(s => s.state === 'failed')) {
+      context.err.line(`no service runs any more: ${mine.map(s => `${s.name}: ${singleLine(s.message)}`).join('; ')}`);
+      return EXIT_CODE.failed;
+    }
+  }
+  return EXIT_CODE.ok;
+}
+
+/** One line for each crash of a replica, told once. */
+class CrashNotes {
+  readonly #told = new Set<string>();
+
+  next(services: readonly ServiceView[]): string[] {
+    return services.flatMap(service =>
+      service.replicas.flatMap(replica => {
+        if (replica.phase !== 'backoff' && replica.phase !== 'failed') return [];
+        const key = `${replica.id} ${replica.attempt} ${replica.phase}`;
+        if (this.#told.has(key)) return [];
+        this.#told.add(key);
+        return [crashNote(service, replica)];
+      }),
+    );
+  }
+}
+
+function crashNote(service: ServiceView, replica: ReplicaView): string {
+  const code =
+    replica.exitCode === undefined ? '' : ` (exit code ${replica.exitCode}${exitCodeMeaning(replica.exitCode)})`;
+  const next =
+    replica.phase === 'failed'
+      ? 'gave up on it'
+      : `starts again in ${formatDuration(Math.max(0, (replica.retryAtMs ?? 0) - Date.now()))}`;
+  return `${service.name} ${replica.id}: ${singleLine(replica.message) || 'ended'}${code}; ${next}`;
+}
+
+/** Log lines since the start of this command, over restarts of the control plane. */
+async function printLogs(attachment: Attachment, signal: AbortSignal): Promise<void> {
+  const { context, client, namespace, names } = attachment;
+  const print = logPrinter(context.out, {
+    json: context.options.json === true,
+    color: true,
+    prefix: true,
+    timestamps: false,
+  });
+  const printed = new PrintedLines();
+  let sinceMs = attachment.startedAtMs;
+  while (!signal.aborted) {
+    try {
+      for await (const line of client.logs({ namespace, names, follow: true, sinceMs }, signal)) {
+        if (!printed.isNew(line)) continue;
+        print(line);
+        const atMs = Date.parse(line.timestamp);
+        if (atMs > sinceMs) sinceMs = atMs;
+      }
+    } catch (error) {
+      if (!signal.aborted && !isUnreachable(error)) context.err.line(`logs: ${(error as Error).message}`);
+    }
+    printed.reopened();
+    await sleep(LOG_RETRY_MS, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** A stream that is opened again begins a little before the last line: those that were printed are left out. */
+class PrintedLines {
+  readonly #newest = new Map<string, string>();
+  #before: ReadonlyMap<string, string> = new Map();
+
+  reopened(): void {
+    this.#before = new Map(this.#newest);
+  }
+
+  isNew(line: { replicaId: string; timestamp: string }): boolean {
+    const printed = this.#before.get(line.replicaId);
+    if (printed !== undefined && line.timestamp <= printed) return false;
+    this.#newest.set(line.replicaId, line.timestamp);
+    return true;
+  }
+}

@@ -1,0 +1,36 @@
+import type { EventView } from '../../control-plane/views.ts';
+import type { Context, ProjectOptions } from '../context.ts';
+import { parseTail } from '../parse-values.ts';
+import { namespaceOf } from '../project.ts';
+import { singleLine, truncate } from '../render/text.ts';
+import { formatTime } from '../render/units.ts';
+
+export interface EventsOptions extends ProjectOptions {
+  follow?: boolean;
+  allProjects?: boolean;
+  tail?: string;
+}
+
+const DEFAULT_PAST = 100;
+
+export async function events(context: Context, name: string | undefined, options: EventsOptions): Promise<void> {
+  const past = options.tail === undefined ? DEFAULT_PAST : (parseTail(options.tail) ?? Number.MAX_SAFE_INTEGER);
+  const namespace = options.allProjects ? undefined : await namespaceOf(context, options);
+  const client = await context.client();
+  const query = { past, ...(namespace !== undefined && { namespace }), ...(name !== undefined && { name }) };
+  const print = (event: EventView) => {
+    if (context.options.json) context.out.json(event);
+    else context.out.line(eventLine(event, { width: context.out.width(), withProject: namespace === undefined }));
+  };
+  if (!options.follow) {
+    for (const event of await client.events(query, context.signal)) print(event);
+    return;
+  }
+  for await (const event of client.watchEvents(query, context.signal)) print(event);
+}
+
+function eventLine(event: EventView, options: { width: number; withProject: boolean }): string {
+  const where = [options.withProject ? `${event.namespace}/${event.service}` : event.service, event.replicaId ?? ''];
+  const text = `${formatTime(event.atMs, Date.now())}  ${where.join(' ').trim()}  ${event.type}  ${singleLine(event.message)}`;
+  return truncate(text.trimEnd(), options.width);
+}

@@ -1,0 +1,83 @@
+import type { LogLineView } from '../../control-plane/views.ts';
+import type { Context, ProjectOptions } from '../context.ts';
+import type { Output, Style } from '../output.ts';
+import { parseSinceMs, parseTail } from '../parse-values.ts';
+import { namespaceOf } from '../project.ts';
+import { pad, textWidth } from '../render/text.ts';
+
+export interface LogsOptions extends ProjectOptions {
+  follow?: boolean;
+  tail?: string;
+  since?: string;
+  replica?: string;
+  color?: boolean;
+  logPrefix?: boolean;
+  timestamps?: boolean;
+}
+
+export async function logs(context: Context, names: readonly string[], options: LogsOptions): Promise<void> {
+  const namespace = await namespaceOf(context, options);
+  const client = await context.client();
+  const tail = parseTail(options.tail ?? 'all');
+  const print = logPrinter(context.out, {
+    json: context.options.json === true,
+    color: options.color !== false,
+    prefix: options.logPrefix !== false,
+    timestamps: options.timestamps === true,
+  });
+  const request = {
+    namespace,
+    names,
+    follow: options.follow === true,
+    ...(tail !== undefined && { tail }),
+    ...(options.since !== undefined && { sinceMs: parseSinceMs(options.since, Date.now()) }),
+    ...(options.replica !== undefined && { replicaId: options.replica }),
+  };
+  for await (const line of client.logs(request, context.signal)) print(line);
+}
+
+export interface LogPrinterOptions {
+  readonly json: boolean;
+  readonly color: boolean;
+  readonly prefix: boolean;
+  readonly timestamps: boolean;
+}
+
+const COLOURS: readonly Style[] = [
+  'cyan',
+  'yellow',
+  'green',
+  'magenta',
+  'blue',
+  'cyanBright',
+  'yellowBright',
+  'greenBright',
+  'magentaBright',
+  'blueBright',
+];
+
+/** Prints lines as `docker compose logs` does: `service-replica | text`, a colour for each replica. */
+export function logPrinter(out: Output, options: LogPrinterOptions): (line: LogLineView) => void {
+  const colours = new Map<string, Style>();
+  let prefixWidth = 0;
+  return line => {
+    if (options.json) {
+      out.json(line);
+      return;
+    }
+    const time = options.timestamps ? `${line.timestamp} ` : '';
+    if (!options.prefix) {
+      out.line(time + line.text);
+      return;
+    }
+    const name = `${line.service}-${line.replicaId}`;
+    let colour = colours.get(name);
+    if (colour === undefined) {
+      colour = COLOURS[colours.size % COLOURS.length]!;
+      colours.set(name, colour);
+    }
+    prefixWidth = Math.max(prefixWidth, textWidth(name));
+    const prefix = `${pad(name, prefixWidth)} |`;
+    out.line(`${options.color ? out.style(colour, prefix) : prefix} ${time}${line.text}`);
+  };
+}

@@ -1,0 +1,83 @@
+import type { ReplicaView, ServiceView } from '../../control-plane/views.ts';
+import type { Context, ProjectOptions } from '../context.ts';
+import { namespaceOf } from '../project.ts';
+import { bestAddress, isCurrent, phaseStyle, readiness, stateStyle } from '../render/phase.ts';
+import { type Column, renderTable } from '../render/table.ts';
+import { singleLine, truncate } from '../render/text.ts';
+import { formatAge } from '../render/units.ts';
+
+export interface PsOptions extends ProjectOptions {
+  all?: boolean;
+  allProjects?: boolean;
+  quiet?: boolean;
+}
+
+interface Row {
+  readonly service: ServiceView;
+  readonly replica: ReplicaView | null;
+}
+
+export async function ps(context: Context, names: readonly string[], options: PsOptions): Promise<void> {
+  const { out, signal } = context;
+  const namespace = options.allProjects ? undefined : await namespaceOf(context, options);
+  const client = await context.client();
+  const all = await client.services(namespace, signal);
+  const services = all.filter(s => names.length === 0 || names.includes(s.name));
+  const shown = services.map(s => ({ ...s, replicas: options.all ? s.replicas : s.replicas.filter(isCurrent) }));
+  if (context.options.json) {
+    out.json({ services: shown });
+    return;
+  }
+  if (options.quiet) {
+    for (const service of shown) for (const replica of service.replicas) out.line(replica.id);
+    return;
+  }
+  if (shown.length === 0) {
+    context.err.line(namespace === undefined ? 'no services run' : `no services run in project "${namespace}"`);
+    return;
+  }
+  const nowMs = Date.now();
+  const rows = shown.flatMap((service): Row[] =>
+    service.replicas.length === 0
+      ? [{ service, replica: null }]
+      : service.replicas.map(replica => ({ service, replica })),
+  );
+  const columns = psColumns(nowMs, options.allProjects === true, rows);
+  for (const line of renderTable(columns, rows, { width: out.width(), style: out.style })) out.line(line);
+  const noteworthy = shown.filter(s => s.state !== 'ready');
+  if (noteworthy.length > 0) out.line();
+  for (const service of noteworthy) {
+    const head = `${service.name}: ${service.state}, ${readiness(service)} ready`;
+    const text = service.message === '' ? head : `${head}: ${singleLine(service.message)}`;
+    out.line(out.style(stateStyle(service.state), truncate(text, out.width())));
+  }
+}
+
+function psColumns(nowMs: number, withProject: boolean, rows: readonly Row[]): Column<Row>[] {
+  const project: Column<Row> = { title: 'PROJECT', priority: 60, minWidth: 6, cell: r => r.service.namespace };
+  const devices: Column<Row> = {
+    title: 'DEVICES',
+    priority: 30,
+    minWidth: 4,
+    cell: r => r.replica?.devices.join(',') ?? '',
+  };
+  const some = rows.some(r => (r.replica?.devices.length ?? 0) > 0);
+  return [
+    ...(withProject ? [project] : []),
+    { title: 'SERVICE', priority: 100, minWidth: 8, cell: r => r.service.name },
+    { title: 'REPLICA', priority: 70, minWidth: 6, cell: r => r.replica?.id ?? '-' },
+    {
+      title: 'PHASE',
+      priority: 90,
+      cell: r => (r.replica ? (r.replica.impaired ? 'impaired' : r.replica.phase) : r.service.state),
+      style: r =>
+        r.replica ? (r.replica.impaired ? 'yellow' : phaseStyle(r.replica.phase)) : stateStyle(r.service.state),
+    },
+    { title: 'FOR', priority: 50, cell: r => (r.replica ? formatAge(nowMs - r.replica.sinceMs) : '') },
+    { title: 'ADDRESS', priority: 80, minWidth: 12, cell: r => (r.replica ? bestAddress(r.replica) : '') },
+    ...(some ? [devices] : []),
+    { title: 'GEN', priority: 20, align: 'right', cell: r => String(r.replica?.generation ?? r.service.generation) },
+    { title: 'NODE', priority: 15, minWidth: 6, cell: r => r.replica?.node ?? '' },
+    { title: 'IMAGE', priority: 10, minWidth: 10, cell: r => r.service.image },
+  ];
+}

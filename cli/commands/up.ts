@@ -1,0 +1,162 @@
+import type { ApplyResult } from '../../control-plane/control-plane.ts';
+import type { ServiceView } from '../../control-plane/views.ts';
+import { attach } from '../attach.ts';
+import { type Context, Interruption, type ProjectOptions } from '../context.ts';
+import type { ControlClient } from '../control-client.ts';
+import { ensureControlPlane } from '../embedded-control-plane.ts';
+import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
+import { parseTimeoutMs } from '../parse-values.ts';
+import { openProgressDisplay, type ProgressDisplay } from '../progress-display.ts';
+import { buildImages, loadProject } from '../project.ts';
+import { removeAndWait } from '../remove-and-wait.ts';
+import { failureLines } from '../render/failure.ts';
+import { parseScale } from '../service-reference.ts';
+import { usageError } from '../usage-error.ts';
+import { type RolloutResult, waitForRollout } from '../wait-for-rollout.ts';
+import { withOverrides } from '../with-overrides.ts';
+
+export interface UpOptions extends ProjectOptions {
+  detach?: boolean;
+  waitTimeout?: string;
+  /** --build: true, --no-build: false, neither: only what is missing. */
+  build?: boolean;
+  scale?: string[];
+  pull?: string;
+}
+
+/**
+ * Makes the file's services run, waits until they are ready, and stays with them until Ctrl-C; with `--detach` it
+ * leaves them running. What did not exist before and does not come up is removed again.
+ */
+export async function up(context: Context, names: readonly string[], options: UpOptions): Promise<ExitCode> {
+  const timeoutMs = options.waitTimeout === undefined ? undefined : parseTimeoutMs(options.waitTimeout);
+  const scales = new Map((options.scale ?? []).map(parseScale).map(({ name, replicas }) => [name, replicas]));
+  const project = await loadProject(context, options, names);
+  for (const warning of project.warnings) context.err.line(`${context.err.style('yellow', 'warning:')} ${warning}`);
+  const unknown = [...scales.keys()].find(name => !project.services.some(s => s.name === name));
+  if (unknown !== undefined) {
+    throw usageError(
+      `--scale names "${unknown}", which is not among the services to start.`,
+      `They are: ${project.services.map(s => s.name).join(', ')}.`,
+    );
+  }
+  const specs = project.services.map(spec =>
+    withOverrides(spec, { replicas: scales.get(spec.name), pull: options.pull }),
+  );
+
+  await buildImages(context, options, project, options.build);
+  const client = await ensureControlPlane(context);
+  const startedAtMs = Date.now();
+  const results = await client.apply({ specs, origin: project.origin }, context.signal);
+  const run: Run = { context, client, namespace: project.namespace, results, startedAtMs };
+  if (context.options.json) context.out.json({ type: 'applied', results });
+  for (const result of results) {
+    for (const warning of result.warnings)
+      context.err.line(`${context.err.style('yellow', 'warning:')} ${result.service.name}: ${warning}`);
+  }
+  const ready = await waitUntilReady(run, timeoutMs);
+  if (ready !== EXIT_CODE.ok || options.detach) return ready;
+  return await attach({ ...run, names: results.map(r => r.service.name) });
+}
+
+interface Run {
+  readonly context: Context;
+  readonly client: ControlClient;
+  readonly namespace: string;
+  readonly results: readonly ApplyResult[];
+  readonly startedAtMs: number;
+}
+
+async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<ExitCode> {
+  const { context, client, namespace, results } = run;
+  const display = await openProgressDisplay(context.err, { quiet: context.options.json === true });
+  try {
+    const result = await waitForRollout({
+      client,
+      namespace,
+      awaited: results.map(r => ({ name: r.service.name, generation: r.generation })),
+      signal: context.signal,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      onUpdate: services => {
+        display.update(services);
+        if (context.options.json) context.out.json({ type: 'progress', services: services.map(brief) });
+      },
+      onLost: error => display.note(`${error.message} Services go on; waiting for it to come back.`),
+    });
+    display.stop();
+    return await settle(run, result, timeoutMs);
+  } catch (error) {
+    display.stop();
+    if (context.signal.aborted && error === context.signal.reason) return await interrupted(run, display);
+    throw error;
+  }
+}
+
+async function settle(run: Run, result: RolloutResult, timeoutMs: number | undefined): Promise<ExitCode> {
+  const { context, namespace } = run;
+  const { err, out } = context;
+  switch (result.kind) {
+    case 'ready':
+      if (context.options.json) out.json({ type: 'ready', services: result.services });
+      return EXIT_CODE.ok;
+    case 'failed': {
+      if (context.options.json) out.json({ type: 'failed', failures: result.failures });
+      for (const failure of result.failures) {
+        const [headline, ...rest] = failureLines(failure, namespace);
+        err.line(`${err.style('red', 'error:')} ${headline}`);
+        for (const line of rest) err.line(line);
+      }
+      await removeCreated(run);
+      return EXIT_CODE.failed;
+    }
+    case 'timed_out': {
+      if (context.options.json) out.json({ type: 'timed_out', waitingFor: result.waitingFor });
+      err.line(
+        `${err.style('red', 'error:')} not ready within ${(timeoutMs ?? 0) / 1_000} s: ${result.waitingFor.join(', ')}`,
+      );
+      for (const service of result.services) {
+        if (result.waitingFor.includes(service.name) && service.message)
+          err.line(`  ${service.name}: ${service.message}`);
+      }
+      err.line('  next: give it more time with --wait-timeout, or see "outrigger logs" and "outrigger events"');
+      await removeCreated(run);
+      return EXIT_CODE.failed;
+    }
+    default:
+      return result satisfies never;
+  }
+}
+
+async function interrupted(run: Run, display: ProgressDisplay): Promise<ExitCode> {
+  display.stop();
+  await removeCreated(run);
+  return run.context.signal.reason instanceof Interruption && run.context.signal.reason.cause === 'reader_gone'
+    ? EXIT_CODE.ok
+    : EXIT_CODE.interrupted;
+}
+
+/** A failed `up` leaves behind what was there before it, and nothing else. */
+async function removeCreated(run: Run): Promise<void> {
+  const created = run.results.filter(r => r.outcome === 'created').map(r => r.service.name);
+  if (created.length === 0) return;
+  run.context.err.line(`removing what this command created: ${created.join(', ')}`);
+  await removeAndWait(run.context, { client: run.client, namespace: run.namespace, names: created, volumes: false });
+}
+
+function brief(service: ServiceView) {
+  return {
+    service: service.name,
+    state: service.state,
+    readyReplicas: service.readyReplicas,
+    wantedReplicas: service.wantedReplicas,
+    message: service.message,
+    replicas: service.replicas.map(r => ({
+      id: r.id,
+      phase: r.phase,
+      sinceMs: r.sinceMs,
+      message: r.message,
+      ...(r.pulledBytes !== undefined && { pulledBytes: r.pulledBytes }),
+      ...(r.pullTotalBytes !== undefined && { pullTotalBytes: r.pullTotalBytes }),
+    })),
+  };
+}

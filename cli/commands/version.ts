@@ -1,0 +1,32 @@
+import type { StatusView } from '../../control-plane/views.ts';
+import { formatAddress } from '../address.ts';
+import type { Context } from '../context.ts';
+import { isUnreachable } from '../http-exchange.ts';
+import { packageVersion } from '../package-version.ts';
+
+/** This program's version and, where one answers, the control plane's. */
+export async function version(context: Context, options: { short?: boolean }): Promise<void> {
+  const client = packageVersion();
+  if (options.short) {
+    context.out.line(client);
+    return;
+  }
+  const controlClient = await context.client();
+  let status: StatusView | null = null;
+  try {
+    status = await controlClient.status(context.signal, 2_000);
+  } catch (error) {
+    if (!isUnreachable(error)) throw error;
+  }
+  if (context.options.json) {
+    context.out.json({ client: { version: client, node: process.versions.node }, controlPlane: status });
+    return;
+  }
+  context.out.line(`outrigger      ${client} (Node.js ${process.versions.node})`);
+  const where = formatAddress(controlClient.address);
+  context.out.line(
+    status === null
+      ? `control plane  none answers at ${where}`
+      : `control plane  ${status.version} at ${where} (process ${status.pid}, registry ${status.registry.kind})`,
+  );
+}

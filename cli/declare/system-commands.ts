@@ -1,0 +1,57 @@
+import { type Command, Option } from 'commander';
+import type { ServeOptions } from '../commands/serve.ts';
+import type { ProjectOptions } from '../context.ts';
+import type { Execute } from '../program.ts';
+import { collect, examples, run, withCommonOptions } from './options.ts';
+
+/** serve, nodes, doctor, version, completion: the control plane and the machine. */
+export function declareSystemCommands(program: Command, execute: Execute): void {
+  program
+    .command('serve')
+    .description('run the control plane in the foreground')
+    .option('--state <folder>', 'state folder (OUTRIGGER_STATE)')
+    .option('--listen <address>', 'also listen here: 127.0.0.1:7470; may be given several times', collect)
+    .addOption(new Option('--registry <kind>', 'where endpoints are published').choices(['embedded', 'consul']))
+    .option('--consul-address <url>', 'the Consul agent (CONSUL_HTTP_ADDR)')
+    .option('--consul-token-file <path>', 'file with the Consul token (CONSUL_HTTP_TOKEN_FILE)')
+    .option('--admission <path>', 'policy file: what services may ask for')
+    .option(
+      '--allow-bind <folder>',
+      'bind mounts from below this folder are allowed; may be given several times',
+      collect,
+    )
+    .option('--tokens <path>', 'file with hashed tokens of clients')
+    .option('--tls-cert <path>', "the server's certificate")
+    .option('--tls-key <path>', "the certificate's key")
+    .option('--tls-ca <path>', 'CA that signs clients; asks them for a certificate')
+    .option('--exit-when-idle', 'end once no service is left')
+    .addOption(new Option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error']))
+    .addHelpText('after', examples('outrigger serve', 'outrigger serve --listen 127.0.0.1:7470 --registry consul'))
+    .action(
+      run<ServeOptions & ProjectOptions>(execute, async (_args, options) => {
+        const { serve } = await import('../commands/serve.ts');
+        return context => serve(context, options);
+      }),
+    );
+
+  withCommonOptions(program.command('nodes'))
+    .description('list nodes, what is reserved on them, and their GPUs')
+    .addHelpText('after', examples('outrigger nodes', 'outrigger nodes --json'))
+    .action(
+      run(execute, async () => {
+        const { nodes } = await import('../commands/nodes.ts');
+        return nodes;
+      }),
+    );
+
+  withCommonOptions(program.command('version'))
+    .description('print the version of this program and of the control plane')
+    .option('--short', "only this program's number")
+    .addHelpText('after', examples('outrigger version', 'outrigger version --short'))
+    .action(
+      run<{ short?: boolean } & ProjectOptions>(execute, async (_args, options) => {
+        const { version } = await import('../commands/version.ts');
+        return context => version(context, options);
+      }),
+    );
+}

@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process';
+import { mkdir, open } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OutriggerError } from '../control-plane/core/errors.ts';
+import { stateFolder } from '../control-plane/state-folder.ts';
+import { isEmbeddedAddress } from './connect.ts';
+import type { Context } from './context.ts';
+import type { ControlClient } from './control-client.ts';
+import { isUnreachable } from './http-exchange.ts';
+
+const START_TIMEOUT_MS = 20_000;
+const POLL_MS = 20;
+const LOG_TAIL_BYTES = 16 * 1024;
+const LOG_TAIL_LINES = 20;
+
+/**
+ * The control plane that this command speaks to; where none runs on the state folder, one is started in the background
+ * that ends by itself once nothing is left to run. One named by --host or OUTRIGGER_ADDRESS is never started.
+ */
+export async function ensureControlPlane(context: Context): Promise<ControlClient> {
+  const client = await context.client();
+  try {
+    await client.status(context.signal);
+    return client;
+  } catch (error) {
+    if (!isUnreachable(error) || !isEmbeddedAddress(context.options, context)) throw error;
+    const { reason } = error.details;
+    if (reason !== 'ENOENT' && reason !== 'ECONNREFUSED') throw error;
+  }
+  await startInBackground(context, client);
+  return client;
+}
+
+async function startInBackground(context: Context, client: ControlClient): Promise<void> {
+  const state = stateFolder(context.environment, context.options.state);
+  await mkdir(state.folder, { recursive: true, mode: 0o700 }).catch(cause => {
+    throw new OutriggerError('invalid_argument', `The state folder ${state.folder} cannot be made (${cause.code}).`, {
+      next: 'Choose another one with --state or OUTRIGGER_STATE.',
+      cause,
+    });
+  });
+  const log = await open(state.log, 'a+', 0o600);
+  try {
+    const { size: logStart } = await log.stat();
+    const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
+    // A folder of its own: the user's may be removed or unmounted while services run on.
+    const child = spawn(process.execPath, [main, 'serve', '--state', state.folder, '--exit-when-idle'], {
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      cwd: state.folder,
+      env: context.environment,
+    });
+    let ended: string | null = null;
+    child.on('error', error => {
+      ended = `it could not be started: ${error.message}`;
+    });
+    child.on('exit', (code, signal) => {
+      ended = signal ? `it was ended by ${signal}` : `it ended with code ${code}`;
+    });
+    child.unref();
+
+    const deadlineMs = performance.now() + START_TIMEOUT_MS;
+    for (;;) {
+      if (await answers(client, context.signal)) return;
+      // Another command may have started one at the same moment; ours then gave way, and that one answers soon.
+      if (ended !== null && !(await answersWithin(client, context.signal, 1_000))) {
+        throw await startFailed(ended, state.log, log, logStart);
+      }
+      if (performance.now() > deadlineMs) {
+        child.kill();
+        throw await startFailed(`it did not answer within ${START_TIMEOUT_MS / 1_000} s`, state.log, log, logStart);
+      }
+      await sleep(POLL_MS, undefined, { signal: context.signal }).catch(() => {
+        child.kill();
+        context.signal.throwIfAborted();
+      });
+    }
+  } finally {
+    await log.close();
+  }
+}
+
+async function answersWithin(client: ControlClient, signal: AbortSignal, withinMs: number): Promise<boolean> {
+  const deadlineMs = performance.now() + withinMs;
+  while (performance.now() < deadlineMs) {
+    if (await answers(client, signal)) return true;
+    await sleep(POLL_MS, undefined, { signal });
+  }
+  return false;
+}
+
+async function answers(client: ControlClient, signal: AbortSignal): Promise<boolean> {
+  try {
+    await client.status(signal, 5_000);
+    return true;
+  } catch (error) {
+    if (isUnreachable(error)) return false;
+    throw error;
+  }
+}
+
+async function startFailed(
+  what: string,
+  logPath: string,
+  log: Awaited<ReturnType<typeof open>>,
+  logStart: number,
+): Promise<OutriggerError> {
+  const { size } = await log.stat();
+  const from = Math.max(logStart, size - LOG_TAIL_BYTES);
+  const { buffer, bytesRead } = await log.read(Buffer.alloc(size - from), 0, size - from, from);
+  const lines = buffer
+    .subarray(0, bytesRead)
+    .toString('utf8')
+    .split('\n')
+    .filter(line => line !== '')
+    .slice(-LOG_TAIL_LINES);
+  return new OutriggerError('unavailable', `The control plane could not be started in the background: ${what}.`, {
+    next: `See above and ${logPath}; "outrigger doctor" checks what it needs.`,
+    details: { logTail: lines, log: logPath },
+  });
+}

@@ -1,0 +1,37 @@
+import { Interruption } from './context.ts';
+
+export interface Interruptible {
+  readonly signal: AbortSignal;
+  onSecondInterrupt(listener: () => void): void;
+  /** Nobody reads stdout any more: the command ends as if it had been interrupted. */
+  readerGone(): void;
+  close(): void;
+}
+
+/** How long a command may take to end after the first interruption where it does not listen for a second one. */
+export function listenForInterrupts(): Interruptible {
+  const controller = new AbortController();
+  const listeners = new Set<() => void>();
+  let count = 0;
+  const onSignal = () => {
+    count += 1;
+    if (count === 1) {
+      controller.abort(new Interruption('signal'));
+      return;
+    }
+    if (listeners.size === 0 || count > 2) process.exit(130);
+    for (const listener of listeners) listener();
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of signals) process.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    onSecondInterrupt: listener => {
+      listeners.add(listener);
+    },
+    readerGone: () => controller.abort(new Interruption('reader_gone')),
+    close: () => {
+      for (const name of signals) process.off(name, onSignal);
+    },
+  };
+}

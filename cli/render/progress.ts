@@ -1,0 +1,118 @@
+import type { PhaseKind } from '../../control-plane/core/replica.ts';
+import type { ReplicaView, ServiceView } from '../../control-plane/views.ts';
+import type { Style } from '../output.ts';
+import { phaseDetail, phaseDurations, phaseStyle } from './phase.ts';
+import { pad, singleLine, textWidth, truncate } from './text.ts';
+import { formatDuration } from './units.ts';
+
+const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
+const SPINNER_FRAME_MS = 80;
+const MAX_ROWS = 200;
+
+export interface ProgressOptions {
+  readonly nowMs: number;
+  readonly width: number;
+  readonly style: (style: Style, text: string) => string;
+}
+
+/** The live display: a line for each replica with its phase, what it waits for, and for how long it has. */
+export function progressLines(services: readonly ServiceView[], options: ProgressOptions): string[] {
+  const rows = services.flatMap(service =>
+    service.replicas.length === 0
+      ? [serviceRow(service)]
+      : service.replicas.map(replica => replicaRow(service, replica, options.nowMs)),
+  );
+  const shown = rows.slice(0, MAX_ROWS);
+  const nameWidth = Math.max(0, ...shown.map(row => textWidth(row.name)));
+  const phaseWidth = Math.max(0, ...shown.map(row => row.phase.length));
+  const lines = shown.map(row => {
+    const mark = options.style(
+      row.style,
+      row.mark ?? SPINNER[Math.floor(options.nowMs / SPINNER_FRAME_MS) % SPINNER.length]!,
+    );
+    const elapsed = row.elapsedMs === null ? '' : formatDuration(row.elapsedMs);
+    const fixed = 2 + 2 + phaseWidth + 2 + 6;
+    const name = truncate(row.name, Math.max(4, options.width - fixed));
+    const left = `${mark} ${pad(name, Math.min(nameWidth, Math.max(4, options.width - fixed)))}  ${options.style(row.style, pad(row.phase, phaseWidth))}  ${pad(elapsed, 6, 'right')}`;
+    const room = options.width - textWidth(left) - 2;
+    return room >= 8 && row.detail !== ''
+      ? `${left}  ${options.style('dim', truncate(singleLine(row.detail), room))}`
+      : truncate(left.trimEnd(), options.width);
+  });
+  return rows.length > shown.length ? [...lines, `… and ${rows.length - shown.length} more`] : lines;
+}
+
+interface Row {
+  readonly name: string;
+  readonly phase: string;
+  readonly style: Style;
+  /** Absent: a spinner. */
+  readonly mark: string | undefined;
+  readonly elapsedMs: number | null;
+  readonly detail: string;
+}
+
+function serviceRow(service: ServiceView): Row {
+  const settled = service.state === 'ready';
+  return {
+    name: service.name,
+    phase: service.state,
+    style: settled ? 'green' : service.state === 'failed' ? 'red' : 'cyan',
+    mark: settled ? '✔' : service.state === 'failed' ? '✘' : undefined,
+    elapsedMs: null,
+    detail: service.message,
+  };
+}
+
+function replicaRow(service: ServiceView, replica: ReplicaView, nowMs: number): Row {
+  const ready = replica.phase === 'ready';
+  const first = replica.timings[0]?.enteredAtMs ?? replica.createdAtMs;
+  const durations = ready ? phaseDurations(replica) : '';
+  const detail = phaseDetail(replica, nowMs);
+  return {
+    name: `${service.name} ${replica.id}`,
+    phase: replica.phase,
+    style: phaseStyle(replica.phase),
+    mark: MARKS[replica.phase],
+    elapsedMs: ready ? replica.sinceMs - first : nowMs - replica.sinceMs,
+    detail: durations === '' ? detail : `${detail}${detail ? '  ' : ''}(${durations})`,
+  };
+}
+
+const MARKS: Partial<Record<PhaseKind, string>> = { ready: '✔', failed: '✘', lost: '✘', stopped: '●', backoff: '!' };
+
+/**
+ * The display for a log file: one plain line for each phase that a replica has entered since the last call, so that
+ * nothing is said twice. Phases that came and went between two states are known from the replica's timings.
+ */
+export class PhaseLines {
+  readonly #said = new Map<string, Set<string>>();
+
+  next(services: readonly ServiceView[], nowMs: number): string[] {
+    return services.flatMap(service => service.replicas.flatMap(replica => this.#replica(service, replica, nowMs)));
+  }
+
+  /** Takes what is there as known: only later changes are told. */
+  skip(services: readonly ServiceView[]): void {
+    this.next(services, 0);
+  }
+
+  #replica(service: ServiceView, replica: ReplicaView, nowMs: number): string[] {
+    const said = this.#said.get(replica.id) ?? new Set();
+    this.#said.set(replica.id, said);
+    const entered = replica.timings.some(t => t.phase === replica.phase && t.enteredAtMs === replica.sinceMs)
+      ? replica.timings
+      : [...replica.timings, { phase: replica.phase, enteredAtMs: replica.sinceMs }];
+    return entered.flatMap((timing, i) => {
+      const key = `${replica.attempt} ${timing.phase} ${timing.enteredAtMs}`;
+      if (said.has(key)) return [];
+      said.add(key);
+      const isNow = i === entered.length - 1;
+      const detail = isNow ? singleLine(phaseDetail(replica, nowMs)) : '';
+      const afterMs = timing.enteredAtMs - (entered[0]?.enteredAtMs ?? timing.enteredAtMs);
+      return [
+        `${service.name} ${replica.id}  ${timing.phase}${detail ? `: ${detail}` : ''}${afterMs > 0 ? ` (after ${formatDuration(afterMs)})` : ''}`,
+      ];
+    });
+  }
+}

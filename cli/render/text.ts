@@ -1,0 +1,25 @@
+import cliTruncate from 'cli-truncate';
+import stringWidth from 'string-width';
+
+/** Columns that a text takes on a terminal. */
+export function textWidth(text: string): number {
+  return stringWidth(text);
+}
+
+/** At most `width` columns, with an ellipsis where something was left out. */
+export function truncate(text: string, width: number): string {
+  if (width <= 0) return '';
+  if (!Number.isFinite(width) || textWidth(text) <= width) return text;
+  return cliTruncate(text, width);
+}
+
+export function pad(text: string, width: number, align: 'left' | 'right' = 'left'): string {
+  const missing = ' '.repeat(Math.max(0, width - textWidth(text)));
+  return align === 'left' ? text + missing : missing + text;
+}
+
+/** One printable line: what a container or a person wrote may hold line ends and terminal controls. */
+export function singleLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+}

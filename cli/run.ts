@@ -1,0 +1,50 @@
+import { CommanderError } from 'commander';
+import { connect } from './connect.ts';
+import { type CommonOptions, type Context, Interruption } from './context.ts';
+import { EXIT_CODE } from './exit-code.ts';
+import { listenForInterrupts } from './interruption.ts';
+import { streamOutput } from './output.ts';
+import { createProgram } from './program.ts';
+import { reportError } from './report-error.ts';
+
+/** Runs one command line (without node and the script) and resolves with its exit code. Never rejects. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const environment = process.env;
+  const interrupts = listenForInterrupts();
+  const out = streamOutput(process.stdout, environment, interrupts.readerGone);
+  const err = streamOutput(process.stderr, environment, () => {});
+  let json = argv.includes('--json');
+  try {
+    let exitCode: number = EXIT_CODE.ok;
+    const program = createProgram(async (command, options) => {
+      json = options.json === true;
+      const place = { environment, cwd: process.cwd() };
+      const context: Context = {
+        ...place,
+        out,
+        err,
+        signal: interrupts.signal,
+        onSecondInterrupt: interrupts.onSecondInterrupt,
+        options: options as CommonOptions,
+        client: () => connect(options, place),
+      };
+      const result = await command(context);
+      exitCode = typeof result === 'number' ? result : EXIT_CODE.ok;
+    });
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (interrupts.signal.aborted && isInterruption(error)) {
+      return interrupts.signal.reason.cause === 'reader_gone' ? EXIT_CODE.ok : EXIT_CODE.interrupted;
+    }
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODE.ok : EXIT_CODE.usage;
+    return reportError(error, err, { json, debug: Boolean(environment['OUTRIGGER_DEBUG']) });
+  } finally {
+    await Promise.all([out.drained(), err.drained()]);
+    interrupts.close();
+  }
+}
+
+function isInterruption(error: unknown): boolean {
+  return error instanceof Interruption || (error as Error | undefined)?.name === 'AbortError';
+}
