@@ -19,6 +19,8 @@ bootstrap_debian() {
   # What nobody reads in a container is neither kept now nor unpacked later.
   printf 'path-exclude=%s\n' '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*' |
     as_root tee "$bootstrapped/etc/dpkg/dpkg.cfg.d/50smaller" >/dev/null
+  # A layer that is half written when the machine stops is thrown away: dpkg need not wait for the disk after each file.
+  echo force-unsafe-io | as_root tee "$bootstrapped/etc/dpkg/dpkg.cfg.d/50faster" >/dev/null
   # The image's apt reaches the same mirror in the same way as this machine's: through its proxies, and without minding the
   # dates of a mirror that is a snapshot if this machine's does not.
   apt-config dump | { grep -E '^Acquire::(Check-Valid-Until|Check-Date|https?::.*Proxy) ' || true; } |

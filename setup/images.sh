@@ -6,7 +6,8 @@ inputs_label=dev.outrigger.inputs
 # inputs_digest PATH...: prints one digest of the names and contents of all files at those paths, relative to the root.
 inputs_digest() {
   (cd "$root" && find "$@" \
-    \( -name node_modules -o -name .venv -o -name __pycache__ -o -name '.*_cache' -o -name '*.egg-info' \) -prune \
+    \( -name node_modules -o -name .venv -o -name __pycache__ -o -name '.*_cache' -o -name '*.egg-info' \
+    -o -path '*/examples/digits/model' \) -prune \
     -o -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-32)
 }
 

@@ -30,12 +30,16 @@ if outdated $image "$digest"; then
     "$root/compose/images/llama"
 fi
 
-image=outrigger/digits:demo
-digest=$(digest_of python-sdk-example -- outrigger-base/python)
-if outdated $image "$digest"; then
-  say "building $image" "$why"
-  build $image "$digest" --build-arg PYTHON_IMAGE=outrigger-base/python "$root/python-sdk-example"
-fi
+# No more than .dockerignore lets into that folder's images: its tests change more often.
+sdk=python-sdk-example
+digest=$(digest_of $sdk/{Dockerfile,.dockerignore,constraints.txt,pyproject.toml,README.md,src,examples} -- outrigger-base/python)
+for target in echo digits; do
+  image=outrigger/$target:demo
+  if outdated $image "$digest"; then
+    say "building $image" "$why"
+    build $image "$digest" --build-arg PYTHON_IMAGE=outrigger-base/python --target $target "$root/$sdk"
+  fi
+done
 
 image=outrigger/control-plane:demo
 digest=$(digest_of package.json package-lock.json tsconfig.json tsconfig.build.json proto control-plane sidecar client cli \
@@ -47,4 +51,4 @@ if outdated $image "$digest"; then
     --file "$root/compose/images/control-plane/Dockerfile" "$root"
 fi
 
-ok "outrigger/{llama-tiny,digits,control-plane}:demo are up to date"
+ok "outrigger/{llama-tiny,echo,digits,control-plane}:demo are up to date"
