@@ -32,6 +32,8 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
   switch (event.kind) {
     case 'unplaceable':
       if (phase.kind !== 'pending') return impossible(replica, event);
+      // The same reasons again are no change, or a waiting service would keep the loop awake.
+      if (phase.reasons.join('\n') === event.reasons.join('\n')) return replica;
       return { ...replica, phase: { ...phase, reasons: event.reasons } };
     case 'placed':
       if (phase.kind !== 'pending') return impossible(replica, event);

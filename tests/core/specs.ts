@@ -1,0 +1,19 @@
+import { type AdmittedSpec, applySpecs } from '../../control-plane/commands.ts';
+import { type ServiceSpec, type ServiceSpecInput, serviceSpec } from '../../control-plane/core/spec.ts';
+import type { ModelWorld } from './model-world.ts';
+
+/** A complete spec from the few fields that a test cares about. */
+export function aSpec(input: Partial<ServiceSpecInput> = {}): ServiceSpec {
+  return serviceSpec.parse({ namespace: 'ns', name: 'svc', image: 'image:1', port: 50051, protocol: 'grpc', ...input });
+}
+
+/** A fixed number of replicas. */
+export function exactly(count: number): NonNullable<ServiceSpecInput['replicas']> {
+  return { min: count, max: count, initial: count };
+}
+
+/** Applies specs to the model as the API would. */
+export function apply(world: ModelWorld, ...specs: ServiceSpec[]): void {
+  const admitted = specs.map((spec): AdmittedSpec => ({ spec, imageId: null, warnings: [] }));
+  world.commit(applySpecs(world.state, admitted, 'test', world.now).changes);
+}
