@@ -6,12 +6,14 @@ The result is committed, so that an image needs no compiler; a test generates it
 from __future__ import annotations
 
 import sys
+import sysconfig
 from pathlib import Path
 
 from grpc_tools import protoc
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE / "examples"
+PLUGINS = Path(sysconfig.get_path("scripts"))
 PROTOS = ["echo/echo.proto", "digits/digits.proto"]
 
 
@@ -21,10 +23,12 @@ def generate(target: Path) -> None:
         [
             "protoc",
             f"--proto_path={EXAMPLES}",
+            f"--plugin=protoc-gen-mypy={PLUGINS / 'protoc-gen-mypy'}",
+            f"--plugin=protoc-gen-mypy_grpc={PLUGINS / 'protoc-gen-mypy_grpc'}",
             f"--python_out={target}",
             f"--grpc_python_out={target}",
-            f"--mypy_out={target}",
-            f"--mypy_grpc_out={target}",
+            f"--mypy_out=quiet:{target}",
+            f"--mypy_grpc_out=quiet:{target}",
             *PROTOS,
         ]
     )

@@ -18,7 +18,7 @@ import grpc
 from digits import digits_pb2, digits_pb2_grpc
 from digits.held_out import Row, held_out
 
-# What a client needs so that it doesn't notice a replica that goes away or is full: another try elsewhere, when the server says.
+# With this a caller doesn't notice a replica that goes away or is full: there is another try, elsewhere or when it is time.
 SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-WEIGHTS = Path(__file__).with_name("model") / "weights.npz"
+WEIGHTS = Path(os.environ.get("DIGITS_WEIGHTS") or Path(__file__).with_name("model") / "weights.npz")
 Floats = NDArray[np.float32]
 
 

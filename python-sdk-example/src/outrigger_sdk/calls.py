@@ -21,6 +21,17 @@ from .sync_context import CallAborted, CallEnded, SyncContext
 PUSHBACK = "grpc-retry-pushback-ms"
 """Trailing metadata key that gRPC's retry policy obeys (gRPC proposal A6)."""
 
+FAULTS = frozenset(
+    [
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.DATA_LOSS,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.UNIMPLEMENTED,
+    ]
+)
+"""Statuses that count as errors in load reports: the others blame the call, not the server."""
+
 Context = grpc.aio.ServicerContext[Any, Any]
 _log = logging.getLogger("outrigger_sdk")
 
@@ -68,8 +79,12 @@ class Calls:
         return sum(gate.queued for gate in self._gates)
 
     @property
+    def utilization(self) -> float:
+        return max(((gate.running + gate.queued) / gate.limit for gate in self._gates), default=0.0)
+
+    @property
     def concurrency(self) -> int:
-        return sum(gate.limit for gate in self._gates) or 1
+        return sum(gate.limit for gate in self._gates)
 
     @property
     def queue(self) -> int:
@@ -110,7 +125,7 @@ class Calls:
             gate.close(refusal) if refusal else gate.open()
 
     async def idle(self) -> None:
-        """Returns once no call runs or waits. Unbounded: the caller sets the deadline."""
+        """Returns once no call runs, waits, or has its answer on the way. Unbounded: the caller sets the deadline."""
         await self._idle.wait()
 
     def cut(self, refusal: Refusal) -> int:
@@ -145,6 +160,9 @@ class Calls:
     async def _run(self, method: Method, gate: Gate, request: Any, context: Context) -> Any:
         self._present += 1
         self._idle.clear()
+        # Called after the status was handed to the transport; the end of this coroutine comes before the response is sent.
+        depart: Any = self._depart
+        context.add_done_callback(depart)
         try:
             refusal = await gate.enter(_time_remaining_s(context))
             if refusal is not None:
@@ -154,44 +172,45 @@ class Calls:
             if self._cut is not None and not context.cancelled():
                 await self._refuse(context, self._cut)
             raise
-        finally:
-            self._present -= 1
-            if self._present == 0:
-                self._idle.set()
+
+    def _depart(self, _: object) -> None:
+        self._present -= 1
+        if self._present == 0:
+            self._idle.set()
 
     async def _handle(self, method: Method, gate: Gate, request: Any, context: Context) -> Any:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        failed = True
         try:
             if method.is_async:
                 response = await self._handle_async(method, gate, request, context)
             else:
                 response = await self._handle_sync(method, gate, request, context)
-            failed = False
-            return response
         except CallAborted as abort:
+            self.meter.count(failed=abort.code in FAULTS)
             await context.abort(abort.code, abort.details, self._with_report(abort.trailing))
-        except (grpc.aio.AbortError, asyncio.CancelledError):
-            failed = False
+        except grpc.aio.AbortError:
+            self.meter.count(failed=context.code() in FAULTS)
             raise
-        except CallEnded:
-            # Its caller is gone: nobody is left to answer.
-            failed = False
+        except (CallEnded, asyncio.CancelledError):
+            # Its caller is gone, or the grace is over: no fault of the handler.
+            self.meter.count(failed=False)
             raise asyncio.CancelledError from None
         except Exception as error:
             _log.exception("handler failed: method=%s", method.path)
+            self.meter.count(failed=True)
             await context.abort(
                 grpc.StatusCode.UNKNOWN,
                 f"{method.path} failed with {type(error).__name__}; the log of the replica has the rest",
                 self._with_report(context.trailing_metadata()),
             )
+        else:
+            self.meter.count(failed=context.code() in FAULTS)
+            context.set_trailing_metadata(self._with_report(context.trailing_metadata()))
+            return response
         finally:
             self._tasks.discard(task)
-            self.meter.count(failed=failed)
-            if not failed:
-                context.set_trailing_metadata(self._with_report(context.trailing_metadata()))
 
     async def _handle_async(self, method: Method, gate: Gate, request: Any, context: Context) -> Any:
         started = time.monotonic()
@@ -230,6 +249,7 @@ class Calls:
         return outcome.response
 
     async def _refuse(self, context: Context, refusal: Refusal) -> NoReturn:
+        self.meter.count_refused()
         trailing = self._with_report(())
         if refusal.pushback_ms is not None:
             trailing = (*trailing, (PUSHBACK, str(refusal.pushback_ms)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -17,12 +18,13 @@ from .options import ENVIRONMENT_PREFIX, Options
 
 def check(target: str, *, service: str = "", timeout_s: float = 2.0) -> str | None:
     """``None`` when ``service`` at ``target`` (host:port) is SERVING within ``timeout_s``; otherwise what is the case."""
-    stub = health_pb2_grpc.HealthStub(channel := grpc.insecure_channel(target))  # type: ignore[no-untyped-call]
-    with channel:
+    with grpc.insecure_channel(target) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_s)
         except grpc.RpcError as error:
-            return f"{error.code().name}: {error.details()}"  # type: ignore[attr-defined]
+            call: Any = error
+            return f"{call.code().name}: {call.details()}"
     status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
     return None if status == "SERVING" else status
 

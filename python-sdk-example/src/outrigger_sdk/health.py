@@ -70,4 +70,5 @@ class Health(health_pb2_grpc.HealthServicer):
                 await changed.wait()
 
     async def List(self, request: Any, context: Any) -> Any:
-        return health_pb2.HealthListResponse(statuses={name: Status(status=self._status()) for name in self._names})
+        messages: Any = health_pb2  # The stubs do not know List yet.
+        return messages.HealthListResponse(statuses={name: Status(status=self._status()) for name in self._names})

@@ -25,7 +25,7 @@ class LoadReport:
     """One reading. Utilisations are shares: 1.0 is all there is; ``application_utilization`` passes 1.0 while calls queue."""
 
     application_utilization: float
-    """(running + queued) / concurrency."""
+    """(running + queued) / concurrency; where ``def`` and ``async def`` handlers have slots of their own, the fuller of both."""
     cpu_utilization: float
     """Share of the container's CPUs that this process used over the last second or so."""
     mem_utilization: float
@@ -33,9 +33,9 @@ class LoadReport:
     rps: float
     """Calls finished a second, as a decaying mean."""
     eps: float
-    """Of these, calls that failed on the server's side."""
+    """Of these, calls that failed by the server's fault (an exception, UNKNOWN, INTERNAL, DATA_LOSS, UNAVAILABLE...)."""
     named_metrics: Mapping[str, float] = field(default_factory=dict)
-    """``running``, ``queued``, ``concurrency`` and ``queue``, in calls."""
+    """``running``, ``queued``, ``concurrency`` and ``queue`` in calls, and ``refused_per_second``."""
 
     def encode(self) -> bytes:
         """The protobuf wire form of ``OrcaLoadReport``."""
@@ -63,6 +63,9 @@ class CallLoad(Protocol):
     def queued(self) -> int: ...
 
     @property
+    def utilization(self) -> float: ...
+
+    @property
     def concurrency(self) -> int: ...
 
     @property
@@ -77,6 +80,7 @@ class LoadMeter:
         self._usage = ProcessUsage(clock=clock)
         self._finished = DecayingRate(clock=clock)
         self._failed = DecayingRate(clock=clock)
+        self._refused = DecayingRate(clock=clock)
 
     def count(self, *, failed: bool) -> None:
         """Takes note of one finished call."""
@@ -84,12 +88,16 @@ class LoadMeter:
         if failed:
             self._failed.tick()
 
+    def count_refused(self) -> None:
+        """Takes note of one call that was sent away before it ran."""
+        self._refused.tick()
+
     def read(self) -> LoadReport:
         """The load now."""
         calls = self._calls
         usage = self._usage.read()
         return LoadReport(
-            application_utilization=(calls.running + calls.queued) / calls.concurrency,
+            application_utilization=calls.utilization,
             cpu_utilization=usage.cpu,
             mem_utilization=usage.memory,
             rps=self._finished.read(),
@@ -99,6 +107,7 @@ class LoadMeter:
                 "queued": calls.queued,
                 "concurrency": calls.concurrency,
                 "queue": calls.queue,
+                "refused_per_second": self._refused.read(),
             },
         )
 

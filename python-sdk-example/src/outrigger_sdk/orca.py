@@ -31,7 +31,7 @@ def orca_handler(read: Callable[[], LoadReport], stopped: asyncio.Event) -> grpc
                 continue
 
     handler = grpc.unary_stream_rpc_method_handler(
-        stream_core_metrics,  # type: ignore[arg-type]  # the stubs know only the blocking form
+        stream_core_metrics,
         request_deserializer=_request_type().FromString,
         response_serializer=LoadReport.encode,
     )

@@ -100,11 +100,10 @@ async def _serve(
         warming.cancel()
         await server.drain(0)
         return None, True
-    error = warming.exception()
-    if error is not None:
+    try:
+        warming.result()
+    except WarmupFailed as error:
         stopping.cancel()
-        if not isinstance(error, WarmupFailed):
-            raise error
         _log.error("warm-up failed", exc_info=error.__cause__)
         await server.drain(0)
         return f"not serving: {error}", True

@@ -25,7 +25,8 @@ AddToServer = Callable[[Any, Any], None]
 """The ``add_<Service>Servicer_to_server`` that grpcio-tools generates from your ``.proto``."""
 
 HEALTH_SERVICE = "grpc.health.v1.Health"
-CUT_TIMEOUT_S = 1.0
+CUT_TIMEOUT_S = 0.5
+FLUSH_TIMEOUT_S = 0.5
 _WARMING = Refusal(grpc.StatusCode.UNAVAILABLE, "the replica is warming up")
 _CUT = Refusal(grpc.StatusCode.UNAVAILABLE, "the replica is stopping and its grace is over")
 _log = logging.getLogger("outrigger_sdk")
@@ -127,7 +128,7 @@ class Server:
             grace_s,
         )
         # Sends GOAWAY: clients put new calls elsewhere at once, and what arrived before it is still served.
-        stopped = asyncio.ensure_future(self._server.stop(grace_s + CUT_TIMEOUT_S))
+        stopped = asyncio.create_task(self._server.stop(grace_s + CUT_TIMEOUT_S + FLUSH_TIMEOUT_S))
         waits = [asyncio.ensure_future(self._calls.idle())]
         if hurry is not None:
             waits.append(asyncio.ensure_future(hurry.wait()))
@@ -139,6 +140,9 @@ class Server:
             count = self._calls.cut(_CUT)
             _log.warning("cut calls at the end of the grace: calls=%d grace_s=%g", count, grace_s)
             await asyncio.wait([asyncio.ensure_future(self._calls.idle())], timeout=CUT_TIMEOUT_S)
+        # The last answers leave the transports, and streams of the standard services end. A peer that doesn't answer any
+        # more is not waited for.
+        await asyncio.wait([stopped], timeout=FLUSH_TIMEOUT_S)
         await self._server.stop(None)
         await stopped
         self._calls.close()

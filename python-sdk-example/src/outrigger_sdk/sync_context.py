@@ -91,7 +91,7 @@ class SyncContext(grpc.ServicerContext):
     def time_remaining(self) -> float:
         return self._inner.time_remaining()
 
-    def cancel(self) -> None:
+    def cancel(self) -> bool:
         self.abort(grpc.StatusCode.CANCELLED, "cancelled by the server")
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
@@ -115,7 +115,7 @@ class SyncContext(grpc.ServicerContext):
     def peer_identity_key(self) -> str | None:
         return self._inner.peer_identity_key()
 
-    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+    def auth_context(self) -> Mapping[str, Any]:
         return self._inner.auth_context()
 
     def set_compression(self, compression: grpc.Compression) -> None:
