@@ -1,4 +1,5 @@
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
+import type { Shell } from '../commands/completion.ts';
 import type { ServeOptions } from '../commands/serve.ts';
 import type { ProjectOptions } from '../context.ts';
 import type { Execute } from '../program.ts';
@@ -44,6 +45,16 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
       }),
     );
 
+  withCommonOptions(program.command('doctor'))
+    .description('check Docker, GPUs, Consul, ports, clock and disk, and say how to mend them')
+    .addHelpText('after', examples('outrigger doctor', 'outrigger doctor --json'))
+    .action(
+      run(execute, async () => {
+        const { doctor } = await import('../commands/doctor.ts');
+        return doctor;
+      }),
+    );
+
   withCommonOptions(program.command('version'))
     .description('print the version of this program and of the control plane')
     .option('--short', "only this program's number")
@@ -54,4 +65,44 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
         return context => version(context, options);
       }),
     );
+
+  program
+    .command('completion')
+    .addArgument(new Argument('<shell>', 'which shell').choices(SHELLS))
+    .description('print the script that completes commands and services in a shell')
+    .addHelpText(
+      'after',
+      examples(
+        'source <(outrigger completion bash)',
+        'outrigger completion zsh > ~/.zfunc/_outrigger',
+        'outrigger completion fish > ~/.config/fish/completions/outrigger.fish',
+      ),
+    )
+    .action(
+      run(execute, async ([shell]) => {
+        const { completion } = await import('../commands/completion.ts');
+        return context => completion(context, shell as Shell);
+      }),
+    );
+
+  program
+    .command('complete [words...]', { hidden: true })
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(
+      run(execute, async ([words]) => {
+        const [{ complete }, { createProgram }] = await Promise.all([
+          import('../commands/completion.ts'),
+          import('../program.ts'),
+        ]);
+        return context =>
+          complete(
+            context,
+            words as string[],
+            createProgram(async () => {}),
+          );
+      }),
+    );
 }
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const;

@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process';
+import type { Finding } from './check.ts';
+import { olderThan } from './docker.ts';
+
+const PROVIDER_SINCE = '2.36.0';
+const HOW_TO_INSTALL = 'Install the Compose plugin: https://docs.docker.com/compose/install/linux/';
+
+/** `docker compose`, which reads the service files. */
+export async function checkCompose(environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<readonly Finding[]> {
+  const name = 'compose';
+  const answer = await new Promise<{ text: string; error: Error | null }>(resolve => {
+    execFile('docker', ['compose', 'version', '--short'], { env: environment, signal }, (error, stdout, stderr) =>
+      resolve({ text: (error ? stderr : stdout).trim(), error }),
+    );
+  });
+  signal.throwIfAborted();
+  if (answer.error) {
+    const missing = (answer.error as NodeJS.ErrnoException).code === 'ENOENT';
+    const message = missing
+      ? 'there is no docker command on PATH'
+      : `docker compose does not run: ${answer.text.split('\n')[0]}`;
+    return [{ name, status: 'fail', message, next: HOW_TO_INSTALL }];
+  }
+  const version = answer.text.replace(/^v/, '');
+  const message = `docker compose ${version}`;
+  if (!olderThan(version.split(/[-+]/)[0]!, PROVIDER_SINCE)) return [{ name, status: 'ok', message }];
+  return [
+    {
+      name,
+      status: 'warn',
+      message: `${message} cannot use Outrigger as a provider (needs ${PROVIDER_SINCE})`,
+      next: `Works without that; for "provider: {type: outrigger}" install a newer one. ${HOW_TO_INSTALL}`,
+    },
+  ];
+}
