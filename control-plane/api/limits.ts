@@ -6,6 +6,8 @@ export interface ApiLimits {
   readonly headersTimeoutMs: number;
   /** From the first byte of a request until its body is complete, in both protocols. */
   readonly requestTimeoutMs: number;
+  /** From a complete request until its answer; streams have none. */
+  readonly answerTimeoutMs: number;
   readonly headerBytes: number;
   /** One request body or message. */
   readonly bodyBytes: number;
@@ -31,6 +33,7 @@ export const DEFAULT_LIMITS: ApiLimits = {
   prefaceTimeoutMs: 10_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
+  answerTimeoutMs: 60_000,
   headerBytes: 16 * 1024,
   bodyBytes: 16 * 1024 * 1024,
   bodyBytesTogether: 64 * 1024 * 1024,

@@ -1,0 +1,3 @@
+export function openApiText(): string {
+  return '{}';
+}

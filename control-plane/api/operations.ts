@@ -1,0 +1,199 @@
+import type { ApplyResult, ControlPlane, LogQuery } from '../control-plane.ts';
+import { OutriggerError } from '../core/errors.ts';
+import { type ServiceKey, type ServiceSpecInput, serviceKey } from '../core/spec.ts';
+import type { Snapshot } from '../registry/hub.ts';
+import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from '../views.ts';
+import type { ApiLog } from './api-log.ts';
+import type { Caller } from './auth.ts';
+import { kept } from './kept.ts';
+import type { Requests } from './requests.ts';
+import type { SnapshotView } from './schemas.ts';
+
+/** What both protocols offer, with requests that are parsed already. Everything here rejects with OutriggerError. */
+export class Operations {
+  readonly #controlPlane: ControlPlane;
+  readonly #log: ApiLog;
+
+  constructor(controlPlane: ControlPlane, log: ApiLog) {
+    this.#controlPlane = controlPlane;
+    this.#log = log;
+  }
+
+  status(): StatusView {
+    return this.#controlPlane.status();
+  }
+
+  nodes(): readonly NodeView[] {
+    return this.#controlPlane.nodes();
+  }
+
+  async apply(request: Requests['apply'], caller: Caller): Promise<readonly ApplyResult[]> {
+    const specs = request.specs as unknown as ServiceSpecInput[];
+    const results = await this.#controlPlane.apply({ specs, origin: request.origin, dryRun: request.dryRun });
+    if (!request.dryRun) {
+      const services = results.map(r => `${serviceKey(r.service)} ${r.outcome}`);
+      this.#log.info({ caller: caller.identity, services }, 'services applied');
+    }
+    return results;
+  }
+
+  async remove(request: Requests['remove'], caller: Caller) {
+    const removed = await this.#controlPlane.remove(request);
+    this.#log.info({ caller: caller.identity, services: removed.map(serviceKey) }, 'services removed');
+    return removed;
+  }
+
+  async scale({ namespace, name, replicas }: Requests['scale'], caller: Caller): Promise<ServiceView> {
+    const view = await this.#controlPlane.scale({ namespace, name }, replicas);
+    this.#log.info({ caller: caller.identity, service: serviceKey(view), replicas }, 'service scaled');
+    return view;
+  }
+
+  async restart({ namespace, name, replicaId }: Requests['restart'], caller: Caller): Promise<ServiceView> {
+    const view = await this.#controlPlane.restart({ namespace, name }, replicaId === undefined ? {} : { replicaId });
+    this.#log.info({ caller: caller.identity, service: serviceKey(view), replicaId }, 'service restarted');
+    return view;
+  }
+
+  /** The same array for the same state and namespace, so that what is made of it can be kept and shared by watchers. */
+  services({ namespace }: Requests['listServices']): readonly ServiceView[] {
+    const all = this.#controlPlane.services();
+    if (namespace === undefined) return all;
+    const byNamespace = kept(filtered, all, () => new Map<string, readonly ServiceView[]>());
+    return kept(byNamespace, namespace, () => all.filter(s => s.namespace === namespace));
+  }
+
+  serviceList(request: Requests['listServices']): ServiceList {
+    const services = this.services(request);
+    return kept(lists, services, () => ({ services }));
+  }
+
+  service({ namespace, name }: Requests['service']): ServiceView {
+    const view = this.#controlPlane.services().find(s => s.name === name && s.namespace === namespace);
+    if (!view) throw noSuchService({ namespace, name });
+    return view;
+  }
+
+  snapshot(ref: Requests['service']): SnapshotView {
+    const snapshot = this.#controlPlane.hub.snapshot(serviceKey(ref));
+    if (!snapshot.known) throw noSuchService(ref);
+    return snapshotView(snapshot);
+  }
+
+  /** The past events of a query: those after a sequence, or the newest `past`. */
+  async pastEvents({ namespace, name, past, after }: EventsToFollow): Promise<readonly EventView[]> {
+    const limit = past ?? (after === undefined ? 100 : MAX_PAST_EVENTS);
+    if (limit === 0) return [];
+    return this.#controlPlane.pastEvents({
+      limit,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(name === undefined ? {} : { name }),
+      ...(after === undefined ? {} : { afterSequence: after }),
+    });
+  }
+
+  logs(request: Requests['logs'], signal: AbortSignal): AsyncIterable<LogLineView> {
+    for (const name of request.names) this.service({ namespace: request.namespace, name });
+    const query: LogQuery = {
+      namespace: request.namespace,
+      names: request.names,
+      follow: request.follow,
+      ...(request.replica === undefined ? {} : { replicaId: request.replica }),
+      ...(request.tail === undefined ? {} : { tail: request.tail }),
+      ...(request.since === undefined ? {} : { sinceMs: request.since }),
+    };
+    return this.#controlPlane.logs(query, signal);
+  }
+
+  metrics(): Promise<string> {
+    return this.#controlPlane.metrics();
+  }
+
+  /** Calls back at once and after each change, with the newest state. The listener must not block. */
+  watchServices(request: Requests['listServices'], listener: (list: ServiceList) => void): () => void {
+    let last: ServiceList | undefined;
+    const show = () => {
+      const list = this.serviceList(request);
+      if (list === last) return;
+      last = list;
+      listener(list);
+    };
+    const stop = this.#controlPlane.onChange(show);
+    show();
+    return stop;
+  }
+
+  watchEndpoints(ref: Requests['service'], listener: (snapshot: SnapshotView) => void) {
+    return this.#controlPlane.hub.watch(serviceKey(ref), snapshot => listener(snapshotView(snapshot)));
+  }
+
+  /**
+   * The past events of the query, then each new one, without gap or repetition. Resolves once the past was given, with
+   * the way to stop.
+   */
+  async followEvents(request: EventsToFollow, listener: (event: EventView) => void): Promise<() => void> {
+    const { namespace, name } = request;
+    let meanwhile: EventView[] | null = [];
+    let last = request.after ?? 0;
+    const give = (event: EventView) => {
+      if (event.sequence <= last) return;
+      last = event.sequence;
+      listener(event);
+    };
+    const stop = this.#controlPlane.onEvent(event => {
+      if (namespace !== undefined && event.namespace !== namespace) return;
+      if (name !== undefined && event.service !== name) return;
+      if (!meanwhile) give(event);
+      else if (meanwhile.length < MAX_PAST_EVENTS) meanwhile.push(event);
+    });
+    try {
+      for (const event of await this.pastEvents(request)) give(event);
+      for (const event of meanwhile) give(event);
+      meanwhile = null;
+      return stop;
+    } catch (error) {
+      stop();
+      throw error;
+    }
+  }
+}
+
+export interface ServiceList {
+  readonly services: readonly ServiceView[];
+}
+
+type EventsToFollow = { [K in keyof Requests['events']]: Requests['events'][K] | undefined };
+
+export const MAX_PAST_EVENTS = 10_000;
+
+const filtered = new WeakMap<readonly ServiceView[], Map<string, readonly ServiceView[]>>();
+const lists = new WeakMap<readonly ServiceView[], ServiceList>();
+const snapshots = new WeakMap<Snapshot, SnapshotView>();
+
+/** One object for each snapshot, so that its serialized form can be shared by all who watch. */
+function snapshotView(snapshot: Snapshot): SnapshotView {
+  return kept(snapshots, snapshot, () => {
+    const [namespace, service] = splitKey(snapshot.service);
+    const { version, epoch, known } = snapshot;
+    const endpoints = snapshot.endpoints.map(e => ({
+      replicaId: e.replicaId,
+      containerId: e.containerId,
+      generation: e.generation,
+      node: e.node,
+      protocol: e.protocol,
+      addresses: [...e.addresses],
+    }));
+    return { namespace, service, version, epoch, known, endpoints };
+  });
+}
+
+function splitKey(key: ServiceKey): [string, string] {
+  const slash = key.indexOf('/');
+  return [key.slice(0, slash), key.slice(slash + 1)];
+}
+
+function noSuchService(ref: { namespace: string; name: string }): OutriggerError {
+  return new OutriggerError('not_found', `there is no service ${serviceKey(ref)}`, {
+    next: 'List what there is: `outrigger ps --all-namespaces`, or GET /v1/services.',
+  });
+}

@@ -1,0 +1,30 @@
+import test from 'ava';
+import { toStruct } from '../../control-plane/api/struct.ts';
+import { call, embedder, embedderRef, grpcClients, serve } from './served.ts';
+
+test('one socket answers HTTP and gRPC', async t => {
+  const served = await serve(t);
+  const { control, health } = grpcClients(t, `unix:${served.socket}`);
+  t.is((await served.request('GET', '/healthz')).text, 'ok\n');
+  const overHttp = await served.request('GET', '/v1/status');
+  const overGrpc = await call(done => control.getStatus({}, done));
+  t.is(overHttp.status, 200);
+  t.is(overHttp.json.instance, 'fake');
+  t.is((overGrpc as { instance: string }).instance, 'fake');
+  t.deepEqual(await call(done => health.check({ service: '' }, done)), { status: 'SERVING' });
+});
+
+test('a service applied over one protocol is seen over the other', async t => {
+  const served = await serve(t);
+  const { control, discovery } = grpcClients(t, `unix:${served.socket}`);
+  const applied = await served.request('POST', '/v1/apply', { body: { specs: [embedder], origin: 'test' } });
+  t.is(applied.status, 200, applied.text);
+  t.is(applied.json.results[0].outcome, 'created');
+  const again = await call(done => control.apply({ specs: [toStruct(embedder)], origin: 'test' }, done));
+  t.is((again as { results: { outcome: string }[] }).results[0]!.outcome, 'unchanged');
+  served.controlPlane.settle(embedderRef);
+  const snapshot = await served.request('GET', '/v1/endpoints/feature-store/embedder');
+  t.is(snapshot.json.endpoints.length, 2);
+  const resolved = await call(done => discovery.resolve({ namespace: 'feature-store', service: 'embedder' }, done));
+  t.is((resolved as { endpoints: unknown[] }).endpoints.length, 2);
+});

@@ -1,0 +1,290 @@
+import type {
+  ApplyRequest,
+  ApplyResult,
+  ControlPlane,
+  EventQuery,
+  LogQuery,
+  ServiceRef,
+} from '../../control-plane/control-plane.ts';
+import type { Endpoint } from '../../control-plane/core/endpoint.ts';
+import { OutriggerError } from '../../control-plane/core/errors.ts';
+import {
+  canonicalJson,
+  type ServiceKey,
+  type ServiceSpec,
+  serviceKey,
+  serviceSpec,
+} from '../../control-plane/core/spec.ts';
+import { DiscoveryHub } from '../../control-plane/registry/hub.ts';
+import type {
+  EventView,
+  LogLineView,
+  NodeView,
+  ReplicaView,
+  ServiceView,
+  StatusView,
+} from '../../control-plane/views.ts';
+
+interface Entry {
+  readonly spec: ServiceSpec;
+  readonly view: ServiceView;
+}
+
+/**
+ * A control plane without an engine: it validates specs with the real schema, publishes to a real hub, and every wanted
+ * replica is ready as soon as `settle` is called. Nothing in it waits, so tests see each state they ask for.
+ */
+export class FakeControlPlane implements ControlPlane {
+  readonly hub = new DiscoveryHub('epoch-1');
+  /** Thrown by the next command, once. */
+  failure: unknown;
+  readonly logLines: LogLineView[] = [];
+  readonly #entries = new Map<ServiceKey, Entry>();
+  readonly #changes = new Set<() => void>();
+  readonly #events: EventView[] = [];
+  readonly #eventListeners = new Set<(event: EventView) => void>();
+  readonly #logFollowers = new Set<() => void>();
+  #services: readonly ServiceView[] = [];
+  #replicaCount = 0;
+  #nowMs = 1_800_000_000_000;
+
+  status(): StatusView {
+    return {
+      version: '0.1.0',
+      instance: 'fake',
+      startedAtMs: this.#nowMs,
+      pid: 1,
+      registry: { kind: 'embedded', healthy: true },
+      listen: ['unix:///fake.sock'],
+      services: this.#services.length,
+      exitWhenIdle: false,
+    };
+  }
+
+  async apply({ specs, origin, dryRun }: ApplyRequest): Promise<readonly ApplyResult[]> {
+    this.#failOnce();
+    const parsed = specs.map(spec => {
+      const result = serviceSpec.safeParse(spec);
+      if (result.success) return result.data;
+      const issue = result.error.issues[0]!;
+      throw new OutriggerError('invalid_argument', `${issue.path.join('.')}: ${issue.message}`, {
+        next: 'Correct it.',
+      });
+    });
+    const results = parsed.map((spec): ApplyResult => {
+      const old = this.#entries.get(serviceKey(spec));
+      const same = old !== undefined && canonicalJson(old.spec) === canonicalJson(spec);
+      const outcome = old === undefined ? 'created' : same ? 'unchanged' : 'updated';
+      const generation = same ? old.view.generation : (old?.view.generation ?? 0) + 1;
+      return { service: { namespace: spec.namespace, name: spec.name }, outcome, generation, warnings: [] };
+    });
+    if (dryRun) return results;
+    for (const [i, spec] of parsed.entries()) {
+      const { generation, outcome } = results[i]!;
+      if (outcome === 'unchanged') continue;
+      this.#entries.set(serviceKey(spec), { spec, view: this.#view(spec, generation, origin) });
+      this.addEvent(spec, 'service.applied', `generation ${generation}`);
+    }
+    this.#changed();
+    return results;
+  }
+
+  async remove({ namespace, names }: { namespace: string; names: readonly string[]; volumes: boolean }) {
+    this.#failOnce();
+    const refs = names.length > 0 ? names.map(name => ({ namespace, name })) : this.#refs(namespace);
+    for (const ref of refs) this.#entry(ref);
+    for (const ref of refs) this.#entries.delete(serviceKey(ref));
+    this.#changed();
+    return refs;
+  }
+
+  async scale(ref: ServiceRef, replicas: number): Promise<ServiceView> {
+    this.#failOnce();
+    return this.#update(ref, { wantedReplicas: replicas });
+  }
+
+  async restart(ref: ServiceRef, { replicaId }: { replicaId?: string }): Promise<ServiceView> {
+    this.#failOnce();
+    const { view } = this.#entry(ref);
+    if (replicaId !== undefined && !view.replicas.some(r => r.id === replicaId)) {
+      throw new OutriggerError('not_found', `${serviceKey(ref)} has no replica ${replicaId}`);
+    }
+    const replicas = view.replicas.map(r => (replicaId === undefined || r.id === replicaId ? this.#replica(view) : r));
+    return this.#update(ref, { replicas });
+  }
+
+  services(): readonly ServiceView[] {
+    return this.#services;
+  }
+
+  nodes(): readonly NodeView[] {
+    return [
+      {
+        name: 'local',
+        answering: true,
+        cpus: 8,
+        memoryBytes: 2 ** 34,
+        reservedCpus: 0.5,
+        reservedMemoryBytes: 0,
+        devices: [{ id: 'GPU-0', driver: 'nvidia', model: 'H100', memoryBytes: 85_899_345_920 }],
+        replicas: this.#services.reduce((sum, s) => sum + s.replicas.length, 0),
+        labels: { zone: 'a' },
+      },
+    ];
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#changes.add(listener);
+    return () => this.#changes.delete(listener);
+  }
+
+  get changeListeners(): number {
+    return this.#changes.size;
+  }
+
+  async pastEvents({ namespace, name, afterSequence, limit }: EventQuery & { limit: number }) {
+    this.#failOnce();
+    return this.#events
+      .filter(e => (namespace ?? e.namespace) === e.namespace && (name ?? e.service) === e.service)
+      .filter(e => e.sequence > (afterSequence ?? 0))
+      .slice(-limit);
+  }
+
+  onEvent(listener: (event: EventView) => void): () => void {
+    this.#eventListeners.add(listener);
+    return () => this.#eventListeners.delete(listener);
+  }
+
+  async *logs({ names, tail, follow }: LogQuery, signal: AbortSignal): AsyncIterable<LogLineView> {
+    this.#failOnce();
+    const wanted = () => this.logLines.filter(l => names.length === 0 || names.includes(l.service));
+    let sent = tail === undefined ? 0 : Math.max(0, wanted().length - tail);
+    while (!signal.aborted) {
+      for (const line of wanted().slice(sent)) {
+        sent++;
+        yield line;
+      }
+      if (!follow) return;
+      await new Promise<void>(resolve => {
+        this.#logFollowers.add(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+
+  async metrics(): Promise<string> {
+    return '# TYPE fake_passes_total counter\nfake_passes_total 1\n';
+  }
+
+  // What tests do to it.
+
+  /** Makes as many replicas ready as are wanted, and publishes their endpoints. */
+  settle(ref: ServiceRef): ServiceView {
+    const { view } = this.#entry(ref);
+    const kept = view.replicas.slice(0, view.wantedReplicas);
+    const added = Array.from({ length: view.wantedReplicas - kept.length }, () => this.#replica(view));
+    return this.#update(ref, { replicas: [...kept, ...added], readyReplicas: view.wantedReplicas, state: 'ready' });
+  }
+
+  addEvent(ref: ServiceRef, type: string, message: string): EventView {
+    const sequence = this.#events.length + 1;
+    const { namespace, name: service } = ref;
+    const event = { sequence, atMs: this.#nowMs++, namespace, service, type, message };
+    this.#events.push(event);
+    for (const listener of this.#eventListeners) listener(event);
+    return event;
+  }
+
+  addLogLine(line: LogLineView): void {
+    this.logLines.push(line);
+    for (const follower of this.#logFollowers) follower();
+    this.#logFollowers.clear();
+  }
+
+  #failOnce(): void {
+    const failure = this.failure;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure;
+  }
+
+  #refs(namespace: string): ServiceRef[] {
+    return this.#services.filter(s => s.namespace === namespace).map(({ name }) => ({ namespace, name }));
+  }
+
+  #entry(ref: ServiceRef): Entry {
+    const entry = this.#entries.get(serviceKey(ref));
+    if (!entry) throw new OutriggerError('not_found', `there is no service ${serviceKey(ref)}`, { next: 'List them.' });
+    return entry;
+  }
+
+  #update(ref: ServiceRef, change: Partial<ServiceView>): ServiceView {
+    const { spec, view } = this.#entry(ref);
+    const changed = { ...view, ...change };
+    this.#entries.set(serviceKey(ref), { spec, view: changed });
+    this.#changed();
+    return changed;
+  }
+
+  #changed(): void {
+    this.#services = Object.freeze([...this.#entries.values()].map(e => e.view));
+    const endpoints = this.#services.flatMap(s => s.replicas.map(r => endpointOf(s, r)));
+    this.hub.publish(new Set(this.#entries.keys()), endpoints);
+    for (const listener of this.#changes) listener();
+  }
+
+  #view(spec: ServiceSpec, generation: number, origin: string): ServiceView {
+    return {
+      namespace: spec.namespace,
+      name: spec.name,
+      generation,
+      image: spec.image,
+      protocol: spec.protocol,
+      ...(spec.port === undefined ? {} : { port: spec.port }),
+      wantedReplicas: spec.replicas.initial,
+      readyReplicas: 0,
+      state: 'starting',
+      message: '',
+      deleting: false,
+      origin,
+      acceptedAtMs: this.#nowMs++,
+      replicas: [],
+      spec: { ...spec },
+    };
+  }
+
+  #replica(service: ServiceView): ReplicaView {
+    const id = `r${String(++this.#replicaCount).padStart(7, '0')}`;
+    return {
+      id,
+      generation: service.generation,
+      phase: 'ready',
+      sinceMs: this.#nowMs++,
+      message: '',
+      node: 'local',
+      devices: ['GPU-0'],
+      containerId: `container-${id}`,
+      containerName: `outrigger-${service.name}-${id}`,
+      attempt: 1,
+      impaired: false,
+      logTail: ['listening'],
+      addresses: [
+        { kind: 'network', network: 'bridge', host: '172.17.0.2', port: service.port ?? 80 },
+        { kind: 'published', host: '127.0.0.1', port: 49_152 },
+      ],
+      createdAtMs: this.#nowMs,
+      timings: [{ phase: 'ready', enteredAtMs: this.#nowMs }],
+    };
+  }
+}
+
+function endpointOf(service: ServiceView, replica: ReplicaView): Endpoint {
+  return {
+    service: serviceKey(service),
+    replicaId: replica.id,
+    containerId: replica.containerId ?? '',
+    generation: replica.generation,
+    node: replica.node ?? '',
+    protocol: service.protocol,
+    addresses: replica.addresses,
+  };
+}
