@@ -16,7 +16,7 @@ export function parseAddress(text: string): ControlAddress {
   if (path.isAbsolute(text)) return { kind: 'unix', path: text };
   if (text.startsWith('unix:')) {
     const rest = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
-    if (!path.isAbsolute(rest)) throw notAnAddress(text);
+    if (!/^\/[^/]/.test(rest)) throw notAnAddress(text);
     return { kind: 'unix', path: rest };
   }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();

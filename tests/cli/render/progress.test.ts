@@ -1,0 +1,103 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { failureLines } from '../../../cli/render/failure.ts';
+import { PhaseLines, progressLines } from '../../../cli/render/progress.ts';
+import { textWidth } from '../../../cli/render/text.ts';
+import { replicaView, serviceView } from '../views.ts';
+
+const plain = { style: (_: unknown, text: string) => text };
+
+test('each phase of a replica is told once, also one that came and went unseen', t => {
+  const phases = new PhaseLines();
+  const pending = replicaView({
+    phase: 'pending',
+    sinceMs: 0,
+    timings: [{ phase: 'pending', enteredAtMs: 0 }],
+    addresses: [],
+  });
+  t.deepEqual(phases.next([serviceView({ replicas: [pending] })], 0), ['echo r1  pending']);
+  t.deepEqual(phases.next([serviceView({ replicas: [pending] })], 500), []);
+  const ready = replicaView({
+    sinceMs: 2_300,
+    timings: [
+      { phase: 'pending', enteredAtMs: 0 },
+      { phase: 'creating', enteredAtMs: 100 },
+      { phase: 'starting', enteredAtMs: 400 },
+      { phase: 'ready', enteredAtMs: 2_300 },
+    ],
+  });
+  t.deepEqual(phases.next([serviceView({ replicas: [ready] })], 2_400), [
+    'echo r1  creating (after 0.1s)',
+    'echo r1  starting (after 0.4s)',
+    'echo r1  ready: 172.18.0.2:50051 (after 2.3s)',
+  ]);
+  t.deepEqual(phases.next([serviceView({ replicas: [ready] })], 9_000), []);
+});
+
+test('the live display shows pulled bytes, and how long each phase took once ready', t => {
+  const pulling = replicaView({
+    phase: 'pulling',
+    sinceMs: 0,
+    pulledBytes: 12 * 1_024 ** 2,
+    pullTotalBytes: 48 * 1_024 ** 2,
+  });
+  const [line] = progressLines([serviceView({ replicas: [pulling] })], { nowMs: 4_000, width: 100, ...plain });
+  t.regex(line!, /echo r1 {2}pulling {4}4\.0s {2}12\.0MiB of 48\.0MiB \(25 %\)/);
+  const ready = replicaView({
+    sinceMs: 3_000,
+    timings: [
+      { phase: 'pulling', enteredAtMs: 0 },
+      { phase: 'starting', enteredAtMs: 2_000 },
+      { phase: 'ready', enteredAtMs: 3_000 },
+    ],
+  });
+  const [done] = progressLines([serviceView({ replicas: [ready] })], { nowMs: 9_000, width: 100, ...plain });
+  t.regex(done!, /^✔ echo r1 {2}ready {4}3\.0s {2}172\.18\.0\.2:50051 {2}\(pulling 2\.0s, starting 1\.0s\)$/);
+});
+
+test('no line of the live display is wider than the terminal', t => {
+  const replica = fc.record({
+    id: fc.string({ minLength: 1, maxLength: 40 }),
+    message: fc.string({ unit: 'grapheme', maxLength: 80 }),
+    phase: fc.constantFrom(
+      'pending' as const,
+      'pulling' as const,
+      'ready' as const,
+      'backoff' as const,
+      'failed' as const,
+    ),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(replica, { maxLength: 5 }),
+      fc.string({ maxLength: 63 }),
+      fc.integer({ min: 40, max: 150 }),
+      (parts, name, width) => {
+        const services = [serviceView({ name, replicas: parts.map(part => replicaView({ ...part, addresses: [] })) })];
+        return progressLines(services, { nowMs: 5_000, width, ...plain }).every(line => textWidth(line) <= width);
+      },
+    ),
+  );
+  t.pass();
+});
+
+test('a failure tells cause, exit code, last lines and the next step', t => {
+  const culprit = replicaView({
+    phase: 'failed',
+    exitCode: 137,
+    message: 'killed',
+    logTail: ['loading', 'out of memory'],
+  });
+  const lines = failureLines(
+    { kind: 'failed', service: 'echo', reason: 'replica_failed', message: 'it ran out of memory', culprit },
+    'demo',
+  );
+  t.deepEqual(lines, [
+    'service "echo" failed: it ran out of memory',
+    '  exit code: 137 (killed: out of memory, or from outside)',
+    '  last lines of replica r1:',
+    '  | loading',
+    '  | out of memory',
+    '  next: mend the cause above and run "outrigger up" again',
+  ]);
+});

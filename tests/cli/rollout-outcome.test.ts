@@ -1,0 +1,45 @@
+import test from 'ava';
+import { failingReplica, rolloutOutcome } from '../../cli/rollout-outcome.ts';
+import { replicaView, serviceView } from './views.ts';
+
+const awaited = { name: 'echo', generation: 2 };
+
+test('a service is ready once its own generation is', t => {
+  t.is(rolloutOutcome(awaited, serviceView({ generation: 2 }), undefined).kind, 'ready');
+  t.is(rolloutOutcome(awaited, serviceView({ generation: 1 }), undefined).kind, 'waiting');
+  t.is(rolloutOutcome(awaited, serviceView({ generation: 2, state: 'updating' }), undefined).kind, 'waiting');
+  t.is(rolloutOutcome(awaited, serviceView({ generation: 2, readyReplicas: 0 }), undefined).kind, 'waiting');
+});
+
+test('a failed replica of a new service fails it, with that replica as the culprit', t => {
+  const culprit = replicaView({ generation: 2, phase: 'failed', exitCode: 3, message: 'it exited with code 3' });
+  const view = serviceView({ generation: 2, state: 'starting', readyReplicas: 0, replicas: [culprit] });
+  const outcome = rolloutOutcome(awaited, view, undefined);
+  t.like(outcome, { kind: 'failed', reason: 'replica_failed', message: 'it exited with code 3', culprit });
+});
+
+test('an update whose replica failed is judged once it has gone back', t => {
+  const failed = replicaView({ id: 'new', generation: 2, phase: 'failed', exitCode: 1 });
+  const replicas = [replicaView({ generation: 1 }), failed];
+  const updating = serviceView({ generation: 2, state: 'updating', replicas });
+  t.is(rolloutOutcome(awaited, updating, undefined).kind, 'waiting');
+  t.is(failingReplica(awaited, updating), failed);
+  const back = serviceView({
+    generation: 3,
+    message: 'generation 2 failed',
+    replicas: [replicaView({ generation: 3 })],
+  });
+  t.like(rolloutOutcome(awaited, back, failed), { kind: 'failed', reason: 'rolled_back', culprit: failed });
+});
+
+test('a service that goes away while it is waited for has failed', t => {
+  t.like(rolloutOutcome(awaited, undefined, undefined), { kind: 'failed', reason: 'removed' });
+  t.like(rolloutOutcome(awaited, serviceView({ generation: 2, deleting: true }), undefined), { reason: 'removed' });
+});
+
+test('a crash that is tried again is not yet a failure, but is remembered as its cause', t => {
+  const crashed = replicaView({ generation: 2, phase: 'backoff', exitCode: 1 });
+  const view = serviceView({ generation: 2, state: 'starting', readyReplicas: 0, replicas: [crashed] });
+  t.is(rolloutOutcome(awaited, view, undefined).kind, 'waiting');
+  t.is(failingReplica(awaited, view), crashed);
+});
