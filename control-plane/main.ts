@@ -1,0 +1,170 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { createSidecar } from '../sidecar/index.ts';
+import { type AdmissionPolicy, admitOrThrow, defaultPolicy, loadPolicy } from './admission.ts';
+import { parseTokens } from './api/auth.ts';
+import type { ListenAddress } from './api/listen-address.ts';
+import { createMetrics } from './api/metrics.ts';
+import { startApi } from './api/start-api.ts';
+import { createSteadyClock } from './clock.ts';
+import { Controller } from './controller.ts';
+import { OutriggerError } from './core/errors.ts';
+import { createDockerEngine, resolveConnection } from './engine/docker/index.ts';
+import { randomIds, randomWord } from './ids.ts';
+import type { Clock, Registry, Store } from './ports.ts';
+import { EmbeddedRegistry } from './registry/embedded.ts';
+import { DiscoveryHub } from './registry/hub.ts';
+import type { Advertise } from './registry/registration.ts';
+import { stateFolder } from './state-folder.ts';
+import { openSqliteStore } from './store/sqlite.ts';
+import { version } from './version.ts';
+
+export interface ControlPlaneOptions {
+  /** The state folder; absent: OUTRIGGER_STATE or the user's own. */
+  readonly state?: string;
+  /** TCP addresses besides the unix socket, which is always there. */
+  readonly listen?: readonly ListenAddress[];
+  readonly registry?: 'embedded' | 'consul';
+  readonly consul?: { readonly address?: string; readonly tokenFile?: string };
+  /** Which of a replica's addresses the registry publishes. */
+  readonly advertise?: Advertise;
+  /** Publish every service's port on this address of the host, for hosts that cannot reach container addresses. */
+  readonly publishOn?: string;
+  /** The operator's admission policy, a JSON or YAML file. */
+  readonly admission?: string;
+  /** Further folders that containers may mount. */
+  readonly allowBind?: readonly string[];
+  /** File of hashed tokens; asked for on every TCP address. */
+  readonly tokens?: string;
+  /** End by itself once the last service is gone, or none came. */
+  readonly exitWhenIdle?: boolean;
+  readonly logLevel?: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly logTo?: DestinationStream;
+  readonly onListening?: (addresses: readonly string[]) => void;
+}
+
+/**
+ * The composition root: configuration → adapters → controller → servers. Resolves once it has shut down again, in
+ * reverse order, after the signal fired or it ran idle. Containers are left as they are. Rejects with an OutriggerError
+ * where it cannot start; nothing is left behind then.
+ */
+export async function runControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<void> {
+  const { environment } = options;
+  const log = createLog(options);
+  const folder = stateFolder(environment, options.state);
+  await using cleanup = new AsyncDisposableStack();
+
+  const tokens =
+    options.tokens === undefined ? undefined : parseTokens(await readOperatorFile(options.tokens), options.tokens);
+  const policy = await policyOf(options);
+  const hidden = [folder.folder];
+  const clock = createSteadyClock();
+  const store = cleanup.adopt(await openSqliteStore(folder.database), s => s.close());
+  const hub = new DiscoveryHub(randomWord(12));
+  const registry = cleanup.adopt(await createRegistry(options, store, clock), r =>
+    r.close({ withdraw: false }, AbortSignal.timeout(CLOSE_DEADLINE_MS)),
+  );
+  const sidecar = cleanup.adopt(createSidecar({ clock }), s => s.close());
+  const engine = createDockerEngine({
+    node: 'local',
+    instance: store.instance,
+    connection: await resolveConnection(environment),
+    clock,
+    environment,
+    ...(options.publishOn === undefined ? {} : { publishOn: options.publishOn }),
+  });
+
+  const metrics = createMetrics();
+  let addresses: readonly string[] = [];
+  const exitWhenIdle = options.exitWhenIdle ?? false;
+  const controller = cleanup.adopt(
+    await Controller.open({
+      engines: [engine],
+      registry,
+      hub,
+      store,
+      sidecar,
+      clock,
+      ids: randomIds,
+      log,
+      admit: spec => admitOrThrow(spec, policy, { hidden }),
+      identity: () => ({ version, pid: process.pid, listen: addresses, exitWhenIdle }),
+      metricsText: async () => '',
+    }),
+    c => c.close(),
+  );
+  const listen: ListenAddress[] = [{ kind: 'unix', path: folder.socket }, ...(options.listen ?? [])];
+  const api = await startApi({ controlPlane: controller, listen, metrics, log, ...(tokens ? { tokens } : {}) });
+  cleanup.adopt(api, a => a.close(AbortSignal.timeout(CLOSE_DEADLINE_MS)));
+  addresses = api.addresses;
+  controller.start();
+  log.info({ version, state: folder.folder, addresses, instance: store.instance }, 'the control plane serves');
+  options.onListening?.(addresses);
+
+  await Promise.race([aborted(signal), ...(exitWhenIdle ? [idle(controller, clock, signal)] : [])]);
+  log.info('the control plane is shutting down; containers are left as they are');
+}
+
+const CLOSE_DEADLINE_MS = 5_000;
+/** A control plane that was started for one command must not leave between two of that command's requests. */
+const IDLE_GRACE_MS = 3_000;
+
+function createLog(options: ControlPlaneOptions): Logger {
+  const settings = { level: options.logLevel ?? 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  return options.logTo ? pino(settings, options.logTo) : pino(settings);
+}
+
+async function createRegistry(options: ControlPlaneOptions, store: Store, clock: Clock): Promise<Registry> {
+  const { instance } = store;
+  const advertise = options.advertise ?? 'network';
+  if (options.registry !== 'consul') return new EmbeddedRegistry({ instance, advertise });
+  // Loaded only where it is used: a single machine does not pay for its start-up.
+  const { ConsulRegistry } = await import('./registry/consul.ts');
+  const { consulConnection } = await import('./registry/consul-connection.ts');
+  const connection = consulConnection(options.environment, options.consul?.address);
+  const token = options.consul?.tokenFile === undefined ? {} : { token: { file: options.consul.tokenFile } };
+  return new ConsulRegistry({ instance, advertise, clock, connection: { ...connection, ...token } });
+}
+
+/** The operator's policy; folders of --allow-bind come on top of those that it names. */
+async function policyOf(options: ControlPlaneOptions): Promise<AdmissionPolicy> {
+  if (options.admission !== undefined) {
+    const policy = await loadPolicy(options.admission);
+    return {
+      ...policy,
+      allow: { ...policy.allow, bindRoots: [...policy.allow.bindRoots, ...(options.allowBind ?? [])] },
+    };
+  }
+  return defaultPolicy({ folders: (options.allowBind ?? []).map(folder => path.resolve(folder)) });
+}
+
+async function readOperatorFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new OutriggerError('invalid_argument', `cannot read ${file}: ${(cause as Error).message}`, {
+      next: 'name a file that this user may read',
+      cause,
+    });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal.aborted) resolve();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  return promise;
+}
+
+/** Resolves once there has been no service for a while. */
+async function idle(controller: Controller, clock: Clock, signal: AbortSignal): Promise<void> {
+  let emptySince = clock.now();
+  while (!signal.aborted) {
+    if (controller.services().length > 0) emptySince = clock.now();
+    const leftMs = emptySince + IDLE_GRACE_MS - clock.now();
+    if (leftMs <= 0) return;
+    await clock.sleep(Math.min(leftMs, 500), signal).catch(() => {});
+  }
+}
