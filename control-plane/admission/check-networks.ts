@@ -1,0 +1,69 @@
+import type { Denial } from '../admission.ts';
+import type { ServiceSpec } from '../core/spec.ts';
+import type { AdmissionPolicy } from './policy.ts';
+
+/** Networks that are more than networks, their drivers and options, and ports on addresses that others can reach. */
+export function checkNetworks(spec: ServiceSpec, { allow }: AdmissionPolicy): Denial[] {
+  return [
+    ...spec.networks.flatMap(network => checkNetwork(network, allow)),
+    ...spec.ports.flatMap((port, i) => checkPort(port, i, allow)),
+  ];
+}
+
+function checkNetwork(network: ServiceSpec['networks'][number], allow: AdmissionPolicy['allow']): Denial[] {
+  const keyPath = `networks.${network.key}`;
+  const denials: Denial[] = [];
+  // The engine takes these names in a network's place, and gives the namespace of the host or of another container.
+  if (network.name === 'host' && !allow.hostNamespaces.includes('network')) {
+    denials.push({
+      keyPath,
+      message: 'the network "host" is the network namespace of the host',
+      next: 'Use a network of the project, or have the operator set allow.hostNamespaces: [network].',
+    });
+  } else if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(network.name)) {
+    denials.push({
+      keyPath,
+      message: `"${network.name}" is no name of a network`,
+      next: 'Expected letters, digits, "_", "." and "-", first a letter or digit.',
+    });
+  }
+  if (network.external) return denials;
+  const { driver } = network;
+  if (driver !== undefined && !['bridge', 'overlay'].includes(driver) && !allow.networkDrivers.includes(driver)) {
+    denials.push({
+      keyPath: `${keyPath}.driver`,
+      message: `networks of the driver "${driver}" are directly on a network of the host`,
+      next: `Use bridge, or have the operator add "${driver}" to allow.networkDrivers.`,
+    });
+  }
+  for (const option of Object.keys(network.driverOptions)) {
+    if (SAFE_NETWORK_OPTIONS.has(option) || allow.networkOptions.includes(option)) continue;
+    denials.push({
+      keyPath: `${keyPath}.driver_opts.${option}`,
+      message: `the driver option ${option} may change the network of the host`,
+      next: `Take it out, or have the operator add it to allow.networkOptions.`,
+    });
+  }
+  return denials;
+}
+
+const SAFE_NETWORK_OPTIONS: ReadonlySet<string> = new Set([
+  'com.docker.network.bridge.enable_icc',
+  'com.docker.network.bridge.enable_ip_masquerade',
+  'com.docker.network.driver.mtu',
+]);
+
+function checkPort(port: ServiceSpec['ports'][number], index: number, allow: AdmissionPolicy['allow']): Denial[] {
+  if (isLoopback(port.hostIp) || allow.hostPorts.includes('*') || allow.hostPorts.includes(port.hostIp)) return [];
+  return [
+    {
+      keyPath: `ports[${index}]`,
+      message: `port ${port.containerPort} would be published on ${port.hostIp || 'every address'}, for other machines to reach`,
+      next: `Publish it on loopback ("127.0.0.1:${port.hostPort || ''}:${port.containerPort}"), or have the operator add "${port.hostIp || '0.0.0.0'}" to allow.hostPorts.`,
+    },
+  ];
+}
+
+function isLoopback(ip: string): boolean {
+  return ip === '::1' || /^127(\.\d{1,3}){3}$/.test(ip);
+}
