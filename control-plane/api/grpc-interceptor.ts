@@ -22,7 +22,7 @@ export function grpcInterceptor(options: { trust: Trust; metrics: Metrics; log: 
               const caller = method.path.startsWith(OPEN)
                 ? ANYONE
                 : callerFrom(trust, metadata, inner.getAuthContext());
-              metadata.set(CALLER, JSON.stringify(caller));
+              metadata.set(CALLER, Buffer.from(JSON.stringify(caller)));
               proceed(metadata);
             } catch (error) {
               inner.sendStatus(grpcError(outwardError(error, log, method.path)));
@@ -47,7 +47,7 @@ export function callerOf(metadata: Metadata): Caller {
   return JSON.parse(String(metadata.get(CALLER)[0])) as Caller;
 }
 
-const CALLER = 'outrigger-caller';
+const CALLER = 'outrigger-caller-bin';
 /** Health is asked by probes, which have no token. */
 const OPEN = '/grpc.health.v1.Health/';
 const ANYONE: Caller = { identity: 'anyone', by: 'loopback' };
