@@ -70,7 +70,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const engine = createDockerEngine({
     node: 'local',
     instance: store.instance,
-    connection: await resolveConnection(environment),
+    connection: await resolveConnection({ environment }),
     clock,
     environment,
     ...(options.publishOn === undefined ? {} : { publishOn: options.publishOn }),
