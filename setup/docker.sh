@@ -12,13 +12,15 @@ engine_answers() {
   timeout 10 docker version --format '{{.Server.Version}}' 2>"$cache/logs/docker-version.log"
 }
 
-# remove_stale_pid_file FILE PROGRAM: a killed dockerd leaves the files of itself and its containerd behind. Once another
-# process has the same number, dockerd takes that for its own predecessor and refuses to start.
+# remove_stale_pid_file FILE PROGRAM: a killed dockerd leaves the files of itself and its containerd behind. Where another
+# process has that number by now, or the dead one still waits for its parent to take note, dockerd believes that its
+# predecessor is alive and refuses to start.
 remove_stale_pid_file() {
-  local pid
+  local pid state
   [ -f "$1" ] || return 0
   pid=$(cat "$1")
-  if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$2" ]; then
+  state=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null || true)
+  if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$2" ] || [ "${state:0:1}" = Z ]; then
     as_root rm -f "$1"
   fi
 }
@@ -29,17 +31,31 @@ start_dockerd() {
   remove_stale_pid_file /var/run/docker/containerd/docker-containerd.pid containerd
   # A session of its own, so that dockerd outlives the terminal and the make that started it.
   as_root setsid --fork dockerd >"$log" 2>&1 </dev/null
+  # Gives setsid's child the time to become dockerd, so that its absence means its end.
+  sleep 0.3
+}
+
+# process_lives PROGRAM: a dead process that its parent has not taken note of does not count.
+process_lives() {
+  cat /proc/[0-9]*/status 2>/dev/null |
+    awk -v name="$1" '$1 == "Name:" { n = $2 } $1 == "State:" && n == name && $2 != "Z" { found = 1 } END { exit !found }'
+}
+
+# dockerd_gave_up: whether the dockerd that this step started has ended. Its log is that of this run alone.
+dockerd_gave_up() {
+  [ -f "$log" ] || return 1
+  ! process_lives dockerd
 }
 
 wait_for_engine() {
   local deadline=$((SECONDS + 60))
   until engine_answers >/dev/null; do
-    if [ "$SECONDS" -ge "$deadline" ]; then
+    if [ "$SECONDS" -ge "$deadline" ] || dockerd_gave_up; then
       [ ! -s "$log" ] || tail -n 20 "$log" | sed 's/^/            | /' >&2
       sed 's/^/            | /' "$cache/logs/docker-version.log" >&2
-      fail "the Docker Engine did not answer within 60 s" "read the lines above (all of it: $log, or journalctl -u docker)"
+      fail "the Docker Engine does not start, or did not answer within 60 s" "read the lines above (all of it: $log, or journalctl -u docker)"
     fi
-    sleep 0.2
+    sleep 0.3
   done
 }
 
@@ -65,6 +81,7 @@ if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null; then
   install_packages docker.io iptables
 fi
 
+rm -f "$log"
 if ! engine_answers >/dev/null; then
   if [ -d /run/systemd/system ]; then
     say "starting the docker unit" "the engine is installed and does not run"
