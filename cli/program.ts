@@ -1,10 +1,10 @@
 import { Command, Option } from 'commander';
+import { version } from '../control-plane/version.ts';
 import type { CommonOptions, Context } from './context.ts';
 import { CONNECTION_OPTIONS, collect, PROJECT_OPTIONS } from './declare/options.ts';
 import { declareProjectCommands } from './declare/project-commands.ts';
 import { declareServiceCommands } from './declare/service-commands.ts';
 import { declareSystemCommands } from './declare/system-commands.ts';
-import { packageVersion } from './package-version.ts';
 
 /** What a command does, once its module has been loaded. Resolves with its exit code; nothing means 0. */
 export type Action = (context: Context) => Promise<number> | Promise<void>;
@@ -26,7 +26,7 @@ export function createProgram(execute: Execute): Command {
       subcommandTerm: command => `${command.name()} ${command.usage().replace(/^\[options\] ?/, '')}`.trim(),
     })
     .option('--json', 'print JSON')
-    .version(packageVersion(), '-v, --version', 'print the version and exit')
+    .version(version, '-v, --version', 'print the version and exit')
     .helpOption('-h, --help', 'show help')
     .addHelpText(
       'after',

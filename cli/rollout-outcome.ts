@@ -4,20 +4,21 @@ import type { ReplicaView, ServiceView } from '../control-plane/views.ts';
 export interface Awaited {
   readonly name: string;
   readonly generation: number;
+  /** An older generation ran before, so that a failure may still be rolled back. */
+  readonly replaces: boolean;
 }
 
-export type RolloutOutcome =
-  | { readonly kind: 'waiting' }
-  | { readonly kind: 'ready' }
-  /** Something else took its place, or it is gone. `culprit` is the replica that shows why, where one is left. */
-  | {
-      readonly kind: 'failed';
-      readonly reason: FailureReason;
-      readonly message: string;
-      readonly culprit?: ReplicaView;
-    };
+export type RolloutOutcome = { readonly kind: 'waiting' } | { readonly kind: 'ready' } | RolloutFailure;
 
-export type FailureReason = 'replica_failed' | 'service_failed' | 'rolled_back' | 'removed';
+export interface RolloutFailure {
+  readonly kind: 'failed';
+  readonly reason: 'replica_failed' | 'service_failed' | 'rolled_back' | 'removed';
+  readonly message: string;
+  /** The replica that shows why, where one is known. */
+  readonly culprit?: ReplicaView;
+  /** The control plane may say within moments what becomes of it. */
+  readonly provisional: boolean;
+}
 
 /**
  * Judges one service as it is shown now. `culprit` is the last replica of this generation that was seen failing, which
@@ -28,33 +29,25 @@ export function rolloutOutcome(
   view: ServiceView | undefined,
   culprit: ReplicaView | undefined,
 ): RolloutOutcome {
-  const because = culprit === undefined ? {} : { culprit };
+  const failed = (reason: RolloutFailure['reason'], message: string, provisional = false): RolloutFailure => ({
+    kind: 'failed',
+    reason,
+    message,
+    provisional,
+    ...(culprit && { culprit }),
+  });
   if (view === undefined || view.deleting) {
-    return {
-      kind: 'failed',
-      reason: 'removed',
-      message: 'it was removed while this command waited for it',
-      ...because,
-    };
+    return failed('removed', 'it was removed while this command waited for it');
   }
   if (view.generation < awaited.generation) return { kind: 'waiting' };
   if (view.generation > awaited.generation) {
-    const message = view.message || `generation ${view.generation} took the place of generation ${awaited.generation}`;
-    return { kind: 'failed', reason: 'rolled_back', message, ...because };
+    const fallback = `generation ${view.generation} took the place of generation ${awaited.generation}`;
+    return failed('rolled_back', view.message || fallback);
   }
-  const current = view.replicas.filter(r => r.generation === awaited.generation);
-  const failed = current.find(r => r.phase === 'failed');
-  // An update that has something to go back to is judged once the control plane has decided what becomes of it.
-  const fallsBack = view.state === 'updating' && view.replicas.some(r => r.generation < awaited.generation);
-  if (view.state === 'failed' || (failed && !fallsBack)) {
-    const shown = failed ?? culprit;
-    return {
-      kind: 'failed',
-      reason: failed ? 'replica_failed' : 'service_failed',
-      message: failed?.message || view.message,
-      ...(shown && { culprit: shown }),
-    };
+  if (culprit?.phase === 'failed' && view.replicas.some(r => r.id === culprit.id && r.phase === 'failed')) {
+    return failed('replica_failed', culprit.message || view.message, awaited.replaces);
   }
+  if (view.state === 'failed') return failed('service_failed', view.message, awaited.replaces);
   return view.state === 'ready' && view.readyReplicas >= view.wantedReplicas ? { kind: 'ready' } : { kind: 'waiting' };
 }
 

@@ -25,7 +25,7 @@ export async function scale(context: Context, pairs: readonly string[], options:
   return await waitAndReport(context, {
     client,
     namespace,
-    awaited: views.map(view => ({ name: view.name, generation: view.generation })),
+    awaited: views.map(view => ({ name: view.name, generation: view.generation, replaces: false })),
     settled: service => {
       const count = wanted.find(w => w.name === service.name)?.replicas;
       return service.wantedReplicas === count && service.replicas.filter(r => r.phase !== 'stopped').length === count;

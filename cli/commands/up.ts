@@ -74,7 +74,11 @@ async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<
     const result = await waitForRollout({
       client,
       namespace,
-      awaited: results.map(r => ({ name: r.service.name, generation: r.generation })),
+      awaited: results.map(r => ({
+        name: r.service.name,
+        generation: r.generation,
+        replaces: r.outcome === 'updated',
+      })),
       signal: context.signal,
       ...(timeoutMs !== undefined && { timeoutMs }),
       onUpdate: services => {

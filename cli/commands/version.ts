@@ -1,12 +1,12 @@
+import { version as packageVersion } from '../../control-plane/version.ts';
 import type { StatusView } from '../../control-plane/views.ts';
 import { formatAddress } from '../address.ts';
 import type { Context } from '../context.ts';
 import { isUnreachable } from '../http-exchange.ts';
-import { packageVersion } from '../package-version.ts';
 
 /** This program's version and, where one answers, the control plane's. */
 export async function version(context: Context, options: { short?: boolean }): Promise<void> {
-  const client = packageVersion();
+  const client = packageVersion;
   if (options.short) {
     context.out.line(client);
     return;

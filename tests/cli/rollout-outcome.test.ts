@@ -2,7 +2,7 @@ import test from 'ava';
 import { failingReplica, rolloutOutcome } from '../../cli/rollout-outcome.ts';
 import { replicaView, serviceView } from './views.ts';
 
-const awaited = { name: 'echo', generation: 2 };
+const awaited = { name: 'echo', generation: 2, replaces: false };
 
 test('a service is ready once its own generation is', t => {
   t.is(rolloutOutcome(awaited, serviceView({ generation: 2 }), undefined).kind, 'ready');
@@ -14,22 +14,29 @@ test('a service is ready once its own generation is', t => {
 test('a failed replica of a new service fails it, with that replica as the culprit', t => {
   const culprit = replicaView({ generation: 2, phase: 'failed', exitCode: 3, message: 'it exited with code 3' });
   const view = serviceView({ generation: 2, state: 'starting', readyReplicas: 0, replicas: [culprit] });
-  const outcome = rolloutOutcome(awaited, view, undefined);
+  t.is(failingReplica(awaited, view), culprit);
+  const outcome = rolloutOutcome(awaited, view, culprit);
+  t.like(outcome, { kind: 'failed', provisional: false });
   t.like(outcome, { kind: 'failed', reason: 'replica_failed', message: 'it exited with code 3', culprit });
 });
 
-test('an update whose replica failed is judged once it has gone back', t => {
+test('an update whose replica failed is judged for good once it has gone back', t => {
   const failed = replicaView({ id: 'new', generation: 2, phase: 'failed', exitCode: 1 });
   const replicas = [replicaView({ generation: 1 }), failed];
   const updating = serviceView({ generation: 2, state: 'updating', replicas });
-  t.is(rolloutOutcome(awaited, updating, undefined).kind, 'waiting');
+  t.like(rolloutOutcome({ ...awaited, replaces: true }, updating, failed), { kind: 'failed', provisional: true });
   t.is(failingReplica(awaited, updating), failed);
   const back = serviceView({
     generation: 3,
     message: 'generation 2 failed',
     replicas: [replicaView({ generation: 3 })],
   });
-  t.like(rolloutOutcome(awaited, back, failed), { kind: 'failed', reason: 'rolled_back', culprit: failed });
+  t.like(rolloutOutcome(awaited, back, failed), {
+    kind: 'failed',
+    reason: 'rolled_back',
+    culprit: failed,
+    provisional: false,
+  });
 });
 
 test('a service that goes away while it is waited for has failed', t => {

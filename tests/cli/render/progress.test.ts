@@ -89,7 +89,14 @@ test('a failure tells cause, exit code, last lines and the next step', t => {
     logTail: ['loading', 'out of memory'],
   });
   const lines = failureLines(
-    { kind: 'failed', service: 'echo', reason: 'replica_failed', message: 'it ran out of memory', culprit },
+    {
+      kind: 'failed',
+      service: 'echo',
+      reason: 'replica_failed',
+      provisional: false,
+      message: 'it ran out of memory',
+      culprit,
+    },
     'demo',
   );
   t.deepEqual(lines, [
