@@ -51,8 +51,9 @@ function stateOf(service: Service, replicas: readonly Replica[]): ServiceState {
   if (service.rollout.kind === 'paused') return 'failed';
   if (current.some(r => r.phase.kind === 'failed')) return ready > 0 ? 'degraded' : 'failed';
   if (service.rollout.kind === 'progressing') return service.rollout.previous === null ? 'starting' : 'updating';
-  const others = replicas.some(r => isLive(r) && r.generation !== service.generation);
-  if (others || current.some(r => r.replace)) return 'updating';
+  // Replicas on their way out are part of a change that is not over, even where enough others serve.
+  const leaving = replicas.some(r => !isLive(r) || r.generation !== service.generation || r.replace);
+  if (leaving) return 'updating';
   return ready >= service.replicas ? 'ready' : 'degraded';
 }
 
