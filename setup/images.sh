@@ -18,7 +18,7 @@ label_of() {
 
 # build IMAGE DIGEST ARGUMENT...: docker build, labelled, with what the machine needs to reach package registries.
 build() {
-  local image=$1 digest=$2 index registry proxy
+  local image=$1 digest=$2 index registry proxy previous
   shift 2
   local arguments=(--tag "$image" --label "$inputs_label=$digest" --force-rm)
   # A private package index is this machine's affair: it is handed to the build, and stands in no file.
@@ -33,5 +33,9 @@ build() {
   for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
     [ -z "${!proxy:-}" ] || arguments+=(--build-arg "$proxy=${!proxy}")
   done
+  previous=$(docker image inspect --format '{{.Id}}' "$image" 2>/dev/null || true)
   logged docker build "${arguments[@]}" "$@"
+  # What the name stood for before; it stays where a container still uses it, or where it is the same image.
+  [ -z "$previous" ] || [ -n "$(docker image inspect --format '{{range .RepoTags}}{{.}}{{end}}' "$previous")" ] ||
+    docker image rm "$previous" >/dev/null 2>&1 || true
 }
