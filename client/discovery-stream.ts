@@ -1,0 +1,152 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+import { loadContract } from '../proto/load.ts';
+import { type ControlAddress, formatControlAddress } from './control-address.ts';
+import type { Credentials } from './credentials.ts';
+import type { ServiceName } from './service-name.ts';
+import { type Snapshot, snapshotOf } from './snapshot.ts';
+
+export interface DiscoveryStreamOptions {
+  readonly address: ControlAddress;
+  readonly credentials: Credentials;
+  readonly service: ServiceName;
+  readonly onSnapshot: (snapshot: Snapshot) => void;
+  /** Called once, in words; never after `close`. */
+  readonly onEnd: (problem: string) => void;
+}
+
+/**
+ * One `Discovery.Watch` call on an HTTP/2 connection of its own. A gRPC channel would keep the process alive for as long
+ * as the call is open; this connection does not, so that a program which forgot to close its client still ends.
+ */
+export class DiscoveryStream {
+  readonly #options: DiscoveryStreamOptions;
+  readonly #session: ClientHttp2Session;
+  readonly #stream: ClientHttp2Stream;
+  readonly #keepalive: NodeJS.Timeout;
+  readonly #connectDeadline: NodeJS.Timeout;
+  #received: Buffer = Buffer.alloc(0);
+  #grpcStatus = '';
+  #ended = false;
+
+  constructor(options: DiscoveryStreamOptions) {
+    this.#options = options;
+    const { address, credentials } = options;
+    this.#session = openSession(address, credentials);
+    this.#session.on('error', error => this.#end(error.message));
+    this.#session.on('goaway', () => this.#end('the control plane is shutting down'));
+    this.#session.on('close', () => this.#end('the connection was closed'));
+    this.#session.unref();
+    this.#connectDeadline = setTimeout(() => this.#end(`no answer within ${CONNECT_MS} ms`), CONNECT_MS).unref();
+    this.#keepalive = setInterval(() => this.#ping(), PING_EVERY_MS).unref();
+    this.#stream = this.#session.request({
+      [constants.HTTP2_HEADER_METHOD]: 'POST',
+      [constants.HTTP2_HEADER_PATH]: WATCH.path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'user-agent': 'outrigger-client',
+      ...(credentials.token && { authorization: `Bearer ${credentials.token}` }),
+    });
+    this.#stream.on('response', headers => this.#readStatus(headers));
+    this.#stream.on('trailers', trailers => this.#readStatus(trailers));
+    this.#stream.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#stream.on('error', error => this.#end(error.message));
+    this.#stream.on('close', () => this.#end(this.#grpcStatus || 'the watch was ended'));
+    this.#send({ subscribe: options.service });
+  }
+
+  /** Tells that nobody here calls a replica any more that this version lacks. */
+  acknowledge(version: number): void {
+    if (!this.#ended) this.#send({ acknowledgedVersion: version });
+  }
+
+  close(): void {
+    this.#ended = true;
+    clearTimeout(this.#connectDeadline);
+    clearInterval(this.#keepalive);
+    this.#session.destroy();
+  }
+
+  #end(problem: string): void {
+    if (this.#ended) return;
+    this.close();
+    this.#options.onEnd(problem === '' ? 'the connection failed' : problem);
+  }
+
+  #send(message: { subscribe: ServiceName } | { acknowledgedVersion: number }): void {
+    const body = WATCH.requestSerialize(message);
+    const frame = Buffer.alloc(5 + body.length);
+    frame.writeUInt32BE(body.length, 1);
+    body.copy(frame, 5);
+    this.#stream.write(frame);
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    while (!this.#ended && this.#received.length >= 5) {
+      const length = this.#received.readUInt32BE(1);
+      const plausible = this.#received[0] === 0 && length <= MAX_SNAPSHOT_BYTES;
+      if (!plausible) this.#end('the answer is not a snapshot');
+      if (!plausible || this.#received.length < 5 + length) return;
+      const body = this.#received.subarray(5, 5 + length);
+      this.#received = this.#received.subarray(5 + length);
+      clearTimeout(this.#connectDeadline);
+      const snapshot = parsed(body);
+      if (snapshot) this.#options.onSnapshot(snapshot);
+      else this.#end('the answer is not a snapshot');
+    }
+  }
+
+  #readStatus(headers: Record<string, unknown>): void {
+    const code = headers['grpc-status'];
+    if (code === undefined) {
+      const httpStatus = headers[':status'];
+      if (httpStatus !== undefined && httpStatus !== 200) this.#grpcStatus = `HTTP status ${httpStatus}`;
+      return;
+    }
+    const message = decodePercent(String(headers['grpc-message'] ?? ''));
+    this.#grpcStatus = message === '' ? `gRPC status ${code}` : message;
+  }
+
+  #ping(): void {
+    const answered = setTimeout(() => this.#end('it no longer answers'), PING_ANSWER_MS).unref();
+    try {
+      this.#session.ping(() => clearTimeout(answered));
+    } catch {
+      clearTimeout(answered); // closing; `close` tells
+    }
+  }
+}
+
+const WATCH = loadContract().outrigger.v1.Discovery.service.Watch;
+const CONNECT_MS = 5_000;
+const PING_EVERY_MS = 10_000;
+const PING_ANSWER_MS = 5_000;
+const MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024;
+
+function openSession(address: ControlAddress, credentials: Credentials): ClientHttp2Session {
+  if (address.kind === 'unix') {
+    return connect('http://localhost', { createConnection: () => connectSocket(address.path) });
+  }
+  return connect(formatControlAddress(address), {
+    ...(credentials.ca && { ca: credentials.ca }),
+    ...(credentials.certificate && { cert: credentials.certificate }),
+    ...(credentials.key && { key: credentials.key }),
+  });
+}
+
+function parsed(body: Buffer): Snapshot | null {
+  try {
+    return snapshotOf(WATCH.responseDeserialize(body));
+  } catch {
+    return null;
+  }
+}
+
+function decodePercent(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

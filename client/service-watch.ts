@@ -1,0 +1,170 @@
+import { type ControlAddress, formatControlAddress } from './control-address.ts';
+import { credentialsOf } from './credentials.ts';
+import { DiscoveryStream } from './discovery-stream.ts';
+import type { ServiceName } from './service-name.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** What is known of a service now. */
+export interface WatchState {
+  /** The last good one; null before the first. Kept while the control plane is away. */
+  readonly snapshot: Snapshot | null;
+  readonly connection:
+    | { readonly kind: 'idle' }
+    /** Asked, no answer yet. */
+    | { readonly kind: 'connecting' }
+    /** `snapshot` is what the control plane says now. */
+    | { readonly kind: 'current' }
+    /** The control plane is away; why, in words. It is tried again by itself. */
+    | { readonly kind: 'lost'; readonly problem: string };
+}
+
+export interface WatchTiming {
+  readonly firstRetryMs: number;
+  readonly longestRetryMs: number;
+  /** How long a restarted control plane may not know a service before that is believed. */
+  readonly unknownGraceMs: number;
+}
+
+export const WATCH_TIMING: WatchTiming = { firstRetryMs: 100, longestRetryMs: 5_000, unknownGraceMs: 5_000 };
+
+/**
+ * The one watch that a process has on a service of a control plane, shared by all that want it. It is open while
+ * somebody listens, and comes back by itself. A version is acknowledged once all listeners have taken it up.
+ */
+export class ServiceWatch {
+  readonly address: ControlAddress;
+  readonly service: ServiceName;
+  readonly #timing: WatchTiming;
+  readonly #listeners = new Set<(state: WatchState) => void>();
+  #state: WatchState = { snapshot: null, connection: { kind: 'idle' } };
+  #stream: DiscoveryStream | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  #attempts = 0;
+  #held: NodeJS.Timeout | null = null;
+
+  constructor(address: ControlAddress, service: ServiceName, timing: WatchTiming = WATCH_TIMING) {
+    this.address = address;
+    this.service = service;
+    this.#timing = timing;
+  }
+
+  get state(): WatchState {
+    return this.#state;
+  }
+
+  /** True while somebody listens. */
+  get wanted(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** The listener is not called before this returns; read `state` first. Returns what ends it. */
+  subscribe(listener: (state: WatchState) => void): () => void {
+    const entry = (state: WatchState) => listener(state);
+    this.#listeners.add(entry);
+    if (this.#listeners.size === 1) this.#open();
+    return () => {
+      if (this.#listeners.delete(entry) && this.#listeners.size === 0) this.close();
+    };
+  }
+
+  /** Tries now what would be tried a little later: somebody waits for it. */
+  hurry(): void {
+    if (!this.#retry || this.#attempts < 2) return;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#open(), this.#timing.firstRetryMs).unref();
+    this.#attempts = 1;
+  }
+
+  /** Ends the watch for everybody. The last good snapshot is remembered. */
+  close(): void {
+    this.#listeners.clear();
+    this.#stream?.close();
+    this.#stream = null;
+    this.#dropTimers();
+    this.#attempts = 0;
+    this.#state = { ...this.#state, connection: { kind: 'idle' } };
+  }
+
+  #open(): void {
+    this.#retry = null;
+    if (this.#state.connection.kind === 'idle') this.#state = { ...this.#state, connection: { kind: 'connecting' } };
+    try {
+      const stream: DiscoveryStream = new DiscoveryStream({
+        address: this.address,
+        credentials: credentialsOf(process.env),
+        service: this.service,
+        onSnapshot: snapshot => this.#receive(stream, snapshot),
+        onEnd: problem => this.#lose(problem),
+      });
+      this.#stream = stream;
+    } catch (error) {
+      // Never in the caller's own turn: whoever subscribes has not got its subscription yet.
+      queueMicrotask(() => this.wanted && this.#lose((error as Error).message));
+    }
+  }
+
+  #receive(stream: DiscoveryStream, snapshot: Snapshot): void {
+    this.#attempts = 0;
+    if (this.#held) clearTimeout(this.#held);
+    this.#held = null;
+    const before = this.#state.snapshot;
+    const apply = () => {
+      this.#held = null;
+      this.#put({ snapshot, connection: { kind: 'current' } });
+      if (this.#stream === stream) stream.acknowledge(snapshot.version);
+    };
+    // Another life of the control plane that does not know the service may not have read its state or been told yet.
+    if (!snapshot.known && before?.known && before.epoch !== snapshot.epoch) {
+      this.#held = setTimeout(apply, this.#timing.unknownGraceMs).unref();
+    } else {
+      apply();
+    }
+  }
+
+  #lose(problem: string): void {
+    this.#stream = null;
+    if (this.#held) clearTimeout(this.#held);
+    this.#held = null;
+    const limitMs = Math.min(this.#timing.firstRetryMs * 2 ** this.#attempts++, this.#timing.longestRetryMs);
+    // Half of it is chance, so that the clients of a restarted control plane do not all come at once.
+    const delayMs = limitMs * (0.5 + Math.random() / 2);
+    this.#retry = setTimeout(() => this.#open(), delayMs).unref();
+    this.#put({ snapshot: this.#state.snapshot, connection: { kind: 'lost', problem: this.#explain(problem) } });
+  }
+
+  #explain(problem: string): string {
+    const start =
+      this.address.kind === 'unix'
+        ? 'Start one with `outrigger serve`, or set OUTRIGGER_ADDRESS.'
+        : 'Check the address and that the control plane runs there.';
+    return `No control plane at ${formatControlAddress(this.address)}: ${inWords(problem)}. ${start}`;
+  }
+
+  #put(state: WatchState): void {
+    this.#state = state;
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(state);
+      } catch (error) {
+        // A listener's own mistake is neither the other listeners' nor the watch's; it surfaces as uncaught.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  #dropTimers(): void {
+    if (this.#retry) clearTimeout(this.#retry);
+    if (this.#held) clearTimeout(this.#held);
+    this.#retry = null;
+    this.#held = null;
+  }
+}
+
+function inWords(problem: string): string {
+  if (/ENOENT/.test(problem)) return 'nothing is there';
+  if (/ECONNREFUSED/.test(problem)) return 'the connection was refused';
+  if (/EACCES|EPERM/.test(problem)) return 'this user may not open it';
+  return problem;
+}

@@ -1,0 +1,32 @@
+import { type ControlAddress, formatControlAddress } from './control-address.ts';
+import type { ServiceName } from './service-name.ts';
+import { ServiceWatch } from './service-watch.ts';
+
+const watches = new Map<string, ServiceWatch>();
+
+/** Services whose last good endpoints are remembered though nobody watches them at present. */
+const MAX_REMEMBERED = 1_000;
+
+/** The process's one watch on a service of a control plane. It opens when somebody subscribes. */
+export function watchOf(address: ControlAddress, name: ServiceName): ServiceWatch {
+  const key = `${formatControlAddress(address)} ${name.namespace}/${name.service}`;
+  const known = watches.get(key);
+  if (known) return known;
+  if (watches.size >= MAX_REMEMBERED) {
+    for (const [other, watch] of watches) if (!watch.wanted) watches.delete(other);
+  }
+  const watch = new ServiceWatch(address, name);
+  watches.set(key, watch);
+  return watch;
+}
+
+/** Ends every watch and forgets what they knew. */
+export function closeWatches(): void {
+  for (const watch of watches.values()) watch.close();
+  watches.clear();
+}
+
+/** How many watches are open now. */
+export function openWatches(): number {
+  return [...watches.values()].filter(watch => watch.wanted).length;
+}
