@@ -29,9 +29,7 @@ const LOG_RETRY_MS = 1_000;
  */
 export async function attach(attachment: Attachment): Promise<ExitCode> {
   const { context, client, namespace, names } = attachment;
-  context.err.line(
-    context.err.style('dim', `${names.join(', ')} ready; following the logs, Ctrl-C drains and removes`),
-  );
+  context.err.line(context.err.style('dim', 'following the logs; Ctrl-C drains and removes'));
   const ended = new AbortController();
   const signal = AbortSignal.any([context.signal, ended.signal]);
   const logs = printLogs(attachment, signal);

@@ -13,13 +13,23 @@ export interface ProgressDisplay {
 
 const REDRAW_MS = 100;
 
-export async function openProgressDisplay(err: Output, options: { quiet?: boolean } = {}): Promise<ProgressDisplay> {
-  if (options.quiet) return { update: () => {}, note: () => {}, stop: () => {} };
-  return err.isTerminal ? await liveDisplay(err) : plainDisplay(err);
+export interface ProgressDisplayOptions {
+  readonly quiet?: boolean;
+  /** What was there before the command: only what changes from then on is told line by line. */
+  readonly known?: readonly ServiceView[];
 }
 
-function plainDisplay(err: Output): ProgressDisplay {
+export async function openProgressDisplay(
+  err: Output,
+  { quiet = false, known = [] }: ProgressDisplayOptions = {},
+): Promise<ProgressDisplay> {
+  if (quiet) return { update: () => {}, note: () => {}, stop: () => {} };
+  return err.isTerminal ? await liveDisplay(err) : plainDisplay(err, known);
+}
+
+function plainDisplay(err: Output, known: readonly ServiceView[]): ProgressDisplay {
   const phases = new PhaseLines();
+  phases.skip(known);
   return {
     update: services => {
       for (const line of phases.next(services, Date.now())) err.line(line);

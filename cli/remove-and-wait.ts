@@ -29,8 +29,9 @@ export async function removeAndWait(context: Context, request: RemoveAndWait): P
   else context.signal.addEventListener('abort', stop, { once: true });
   const started = performance.now();
   const status = await client.status(AbortSignal.timeout(REMOVE_CALL_TIMEOUT_MS));
+  const known = await client.services(namespace, AbortSignal.timeout(REMOVE_CALL_TIMEOUT_MS));
   const removed = await client.remove(request, AbortSignal.timeout(REMOVE_CALL_TIMEOUT_MS));
-  const display = await openProgressDisplay(context.err, { quiet: context.options.json === true });
+  const display = await openProgressDisplay(context.err, { quiet: context.options.json === true, known });
   try {
     const result = await waitUntilGone({
       client,

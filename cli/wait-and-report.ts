@@ -14,13 +14,15 @@ export interface WaitAndReport {
   /** What must hold besides readiness. */
   readonly settled: (service: ServiceView) => boolean;
   readonly timeoutMs?: number;
+  /** The services before the command, so that only what changes is told. */
+  readonly known: readonly ServiceView[];
 }
 
 /** Shows progress until the awaited services are as asked, and says what went wrong where they do not come to be. */
 export async function waitAndReport(context: Context, wait: WaitAndReport): Promise<ExitCode> {
-  const { settled, timeoutMs, ...rest } = wait;
+  const { settled, timeoutMs, known, ...rest } = wait;
   const json = context.options.json === true;
-  const display = await openProgressDisplay(context.err, { quiet: json });
+  const display = await openProgressDisplay(context.err, { quiet: json, known });
   try {
     const result = await waitForRollout({
       ...rest,

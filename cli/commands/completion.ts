@@ -33,18 +33,21 @@ const SERVICE_ARGUMENTS: Readonly<Record<string, 'file' | 'running'>> = {
 
 /** Answers the shell: what may stand in place of the last of these words. Knows nothing rather than fails. */
 export async function complete(context: Context, words: readonly string[], program: Command): Promise<void> {
-  if (PATH_OPTIONS.test(words.at(-2) ?? '')) {
+  const isFollow = words.at(-2) === '-f' && words.some(word => word === 'logs' || word === 'events');
+  if (!isFollow && PATH_OPTIONS.test(words.at(-2) ?? '')) {
     context.out.line(COMPLETE_FILES);
     return;
   }
-  const asked = words.find(word => SERVICE_ARGUMENTS[word] !== undefined);
-  const source = asked === undefined ? undefined : SERVICE_ARGUMENTS[asked];
+  const commands = program.createHelp().visibleCommands(program);
+  const asked = commands.find(command => words.slice(0, -1).includes(command.name()));
+  const source = asked === undefined ? undefined : SERVICE_ARGUMENTS[asked.name()];
   const names = source === undefined ? [] : await serviceNames(context, words, source);
   const suggestServices: ArgumentHandler = suggest => {
-    for (const { name, description } of names) suggest(asked === 'scale' ? `${name}=` : name, description);
+    for (const { name, description } of names) suggest(asked?.name() === 'scale' ? `${name}=` : name, description);
   };
-  describeOptions(tab, program);
-  for (const command of program.createHelp().visibleCommands(program)) {
+  // The library looks a flag up in every command it knows of; `-f` is a file for some and a switch for others.
+  if (asked === undefined) describeOptions(tab, program);
+  for (const command of asked === undefined ? commands : [asked]) {
     const described = tab.command(command.name(), command.description());
     describeOptions(described, command);
     for (const argument of command.registeredArguments) {

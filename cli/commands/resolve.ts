@@ -27,6 +27,12 @@ export async function resolve(context: Context, service: string, options: Resolv
   }
   const snapshot = await client.endpoints(namespace, reference.name, context.signal);
   if (snapshot.endpoints.length === 0 && !context.options.json) {
+    const { port } = await client.service(namespace, reference.name, context.signal);
+    if (port === undefined) {
+      throw new OutriggerError('unsupported', `Service "${reference.name}" has no port, so it has no endpoints.`, {
+        next: 'Give it one in the service file: x-outrigger: {port: ...}, or expose.',
+      });
+    }
     throw new OutriggerError('unavailable', `Service "${reference.name}" has no ready replica at present.`, {
       next: 'See "outrigger ps"; with --watch this command waits for one.',
     });

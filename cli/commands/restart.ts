@@ -46,6 +46,7 @@ export async function restart(context: Context, names: readonly string[], option
   return await waitAndReport(context, {
     client,
     namespace,
+    known: all,
     awaited: views.map(view => ({ name: view.name, generation: view.generation, replaces: false })),
     settled: service => !service.replicas.some(r => leaving.has(r.id)),
     ...(timeoutMs !== undefined && { timeoutMs }),

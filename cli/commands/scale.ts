@@ -16,6 +16,7 @@ export async function scale(context: Context, pairs: readonly string[], options:
   const timeoutMs = options.waitTimeout === undefined ? undefined : parseTimeoutMs(options.waitTimeout);
   const namespace = await namespaceOf(context, options);
   const client = await context.client();
+  const known = await client.services(namespace, context.signal);
   const views = [];
   for (const { name, replicas } of wanted) views.push(await client.scale(namespace, name, replicas, context.signal));
   if (options.wait === false) {
@@ -25,6 +26,7 @@ export async function scale(context: Context, pairs: readonly string[], options:
   return await waitAndReport(context, {
     client,
     namespace,
+    known,
     awaited: views.map(view => ({ name: view.name, generation: view.generation, replaces: false })),
     settled: service => {
       const count = wanted.find(w => w.name === service.name)?.replicas;

@@ -10,6 +10,8 @@ import { openProgressDisplay, type ProgressDisplay } from '../progress-display.t
 import { buildImages, loadProject } from '../project.ts';
 import { removeAndWait } from '../remove-and-wait.ts';
 import { failureLines } from '../render/failure.ts';
+import { readiness } from '../render/phase.ts';
+import { formatDuration } from '../render/units.ts';
 import { parseScale } from '../service-reference.ts';
 import { usageError } from '../usage-error.ts';
 import { type RolloutResult, waitForRollout } from '../wait-for-rollout.ts';
@@ -47,8 +49,9 @@ export async function up(context: Context, names: readonly string[], options: Up
   await buildImages(context, options, project, options.build);
   const client = await ensureControlPlane(context);
   const startedAtMs = Date.now();
+  const known = await client.services(project.namespace, context.signal);
   const results = await client.apply({ specs, origin: project.origin }, context.signal);
-  const run: Run = { context, client, namespace: project.namespace, results, startedAtMs };
+  const run: Run = { context, client, namespace: project.namespace, results, startedAtMs, known };
   if (context.options.json) context.out.json({ type: 'applied', results });
   for (const result of results) {
     for (const warning of result.warnings)
@@ -65,11 +68,12 @@ interface Run {
   readonly namespace: string;
   readonly results: readonly ApplyResult[];
   readonly startedAtMs: number;
+  readonly known: readonly ServiceView[];
 }
 
 async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<ExitCode> {
   const { context, client, namespace, results } = run;
-  const display = await openProgressDisplay(context.err, { quiet: context.options.json === true });
+  const display = await openProgressDisplay(context.err, { quiet: context.options.json === true, known: run.known });
   try {
     const result = await waitForRollout({
       client,
@@ -102,6 +106,7 @@ async function settle(run: Run, result: RolloutResult, timeoutMs: number | undef
   switch (result.kind) {
     case 'ready':
       if (context.options.json) out.json({ type: 'ready', services: result.services });
+      else err.line(readyLine(run, result.services));
       return EXIT_CODE.ok;
     case 'failed': {
       if (context.options.json) out.json({ type: 'failed', failures: result.failures });
@@ -129,6 +134,15 @@ async function settle(run: Run, result: RolloutResult, timeoutMs: number | undef
     default:
       return result satisfies never;
   }
+}
+
+function readyLine({ context, results, startedAtMs }: Run, services: readonly ServiceView[]): string {
+  const each = services.map(service => {
+    const outcome = results.find(r => r.service.name === service.name)?.outcome;
+    return `${service.name} ${readiness(service)}${outcome === 'unchanged' ? ' (unchanged)' : ''}`;
+  });
+  const took = formatDuration(Date.now() - startedAtMs);
+  return `${context.err.style('green', 'ready')} in ${took}: ${each.join(', ')}`;
 }
 
 async function interrupted(run: Run, display: ProgressDisplay): Promise<ExitCode> {

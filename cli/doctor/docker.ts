@@ -23,7 +23,7 @@ interface Info {
 
 /** The engine itself: reachable, allowed, new enough; its GPUs, its clock, and the disk it keeps images on. */
 export async function checkDocker(environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<readonly Finding[]> {
-  const connection = await resolveConnection({ environment });
+  const connection = await resolveConnection(environment);
   const client = new EngineClient(connection);
   const address = describeConnection(connection);
   let version: Version;

@@ -63,15 +63,13 @@ function columnWidths<Row>(columns: readonly Column<Row>[], natural: readonly nu
     return shown.reduce((sum, w) => sum + w, 0) + GAP.length * Math.max(0, shown.length - 1);
   };
   const leastImportantFirst = columns.map((_, i) => i).sort((a, b) => columns[a]!.priority - columns[b]!.priority);
+  // A column that is too wide even at its narrowest goes before a more important one is cut.
   for (const i of leastImportantFirst) {
     const excess = total() - available;
-    if (excess <= 0) return widths;
+    if (excess <= 0) break;
     const floor = Math.min(natural[i]!, columns[i]!.minWidth ?? natural[i]!);
-    widths[i] = Math.max(floor, widths[i]! - excess);
-  }
-  for (const i of leastImportantFirst.slice(0, -1)) {
-    if (total() <= available) break;
-    widths[i] = 0;
+    widths[i] =
+      natural[i]! - excess >= floor || i === leastImportantFirst.at(-1) ? Math.max(floor, natural[i]! - excess) : 0;
   }
   const last = leastImportantFirst.at(-1);
   if (last !== undefined && total() > available) widths[last] = Math.max(0, Math.floor(available));

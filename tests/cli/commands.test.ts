@@ -1,0 +1,283 @@
+import test, { type ExecutionContext } from 'ava';
+import { serve } from '../api/served.ts';
+import { runCli, startCli, testFolder } from './run-cli.ts';
+
+const ECHO = { namespace: 'demo', name: 'echo', image: 'echo:1', protocol: 'grpc' as const, port: 50_051 };
+const REF = { namespace: 'demo', name: 'echo' };
+
+/** The real servers with a fake control plane behind, and the real command line before them. */
+async function start(t: ExecutionContext) {
+  const { controlPlane, socket } = await serve(t);
+  const environment = { OUTRIGGER_ADDRESS: `unix://${socket}`, COMPOSE_PROJECT_NAME: 'demo' };
+  const cli = (...args: string[]) => runCli({ args, environment });
+  return { controlPlane, environment, cli };
+}
+
+async function withEcho(t: ExecutionContext, replicas = 2) {
+  const started = await start(t);
+  const spec = { ...ECHO, replicas: { min: 1, max: 9, initial: replicas } };
+  await started.controlPlane.apply({ specs: [spec], origin: 'test', dryRun: false });
+  started.controlPlane.settle(REF);
+  return started;
+}
+
+test('ps lists each replica with its phase and address', async t => {
+  const { cli } = await withEcho(t);
+  const { code, stdout, stderr } = await cli('ps');
+  t.is(code, 0);
+  t.is(stderr, '');
+  const [head, ...rows] = stdout.trimEnd().split('\n');
+  t.regex(head!, /^SERVICE +REPLICA +PHASE +FOR +ADDRESS +DEVICES +GEN +NODE +IMAGE$/);
+  t.is(rows.length, 2);
+  for (const row of rows) t.regex(row, /^echo +r\d{7} +ready .* 172\.17\.0\.2:50051 +GPU-0 +1 +local +echo:1$/);
+});
+
+test('ps fits a narrow terminal', async t => {
+  const { environment } = await withEcho(t);
+  const { stdout } = await runCli({ args: ['ps'], environment: { ...environment, COLUMNS: '60' } });
+  for (const line of stdout.trimEnd().split('\n')) t.true(line.length <= 60, line);
+  t.regex(stdout, /172\.17\.0\.2:50051/);
+});
+
+test('ps in a project where nothing runs says so, and succeeds', async t => {
+  const { cli } = await withEcho(t);
+  const { code, stdout, stderr } = await cli('ps', '-p', 'other');
+  t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '', stderr: 'no services run in project "other"\n' });
+});
+
+test('ps --json prints the services as the API has them', async t => {
+  const { cli, controlPlane } = await withEcho(t);
+  const { stdout } = await cli('ps', '--json');
+  t.deepEqual(JSON.parse(stdout), { services: JSON.parse(JSON.stringify(controlPlane.services())) });
+  t.deepEqual(JSON.parse((await cli('--json', 'ps', '--all-projects')).stdout), JSON.parse(stdout));
+  t.is((await cli('ps', '-q')).stdout, 'r0000001\nr0000002\n');
+});
+
+test('resolve prints every address, or the best one of each replica', async t => {
+  const { cli } = await withEcho(t);
+  t.regex((await cli('resolve', 'echo')).stdout, /127\.0\.0\.1:49152 +published port +r0000001/);
+  t.is((await cli('resolve', '--plain', 'demo/echo')).stdout, '172.17.0.2:50051\n172.17.0.2:50051\n');
+  t.is((await cli('resolve', '--plain', '--published', 'echo')).stdout, '127.0.0.1:49152\n127.0.0.1:49152\n');
+  const snapshot = JSON.parse((await cli('resolve', '--json', 'echo')).stdout);
+  t.like(snapshot, { namespace: 'demo', service: 'echo', known: true });
+  t.is(snapshot.endpoints.length, 2);
+});
+
+test('resolve of an unknown service fails with what to do next', async t => {
+  const { cli } = await withEcho(t);
+  const { code, stdout, stderr } = await cli('resolve', 'nobody');
+  t.is(code, 1);
+  t.is(stdout, '');
+  t.regex(stderr, /^error: .*nobody/);
+  const asJson = await cli('resolve', 'nobody', '--json');
+  t.is(JSON.parse(asJson.stderr).error.code, 'not_found');
+});
+
+test('resolve --watch prints the endpoints again when they change', async t => {
+  const { controlPlane, environment } = await withEcho(t, 1);
+  const watching = startCli({ args: ['resolve', '--watch', '--json', 'echo'], environment });
+  await watching.until('stdout', '\n');
+  await controlPlane.scale(REF, 2);
+  controlPlane.settle(REF);
+  await watching.until('stdout', /\n.*r0000002.*\n/);
+  watching.child.kill('SIGINT');
+  const { code, stdout } = await watching.ended;
+  t.is(code, 130);
+  const counts = stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line).endpoints.length);
+  t.deepEqual([counts[0], counts.at(-1)], [1, 2]);
+});
+
+test('scale waits until as many replicas are ready', async t => {
+  const { controlPlane, environment } = await withEcho(t, 1);
+  const scaling = startCli({ args: ['scale', 'echo=3'], environment });
+  const scaled = new Promise<void>(resolve => {
+    const stop = controlPlane.onChange(() => {
+      if (controlPlane.services()[0]?.wantedReplicas !== 3) return;
+      stop();
+      resolve();
+    });
+  });
+  await scaled;
+  t.is(scaling.child.exitCode, null);
+  controlPlane.settle(REF);
+  const { code, stderr } = await scaling.ended;
+  t.is(code, 0);
+  t.regex(stderr, /echo r0000003 {2}ready: 172\.17\.0\.2:50051/);
+  t.notRegex(stderr, /r0000001/, 'what was there before is not told again');
+});
+
+test('a wrong scale is a usage error and asks nothing of the control plane', async t => {
+  const { cli, controlPlane } = await withEcho(t);
+  const { code, stderr } = await cli('scale', 'echo');
+  t.is(code, 2);
+  t.regex(stderr, /"echo" does not say how many replicas\.\nnext: +Give SERVICE=NUMBER/);
+  t.is(controlPlane.services()[0]?.wantedReplicas, 2);
+});
+
+test('restart replaces the replicas that there were', async t => {
+  const { cli, controlPlane } = await withEcho(t);
+  const { code } = await cli('restart', 'echo');
+  t.is(code, 0);
+  t.deepEqual(
+    controlPlane.services()[0]?.replicas.map(r => r.id),
+    ['r0000003', 'r0000004'],
+  );
+  t.is((await cli('restart', '--replica', 'r0000003')).code, 0);
+  t.deepEqual(
+    controlPlane.services()[0]?.replicas.map(r => r.id),
+    ['r0000005', 'r0000004'],
+  );
+  t.is((await cli('restart', 'ecco')).code, 1);
+});
+
+test('logs carry the name of their replica, and end when the reader goes', async t => {
+  const { cli, controlPlane, environment } = await withEcho(t);
+  for (let i = 0; i < 3; i++) {
+    const stream = i === 1 ? 'stderr' : 'stdout';
+    controlPlane.addLogLine({
+      service: 'echo',
+      replicaId: `r${i}`,
+      stream,
+      timestamp: `2026-01-01T00:00:0${i}Z`,
+      text: `line ${i}`,
+    });
+  }
+  t.is((await cli('logs')).stdout, 'echo-r0 | line 0\necho-r1 | line 1\necho-r2 | line 2\n');
+  t.is((await cli('logs', '--tail', '1', '--no-log-prefix', '-t')).stdout, '2026-01-01T00:00:02Z line 2\n');
+  t.like(JSON.parse((await cli('logs', '-n', '1', '--json')).stdout), { replicaId: 'r2', text: 'line 2' });
+
+  const following = startCli({ args: ['logs', '-f'], environment });
+  await following.until('stdout', 'line 2');
+  following.child.stdout.destroy();
+  controlPlane.addLogLine({
+    service: 'echo',
+    replicaId: 'r0',
+    stream: 'stdout',
+    timestamp: '2026-01-01T00:00:09Z',
+    text: 'more',
+  });
+  controlPlane.addLogLine({
+    service: 'echo',
+    replicaId: 'r0',
+    stream: 'stdout',
+    timestamp: '2026-01-01T00:00:09Z',
+    text: 'more',
+  });
+  const { code, stderr } = await following.ended;
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+});
+
+test('events are told once each, past ones first', async t => {
+  const { controlPlane, environment, cli } = await withEcho(t);
+  t.regex((await cli('events')).stdout, /^.* echo {2}service\.applied {2}generation 1\n$/);
+  const following = startCli({ args: ['events', '-f', '--json', 'echo'], environment });
+  await following.until('stdout', '\n');
+  controlPlane.addEvent(REF, 'replica.ready', 'ready');
+  await following.until('stdout', 'replica.ready');
+  following.child.kill('SIGINT');
+  const { stdout, code } = await following.ended;
+  t.is(code, 130);
+  t.deepEqual(
+    stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line).sequence),
+    [1, 2],
+  );
+});
+
+test('down removes a project, and one that is empty is no error', async t => {
+  const { cli, controlPlane } = await withEcho(t);
+  const { code, stderr } = await cli('down');
+  t.is(code, 0);
+  t.regex(stderr, /^removed echo in /);
+  t.is(controlPlane.services().length, 0);
+  t.deepEqual(await cli('down'), { code: 0, stdout: '', stderr: 'nothing runs in project "demo"\n' });
+});
+
+test('inspect finds a service by name and a replica by id', async t => {
+  const { cli } = await withEcho(t);
+  t.regex((await cli('inspect', 'echo')).stdout, /^service: +demo\/echo\nstate: +ready\n/);
+  t.regex((await cli('inspect', 'r0000002')).stdout, /^replica: +r0000002 of demo\/echo\n/);
+  t.is(JSON.parse((await cli('inspect', '--json', 'r0000002')).stdout).id, 'r0000002');
+  t.is((await cli('inspect', 'nothing')).code, 1);
+});
+
+test('nodes show what is reserved and which devices are free', async t => {
+  const { cli } = await withEcho(t);
+  const { stdout } = await cli('nodes');
+  t.regex(stdout, /local +answering +2 +0\.5\/8 +0B\/16\.0GiB +0\/1/);
+  t.regex(stdout, /GPU-0 +local +nvidia +H100 +80\.0GiB +free/);
+});
+
+test('the control plane not being there is told apart from every other failure', async t => {
+  const state = await testFolder(t);
+  const { code, stdout, stderr } = await runCli({
+    args: ['ps', '-p', 'demo'],
+    environment: { OUTRIGGER_STATE: state },
+  });
+  t.is(code, 3);
+  t.is(stdout, '');
+  t.regex(stderr, /^error: No control plane answers at unix:.*\(ENOENT\)\.\nnext: +Start one with "outrigger up"/);
+  t.deepEqual(await runCli({ args: ['down', '-p', 'demo'], environment: { OUTRIGGER_STATE: state } }), {
+    code: 0,
+    stdout: '',
+    stderr: 'nothing runs in project "demo"\n',
+  });
+});
+
+test('an error of the control plane reaches the person word by word', async t => {
+  const { cli, controlPlane } = await withEcho(t);
+  const { OutriggerError } = await import('../../control-plane/core/errors.ts');
+  controlPlane.failure = new OutriggerError('denied', 'replicas above 5 are not allowed here', {
+    next: 'Ask the operator.',
+  });
+  const { code, stderr } = await cli('scale', 'echo=9');
+  t.is(code, 1);
+  t.is(stderr, 'error: replicas above 5 are not allowed here\nnext:  Ask the operator.\n');
+});
+
+test('wrong usage is exit code 2 and names the nearest word', async t => {
+  const { code, stderr } = await runCli({ args: ['lgos'] });
+  t.is(code, 2);
+  t.regex(stderr, /unknown command 'lgos'\n\(Did you mean logs\?\)/);
+  const option = await runCli({ args: ['up', '--detatch'] });
+  t.is(option.code, 2);
+  t.regex(option.stderr, /unknown option '--detatch'\n\(Did you mean --detach\?\)/);
+  t.is((await runCli({ args: [] })).code, 2);
+  t.is((await runCli({ args: ['ps', '--host', 'ftp://x', '-p', 'demo'] })).code, 1);
+});
+
+test('every command has help with examples', async t => {
+  const { stdout, code } = await runCli({ args: ['--help'] });
+  t.is(code, 0);
+  const commands = [...stdout.matchAll(/^ {2}([a-z]+)(?: [<[].*?[>\]])? {2,}/gm)]
+    .map(([, name]) => name!)
+    .filter(name => name !== 'help');
+  t.true(commands.length >= 15, commands.join(' '));
+  const helps = await Promise.all(commands.map(name => runCli({ args: [name, '--help'] })));
+  for (const [i, help] of helps.entries()) {
+    t.is(help.code, 0, commands[i]);
+    t.regex(help.stdout, new RegExp(`Examples:\n  .*outrigger ${commands[i]}`), commands[i]);
+  }
+});
+
+test('completion offers commands, options, choices and the services that run', async t => {
+  const { cli } = await withEcho(t);
+  t.is((await cli('complete', '--', 'lo')).stdout, 'logs\tprint what services write\n:4\n');
+  t.regex((await cli('complete', '--', 'up', '--sc')).stdout, /^--scale\t/);
+  t.regex((await cli('complete', '--', 'logs', '-f', '')).stdout, /^echo\tdemo, ready\n/);
+  t.regex((await cli('complete', '--', 'scale', 'ec')).stdout, /^echo=\t/);
+  t.is((await cli('complete', '--', 'up', '-f', '')).stdout, ':0\n');
+  t.is(
+    (await runCli({ args: ['complete', '--', 'logs', ''], environment: { OUTRIGGER_ADDRESS: '/nowhere.sock' } }))
+      .stdout,
+    ':4\n',
+  );
+  for (const shell of ['bash', 'zsh', 'fish'])
+    t.regex((await cli('completion', shell)).stdout, /outrigger complete --/);
+  t.is((await cli('completion', 'tcsh')).code, 2);
+});
