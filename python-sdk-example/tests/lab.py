@@ -95,7 +95,8 @@ def served(
     thread.start()
 
     async def make() -> Server:
-        server = Server([(servicer, add)], options=Options(host="127.0.0.1", port=0, **options), warmup=warmup)
+        chosen = Options(**{"host": "127.0.0.1", "port": 0, "linger_s": 0, **options})
+        server = Server([(servicer, add)], options=chosen, warmup=warmup)
         await server.listen()
         if start:
             await server.warm_up()

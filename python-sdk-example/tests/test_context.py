@@ -125,7 +125,8 @@ def test_a_def_handler_cannot_end_the_server(request_: bytes) -> None:
 
 def test_a_def_handler_knows_its_deadline_and_its_peer() -> None:
     with served(SyncTalks()) as running:
-        assert 0 < float(running.stub.unary(b"deadline", timeout=DEADLINE_S)) <= DEADLINE_S
+        # gRPC rounds a deadline up to send it in few digits.
+        assert 0 < float(running.stub.unary(b"deadline", timeout=DEADLINE_S)) < 2 * DEADLINE_S
         assert running.stub.unary(b"peer").startswith(b"ipv4:127.0.0.1:")
 
 

@@ -17,7 +17,7 @@ from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from http2 import pings_until_goaway
-from lab import DEADLINE_S, SERVICE, Lab, add_lab_to_server, served, status_of, wait
+from lab import DEADLINE_S, SERVICE, Lab, LabStub, add_lab_to_server, served, status_of, wait
 from xds.data.orca.v3.orca_load_report_pb2 import OrcaLoadReport
 from xds.service.orca.v3 import orca_pb2
 
@@ -62,6 +62,26 @@ def test_health_follows_the_server_from_warm_up_to_drain() -> None:
         assert running.run(running.server.drain()), "no call was cut"
         for watch in watches:
             assert [answer.status for answer in watch] == [STATUS.NOT_SERVING], "told, and the stream ended"
+
+
+def test_a_server_told_to_stop_still_takes_calls_while_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outrigger_sdk.server.QUIET_S", 600)
+    hurry = asyncio.Event()
+
+    async def be_quick() -> None:
+        hurry.set()
+
+    with served(Lab(), linger_s=600, grace_s=600) as running:
+        running.stub.unary(b"before")
+        watch = health(running.channel).Watch(ask(), timeout=DEADLINE_S)
+        assert next(watch).status == STATUS.SERVING
+        draining = running.start(running.server.drain(hurry=hurry))
+        assert next(watch).status == STATUS.NOT_SERVING
+        with grpc.insecure_channel(running.target) as unaware:
+            assert LabStub(unaware).unary(b"late", timeout=DEADLINE_S) == b"late"
+        assert not draining.done()
+        running.run(be_quick())
+        assert draining.result(DEADLINE_S), "no call was cut"
 
 
 def test_health_of_an_unknown_name_is_not_found_but_can_be_watched() -> None:

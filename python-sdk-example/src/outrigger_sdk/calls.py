@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -66,6 +67,7 @@ class Calls:
         self._present = 0
         self._cut: Refusal | None = None
         self._refusal: Refusal | None = None
+        self._last_arrival = -math.inf
         self.meter = LoadMeter(self)
 
     # CallLoad
@@ -143,6 +145,11 @@ class Calls:
         return present
 
     @property
+    def quiet_s(self) -> float:
+        """Seconds since the last call came."""
+        return time.monotonic() - self._last_arrival
+
+    @property
     def busy_threads(self) -> bool:
         """Whether a ``def`` handler still occupies its thread."""
         return any(gate.running for gate in self._gates)
@@ -159,6 +166,7 @@ class Calls:
 
     async def _run(self, method: Method, gate: Gate, request: Any, context: Context) -> Any:
         self._present += 1
+        self._last_arrival = time.monotonic()
         self._idle.clear()
         # Called after the status was handed to the transport; the end of this coroutine comes before the response is sent.
         depart: Any = self._depart
@@ -275,6 +283,8 @@ def _run_sync(method: Method, request: Any, context: SyncContext) -> _Returned |
     try:
         result = method.function(request, context)
         if inspect.isawaitable(result) or hasattr(result, "__aiter__"):
+            if inspect.iscoroutine(result):
+                result.close()
             raise TypeError(f"{method.path} gave {type(result).__name__}: declare it `async def`")
         if not method.response_streaming:
             return _Returned(result)

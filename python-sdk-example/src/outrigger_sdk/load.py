@@ -25,7 +25,7 @@ class LoadReport:
     """One reading. Utilisations are shares: 1.0 is all there is; ``application_utilization`` passes 1.0 while calls queue."""
 
     application_utilization: float
-    """(running + queued) / concurrency; where ``def`` and ``async def`` handlers have slots of their own, the fuller of both."""
+    """(running + queued) / concurrency; of ``def`` and ``async def`` handlers, where both exist, the fuller."""
     cpu_utilization: float
     """Share of the container's CPUs that this process used over the last second or so."""
     mem_utilization: float

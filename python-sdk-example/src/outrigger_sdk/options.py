@@ -38,6 +38,11 @@ class Options:
     """Seconds that running and queued calls have to finish once the server is told to stop. Docker kills 10 s after SIGTERM
     unless ``stop_grace_period`` says otherwise; keep this just below it."""
 
+    linger_s: float = 2.0
+    """Of these, seconds at most in which a server told to stop still takes calls, while health already says NOT_SERVING: it
+    stops taking them as soon as none has come for half a second. Clients that watch health, or are told by a control plane,
+    leave in this time without losing a call."""
+
     warmup_timeout_s: float = 600.0
     """Seconds that the warm-up hook may take before it counts as failed."""
 

@@ -37,7 +37,8 @@ def serve(
     - Up to ``queue`` more calls wait, first come first served; one more is answered RESOURCE_EXHAUSTED with the trailing
       metadata ``grpc-retry-pushback-ms``. A waiting call whose caller cancels, or whose deadline passes, never runs.
     - ``warmup`` runs before health says SERVING; ``def`` hooks run in a handler thread, ``async def`` ones on the loop.
-    - On SIGTERM health says NOT_SERVING, and what runs or waits has ``grace_s`` seconds to finish. A second signal ends that.
+    - On SIGTERM health says NOT_SERVING; calls are still taken while they come, for ``linger_s`` at most; what runs or waits
+      has ``grace_s`` seconds to finish. A second signal ends that.
 
     Keyword arguments are the fields of ``Options``; ``OUTRIGGER_SERVE_<FIELD>`` in the environment wins over them. ``also``
     takes further (servicer, add_to_server) pairs, under the same bounds.
@@ -92,8 +93,8 @@ async def _serve(
             "Set port or OUTRIGGER_SERVE_PORT to a free one",
             False,
         )
-    warming = asyncio.ensure_future(server.warm_up())
-    stopping = asyncio.ensure_future(stop.wait())
+    warming = asyncio.create_task(server.warm_up())
+    stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([warming, stopping], return_when=asyncio.FIRST_COMPLETED)
     if not warming.done():
         # Told to stop before it served anything: there is nothing to finish.

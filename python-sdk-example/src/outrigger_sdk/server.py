@@ -7,6 +7,7 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -27,6 +28,7 @@ AddToServer = Callable[[Any, Any], None]
 HEALTH_SERVICE = "grpc.health.v1.Health"
 CUT_TIMEOUT_S = 0.5
 FLUSH_TIMEOUT_S = 0.5
+QUIET_S = 0.5
 _WARMING = Refusal(grpc.StatusCode.UNAVAILABLE, "the replica is warming up")
 _CUT = Refusal(grpc.StatusCode.UNAVAILABLE, "the replica is stopping and its grace is over")
 _log = logging.getLogger("outrigger_sdk")
@@ -113,33 +115,32 @@ class Server:
         _log.info("serving: port=%d warmup_s=%.3f", self.port, time.monotonic() - started)
 
     async def drain(self, grace_s: float | None = None, *, hurry: asyncio.Event | None = None) -> bool:
-        """Stops: health says NOT_SERVING, connections are told to go elsewhere, and calls that run or wait have ``grace_s``
-        seconds (default: ``Options.grace_s``) to finish. What is left then is answered UNAVAILABLE. ``hurry`` ends the grace.
+        """Stops: health says NOT_SERVING, calls are taken for up to ``Options.linger_s`` more while they still come, then
+        connections are told to go elsewhere. What runs or waits has ``grace_s`` seconds in all (default: ``Options.grace_s``)
+        to finish; what is left then is answered UNAVAILABLE. ``hurry`` ends the grace.
 
         Returns whether every call finished by itself. Bounded by ``grace_s`` plus 1 s.
         """
         grace_s = self.options.grace_s if grace_s is None else grace_s
+        hurry = hurry or asyncio.Event()
         self._stopping.set()
         self._health.close()
-        _log.info(
-            "draining: running=%d queued=%d grace_s=%g",
-            self._calls.running,
-            self._calls.queued,
-            grace_s,
-        )
-        # Sends GOAWAY: clients put new calls elsewhere at once, and what arrived before it is still served.
-        stopped = asyncio.create_task(self._server.stop(grace_s + CUT_TIMEOUT_S + FLUSH_TIMEOUT_S))
-        waits = [asyncio.ensure_future(self._calls.idle())]
-        if hurry is not None:
-            waits.append(asyncio.ensure_future(hurry.wait()))
-        await asyncio.wait(waits, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
-        finished = waits[0].done()
-        for wait in waits:
-            wait.cancel()
+        _log.info("draining: running=%d queued=%d grace_s=%g", self._calls.running, self._calls.queued, grace_s)
+        started = time.monotonic()
+        await self._linger(min(self.options.linger_s, grace_s), hurry)
+        rest_s = max(0.0, grace_s - (time.monotonic() - started))
+        # Sends GOAWAY: clients put new calls elsewhere. Those that cross it are answered CANCELLED by gRPC's core
+        # (grpc/grpc#41785), which is why clients are given time to leave before.
+        stopped = asyncio.create_task(self._server.stop(rest_s + CUT_TIMEOUT_S + FLUSH_TIMEOUT_S))
+        idle, hurried = asyncio.create_task(self._calls.idle()), asyncio.create_task(hurry.wait())
+        await asyncio.wait([idle, hurried], timeout=rest_s, return_when=asyncio.FIRST_COMPLETED)
+        finished = idle.done()
+        idle.cancel()
+        hurried.cancel()
         if not finished:
             count = self._calls.cut(_CUT)
             _log.warning("cut calls at the end of the grace: calls=%d grace_s=%g", count, grace_s)
-            await asyncio.wait([asyncio.ensure_future(self._calls.idle())], timeout=CUT_TIMEOUT_S)
+            await asyncio.wait([asyncio.create_task(self._calls.idle())], timeout=CUT_TIMEOUT_S)
         # The last answers leave the transports, and streams of the standard services end. A peer that doesn't answer any
         # more is not waited for.
         await asyncio.wait([stopped], timeout=FLUSH_TIMEOUT_S)
@@ -148,6 +149,15 @@ class Server:
         self._calls.close()
         _log.info("stopped")
         return finished
+
+    async def _linger(self, linger_s: float, hurry: asyncio.Event) -> None:
+        end = time.monotonic() + linger_s
+        while not hurry.is_set():
+            wait_s = min(end - time.monotonic(), QUIET_S - self._calls.quiet_s)
+            if wait_s <= 0:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(hurry.wait(), wait_s)
 
     @property
     def busy_threads(self) -> bool:
