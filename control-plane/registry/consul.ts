@@ -1,0 +1,362 @@
+import type { Endpoint } from '../core/endpoint.ts';
+import { OutriggerError, toOutriggerError } from '../core/errors.ts';
+import type { ServiceKey } from '../core/spec.ts';
+import type { Clock, RegisteredEndpoint, Registry, RegistryStatus } from '../ports.ts';
+import { ConsulApi, type ConsulService } from './consul-api.ts';
+import type { ConsulConnection } from './consul-connection.ts';
+import { consulName } from './consul-name.ts';
+import { forEachLimited } from './for-each-limited.ts';
+import { Holdings } from './holdings.ts';
+import { type Advertise, registrationOf } from './registration.ts';
+
+/** Why these numbers: docs/decisions/0003-consul.md. */
+export const CONSUL_TIMINGS = {
+  /** Between two looks at what the agent holds. */
+  intervalMs: 3_000,
+  requestTimeoutMs: 2_000,
+  /** How long an endpoint is handed out after the last heartbeat. */
+  ttlMs: 60_000,
+  heartbeatMs: 15_000,
+  /** When Consul forgets what nobody renews. */
+  deregisterAfterMs: 3_600_000,
+  backoffMs: 250,
+  backoffCapMs: 4_000,
+} as const;
+export type ConsulTimings = { readonly [K in keyof typeof CONSUL_TIMINGS]: number };
+
+export interface ConsulRegistryOptions {
+  readonly connection: ConsulConnection;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly advertise?: Advertise;
+  readonly timings?: Partial<ConsulTimings>;
+  /** From 0 to 1; spreads the retries of several control planes. */
+  readonly random?: () => number;
+}
+
+const PARALLEL_REQUESTS = 8;
+
+/**
+ * Publishes endpoints as services of one Consul agent. One loop compares what the agent holds of this instance with
+ * what is wanted and repairs the difference: first withdrawals, then registrations, then heartbeats. Polling the local
+ * agent needs no index, so nothing here can wait for one that Consul lost. While Consul is away nothing is forgotten:
+ * `published()` stays what it was last known to hold.
+ */
+export class ConsulRegistry implements Registry {
+  readonly kind = 'consul';
+  readonly #api: ConsulApi;
+  readonly #instance: string;
+  readonly #idPrefix: string;
+  readonly #advertise: Advertise;
+  readonly #clock: Clock;
+  readonly #timings: ConsulTimings;
+  readonly #random: () => number;
+  readonly #holdings: Holdings;
+  readonly #heartbeats = new Map<string, number>();
+  readonly #listeners = new Set<() => void>();
+  readonly #stop = new AbortController();
+  readonly #loop: Promise<void>;
+  /** Null until the first `publish`: what an earlier life left is kept alive until then, not withdrawn. */
+  #wanted: ReadonlyMap<string, Wanted> | null = null;
+  #status: RegistryStatus;
+  #failures = 0;
+  #nap = new AbortController();
+  #woken = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ConsulRegistryOptions) {
+    this.#timings = { ...CONSUL_TIMINGS, ...options.timings };
+    this.#api = new ConsulApi(options.connection, { timeoutMs: this.#timings.requestTimeoutMs });
+    this.#instance = options.instance;
+    this.#idPrefix = `outrigger-${options.instance}-`;
+    this.#advertise = options.advertise ?? 'network';
+    this.#clock = options.clock;
+    this.#random = options.random ?? Math.random;
+    this.#holdings = new Holdings(() => this.#notify());
+    this.#status = { healthy: false, message: `connecting to Consul at ${this.#api.address}` };
+    this.#loop = this.#run();
+  }
+
+  publish(endpoints: readonly Endpoint[]): void {
+    if (this.#closing) return;
+    const wanted = new Map<string, Wanted>();
+    for (const endpoint of endpoints) {
+      const entry = registrationOf(endpoint, this.#instance, this.#advertise);
+      const before = this.#wanted?.get(endpoint.replicaId);
+      const next: Wanted = { service: endpoint.service, name: consulName(endpoint.service), entry };
+      // The same object as long as it says the same: a registration under way can tell that it is still wanted.
+      wanted.set(endpoint.replicaId, before && sameText(before, next) ? before : next);
+    }
+    const unchanged =
+      this.#wanted !== null &&
+      this.#wanted.size === wanted.size &&
+      [...wanted].every(([id, w]) => this.#wanted?.get(id) === w);
+    this.#wanted = wanted;
+    if (!unchanged) this.#wake();
+  }
+
+  published(): ReadonlySet<string> {
+    return this.#holdings.ids();
+  }
+
+  async read(service: ServiceKey, signal: AbortSignal): Promise<readonly RegisteredEndpoint[]> {
+    const found = await this.#api.healthy(consulName(service), signal);
+    return found
+      .filter(s => this.#isOurs(s) && `${s.meta['namespace']}/${s.meta['service']}` === service)
+      .map(s => ({
+        replicaId: this.#replicaId(s),
+        host: s.address,
+        port: s.port,
+        tags: s.tags,
+        metadata: s.meta,
+      }));
+  }
+
+  status(): RegistryStatus {
+    return this.#status;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(options: { withdraw: boolean }, signal: AbortSignal): Promise<void> {
+    this.#closing ??= this.#close(options, signal);
+    return this.#closing;
+  }
+
+  async #close(options: { withdraw: boolean }, signal: AbortSignal): Promise<void> {
+    this.#stop.abort(new OutriggerError('unavailable', 'the registry is closed', { retryable: false }));
+    await this.#loop;
+    try {
+      if (options.withdraw) await this.#withdrawAll(signal);
+    } finally {
+      this.#listeners.clear();
+      this.#api.close();
+    }
+  }
+
+  async #withdrawAll(signal: AbortSignal): Promise<void> {
+    this.#wanted = new Map();
+    for (;;) {
+      try {
+        await this.#pass(signal);
+        if (this.#holdings.ids().size === 0) return;
+      } catch (error) {
+        if (!signal.aborted) await this.#clock.sleep(this.#timings.backoffMs, signal).catch(() => {});
+        if (!signal.aborted) continue;
+        throw new OutriggerError(
+          'timeout',
+          `${this.#holdings.ids().size} endpoints may still be registered at ${this.#api.address}`,
+          {
+            next: `Consul stops handing them out ${this.#timings.ttlMs / 1_000} s after the last heartbeat; the next start withdraws them.`,
+            cause: error,
+          },
+        );
+      }
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      this.#woken = false;
+      try {
+        const problems = await this.#pass(signal);
+        this.#failures = 0;
+        this.#setStatus(problems.length === 0 ? { healthy: true } : { healthy: false, message: inWords(problems) });
+      } catch (error) {
+        if (signal.aborted) return;
+        // Whatever expired meanwhile is renewed at once when it is back.
+        this.#heartbeats.clear();
+        this.#failures += 1;
+        const { message } = toOutriggerError(error);
+        this.#setStatus({
+          healthy: false,
+          message: `${message}. Endpoints stay as they were last known; it is asked again every few seconds.`,
+        });
+      }
+      await this.#rest(signal);
+    }
+  }
+
+  async #rest(signal: AbortSignal): Promise<void> {
+    const { intervalMs, backoffMs, backoffCapMs } = this.#timings;
+    if (this.#failures === 0 && this.#woken) return;
+    this.#nap = new AbortController();
+    const delayMs =
+      this.#failures === 0
+        ? intervalMs
+        : Math.min(backoffCapMs, backoffMs * 2 ** (this.#failures - 1)) * (0.75 + this.#random() / 4);
+    await this.#clock.sleep(delayMs, AbortSignal.any([signal, this.#nap.signal])).catch(() => {});
+  }
+
+  /** Ends the rest, except while Consul is away: then the back-off says when it is asked. */
+  #wake(): void {
+    this.#woken = true;
+    if (this.#failures === 0) this.#nap.abort();
+  }
+
+  /** One comparison and repair. Resolves with what could not be done for single endpoints; rejects where Consul is away. */
+  async #pass(signal: AbortSignal): Promise<string[]> {
+    const found = await this.#api.services(this.#idPrefix, signal);
+    const ours = new Map(found.filter(s => this.#isOurs(s)).map(s => [this.#replicaId(s), s]));
+    const foreign = new Set(found.filter(s => !this.#isOurs(s)).map(s => this.#replicaId(s)));
+    this.#holdings.listed(ours.keys());
+    for (const id of this.#heartbeats.keys()) if (!ours.has(id)) this.#heartbeats.delete(id);
+
+    const problems: string[] = [];
+    const wanted = this.#wanted && this.#registrable(this.#wanted, ours, foreign, problems);
+    if (wanted) {
+      const surplus = [...ours.keys()].filter(id => !wanted.has(id));
+      await this.#each(surplus, problems, id => this.#withdraw(id, signal));
+      const missing = [...wanted].filter(([id, service]) => !isRegistered(ours.get(id), service.instance));
+      await this.#each(missing, problems, ([id, service]) => this.#register(id, service, signal));
+    }
+    const due = this.#clock.now() - this.#timings.heartbeatMs;
+    const alive = [...ours.keys()].filter(
+      id => (wanted === null || wanted.has(id)) && (this.#heartbeats.get(id) ?? Number.NEGATIVE_INFINITY) <= due,
+    );
+    await this.#each(alive, problems, async id => {
+      if (await this.#api.pass(this.#idPrefix + id, signal)) {
+        this.#heartbeats.set(id, this.#clock.now());
+      } else {
+        const service = wanted?.get(id);
+        if (service) await this.#register(id, service, signal);
+      }
+    });
+    return problems;
+  }
+
+  /** What can be registered of what is wanted, and why the rest cannot. */
+  #registrable(
+    all: ReadonlyMap<string, Wanted>,
+    ours: ReadonlyMap<string, ConsulService>,
+    foreign: ReadonlySet<string>,
+    problems: string[],
+  ): Map<string, Registrable> {
+    const result = new Map<string, Registrable>();
+    const owners = nameOwners(all, ours);
+    for (const [id, wanted] of all) {
+      const { name, service, entry } = wanted;
+      const owner = owners.get(name);
+      if (entry === null) {
+        problems.push(
+          `replica ${id} of ${service} has no address of the kind that is advertised, so Consul does not list it`,
+        );
+      } else if (foreign.has(id)) {
+        problems.push(
+          `${this.#idPrefix}${id} is registered by somebody else and is left alone, so replica ${id} of ${service} is not listed`,
+        );
+      } else if (owner !== service) {
+        problems.push(
+          `${service} would have the same name in Consul (${name}) as ${owner}, so it is not listed; rename one`,
+        );
+      } else {
+        const { host, port, tags, metadata } = entry;
+        result.set(id, {
+          wanted,
+          instance: { id: this.#idPrefix + id, name, address: host, port, tags, meta: metadata },
+        });
+      }
+    }
+    return result;
+  }
+
+  async #register(id: string, service: Registrable, signal: AbortSignal): Promise<void> {
+    if (this.#wanted?.get(id) !== service.wanted) return;
+    const { ttlMs, deregisterAfterMs } = this.#timings;
+    // From now on Consul may hold it, whether or not an answer comes.
+    this.#holdings.attempted(id);
+    try {
+      await this.#api.register(service.instance, { ttlMs, deregisterAfterMs }, signal);
+    } catch (error) {
+      if (toOutriggerError(error).code === 'unavailable') this.#holdings.unanswered(id);
+      else this.#holdings.refused(id);
+      throw error;
+    }
+    this.#heartbeats.set(id, this.#clock.now());
+  }
+
+  async #withdraw(id: string, signal: AbortSignal): Promise<void> {
+    await this.#api.deregister(this.#idPrefix + id, signal);
+    this.#heartbeats.delete(id);
+    this.#holdings.withdrawn(id);
+  }
+
+  /** A refusal of one item is a problem of that item; where Consul itself is away, the pass ends. */
+  #each<T>(items: readonly T[], problems: string[], work: (item: T) => Promise<void>): Promise<void> {
+    return forEachLimited(items, PARALLEL_REQUESTS, async item => {
+      try {
+        await work(item);
+      } catch (error) {
+        const known = error instanceof OutriggerError && error.code !== 'unavailable' ? error : null;
+        if (!known) throw error;
+        problems.push(known.message);
+      }
+    });
+  }
+
+  #isOurs(service: ConsulService): boolean {
+    return service.id.startsWith(this.#idPrefix) && service.meta['instance'] === this.#instance;
+  }
+
+  #replicaId(service: ConsulService): string {
+    return service.id.slice(this.#idPrefix.length);
+  }
+
+  #setStatus(status: RegistryStatus): void {
+    if (sameText(this.#status, status)) return;
+    this.#status = status;
+    this.#notify();
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+interface Wanted {
+  readonly service: string;
+  readonly name: string;
+  readonly entry: RegisteredEndpoint | null;
+}
+
+interface Registrable {
+  readonly wanted: Wanted;
+  readonly instance: ConsulService;
+}
+
+/** Two services may not share a name: the one that has it keeps it, otherwise the first by key gets it. */
+function nameOwners(
+  wanted: ReadonlyMap<string, Wanted>,
+  ours: ReadonlyMap<string, ConsulService>,
+): ReadonlyMap<string, string> {
+  const owners = new Map<string, string>();
+  const services = new Map([...wanted.values()].map(w => [w.service, w.name]));
+  for (const held of ours.values()) {
+    const service = `${held.meta['namespace']}/${held.meta['service']}`;
+    if (services.get(service) === held.name && !owners.has(held.name)) owners.set(held.name, service);
+  }
+  for (const [service, name] of [...services].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!owners.has(name)) owners.set(name, service);
+  }
+  return owners;
+}
+
+function isRegistered(found: ConsulService | undefined, wanted: ConsulService): boolean {
+  if (!found) return false;
+  const text = ({ name, address, port, tags, meta }: ConsulService) =>
+    JSON.stringify([name, address, port, [...tags].sort(), Object.entries(meta).sort()]);
+  return text(found) === text(wanted);
+}
+
+function sameText(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function inWords(problems: readonly string[]): string {
+  const shown = problems.slice(0, 3).join('; ');
+  return problems.length > 3 ? `${shown}; and ${problems.length - 3} more` : shown;
+}
