@@ -59,12 +59,13 @@ class Health(health_pb2_grpc.HealthServicer):
         known = request.service in self._names
         sent = None
         while True:
-            changed = self._changed
+            # Both read before the yield, which may wait long: what changes meanwhile makes another round.
+            changed, closed = self._changed, self._closed
             status = self._status() if known else Status.SERVICE_UNKNOWN
             if status != sent:
                 sent = status
                 yield Status(status=status)
-            if self._closed:
+            if closed:
                 return
             if changed is self._changed:
                 await changed.wait()

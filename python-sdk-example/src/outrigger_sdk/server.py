@@ -58,6 +58,7 @@ class Server:
         """The TCP port it listens on; 0 until ``listen`` has returned."""
         self._warmup = warmup
         self._calls = Calls(self.options)
+        self._draining = False
         self._stopping = asyncio.Event()
         self._server = grpc.aio.server(options=_channel_options(self.options))
         mount = _Mount(self._calls)
@@ -108,7 +109,7 @@ class Server:
             ) from error
         except Exception as error:
             raise WarmupFailed(f"the warm-up hook raised {error!r}") from error
-        if self._stopping.is_set():
+        if self._draining:
             return
         self._calls.refuse(None)
         self._health.set_serving(True)
@@ -123,11 +124,14 @@ class Server:
         """
         grace_s = self.options.grace_s if grace_s is None else grace_s
         hurry = hurry or asyncio.Event()
-        self._stopping.set()
-        self._health.close()
+        self._draining = True
+        self._health.set_serving(False)
         _log.info("draining: running=%d queued=%d grace_s=%g", self._calls.running, self._calls.queued, grace_s)
         started = time.monotonic()
         await self._linger(min(self.options.linger_s, grace_s), hurry)
+        # Ends the streams of health and load reports, which nothing else would end.
+        self._stopping.set()
+        self._health.close()
         rest_s = max(0.0, grace_s - (time.monotonic() - started))
         # Sends GOAWAY: clients put new calls elsewhere. Those that cross it are answered CANCELLED by gRPC's core
         # (grpc/grpc#41785), which is why clients are given time to leave before.
