@@ -44,8 +44,10 @@ async function readEvents(
   signal: AbortSignal,
 ): Promise<void> {
   const filters = JSON.stringify({ type: ['container'], label: [`${LABELS.instance}=${instance}`], event: EVENTS });
+  // The engine answers before it subscribes, so what happens in between would be lost: it is asked for from a bit earlier.
+  const since = ((Date.now() - OVERLAP_MS) / 1_000).toFixed(3);
   const stream = await client.stream(
-    { doing: 'reading events', method: 'GET', path: '/events', query: { filters } },
+    { doing: 'reading events', method: 'GET', path: '/events', query: { filters, since } },
     signal,
   );
   try {
@@ -80,6 +82,8 @@ function debounce(wake: () => void, signal: AbortSignal): () => void {
   };
 }
 
+/** Also what the engine's clock may differ from ours without a loss; the controller's own resync covers the rest. */
+const OVERLAP_MS = 5_000;
 const DEBOUNCE_MS = 10;
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5_000;
