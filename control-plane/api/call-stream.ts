@@ -1,4 +1,6 @@
-import { constants } from 'node:http2';
+import type { StatusObject } from '@grpc/grpc-js';
+import { grpcError } from './grpc-error.ts';
+import { resetCall } from './inner-stream.ts';
 import type { OpenStream, OpenStreams } from './open-streams.ts';
 import { Outflow } from './outflow.ts';
 
@@ -6,8 +8,16 @@ import { Outflow } from './outflow.ts';
 export interface WritableCall<M> {
   write(message: M, done: (error?: Error | null) => void): unknown;
   once(event: 'cancelled' | 'close', listener: () => void): unknown;
+  /** The status that the call ends with. */
+  emit(event: 'error', status: Partial<StatusObject>): unknown;
   readonly cancelled: boolean;
 }
+
+const CLOSING = grpcError({
+  code: 'unavailable',
+  message: 'the control plane closes',
+  next: 'Connect again; what was received last stays valid until then.',
+});
 
 /**
  * The stream that goes out on one gRPC call. A send is done when HTTP/2 flow control let it through, so a client that
@@ -20,7 +30,7 @@ export class CallStream<M> {
 
   constructor(call: WritableCall<M>, streams: OpenStreams) {
     this.#call = call;
-    this.#stream = streams.open({ cut: () => resetCall(call) });
+    this.#stream = streams.open({ cut: () => resetCall(call), end: () => call.emit('error', CLOSING) });
     const end = () => {
       this.#stream.close();
       this.#ended.abort();
@@ -59,21 +69,5 @@ export class CallStream<M> {
       this.#call.write(message, () => resolve());
     });
     this.#stream.sent();
-  }
-}
-
-/**
- * Resets the call's HTTP/2 stream. grpc-js can end a call only with a status, which waits behind the data that the client
- * does not take; so this reaches for the stream inside. tests/api/backpressure.test.ts fails should that move.
- */
-export function resetCall(call: object): void {
-  let inner: unknown = call;
-  for (let depth = 0; depth < 8 && inner !== null && typeof inner === 'object'; depth++) {
-    const layer = inner as { stream?: { close(code: number): void }; call?: unknown; nextCall?: unknown };
-    if (layer.stream) {
-      layer.stream.close(constants.NGHTTP2_CANCEL);
-      return;
-    }
-    inner = layer.call ?? layer.nextCall;
   }
 }

@@ -13,6 +13,7 @@ export class EventStream {
     this.#response = response;
     this.#stream = streams.open({
       cut: () => response.destroy(),
+      end: () => response.end(),
       beat: done => response.write(':\n\n', () => done()),
     });
     response.once('close', () => this.#stream.close());

@@ -1,6 +1,8 @@
+import type { ApplyRequest__Output } from '../../proto/generated/outrigger/v1/ApplyRequest.ts';
 import type { ControlHandlers } from '../../proto/generated/outrigger/v1/Control.ts';
 import type { ListServicesRequest__Output } from '../../proto/generated/outrigger/v1/ListServicesRequest.ts';
 import type { ServiceRef__Output } from '../../proto/generated/outrigger/v1/ServiceRef.ts';
+import { OutriggerError } from '../core/errors.ts';
 import type { EventView } from '../views.ts';
 import { type GrpcContext, streaming, unary } from './grpc-adapters.ts';
 import * as messages from './messages.ts';
@@ -12,7 +14,10 @@ import { fromStruct } from './struct.ts';
 export function controlHandlers(context: GrpcContext): ControlHandlers {
   const { operations, limits } = context;
   return {
-    Apply: unary(context, async ({ specs, origin, dryRun }, caller) => {
+    Apply: unary(context, async (message, caller) => {
+      const problem = refused.get(message);
+      if (problem !== undefined) throw tooComplex(problem);
+      const { specs, origin, dryRun } = message;
       const plain = { specs: specs.map(spec => fromStruct(spec, { maxDepth: limits.jsonDepth })), origin, dryRun };
       return messages.applyMessage(await operations.apply(parseRequest(requests.apply, plain), caller));
     }),
@@ -72,6 +77,24 @@ export function controlHandlers(context: GrpcContext): ControlHandlers {
       end();
     }),
   };
+}
+
+const refused = new WeakMap<ApplyRequest__Output, string>();
+
+/**
+ * Stands for a message that was not decoded because of what it would become. grpc-js would turn an error at that place
+ * into a status that says nothing.
+ */
+export function refusedApply(problem: string): ApplyRequest__Output {
+  const message = { specs: [], origin: '', dryRun: false };
+  refused.set(message, problem);
+  return message;
+}
+
+function tooComplex(problem: string): OutriggerError {
+  return new OutriggerError('invalid_argument', `the message ${problem}`, {
+    next: 'Send fewer or flatter specifications.',
+  });
 }
 
 /** Proto3 has no "absent" for plain fields: empty means not given. */

@@ -1,7 +1,10 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import type { ApiLog } from './api-log.ts';
 import { authenticate, type Caller, certificateName, type Trust } from './auth.ts';
+import type { ByteBudget } from './byte-budget.ts';
 import { grpcError } from './grpc-error.ts';
+import type { ApiLimits } from './limits.ts';
+import { MessageArrival } from './message-arrival.ts';
 import type { Metrics } from './metrics.ts';
 import { outwardError } from './outward-error.ts';
 
@@ -9,11 +12,22 @@ import { outwardError } from './outward-error.ts';
  * Stands before every call of one listener: finds out who calls, and counts what was answered. The caller travels to the
  * handler in the call's metadata, where a client cannot have put it.
  */
-export function grpcInterceptor(options: { trust: Trust; metrics: Metrics; log: ApiLog }): ServerInterceptor {
-  const { trust, metrics, log } = options;
+export function grpcInterceptor(options: {
+  trust: Trust;
+  metrics: Metrics;
+  limits: ApiLimits;
+  budget: ByteBudget;
+  log: ApiLog;
+}): ServerInterceptor {
+  const { trust, metrics, limits, budget, log } = options;
   return (method, inner) => {
     const startedAt = performance.now();
     const stream = method.requestStream || method.responseStream;
+    const arrival = new MessageArrival(inner, {
+      budget,
+      maxBytes: method.path === APPLY ? limits.bodyBytes : SMALL_MESSAGE_BYTES,
+      timeoutMs: method.requestStream ? null : limits.requestTimeoutMs,
+    });
     return new ServerInterceptingCall(inner, {
       start: next => {
         next({
@@ -25,21 +39,35 @@ export function grpcInterceptor(options: { trust: Trust; metrics: Metrics; log: 
               metadata.set(CALLER, Buffer.from(JSON.stringify(caller)));
               proceed(metadata);
             } catch (error) {
-              inner.sendStatus(grpcError(outwardError(error, log, method.path)));
+              const refusal = grpcError(outwardError(error, log, method.path));
+              metrics.answered({ protocol: 'grpc', route: method.path, code: codeOf(refusal), seconds: -1 });
+              inner.sendStatus(refusal);
             }
           },
+          onReceiveMessage: (message, proceed) => {
+            arrival.arrived();
+            proceed(message);
+          },
+          onReceiveHalfClose: proceed => {
+            arrival.end();
+            proceed();
+          },
+          onCancel: () => arrival.end(),
         });
       },
       sendStatus: (sent, next) => {
-        const own = sent.metadata?.get('outrigger-code')[0];
-        const code =
-          sent.code === status.OK ? 'ok' : String(own ?? `grpc_${status[sent.code ?? status.UNKNOWN]}`.toLowerCase());
         const seconds = stream ? -1 : (performance.now() - startedAt) / 1_000;
-        metrics.answered({ protocol: 'grpc', route: method.path, code, seconds });
+        metrics.answered({ protocol: 'grpc', route: method.path, code: codeOf(sent), seconds });
         next(sent);
       },
     });
   };
+}
+
+function codeOf(sent: { code?: status | null | undefined; metadata?: Metadata | null | undefined }): string {
+  if (sent.code === status.OK) return 'ok';
+  const own = sent.metadata?.get('outrigger-code')[0];
+  return String(own ?? `grpc_${status[sent.code ?? status.UNKNOWN]}`.toLowerCase());
 }
 
 /** The caller that the interceptor found. */
@@ -48,6 +76,9 @@ export function callerOf(metadata: Metadata): Caller {
 }
 
 const CALLER = 'outrigger-caller-bin';
+const APPLY = '/outrigger.v1.Control/Apply';
+/** Every message but Apply's is a few names and numbers. */
+const SMALL_MESSAGE_BYTES = 256 * 1024;
 /** Health is asked by probes, which have no token. */
 const OPEN = '/grpc.health.v1.Health/';
 const ANYONE: Caller = { identity: 'anyone', by: 'loopback' };

@@ -12,7 +12,7 @@ export async function sendLines(
   streams: OpenStreams,
   outward: (thrown: unknown) => OutwardError,
 ): Promise<void> {
-  const stream = streams.open({ cut: () => response.destroy() });
+  const stream = streams.open({ cut: () => response.destroy(), end: () => response.end() });
   const iterator = values[Symbol.asyncIterator]();
   const write = (line: object) =>
     new Promise<void>(resolve => {

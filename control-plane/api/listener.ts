@@ -17,6 +17,8 @@ export class Listener {
   readonly #server: Server;
   readonly #address: ListenAddress;
   readonly #sockets = new Set<Socket>();
+  /** Those that have not shown yet which protocol they speak. */
+  readonly #undecided = new Set<Socket>();
 
   constructor(options: {
     address: ListenAddress;
@@ -38,9 +40,11 @@ export class Listener {
     this.#server.removeAllListeners(event);
     const sides = {
       http1: (socket: Socket) => {
+        this.#undecided.delete(socket);
         for (const serve of serveHttp1) serve.call(this.#server, socket);
       },
       http2: (socket: Socket) => {
+        this.#undecided.delete(socket);
         // Node's HTTP server accepts with half-open sockets; a gRPC client that closes its side is gone.
         socket.allowHalfOpen = false;
         socket.on('error', () => socket.destroy());
@@ -49,7 +53,11 @@ export class Listener {
     };
     this.#server.on(event, (socket: Socket) => {
       this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      this.#undecided.add(socket);
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        this.#undecided.delete(socket);
+      });
       if (!secure) switchByFirstBytes(socket, sides, limits.prefaceTimeoutMs);
       else if ((socket as TLSSocket).alpnProtocol === 'h2') sides.http2(socket);
       else sides.http1(socket);
@@ -79,6 +87,7 @@ export class Listener {
   /** Accepts nothing more; requests under way may finish until the signal fires, then everything is closed. */
   async close(signal: AbortSignal): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
+    for (const socket of this.#undecided) socket.destroy();
     const cut = () => {
       for (const socket of this.#sockets) socket.destroy();
     };
@@ -92,7 +101,7 @@ export class Listener {
 function httpServer(address: ListenAddress, limits: ApiLimits): Server {
   const options = {
     maxHeaderSize: limits.headerBytes,
-    headersTimeout: limits.headersTimeoutMs,
+    headersTimeout: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs),
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: 60_000,
     connectionsCheckingInterval: Math.min(5_000, limits.headersTimeoutMs),

@@ -33,16 +33,16 @@ export class OpenStreams {
     return this.#streams.size;
   }
 
-  cutAll(reason: string): void {
-    for (const stream of [...this.#streams]) stream.cut(reason);
+  /** Ends all streams in good order; a client that takes nothing has to be cut off by closing its connection. */
+  endAll(): void {
+    for (const stream of [...this.#streams]) stream.end();
   }
 
   #sweep(): void {
     const now = this.#now();
     for (const stream of [...this.#streams]) {
       if (stream.sendingSince !== null) {
-        if (now - stream.sendingSince >= this.#limits.stallTimeoutMs)
-          stream.cut('the client took nothing for too long');
+        if (now - stream.sendingSince >= this.#limits.stallTimeoutMs) stream.cut();
       } else if (now - stream.quietSince >= this.#limits.heartbeatMs) stream.beat();
     }
   }
@@ -63,7 +63,9 @@ export interface StreamLimits {
 
 interface StreamHooks {
   /** Ends the stream at once, whatever is still to be sent. */
-  cut(reason: string): void;
+  cut(): void;
+  /** Ends the stream after what was sent already. */
+  end(): void;
   /** Sends something that means nothing; calls back when the client's side took it. */
   beat?(done: () => void): void;
 }
@@ -99,9 +101,14 @@ export class OpenStream {
     this.#hooks.beat(() => this.sent());
   }
 
-  cut(reason: string): void {
+  cut(): void {
     this.close();
-    this.#hooks.cut(reason);
+    this.#hooks.cut();
+  }
+
+  end(): void {
+    this.close();
+    this.#hooks.end();
   }
 
   close(): void {

@@ -29,7 +29,7 @@ export class Outflow<T> {
     if (!this.#busy) this.#start(value);
     else if (this.#keep === 'newest') this.#waiting = [value];
     else if (this.#waiting.length < this.#keep) this.#waiting.push(value);
-    else this.#stream.cut('the client is too slow for what it asked for');
+    else this.#stream.cut();
   }
 
   #start(value: T): void {

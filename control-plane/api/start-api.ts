@@ -46,7 +46,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   metrics.show({ controlPlane, openStreams: () => streams.size });
   const operations = new Operations(controlPlane, log);
   const budget = new ByteBudget(limits.bodyBytesTogether);
-  const grpc = new GrpcServer({ operations, streams, limits, log }, metrics);
+  const grpc = new GrpcServer({ operations, streams, limits, log }, { metrics, budget });
   const listeners = listen.map((address, i) => {
     const trust = trusts[i]!;
     const hosts = address.kind === 'unix' ? null : [address.host, ...(address.names ?? [])].map(h => h.toLowerCase());
@@ -56,9 +56,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 
   const close = async (signal: AbortSignal) => {
     const closed = listeners.map(listener => listener.close(signal));
-    streams.cutAll('the control plane closes');
-    grpc.close();
-    await Promise.all(closed);
+    streams.endAll();
+    await Promise.all([...closed, grpc.close(signal)]);
   };
   try {
     const addresses: string[] = [];

@@ -65,7 +65,8 @@ export async function send(
     ...(text === undefined ? {} : { body: text }),
   });
   const answer = await response.body.text();
-  const json = String(response.headers['content-type']).startsWith('application/json') ? JSON.parse(answer) : undefined;
+  const isJson = answer !== '' && String(response.headers['content-type']).startsWith('application/json');
+  const json = isJson ? JSON.parse(answer) : undefined;
   return { status: response.statusCode, headers: response.headers, text: answer, json };
 }
 
