@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,6 +31,16 @@ export async function ensureControlPlane(context: Context): Promise<ControlClien
   }
   await startInBackground(context, client);
   return client;
+}
+
+/**
+ * For taking services down: the control plane that answers, or one that is started for it where the state of a killed
+ * one is left. null where none ever ran here: then nothing does.
+ */
+export async function connectIfRunning(context: Context): Promise<ControlClient | null> {
+  const { database } = stateFolder(context.environment, context.options.state);
+  if (isEmbeddedAddress(context.options, context) && !existsSync(database)) return null;
+  return await ensureControlPlane(context);
 }
 
 async function startInBackground(context: Context, client: ControlClient): Promise<void> {

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { OutriggerError } from '../control-plane/core/errors.ts';
 import type { ServiceSpec } from '../control-plane/core/spec.ts';
 import type { Context, ProjectOptions } from './context.ts';
@@ -14,15 +15,34 @@ export interface Project {
   readonly builds: readonly string[];
 }
 
-/** Reads the service file that options, environment and folder point to; only the named services where some are named. */
+/**
+ * Reads the service file that options, environment and folder point to; only the named services and what they depend
+ * on, where some are named. Rejects with `invalid_argument`, every mistake located, where the file is wrong.
+ */
 export async function loadProject(
   context: Context,
   options: ProjectOptions,
   names: readonly string[],
 ): Promise<Project> {
-  // @ts-expect-error until the folder is there
-  const { loadServiceFile } = await import('../control-plane/compose/index.ts');
-  return await loadServiceFile({ ...options, names, cwd: context.cwd, signal: context.signal });
+  const { formatLocated, loadServiceFile } = await import('../control-plane/compose/index.ts');
+  const { cwd, signal } = context;
+  const stdin = options.file?.includes('-') ? await text(process.stdin) : undefined;
+  const result = await loadServiceFile({ ...composeOptions(context, options), services: names, stdin }, signal);
+  const warnings = result.warnings.map(warning => formatLocated(warning, { cwd }));
+  if (result.kind === 'invalid') {
+    for (const warning of warnings) context.err.line(`${context.err.style('yellow', 'warning:')} ${warning}`);
+    const { errors } = result;
+    const reasons = errors.map(error => formatLocated(error, { cwd }));
+    const count = errors.length === 1 ? 'a mistake' : `${errors.length} mistakes`;
+    throw new OutriggerError('invalid_argument', `The service file has ${count}:`, { details: { reasons, errors } });
+  }
+  return {
+    namespace: result.project,
+    services: result.specs,
+    warnings,
+    origin: result.files.length > 0 ? result.files.join(', ') : cwd,
+    builds: result.builds,
+  };
 }
 
 /**
@@ -32,18 +52,60 @@ export async function loadProject(
 export async function namespaceOf(context: Context, options: ProjectOptions): Promise<string> {
   const named = options.projectName ?? context.environment['COMPOSE_PROJECT_NAME'];
   if (named !== undefined && named !== '') return named;
-  return (await loadProject(context, options, [])).namespace;
+  const [{ runConfig }, { parseCanonical }] = await Promise.all([
+    import('../control-plane/compose/read.ts'),
+    import('../control-plane/compose/canonical.ts'),
+  ]);
+  const read = await runConfig(composeOptions(context, options), [], context.signal);
+  const name = read.exitCode === 0 ? parseCanonical(read.stdout)['name'] : undefined;
+  if (typeof name === 'string' && name !== '') return name;
+  const said = read.stderr.trim().split('\n').at(-1) ?? '';
+  throw new OutriggerError('invalid_argument', `The project is not known: ${said || 'docker compose names none'}.`, {
+    next: 'Give it with -p NAME, or run this where its service file is, or give the file with -f.',
+  });
 }
 
-/** Builds images as `docker compose build` does, with its output on stderr. */
+function composeOptions(context: Context, options: ProjectOptions) {
+  return {
+    files: options.file,
+    projectName: options.projectName,
+    profiles: options.profile,
+    envFiles: options.envFile,
+    projectDirectory: options.projectDirectory,
+    cwd: context.cwd,
+    environment: context.environment,
+  };
+}
+
+/**
+ * Builds images as `docker compose up` does, with the output of `docker compose build` on stderr: all with `build` true,
+ * none with false, otherwise those that are missing.
+ */
 export async function buildImages(
   context: Context,
   options: ProjectOptions,
   project: Project,
   build: boolean | undefined,
 ): Promise<void> {
-  if (build === false || project.builds.length === 0) return;
-  await runCompose(context, [...composeFlags(options), 'build', ...project.builds]);
+  if (build === false) return;
+  const missing = build ? project.builds : await withoutImage(context, project);
+  if (missing.length > 0) await runBuild(context, [...composeFlags(options), 'build', ...missing]);
+}
+
+async function withoutImage(context: Context, project: Project): Promise<readonly string[]> {
+  const exists = (image: string) =>
+    new Promise<boolean>(resolve => {
+      const args = ['image', 'inspect', '--format', '{{.Id}}', image];
+      execFile('docker', args, { env: context.environment, signal: context.signal }, error => resolve(error === null));
+    });
+  const found = await Promise.all(
+    project.builds.map(async name => {
+      const image = project.services.find(s => s.name === name)?.image;
+      return image !== undefined && (await exists(image));
+    }),
+  );
+  context.signal.throwIfAborted();
+  return project.builds.filter((_, i) => !found[i]);
 }
 
 function composeFlags(options: ProjectOptions): string[] {
@@ -58,7 +120,7 @@ function composeFlags(options: ProjectOptions): string[] {
   ];
 }
 
-function runCompose(context: Context, args: readonly string[]): Promise<void> {
+function runBuild(context: Context, args: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn('docker', ['compose', ...args], {
       cwd: context.cwd,

@@ -1,8 +1,5 @@
-import { existsSync } from 'node:fs';
-import { stateFolder } from '../../control-plane/state-folder.ts';
-import { isEmbeddedAddress } from '../connect.ts';
 import type { Context, ProjectOptions } from '../context.ts';
-import { ensureControlPlane } from '../embedded-control-plane.ts';
+import { connectIfRunning } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { namespaceOf } from '../project.ts';
@@ -22,10 +19,8 @@ export async function down(context: Context, names: readonly string[], options: 
     else context.err.line(`nothing runs in project "${namespace}"`);
     return EXIT_CODE.ok;
   };
-  // A control plane that was killed leaves its state behind, and containers that only it can tell apart and remove.
-  const neverRan = !existsSync(stateFolder(context.environment, context.options.state).database);
-  if (isEmbeddedAddress(context.options, context) && neverRan) return nothing();
-  const client = await ensureControlPlane(context);
+  const client = await connectIfRunning(context);
+  if (client === null) return nothing();
   const running = await client.services(namespace, context.signal);
   const chosen = running.filter(s => names.length === 0 || names.includes(s.name)).map(s => s.name);
   if (chosen.length === 0) return nothing();

@@ -89,6 +89,19 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
     );
 
   program
+    .command('compose [words...]', { hidden: true })
+    .description('the provider that docker compose calls for "provider: {type: outrigger}"')
+    .helpOption(false)
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(
+      run(execute, async ([words]) => {
+        const { compose } = await import('../commands/compose.ts');
+        return context => compose(context, words as string[]);
+      }),
+    );
+
+  program
     .command('complete [words...]', { hidden: true })
     .passThroughOptions()
     .allowUnknownOption()

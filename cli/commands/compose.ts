@@ -1,0 +1,213 @@
+import { isIPv4 } from 'node:net';
+import { toOutriggerError } from '../../control-plane/core/errors.ts';
+import type { ServiceView } from '../../control-plane/views.ts';
+import { hostAndPort } from '../address.ts';
+import type { Context, ProjectOptions } from '../context.ts';
+import { connectIfRunning, ensureControlPlane } from '../embedded-control-plane.ts';
+import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
+import { parseTimeoutMs } from '../parse-values.ts';
+import { loadProject } from '../project.ts';
+import { failureLines } from '../render/failure.ts';
+import { PhaseLines } from '../render/progress.ts';
+import { usageError } from '../usage-error.ts';
+import { waitForRollout } from '../wait-for-rollout.ts';
+import { waitUntilGone } from '../wait-until-gone.ts';
+
+/**
+ * Outrigger as a provider of `docker compose`: for `provider: {type: outrigger}` Compose runs
+ * `outrigger compose --project-name=P up --KEY=VALUE SERVICE`, and `down` alike, and reads JSON lines from stdout. See
+ * https://github.com/docker/compose/blob/main/docs/extension.md
+ */
+export async function compose(context: Context, words: readonly string[]): Promise<ExitCode> {
+  const call = parseCall(words);
+  try {
+    switch (call.command) {
+      case 'metadata':
+        context.out.json(METADATA);
+        return EXIT_CODE.ok;
+      case 'up':
+        return await provideUp(context, call);
+      case 'down':
+        return await provideDown(context, call);
+      default:
+        return call.command satisfies never;
+    }
+  } catch (thrown) {
+    if (context.signal.aborted) throw context.signal.reason;
+    const { message, next } = toOutriggerError(thrown);
+    say(context, 'error', next === undefined ? message : `${message} ${next}`);
+    return EXIT_CODE.failed;
+  }
+}
+
+interface Call {
+  readonly command: 'up' | 'down' | 'metadata';
+  readonly project: ProjectOptions;
+  readonly timeoutMs: number | undefined;
+  /** Empty with `metadata`. */
+  readonly service: string;
+}
+
+const OPTIONS = [
+  {
+    name: 'file',
+    description: 'The Compose file that has the service, where it is not one of the default names or in COMPOSE_FILE',
+  },
+  { name: 'env-file', description: 'Environment file to read the Compose file with' },
+  { name: 'wait-timeout', description: 'Give up when not ready in time: seconds, or a duration such as 10m' },
+] as const;
+
+const METADATA = {
+  description: 'Runs the service with Outrigger: GPU placement, probes, warm-up, draining',
+  up: { parameters: OPTIONS.map(option => ({ ...option, required: false, type: 'string' })) },
+  down: { parameters: OPTIONS.map(option => ({ ...option, required: false, type: 'string' })) },
+};
+
+function parseCall(words: readonly string[]): Call {
+  const flags = new Map<string, string[]>();
+  const rest: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    const flag = /^--([^=]+)(?:=(.*))?$/s.exec(word);
+    if (!flag) {
+      rest.push(word);
+      continue;
+    }
+    const value = flag[2] ?? words[++i] ?? '';
+    flags.set(flag[1]!, [...(flags.get(flag[1]!) ?? []), value]);
+  }
+  const [command, service = '', ...more] = rest;
+  if (command !== 'up' && command !== 'down' && command !== 'metadata') {
+    throw usageError(
+      `"outrigger compose ${command ?? ''}" is not known.`,
+      'docker compose calls it with up, down or metadata.',
+    );
+  }
+  if (command !== 'metadata' && (service === '' || more.length > 0)) {
+    throw usageError(`"outrigger compose ${command}" takes one service.`);
+  }
+  const known = ['project-name', ...OPTIONS.map(o => o.name)];
+  const unknown = [...flags.keys()].find(name => !known.includes(name));
+  if (unknown !== undefined) {
+    throw usageError(
+      `The provider has no option "${unknown}".`,
+      `It has ${OPTIONS.map(o => o.name).join(', ')}; what the service needs stands under x-outrigger.`,
+    );
+  }
+  const projectName = flags.get('project-name')?.at(-1);
+  const file = flags.get('file');
+  const envFile = flags.get('env-file');
+  const waitTimeout = flags.get('wait-timeout')?.at(-1);
+  return {
+    command,
+    service,
+    project: { ...(projectName !== undefined && { projectName }), ...(file && { file }), ...(envFile && { envFile }) },
+    timeoutMs: waitTimeout === undefined ? undefined : parseTimeoutMs(waitTimeout),
+  };
+}
+
+function say(context: Context, type: 'info' | 'error' | 'debug' | 'setenv', message: string): void {
+  context.out.json({ type, message });
+}
+
+async function provideUp(context: Context, call: Call): Promise<ExitCode> {
+  const project = await loadProject(context, call.project, [call.service]);
+  for (const warning of project.warnings) say(context, 'debug', warning);
+  // Compose asks for each service by itself, those that it depends on first.
+  const spec = project.services.find(s => s.name === call.service);
+  if (!spec) throw usageError(`The service file has no service "${call.service}" for Outrigger.`);
+  const client = await ensureControlPlane(context);
+  const results = await client.apply({ specs: [spec], origin: `docker compose, ${project.origin}` }, context.signal);
+  const [result] = results;
+  for (const warning of result?.warnings ?? []) say(context, 'debug', warning);
+  const phases = new PhaseLines();
+  const outcome = await waitForRollout({
+    client,
+    namespace: project.namespace,
+    awaited: results.map(r => ({ name: r.service.name, generation: r.generation, replaces: r.outcome === 'updated' })),
+    signal: context.signal,
+    ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
+    onUpdate: services => {
+      for (const line of phases.next(services, Date.now())) say(context, 'info', line);
+    },
+    onLost: error => say(context, 'debug', error.message),
+  });
+  if (outcome.kind !== 'ready') {
+    const lines =
+      outcome.kind === 'failed'
+        ? outcome.failures.flatMap(failure => failureLines(failure, project.namespace))
+        : [`not ready in time: ${outcome.services.map(s => s.message).join('; ')}`];
+    if (result?.outcome === 'created') {
+      await client.remove({ namespace: project.namespace, names: [call.service], volumes: false }, context.signal);
+    }
+    say(context, 'error', lines.join('\n'));
+    return EXIT_CODE.failed;
+  }
+  for (const service of outcome.services) {
+    for (const variable of addressVariables(service, spec.networks[0]?.aliases ?? [])) say(context, 'setenv', variable);
+  }
+  return EXIT_CODE.ok;
+}
+
+/**
+ * `ADDR`: host:port of each ready replica, joined by commas. `URL`: what a client of the protocol takes. Over the name
+ * that the engine's DNS has for the service where it has one, since that outlives the replicas of this moment.
+ */
+export function addressVariables(service: ServiceView, aliases: readonly string[]): string[] {
+  const addresses = service.replicas
+    .filter(r => r.phase === 'ready' && !r.impaired)
+    .flatMap(r => r.addresses.find(a => a.kind === 'network') ?? r.addresses[0] ?? []);
+  if (service.port === undefined || addresses.length === 0) return [];
+  const list = addresses.map(a => hostAndPort(a.host, a.port));
+  const named = aliases.includes(service.name) && addresses.every(a => a.kind === 'network');
+  const first = named ? `${service.name}:${service.port}` : list[0]!;
+  return [`ADDR=${list.join(',')}`, `URL=${urlOf(service, first, named, addresses, list)}`];
+}
+
+function urlOf(
+  service: ServiceView,
+  first: string,
+  named: boolean,
+  addresses: readonly { host: string }[],
+  list: readonly string[],
+): string {
+  switch (service.protocol) {
+    case 'http':
+      return `http://${first}`;
+    case 'tcp':
+      return `tcp://${first}`;
+    case 'grpc':
+      if (named) return `dns:///${first}`;
+      return addresses.every(a => isIPv4(a.host)) ? `ipv4:${list.join(',')}` : `dns:///${first}`;
+    default:
+      return service.protocol satisfies never;
+  }
+}
+
+async function provideDown(context: Context, call: Call): Promise<ExitCode> {
+  const namespace = call.project.projectName ?? (await loadProject(context, call.project, [])).namespace;
+  const client = await connectIfRunning(context);
+  const running = client === null ? [] : await client.services(namespace, context.signal);
+  if (client === null || !running.some(s => s.name === call.service)) {
+    say(context, 'info', `${call.service} does not run`);
+    return EXIT_CODE.ok;
+  }
+  const { exitWhenIdle } = await client.status(context.signal);
+  await client.remove({ namespace, names: [call.service], volumes: false }, context.signal);
+  const phases = new PhaseLines();
+  phases.skip(running);
+  const result = await waitUntilGone({
+    client,
+    namespace,
+    names: [call.service],
+    signal: context.signal,
+    ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
+    exitsWhenIdle: exitWhenIdle,
+    onUpdate: services => {
+      for (const line of phases.next(services, Date.now())) say(context, 'info', line);
+    },
+  });
+  if (result.kind === 'gone') return EXIT_CODE.ok;
+  say(context, 'error', `${call.service} is still on its way out`);
+  return EXIT_CODE.failed;
+}
