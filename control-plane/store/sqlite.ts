@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { access, chmod, constants, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -74,6 +74,8 @@ async function prepareFile(path: string): Promise<void> {
     const log = await stat(`${path}-wal`).catch(() => null);
     if (log && log.size > 0) throw stateCorrupt(path, `it is empty, but ${path}-wal still holds changes`);
   }
+  // SQLite would open it read-only without a word, and fail later and less clearly.
+  await access(path, constants.R_OK | constants.W_OK);
   if ((found.mode & 0o077) !== 0) await chmod(path, 0o600);
 }
 
