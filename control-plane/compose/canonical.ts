@@ -18,11 +18,11 @@ export function parseCanonical(text: string): Readonly<Record<string, unknown>> 
     if (error) throw new OutriggerError('internal', `the output of docker compose config is no YAML: ${error.message}`);
     model = document.toJS({ maxAliasCount: 0 });
   } catch (thrown) {
-    if (thrown instanceof RangeError) throw tooDeep(thrown);
+    if (thrown instanceof RangeError) throw tooDeep('the file', thrown);
     throw thrown;
   }
   if (!isMapping(model)) throw new OutriggerError('internal', 'the output of docker compose config is no mapping');
-  if (depthOf(model) > MAX_DEPTH) throw tooDeep();
+  if (depthOf(model) > MAX_DEPTH) throw tooDeep('the file');
   const count = isMapping(model['services']) ? Object.keys(model['services']).length : 0;
   if (count > MAX_SERVICES) {
     throw new OutriggerError('invalid_argument', `the file has ${count} services; expected at most ${MAX_SERVICES}`, {
@@ -32,8 +32,8 @@ export function parseCanonical(text: string): Readonly<Record<string, unknown>> 
   return model;
 }
 
-export function tooDeep(cause?: unknown): OutriggerError {
-  return new OutriggerError('invalid_argument', `the file is nested more than ${MAX_DEPTH} levels deep`, {
+export function tooDeep(what: string, cause?: unknown): OutriggerError {
+  return new OutriggerError('invalid_argument', `${what} is nested more than ${MAX_DEPTH} levels deep`, {
     next: 'Flatten it; no key of Compose or Outrigger needs so many levels.',
     cause,
   });

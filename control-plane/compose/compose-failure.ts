@@ -63,9 +63,10 @@ const PATTERNS: readonly (readonly [RegExp, Explain])[] = [
   ],
   [
     /validating (.+?): (\S+) ((?:must|does|is|value|items|array|should|expected|at|missing|invalid|valid|oneOf|anyOf|allOf|got)\b.+)/s,
-    ([, file, dotted, reason], sources) => [
-      inFile(sources.locate({ keyPath: sources.parseKeyPath(dotted!), message: oneLine(reason!) }), file!),
-    ],
+    ([, file, dotted, reason], sources) => {
+      const keyPath = sources.parseKeyPath(dotted!);
+      return [inFile(sources.locate({ keyPath, message: wrongKind(reason!, sources.textAt(keyPath)) }), file!)];
+    },
   ],
   [
     /^failed to parse (.+?): line (\d+): (.+)/s,
@@ -132,6 +133,20 @@ const PATTERNS: readonly (readonly [RegExp, Explain])[] = [
     },
   ],
   [
+    /unknown anchor '(.+?)' referenced/,
+    ([, anchor], sources) => [locateText(sources, `*${anchor}`, `there is no anchor &${anchor} above`)],
+  ],
+  [
+    /cannot unmarshal !!(\w+)/,
+    (_match, sources) => [
+      sources.locate({ keyPath: [], message: 'expected a mapping with the key services, found something else' }),
+    ],
+  ],
+  [
+    /^invalid (?:containerPort|hostPort|proto|port range|ip address|.*port.*): ?"?([^\s"]+)"?/im,
+    ([message, value], sources) => [locateText(sources, value!, `expected a port such as "8080:80", ${message}`)],
+  ],
+  [
     /service "(.+?)" (has .+|can't .+|cannot .+|declares .+)/s,
     ([, service, reason], sources) => [
       sources.locate({
@@ -183,6 +198,15 @@ function inFile(located: Located, file: string): Located {
   if (located.file === file || !file.includes('/')) return located;
   const { line: _line, column: _column, ...rest } = located;
   return { ...rest, file };
+}
+
+/** JSON Schema's "must be a string" as what was expected and what was found. */
+function wrongKind(reason: string, found: string | undefined): string {
+  const sentence = oneLine(reason)
+    .replace(/^must be an? /, 'expected a ')
+    .replace(/^must be /, 'expected ');
+  const quoted = /^expected a string$/.test(sentence) ? 'expected text in quotes' : sentence;
+  return found === undefined ? quoted : `${quoted}, found ${found}`;
 }
 
 function oneLine(text: string): string {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { OutriggerError } from '../core/errors.ts';
 
 /** Far above any real project; a file that expands to more is refused before it fills the memory. */
@@ -84,7 +85,8 @@ function notStarted(error: NodeJS.ErrnoException, cwd: string): OutriggerError {
       cause: error,
     });
   }
-  return new OutriggerError('unavailable', `there is no docker command on the PATH, or no folder ${cwd}`, {
+  if (!existsSync(cwd)) return new OutriggerError('not_found', `the folder ${cwd} does not exist`, { cause: error });
+  return new OutriggerError('unavailable', 'there is no docker command on the PATH', {
     retryable: false,
     next: 'Install the Docker command and its compose plugin; `outrigger doctor` checks both.',
     cause: error,

@@ -13,6 +13,7 @@ interface Hit {
   readonly offset: number;
   /** How many parts of the key path were found. */
   readonly depth: number;
+  readonly node: unknown;
 }
 
 /** The text of the project's files, for saying where something stands, and for refusing what would choke Compose. */
@@ -81,6 +82,15 @@ export class Sources {
     return keyPath;
   }
 
+  /** The text that stands at a key path, where it is a plain value. */
+  textAt(keyPath: KeyPath): string | undefined {
+    const hit = this.find(keyPath.slice(0, -1));
+    const last = keyPath.at(-1);
+    if (!hit || last === undefined || hit.depth !== keyPath.length - 1) return undefined;
+    const value = child(hit.source, hit.node, last)?.value;
+    return isScalar(value) ? (value.source ?? String(value.value)) : undefined;
+  }
+
   /** The keys that the files have at a path, for "did you mean". */
   keysOf(keyPath: KeyPath): string[] {
     return this.all.flatMap(source =>
@@ -122,12 +132,12 @@ export class Sources {
 
   #descend(source: SourceFile, root: Node, keyPath: KeyPath): Hit {
     let node: unknown = root;
-    let hit: Hit = { source, offset: root.range?.[0] ?? 0, depth: 0 };
+    let hit: Hit = { source, offset: root.range?.[0] ?? 0, depth: 0, node: root };
     for (const [index, part] of keyPath.entries()) {
       const found = child(source, node, part);
       if (!found) return hit;
-      hit = { source, offset: found.offset, depth: index + 1 };
-      node = found.value;
+      node = isAlias(found.value) ? source.targets.get(found.value) : found.value;
+      hit = { source, offset: found.offset, depth: index + 1, node };
     }
     return hit;
   }
@@ -226,7 +236,7 @@ async function loadSource(
   const source = parseSource(file, text);
   switch (source.excess) {
     case 'depth':
-      throw tooDeep();
+      throw tooDeep(file);
     case 'aliases':
       throw new OutriggerError('invalid_argument', `${file}: its aliases stand for more than 100000 values`, {
         next: 'Anchors that refer to anchors multiply; write the values where they are used.',
