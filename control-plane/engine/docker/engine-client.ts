@@ -58,7 +58,18 @@ export class EngineClient {
     options: { doing: string; deadlineMs: number; signal: AbortSignal; long?: boolean },
     begin: (docker: Docker, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    return this.bounded(options, signal => begin(options.long ? this.#streams : this.#calls, signal));
+    const { long = false } = options;
+    const docker = long ? this.#streams : this.#calls;
+    return this.bounded(options, async signal => {
+      try {
+        return await begin(docker, signal);
+      } catch (error) {
+        // A kept connection that the engine closed meanwhile says so only once it is written to. Every change that is made
+        // through here may be made twice; a stop may not, because programs take a second signal for impatience.
+        if (long || signal.aborted || !isClosedConnection(error)) throw error;
+        return begin(docker, signal);
+      }
+    });
   }
 
   /** A question for which dockerode has a method without a signal. */
@@ -165,6 +176,11 @@ export class EngineClient {
   close(): void {
     for (const agent of this.#agents) agent.destroy();
   }
+}
+
+function isClosedConnection(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return code === 'EPIPE' || code === 'ECONNRESET';
 }
 
 const MAX_CALLS = 32;
