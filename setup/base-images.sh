@@ -38,8 +38,10 @@ recipe=setup/bootstrap-debian.sh
 # ensure_debian SUITE
 ensure_debian() {
   local image="outrigger-base/debian:$1"
-  current "$image" $recipe || take_public "$image" "debian:$1-slim" ||
+  if ! current "$image" $recipe && ! take_public "$image" "debian:$1-slim"; then
+    need_root "debootstrap, which makes $image where no image registry answers"
     bootstrap_debian "$image" "$1" "$(inputs_digest $recipe)"
+  fi
 }
 
 # build_base NAME SUITE CHECK...: builds outrigger-base/NAME and runs a command in it, to see that the binaries run there.

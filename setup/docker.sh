@@ -83,6 +83,7 @@ fi
 
 rm -f "$log"
 if ! engine_answers >/dev/null; then
+  need_root "starting the Docker Engine"
   if [ -d /run/systemd/system ]; then
     say "starting the docker unit" "the engine is installed and does not run"
     logged as_root systemctl start docker

@@ -1,20 +1,21 @@
 # Distribution packages: installed for the machine, or one file of another suite for this user alone. Sourced after say.sh.
 
-# as_root COMMAND...: as it is for root, through sudo where that asks nothing.
+# need_root WHAT: ends the step where this user is not root and sudo would ask. Comes before as_root, whose output may be hidden.
+need_root() {
+  [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null ||
+    fail "root is needed for $1" "run 'make setup' once as root or with passwordless sudo, or do that yourself"
+}
+
+# as_root COMMAND...: as it is for root, through sudo otherwise.
 as_root() {
-  if [ "$(id -u)" = 0 ]; then
-    "$@"
-  elif sudo -n true 2>/dev/null; then
-    sudo -n "$@"
-  else
-    fail "root is needed for '$*'" "run 'make setup' once as root or with passwordless sudo, or run that command yourself"
-  fi
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
 # install_packages NAME...: installs distribution packages, and reads the package lists first where that is needed.
 install_packages() {
   command -v apt-get >/dev/null ||
     fail "this machine has no apt-get, so '$*' cannot be installed here" "install $* with this machine's own package manager, then run make setup again"
+  need_root "installing the packages $*"
   if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" \
     >"$cache/logs/$step.log" 2>&1 </dev/null; then
     logged as_root apt-get update
