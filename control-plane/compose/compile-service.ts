@@ -3,7 +3,7 @@ import { containerFields } from './container-fields.ts';
 import { dependsOn } from './depends-on.ts';
 import { placement } from './deploy.ts';
 import { explainIssues } from './explain-issues.ts';
-import { type Fields, misplaced } from './fields.ts';
+import { type Fields, isMapping, misplaced } from './fields.ts';
 import { files } from './files.ts';
 import { healthcheck } from './healthcheck.ts';
 import { imageSource } from './image.ts';
@@ -177,10 +177,19 @@ export function isOutriggerProvider(type: unknown): boolean {
 }
 
 function parseSpec(input: ServiceSpecInput, service: Fields, project: Project): ServiceSpec | undefined {
-  const parsed = serviceSpec.safeParse(input);
+  const parsed = serviceSpec.safeParse(stated(input));
   if (parsed.success) return parsed.data;
   for (const problem of explainIssues(parsed.error.issues, { input, base: [], knownKeys: () => [] })) {
     project.findings.error(specKeyPath(problem.keyPath, service.path), problem.message);
   }
   return undefined;
+}
+
+/** Without the members that are undefined: what a file does not say is absent from its spec, not there and empty. */
+function stated(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(stated);
+  if (!isMapping(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, item]) => (item === undefined ? [] : [[key, stated(item)]])),
+  );
 }
