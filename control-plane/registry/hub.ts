@@ -14,7 +14,7 @@ export interface Snapshot {
 
 /** One watcher's hold on a service: the newest snapshot, and what it has put to use. */
 export interface Watcher {
-  /** The version that this watcher's clients now use. Older than an earlier call: ignored. */
+  /** The version that this watcher's clients now use. Ignored: older than an earlier call, and one it was never given. */
   acknowledge(version: number): void;
   close(): void;
 }
@@ -29,9 +29,12 @@ export class DiscoveryHub {
   readonly #listeners = new Set<() => void>();
   /** One counter for all services: a service that goes and comes back never repeats a version. */
   #version = 0;
+  readonly #onListenerError: (error: unknown) => void;
 
-  constructor(epoch: string) {
+  /** `onListenerError`: a listener that throws is a defect; the others are served all the same, then it is reported. */
+  constructor(epoch: string, options: { onListenerError?: (error: unknown) => void } = {}) {
     this.#epoch = epoch;
+    this.#onListenerError = options.onListenerError ?? throwLater;
   }
 
   /** Replaces everything at once: which services exist, and all their endpoints. Only changed services notify watchers. */
@@ -47,8 +50,8 @@ export class DiscoveryHub {
     for (const [key, list] of byService) this.#put(key, known.has(key), list);
     for (const [key, channel] of this.#services) {
       if (byService.has(key)) continue;
-      if (channel.snapshot.known || channel.snapshot.endpoints.length > 0) this.#put(key, false, []);
-      if (channel.watchers.size === 0) this.#services.delete(key);
+      this.#put(key, false, []);
+      this.#forgetIfUnused(channel);
     }
   }
 
@@ -66,18 +69,18 @@ export class DiscoveryHub {
    */
   watch(service: ServiceKey, listener: (snapshot: Snapshot) => void): Watcher {
     const channel = this.#channel(service);
-    const entry: WatchEntry = { listener, acknowledged: 0, since: channel.snapshot.version };
+    const entry: WatchEntry = { listener, acknowledged: 0, delivered: -1, since: channel.snapshot.version };
     channel.watchers.add(entry);
-    listener(channel.snapshot);
+    this.#deliver(channel, entry);
     return {
       acknowledge: version => {
-        if (version <= entry.acknowledged) return;
+        if (version <= entry.acknowledged || !(version <= entry.delivered) || !channel.watchers.has(entry)) return;
         entry.acknowledged = version;
         this.#notify();
       },
       close: () => {
-        channel.watchers.delete(entry);
-        if (channel.watchers.size === 0 && !channel.snapshot.known) this.#services.delete(service);
+        if (!channel.watchers.delete(entry)) return;
+        this.#forgetIfUnused(channel);
         this.#notify();
       },
     };
@@ -88,9 +91,8 @@ export class DiscoveryHub {
     const channel = this.#services.get(service);
     if (!channel) return true;
     if (channel.snapshot.endpoints.some(e => e.replicaId === replicaId)) return false;
-    const left = channel.leftIn.get(replicaId);
-    if (left === undefined) return true;
-    return [...channel.watchers].every(w => w.acknowledged >= left || w.since >= left);
+    this.#settle(channel);
+    return !channel.leftIn.has(replicaId);
   }
 
   watcherCount(): number {
@@ -115,10 +117,41 @@ export class DiscoveryHub {
       if (!present.has(gone.replicaId)) channel.leftIn.set(gone.replicaId, version);
     }
     for (const id of present) channel.leftIn.delete(id);
-    for (const old of [...channel.leftIn.keys()].slice(0, -MAX_REMEMBERED_LEAVERS)) channel.leftIn.delete(old);
     channel.snapshot = Object.freeze({ service, version, epoch: this.#epoch, known, endpoints: Object.freeze(sorted) });
-    for (const watcher of channel.watchers) watcher.listener(channel.snapshot);
+    this.#settle(channel);
+    for (const watcher of channel.watchers) this.#deliver(channel, watcher);
     this.#notify();
+  }
+
+  /** Always the newest, and each version once, also when a listener publishes, watches or closes. */
+  #deliver(channel: Channel, watcher: WatchEntry): void {
+    if (watcher.delivered >= channel.snapshot.version) return;
+    watcher.delivered = channel.snapshot.version;
+    try {
+      watcher.listener(channel.snapshot);
+    } catch (error) {
+      this.#onListenerError(error);
+    }
+  }
+
+  /**
+   * Forgets the leavers that every watcher has let go; of the others, the newest ones are remembered. Done when somebody
+   * asks or publishes, not at each acknowledgement: those of 10,000 watchers come in one burst.
+   */
+  #settle(channel: Channel): void {
+    if (channel.leftIn.size === 0) return;
+    let used = Number.POSITIVE_INFINITY;
+    for (const watcher of channel.watchers) used = Math.min(used, Math.max(watcher.acknowledged, watcher.since));
+    // In order of their versions, so that the first that is still in use ends the search.
+    for (const [id, left] of channel.leftIn) {
+      if (left > used && channel.leftIn.size <= MAX_REMEMBERED_LEAVERS) break;
+      channel.leftIn.delete(id);
+    }
+  }
+
+  #forgetIfUnused(channel: Channel): void {
+    const { service, known, endpoints } = channel.snapshot;
+    if (channel.watchers.size === 0 && !known && endpoints.length === 0) this.#services.delete(service);
   }
 
   #channel(service: ServiceKey): Channel {
@@ -131,7 +164,14 @@ export class DiscoveryHub {
   }
 
   #empty(service: ServiceKey): Snapshot {
-    return { service, version: 0, epoch: this.#epoch, known: false, endpoints: [] };
+    // The newest version of all: not older than what somebody saw of the service before it went.
+    return Object.freeze({
+      service,
+      version: this.#version,
+      epoch: this.#epoch,
+      known: false,
+      endpoints: NO_ENDPOINTS,
+    });
   }
 
   #notify(): void {
@@ -140,10 +180,13 @@ export class DiscoveryHub {
 }
 
 const MAX_REMEMBERED_LEAVERS = 10_000;
+const NO_ENDPOINTS: readonly Endpoint[] = Object.freeze([]);
 
 interface WatchEntry {
   readonly listener: (snapshot: Snapshot) => void;
   acknowledged: number;
+  /** The version it was last given. */
+  delivered: number;
   /** The version that was newest when it came. */
   readonly since: number;
 }
@@ -151,8 +194,14 @@ interface WatchEntry {
 interface Channel {
   snapshot: Snapshot;
   readonly watchers: Set<WatchEntry>;
-  /** The version in which a replica had left. */
+  /** The version in which a replica had left, for those that a watcher may still use; in order of the versions. */
   readonly leftIn: Map<string, number>;
+}
+
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 function sameEndpoints(a: readonly Endpoint[], b: readonly Endpoint[]): boolean {

@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { access, chmod, constants, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { access, chmod, constants, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -53,7 +53,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
  * process's locks on it (POSIX), and with them the hold.
  */
 async function prepareFile(path: string): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path));
   try {
     closeSync(openSync(path, 'wx', 0o600));
     const folder = openSync(dirname(path), 'r');
@@ -77,6 +77,19 @@ async function prepareFile(path: string): Promise<void> {
   // SQLite would open it read-only without a word, and fail later and less clearly.
   await access(path, constants.R_OK | constants.W_OK);
   if ((found.mode & 0o077) !== 0) await chmod(path, 0o600);
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // Node says so where the file system is read-only; the nearest folder that is there knows why.
+    let above = dirname(folder);
+    while (!(await stat(above).catch(() => null)) && above !== dirname(above)) above = dirname(above);
+    await access(above, constants.W_OK);
+    throw error;
+  }
 }
 
 /** Waits beside the event loop rather than in SQLite's own busy handler, which would block it. */
