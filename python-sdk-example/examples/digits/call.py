@@ -18,7 +18,8 @@ import grpc
 from digits import digits_pb2, digits_pb2_grpc
 from digits.held_out import Row, held_out
 
-# With this a caller doesn't notice a replica that goes away or is full: there is another try, elsewhere or when it is time.
+# With this a caller notices neither a replica that goes away nor a full one. CANCELLED is how gRPC answers calls that cross the
+# GOAWAY of a server that stops (grpc/grpc#41785).
 SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
@@ -30,7 +31,7 @@ SERVICE_CONFIG = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"],
             },
         }
     ],
