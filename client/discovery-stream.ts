@@ -3,6 +3,7 @@ import { connect as connectSocket } from 'node:net';
 import { loadContract } from '../proto/load.ts';
 import { type ControlAddress, formatControlAddress } from './control-address.ts';
 import type { Credentials } from './credentials.ts';
+import { patientTimeout } from './patient-timeout.ts';
 import type { ServiceName } from './service-name.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
 
@@ -24,7 +25,7 @@ export class DiscoveryStream {
   readonly #session: ClientHttp2Session;
   readonly #stream: ClientHttp2Stream;
   readonly #keepalive: NodeJS.Timeout;
-  readonly #connectDeadline: NodeJS.Timeout;
+  readonly #cancelConnectDeadline: () => void;
   #received: Buffer = Buffer.alloc(0);
   #grpcStatus = '';
   #ended = false;
@@ -37,7 +38,7 @@ export class DiscoveryStream {
     this.#session.on('goaway', () => this.#end('the control plane is shutting down'));
     this.#session.on('close', () => this.#end('the connection was closed'));
     this.#session.unref();
-    this.#connectDeadline = setTimeout(() => this.#end(`no answer within ${CONNECT_MS} ms`), CONNECT_MS).unref();
+    this.#cancelConnectDeadline = patientTimeout(CONNECT_MS, () => this.#end(`no answer within ${CONNECT_MS} ms`));
     this.#keepalive = setInterval(() => this.#ping(), PING_EVERY_MS).unref();
     this.#stream = this.#session.request({
       [constants.HTTP2_HEADER_METHOD]: 'POST',
@@ -62,7 +63,7 @@ export class DiscoveryStream {
 
   close(): void {
     this.#ended = true;
-    clearTimeout(this.#connectDeadline);
+    this.#cancelConnectDeadline();
     clearInterval(this.#keepalive);
     this.#session.destroy();
   }
@@ -90,7 +91,7 @@ export class DiscoveryStream {
       if (!plausible || this.#received.length < 5 + length) return;
       const body = this.#received.subarray(5, 5 + length);
       this.#received = this.#received.subarray(5 + length);
-      clearTimeout(this.#connectDeadline);
+      this.#cancelConnectDeadline();
       const snapshot = parsed(body);
       if (snapshot) this.#options.onSnapshot(snapshot);
       else this.#end('the answer is not a snapshot');
@@ -109,11 +110,11 @@ export class DiscoveryStream {
   }
 
   #ping(): void {
-    const answered = setTimeout(() => this.#end('it no longer answers'), PING_ANSWER_MS).unref();
+    const answered = patientTimeout(PING_ANSWER_MS, () => this.#end('it no longer answers'));
     try {
-      this.#session.ping(() => clearTimeout(answered));
+      this.#session.ping(answered);
     } catch {
-      clearTimeout(answered); // closing; `close` tells
+      answered(); // closing; `close` tells
     }
   }
 }

@@ -31,13 +31,16 @@ export interface Standpoint {
   readonly isLocal: (host: string) => boolean;
   /** The control plane is on this machine, and so are, as far as can be known, its engine's networks. */
   readonly besideEngine: boolean;
+  /** 127.0.0.1 is the same here as for the engine: not so in a container that was handed the control plane's socket. */
+  readonly sharesLoopback: boolean;
   readonly inContainer: boolean;
 }
 
 /**
  * The addresses to call an endpoint by, best first. The container's own comes first where this process has a part in its
  * network; it may only be trusted to be that container where the engine is this machine's or this is a container itself,
- * because every engine hands out the same private addresses. Empty where none can be reached.
+ * because every engine hands out the same private addresses. Where nothing speaks for any, all are worth a try. Empty
+ * where none is of the kind that was asked for.
  */
 export function reachable(endpoint: Endpoint, reach: Reach, standpoint: Standpoint): EndpointAddress[] {
   const { addresses } = endpoint;
@@ -53,13 +56,10 @@ export function reachable(endpoint: Endpoint, reach: Reach, standpoint: Standpoi
         standpoint.besideEngine || standpoint.inContainer
           ? addresses.filter(address => address.kind === 'network' && standpoint.isLocal(address.host))
           : [];
-      const published = addresses.filter(
-        address =>
-          address.kind === 'published' &&
-          (!isLoopback(address.host) || (standpoint.besideEngine && !standpoint.inContainer)),
-      );
-      const chosen = [...shared, ...published];
-      return chosen.length > 0 ? chosen : addresses.slice(0, 1);
+      const published = addresses.filter(address => address.kind === 'published');
+      const likely = published.filter(address => standpoint.sharesLoopback || !isLoopback(address.host));
+      if (shared.length + likely.length > 0) return [...shared, ...likely];
+      return [...published, ...addresses.filter(address => address.kind === 'network')];
     }
     default:
       return reach satisfies never;
@@ -78,10 +78,13 @@ export function standpointOf(control: ControlAddress): Standpoint {
       subnets.addSubnet(base, Number(prefix), family === 'IPv6' ? 'ipv6' : 'ipv4');
     }
   }
+  const inContainer = existsSync('/.dockerenv') || existsSync('/run/.containerenv');
+  const local = control.kind === 'unix' || isLoopback(control.host);
   return {
     isLocal: host => isIP(host) !== 0 && subnets.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'),
-    besideEngine: control.kind === 'unix' || isLoopback(control.host) || own.has(control.host),
-    inContainer: existsSync('/.dockerenv') || existsSync('/run/.containerenv'),
+    besideEngine: local || (control.kind === 'tcp' && own.has(control.host)),
+    sharesLoopback: local && (control.kind === 'tcp' || !inContainer),
+    inContainer,
   };
 }
 

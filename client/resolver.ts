@@ -48,7 +48,7 @@ function resolverFor({ experimental, status }: GrpcModule): Registration {
     /** What the channel has now, as text; null before anything. */
     #delivered: string | null = null;
     /** Why there is nobody to call, while there is nobody. */
-    #reason = 'the control plane has not answered yet';
+    #reason = '';
 
     constructor(target: Target, listener: Listener, options: ChannelOptions) {
       this.#listener = listener;
@@ -67,8 +67,7 @@ function resolverFor({ experimental, status }: GrpcModule): Registration {
       }
       this.#unsubscribe = watch.subscribe(state => this.#take(state));
       // The listener may not be called from within this call.
-      if (watch.state.connection.kind !== 'connecting') process.nextTick(() => this.#take(watch.state));
-      else this.#loseHope(this.#reason);
+      process.nextTick(() => this.#take(watch.state));
     }
 
     /** Comes when the channel goes idle or is closed; `updateResolution` may follow. */
@@ -85,6 +84,7 @@ function resolverFor({ experimental, status }: GrpcModule): Registration {
 
     #take({ snapshot, connection }: WatchState): void {
       if (!this.#unsubscribe) return;
+      if (connection.kind === 'connecting' || connection.kind === 'idle') return;
       // What was good when the control plane went away stays good until it says otherwise.
       if (snapshot?.known) this.#deliver(snapshot);
       else if (connection.kind === 'lost') this.#loseHope(connection.problem);

@@ -1,0 +1,124 @@
+import test from 'ava';
+import { parseControlAddress } from '../../client/control-address.ts';
+import { ServiceWatch, type WatchState, type WatchTiming } from '../../client/service-watch.ts';
+import { tcpServer } from '../sidecar/servers.ts';
+import { until } from '../sidecar/until.ts';
+import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
+
+const NAME = { namespace: 'shop', service: 'embedder' };
+const FAST: WatchTiming = { firstRetryMs: 5, longestRetryMs: 20, unknownGraceMs: 60_000 };
+
+function watching(address: string, timing: Partial<WatchTiming> = {}) {
+  const watch = new ServiceWatch(parseControlAddress(address), NAME, { ...FAST, ...timing });
+  const states: WatchState[] = [];
+  const close = watch.subscribe(state => states.push(state));
+  const replicas = () => watch.state.snapshot?.endpoints.map(e => e.replicaId);
+  return { watch, states, close, replicas, kind: () => watch.state.connection.kind };
+}
+
+test('the newest snapshot is handed out with every address, and acknowledged', async t => {
+  const control = await TestControlPlane.start(t);
+  const { close, watch, replicas } = watching(control.address);
+  t.teardown(close);
+  publish(control.hub, [{ id: 'a', port: 1 }]);
+  await until('a is there', () => replicas()?.[0] === 'a');
+  t.deepEqual(watch.state.snapshot!.endpoints[0]!.addresses, [{ kind: 'published', host: '127.0.0.1', port: 1 }]);
+  publish(control.hub, []);
+  await until('acknowledged', () => control.hub.withdrawalConfirmed(SERVICE, 'a'));
+  t.deepEqual(replicas(), []);
+});
+
+test('with the control plane gone the last good set stays, and its return is found', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, [{ id: 'a', port: 1 }]);
+  const { close, replicas, kind } = watching(control.address);
+  t.teardown(close);
+  await until('current', () => kind() === 'current');
+  await control.kill();
+  await until('lost', () => kind() === 'lost');
+  t.deepEqual(replicas(), ['a']);
+  await control.start(hub => publish(hub, [{ id: 'b', port: 2 }]));
+  await until('b is there', () => replicas()?.[0] === 'b');
+  t.is(kind(), 'current');
+});
+
+test('a restarted control plane that does not know the service yet does not empty a good set', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, [{ id: 'a', port: 1 }]);
+  const { close, replicas, states } = watching(control.address);
+  t.teardown(close);
+  await until('a is there', () => replicas()?.[0] === 'a');
+  await control.kill();
+  await control.start();
+  await until('it watches again', () => control.hub.watcherCount() === 1);
+  publish(control.hub, [{ id: 'b', port: 2 }]);
+  await until('b is there', () => replicas()?.[0] === 'b');
+  t.false(states.some(state => state.snapshot?.known === false));
+});
+
+test('one that still does not know it after the grace is believed', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, [{ id: 'a', port: 1 }]);
+  const { close, watch, replicas } = watching(control.address, { unknownGraceMs: 30 });
+  t.teardown(close);
+  await until('a is there', () => replicas()?.[0] === 'a');
+  await control.kill();
+  await control.start();
+  await until('unknown', () => watch.state.snapshot?.known === false);
+  t.deepEqual(replicas(), []);
+});
+
+test('a service that is deleted while it is watched is gone at once', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, [{ id: 'a', port: 1 }]);
+  const { close, watch, replicas } = watching(control.address);
+  t.teardown(close);
+  await until('a is there', () => replicas()?.[0] === 'a');
+  control.hub.publish(new Set(), []);
+  await until('unknown', () => watch.state.snapshot?.known === false);
+  t.pass();
+});
+
+test('a restarted control plane with an empty set is believed: it reads its state before it listens', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, [{ id: 'a', port: 1 }]);
+  const { close, replicas } = watching(control.address);
+  t.teardown(close);
+  await until('a is there', () => replicas()?.[0] === 'a');
+  await control.kill();
+  await control.start(hub => publish(hub, []));
+  await until('empty', () => replicas()?.length === 0);
+  t.pass();
+});
+
+for (const [what, speak] of Object.entries({
+  'an HTTP/1.1 server': 'HTTP/1.1 400 Bad Request\r\n\r\n',
+  garbage: '\u0000\u0001\u0002 no protocol at all',
+})) {
+  test(`${what} at the address is a lost control plane, in words, and is tried again`, async t => {
+    const server = await tcpServer(socket => void socket.on('data', () => socket.end(speak)));
+    t.teardown(() => server.close());
+    const { close, watch } = watching(`127.0.0.1:${server.port}`);
+    t.teardown(close);
+    await until('tried thrice', () => server.accepted() >= 3);
+    const { connection } = watch.state;
+    t.regex(
+      connection.kind === 'lost' ? connection.problem : '',
+      /No control plane at http:\/\/127\.0\.0\.1:\d+: .+ Check/,
+    );
+  });
+}
+
+test('the end of the last subscription ends the watch; what it knew is kept', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, [{ id: 'a', port: 1 }]);
+  const { close, watch, replicas } = watching(control.address);
+  const second = watch.subscribe(() => undefined);
+  await until('a is there', () => replicas()?.[0] === 'a');
+  close();
+  t.is(control.hub.watcherCount(), 1);
+  second();
+  await until('nobody watches', () => control.hub.watcherCount() === 0);
+  t.is(watch.state.connection.kind, 'idle');
+  t.deepEqual(replicas(), ['a']);
+});
