@@ -199,7 +199,7 @@ export class Controller implements ControlPlane {
 
   /** One pass; resolves to when to look again. Never rejects: what goes wrong is logged and tried again. */
   async #pass(): Promise<number | null> {
-    const { clock, store, ids, log } = this.#options;
+    const { clock, ids, log } = this.#options;
     try {
       await this.#runCommands();
       const now = clock.now();
@@ -209,8 +209,7 @@ export class Controller implements ControlPlane {
       if (changes.length > 0) {
         const events = eventsBetween(this.#state, plan, now);
         // Intent before effect: nothing below happens unless this is durable.
-        await store.commit([...changes, ...events.map((event): Change => ({ kind: 'event', event }))]);
-        this.#state = this.#state.with(changes);
+        await this.#commit([...changes, ...events.map((event): Change => ({ kind: 'event', event }))]);
         this.#announce(events);
         this.wake();
       }
@@ -231,8 +230,7 @@ export class Controller implements ControlPlane {
       try {
         const step = command.decide(this.#state);
         if (step.changes.length > 0) {
-          await this.#options.store.commit(step.changes);
-          this.#state = this.#state.with(step.changes);
+          await this.#commit(step.changes);
           this.#announce(step.changes.flatMap(c => (c.kind === 'event' ? [c.event] : [])));
         }
         this.#changed();
@@ -240,6 +238,18 @@ export class Controller implements ControlPlane {
       } catch (thrown) {
         command.reject(toOutriggerError(thrown));
       }
+    }
+  }
+
+  /** Stores changes, then holds them. A commit that failed may have been made all the same: then the store is asked. */
+  async #commit(changes: readonly Change[]): Promise<void> {
+    const { store } = this.#options;
+    try {
+      await store.commit(changes);
+      this.#state = this.#state.with(changes);
+    } catch (thrown) {
+      this.#state = DesiredState.from(await store.load());
+      throw thrown;
     }
   }
 
