@@ -137,6 +137,17 @@ test('a version that a watcher was never given, or not a number, confirms nothin
   t.true(hub.withdrawalConfirmed(A, 'r1'));
 });
 
+test('a replica that came back and left again does not hold up one that left in between', t => {
+  const hub = new DiscoveryHub('epoch');
+  publish(hub, { [A]: ['r1', 'r2'] });
+  const versions: number[] = [];
+  const watcher = hub.watch(A, snapshot => versions.push(snapshot.version));
+  for (const ids of [['r2'], ['r1', 'r2'], ['r1'], []]) publish(hub, { [A]: ids });
+  watcher.acknowledge(versions.at(-2)!);
+  t.true(hub.withdrawalConfirmed(A, 'r2'));
+  t.false(hub.withdrawalConfirmed(A, 'r1'));
+});
+
 test('closing twice does not take the service from those who came later', t => {
   const hub = new DiscoveryHub('epoch');
   const first = hub.watch(A, () => {});
