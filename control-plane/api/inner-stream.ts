@@ -15,7 +15,7 @@ export function innerStream(call: object): ServerHttp2Stream | undefined {
   return undefined;
 }
 
-/** Ends a call at once, without a status. */
-export function resetCall(call: object): void {
-  innerStream(call)?.close(constants.NGHTTP2_CANCEL);
+/** Ends a call at once, without a status; after a status that was sent, tells the client to send no more. */
+export function resetCall(call: object, code: 'cancel' | 'no_error' = 'cancel'): void {
+  innerStream(call)?.close(code === 'cancel' ? constants.NGHTTP2_CANCEL : constants.NGHTTP2_NO_ERROR);
 }

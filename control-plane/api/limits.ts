@@ -13,6 +13,7 @@ export interface ApiLimits {
   readonly bodyBytes: number;
   /** Bodies and messages of all requests together while they are being received. */
   readonly bodyBytesTogether: number;
+  /** Each level is three of protobuf, of which the decoder takes a hundred. */
   readonly jsonDepth: number;
   /** Values of a JSON body; empty ones cost a hundred times their text in memory. */
   readonly jsonValues: number;
@@ -37,7 +38,7 @@ export const DEFAULT_LIMITS: ApiLimits = {
   headerBytes: 16 * 1024,
   bodyBytes: 16 * 1024 * 1024,
   bodyBytesTogether: 64 * 1024 * 1024,
-  jsonDepth: 64,
+  jsonDepth: 32,
   jsonValues: 250_000,
   connections: 12_000,
   openStreams: 20_000,

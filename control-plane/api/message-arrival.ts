@@ -1,4 +1,4 @@
-import { Metadata, type ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { OutriggerError, toOutriggerError } from '../core/errors.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { grpcError } from './grpc-error.ts';
@@ -58,10 +58,9 @@ export class MessageArrival {
   #refuse(thrown: unknown): void {
     const { code, message, next } = toOutriggerError(thrown);
     this.end();
-    this.#call.sendMetadata(new Metadata());
     this.#call.sendStatus(grpcError({ code, message, ...(next === undefined ? {} : { next }) }));
     // The status is on its way; the rest of the message is not wanted.
-    setImmediate(() => resetCall(this.#call));
+    resetCall(this.#call, 'no_error');
   }
 }
 

@@ -21,6 +21,7 @@ export function switchByFirstBytes(
     forget();
     socket.removeListener('data', look);
     socket.removeListener('error', giveUp);
+    socket.removeListener('end', giveUp);
     socket.removeListener('close', forget);
     socket.pause();
     socket.unshift(head);
@@ -32,6 +33,8 @@ export function switchByFirstBytes(
   };
   socket.on('data', look);
   socket.on('error', giveUp);
+  // The server accepts half-open sockets; one that ends before it began has nothing to wait for.
+  socket.on('end', giveUp);
   socket.on('close', forget);
 }
 

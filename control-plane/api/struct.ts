@@ -15,7 +15,7 @@ export function toStruct(object: Readonly<Record<string, unknown>>): Struct {
   return { fields };
 }
 
-export function fromStruct(struct: Struct__Output, options: { maxDepth: number } = { maxDepth: 64 }) {
+export function fromStruct(struct: Struct__Output, options: { maxDepth: number } = { maxDepth: 32 }) {
   return fromFields(struct, 1, options.maxDepth);
 }
 
