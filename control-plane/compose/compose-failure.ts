@@ -99,7 +99,7 @@ const PATTERNS: readonly (readonly [RegExp, Explain])[] = [
     /decoding failed due to the following error/,
     (match, sources) =>
       [...match.input.matchAll(/^'(.+?)' (.+)$/gm)].map(([, dotted, reason]) =>
-        sources.locate({ keyPath: sources.parseKeyPath(dotted!), message: reason! }),
+        undecoded(sources, sources.parseKeyPath(dotted!), reason!),
       ),
   ],
   [
@@ -144,7 +144,7 @@ const PATTERNS: readonly (readonly [RegExp, Explain])[] = [
   ],
   [
     /^invalid (?:containerPort|hostPort|proto|port range|ip address|.*port.*): ?"?([^\s"]+)"?/im,
-    ([message, value], sources) => [locateText(sources, value!, `expected a port such as "8080:80", ${message}`)],
+    ([, value], sources) => [locateText(sources, value!, `expected a port such as "8080:80", found "${value}"`)],
   ],
   [
     /service "(.+?)" (has .+|can't .+|cannot .+|declares .+)/s,
@@ -198,6 +198,18 @@ function inFile(located: Located, file: string): Located {
   if (located.file === file || !file.includes('/')) return located;
   const { line: _line, column: _column, ...rest } = located;
   return { ...rest, file };
+}
+
+/** Go's complaint about a size or a duration in the words of this program. */
+function undecoded(sources: Sources, keyPath: KeyPath, reason: string): Located {
+  const found = JSON.stringify(sources.textAt(keyPath) ?? reason);
+  if (/invalid suffix|invalid size/.test(reason)) {
+    return sources.locate({ keyPath, message: `expected a size such as "512m" or "4g", found ${found}` });
+  }
+  if (/^time: .*duration/.test(reason)) {
+    return sources.locate({ keyPath, message: `expected a duration such as "30s" or "1m30s", found ${found}` });
+  }
+  return sources.locate({ keyPath, message: reason });
 }
 
 /** JSON Schema's "must be a string" as what was expected and what was found. */

@@ -59,6 +59,7 @@ function explain(
       ];
     case 'too_big':
     case 'too_small': {
+      if (issue.message.startsWith('expected')) return [{ keyPath, message: withFound(issue.message, found) }];
       const bound = issue.code === 'too_big' ? `at most ${issue.maximum}` : `at least ${issue.minimum}`;
       const what = issue.origin === 'string' ? ' characters' : issue.origin === 'array' ? ' entries' : '';
       return [{ keyPath, message: withFound(`expected ${bound}${what}`, found) }];

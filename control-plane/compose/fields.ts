@@ -174,7 +174,7 @@ export function misplaced(findings: Findings, keyPath: KeyPath, key: string): vo
   if (key === 'x-outrigger') {
     findings.error(
       keyPath,
-      'x-outrigger has no effect here; it stands directly under a service. Defaults that services share by an anchor ' +
+      'has no effect here; it stands directly under a service. Defaults that services share by an anchor ' +
         'take another name, such as x-model-defaults',
     );
   }

@@ -60,7 +60,7 @@ function readDeclared(
   const variable = declared.text('environment');
   const text = declared.text('content');
   const what = kind === 'secrets' ? 'a secret' : 'a config';
-  const sources = `expected ${what} from a file, the environment${kind === 'configs' ? ' or content' : ''}`;
+  const sources = `expected ${what} from ${kind === 'configs' ? 'content, a file' : 'a file'} or the environment`;
   if (declared.flag('external')) {
     declared.findings.error(declared.at('external'), `${sources}; external ones only exist in Swarm`);
     return undefined;

@@ -27,9 +27,10 @@ export function update(
   const maxSurge = options.x.update?.max_surge ?? (order === 'start-first' ? step : 0);
   const maxUnavailable = options.x.update?.max_unavailable ?? (order === 'stop-first' ? step : 0);
   const keyPath = [...service.at('x-outrigger'), 'update'];
+  const orderPath = options.x.update ? keyPath : [...service.at('deploy'), 'update_config'];
   if (fixed && maxSurge > 0) {
     service.findings.error(
-      keyPath,
+      orderPath,
       `expected order: stop-first, because two replicas cannot both publish host port ${fixed.hostPort}; ` +
         'or leave the host port out',
     );
