@@ -7,14 +7,14 @@ import inspect
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import grpc
 
 from .gate import Gate, Refusal
+from .handler_thread import Failed, Method, log_late, run_in_thread
 from .load import TRAILER, LoadMeter
 from .options import ASYNC_CONCURRENCY, Options
 from .sync_context import CallAborted, CallEnded, SyncContext
@@ -35,17 +35,6 @@ FAULTS = frozenset(
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _log = logging.getLogger("outrigger_sdk")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """One RPC of the user's servicer."""
-
-    path: str
-    function: Callable[[Any, Any], Any]
-    request_streaming: bool
-    response_streaming: bool
-    is_async: bool
 
 
 class Calls:
@@ -241,18 +230,18 @@ class Calls:
         if method.request_streaming:
             request = sync_context.requests(request)
         started = time.monotonic()
-        work = loop.run_in_executor(self._threads, _run_sync, method, request, sync_context)
+        work = loop.run_in_executor(self._threads, run_in_thread, method, request, sync_context)
         # The slot is the thread's, not the caller's: it is free when the thread is, whatever became of the call.
         work.add_done_callback(lambda _: gate.leave(time.monotonic() - started))
         try:
             outcome = await asyncio.shield(work)
         except asyncio.CancelledError:
-            work.add_done_callback(lambda done: _log_late(method, done))
+            work.add_done_callback(lambda done: log_late(method, done))
             raise
         finally:
             for callback in sync_context.end():
                 loop.run_in_executor(None, callback)
-        if isinstance(outcome, _Failed):
+        if isinstance(outcome, Failed):
             raise outcome.error
         return outcome.response
 
@@ -268,51 +257,6 @@ class Calls:
         return (*(trailing or ()), (TRAILER, self.meter.read().encode()))
 
 
-@dataclass(frozen=True)
-class _Returned:
-    response: Any
-
-
-@dataclass(frozen=True)
-class _Failed:
-    error: Exception
-
-
-def _run_sync(method: Method, request: Any, context: SyncContext) -> _Returned | _Failed:
-    # An outcome, not an exception: a StopIteration or SystemExit out of a handler would go through the event loop otherwise.
-    try:
-        result = method.function(request, context)
-        if inspect.isawaitable(result) or hasattr(result, "__aiter__"):
-            if inspect.iscoroutine(result):
-                result.close()
-            raise TypeError(f"{method.path} gave {type(result).__name__}: declare it `async def`")
-        if not method.response_streaming:
-            return _Returned(result)
-        try:
-            for response in result:
-                context.write(response)
-        finally:
-            close = getattr(result, "close", None)
-            if close is not None:
-                close()
-        return _Returned(None)
-    except Exception as error:
-        return _Failed(error)
-    except BaseException as error:
-        return _Failed(RuntimeError(f"the handler raised {error!r}"))
-
-
-def _log_late(method: Method, work: asyncio.Future[_Returned | _Failed]) -> None:
-    if work.cancelled():
-        return
-    outcome = work.result()
-    if isinstance(outcome, _Failed) and not isinstance(outcome.error, (CallEnded, CallAborted)):
-        _log.error("handler failed after its caller left: method=%s", method.path, exc_info=outcome.error)
-
-
 def _time_remaining_s(context: Context) -> float | None:
     remaining: float | None = context.time_remaining()
     return remaining
-
-
-Warmup = Callable[[], Awaitable[object] | object]

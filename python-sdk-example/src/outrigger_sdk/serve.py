@@ -10,9 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from .calls import Warmup
 from .options import Options, OptionsError, override_from
-from .server import AddToServer, Server, WarmupFailed
+from .server import AddToServer, Server, Warmup, WarmupFailed
 
 _log = logging.getLogger("outrigger_sdk")
 

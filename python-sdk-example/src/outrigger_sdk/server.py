@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from .calls import Calls, Warmup
+from .calls import Calls
 from .gate import Refusal
 from .health import Health
 from .load import LoadReport
@@ -24,6 +24,9 @@ from .orca import orca_handler
 
 AddToServer = Callable[[Any, Any], None]
 """The ``add_<Service>Servicer_to_server`` that grpcio-tools generates from your ``.proto``."""
+
+Warmup = Callable[[], Awaitable[object] | object]
+"""A ``def`` or ``async def`` function without arguments; what it returns is dropped."""
 
 HEALTH_SERVICE = "grpc.health.v1.Health"
 CUT_TIMEOUT_S = 0.5
