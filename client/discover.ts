@@ -89,7 +89,10 @@ export function resolve(
     };
     const abort = () => settle(() => reject(signal?.reason));
     // The deadline keeps the process: somebody waits for the answer.
-    const timer = setTimeout(() => settle(() => reject(whyNot(view.watch, timeoutMs))), timeoutMs);
+    const timer = setTimeout(() => {
+      const reason = whyNot(view.watch, timeoutMs);
+      settle(() => reject(reason));
+    }, timeoutMs);
     const unsubscribe = view.watch.subscribe(take);
     signal?.addEventListener('abort', abort, { once: true });
     process.nextTick(() => take(view.watch.state));

@@ -1,8 +1,18 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
+import { controlAddress } from '../../client/control-address.ts';
 import { InFlight, type Resolution, resolve, watch } from '../../client/index.ts';
+import { parseServiceName } from '../../client/service-name.ts';
+import { watchOf } from '../../client/watches.ts';
 import { until } from '../sidecar/until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
 import { EchoClient, startReplica } from './replicas.ts';
+
+/** The process's watch on a service, held open, so that the test knows what is known. */
+function watched(t: ExecutionContext, address: string, service: string) {
+  const shared = watchOf(controlAddress({}, address), parseServiceName(service));
+  t.teardown(shared.subscribe(() => undefined));
+  return shared;
+}
 
 test('resolve gives the ready replicas, each with the address to call it by', async t => {
   const control = await TestControlPlane.start(t);
@@ -25,17 +35,20 @@ test('resolve waits for the first replica', async t => {
 test('resolve ends at its deadline with what is the matter', async t => {
   const control = await TestControlPlane.start(t);
   const { address } = control;
-  await t.throwsAsync(resolve(SERVICE, { address, timeoutMs: 300 }), {
+  const options = { address, timeoutMs: 20 };
+  const known = watched(t, address, SERVICE);
+  await until('answered', () => known.state.connection.kind === 'current');
+  await t.throwsAsync(resolve(SERVICE, options), {
     code: 'not_found',
     message: /no service shop\/embedder\. See `outrigger ps`/,
   });
   publish(control.hub, []);
-  await t.throwsAsync(resolve(SERVICE, { address, timeoutMs: 300 }), { code: 'timeout', message: /No replica/ });
+  await until('it is known', () => known.state.snapshot?.known === true);
+  await t.throwsAsync(resolve(SERVICE, options), { code: 'timeout', message: /No replica of shop\/embedder/ });
   await control.kill();
-  await t.throwsAsync(resolve('shop/other', { address, timeoutMs: 300 }), {
-    code: 'unavailable',
-    message: /No control plane at/,
-  });
+  const other = watched(t, address, 'shop/other');
+  await until('refused', () => other.state.connection.kind === 'lost');
+  await t.throwsAsync(resolve('shop/other', options), { code: 'unavailable', message: /No control plane at/ });
 });
 
 test('resolve can be given up', async t => {

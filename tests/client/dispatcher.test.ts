@@ -1,7 +1,9 @@
 import type { RequestListener } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
 import { request } from 'undici';
+import { controlAddress } from '../../client/control-address.ts';
 import { createFetch, type DispatcherOptions, OutriggerDispatcher } from '../../client/index.ts';
+import { watchOf } from '../../client/watches.ts';
 import { freePort, httpServer, type RunningServer, tcpServer } from '../sidecar/servers.ts';
 import { until } from '../sidecar/until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
@@ -60,19 +62,23 @@ test('other hosts are reached as ever', async t => {
 test('the replica with the fewest requests in flight is taken, and those with equally few in turn', async t => {
   const control = await TestControlPlane.start(t);
   const held: (() => void)[] = [];
-  const hold: RequestListener = (_, response) => void held.push(() => response.end('held'));
+  let holding = true;
+  const hold: RequestListener = (_, response) => {
+    if (holding) held.push(() => response.end('held'));
+    else response.end('slow');
+  };
   const slow = await replica(t, 'slow', hold);
   const quick = await replica(t, 'quick');
   publish(control.hub, [slow, quick]);
   const fetch = fetchOf(t, control);
-  await until('slow has one', async () => {
-    if (held.length > 0) return true;
-    void fetch('http://any/').then(r => r.text());
-    return false;
-  });
+  const first = [text(fetch('http://any/')), text(fetch('http://any/'))];
+  await until('each has got one', () => held.length + quick.requests.length === 2);
+  t.is(held.length, 1);
   for (let i = 0; i < 20; i++) t.is(await text(fetch('http://any/')), 'quick');
   t.is(slow.requests.length, 1);
-  for (const release of held) release();
+  holding = false;
+  held[0]!();
+  t.deepEqual((await Promise.all(first)).sort(), ['held', 'quick']);
 
   const counts = new Map<string, number>();
   const both = await Promise.all(['x', 'y'].map(id => replica(t, id)));
@@ -214,7 +220,10 @@ test('waiting has an end that says what it waited for', async t => {
   t.regex(await cause(fetchOf(t, control, { waitMs: 30 })), /No (replica of shop\/embedder became ready|answer about)/);
   const { address } = control;
   await control.kill();
-  const away = createFetch({ address, service: 'shop/other', waitMs: 300 });
+  const other = watchOf(controlAddress({}, address), { namespace: 'shop', service: 'other' });
+  t.teardown(other.subscribe(() => undefined));
+  await until('refused', () => other.state.connection.kind === 'lost');
+  const away = createFetch({ address, service: 'shop/other', waitMs: 20 });
   t.teardown(() => away.dispatcher.destroy());
   t.regex(await cause(away), /No control plane at http:\/\/127/);
 });
