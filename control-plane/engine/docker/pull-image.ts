@@ -115,23 +115,31 @@ async function pull(
     if (idle.signal.aborted) throw stalled();
     if (options.signal.aborted) throw new OutriggerError('timeout', `${doing} was given up`, { cause: error });
     const translated = translateError(error, { doing, engine: client.address });
-    // A registry that says no to this image is no failure of the engine.
-    if (translated.code === 'not_found' || translated.code === 'denied' || translated.code === 'container_rejected') {
-      throw refused(request.image, translated.message, client.address);
-    }
-    throw translated;
+    // The engine answered: what it says is about this image and its registry, except that its disk may be full.
+    const answered = statusOf(translated) !== undefined && translated.code !== 'out_of_resources';
+    throw answered ? refused(request.image, withoutPrefix(translated.message, doing), client.address) : translated;
   } finally {
     clearTimeout(timer);
     stream?.destroy();
   }
 }
 
+function withoutPrefix(message: string, doing: string): string {
+  return message.startsWith(`${doing}: `) ? message.slice(doing.length + 2) : message;
+}
+
+/** What a registry answered, or that it did not. The engine has one status for everything, so its words decide. */
 function refused(image: string, words: string, engine: string): OutriggerError {
+  const doing = `pulling image ${image}`;
   const cause = Object.assign(new Error(words), { statusCode: 500 });
-  const translated = translateError(cause, { doing: `pulling image ${image}`, engine });
-  if (translated.code === 'out_of_resources' || translated.code === 'unavailable') return translated;
-  return new OutriggerError('image_unavailable', `pulling image ${image}: ${words}`, {
-    next: 'Check the spelling of the image, log in with `docker login` if it is private, or build it first.',
+  const translated = translateError(cause, { doing, engine });
+  if (translated.code === 'out_of_resources') return translated;
+  const unreachable = translated.code === 'unavailable';
+  return new OutriggerError('image_unavailable', `${doing}: ${words}`, {
+    retryable: unreachable,
+    next: unreachable
+      ? 'The engine could not reach the image registry. Check its network and proxy settings, the spelling of the image, or build it first.'
+      : 'Check the spelling of the image, log in with `docker login` if it is private, or build it first.',
     cause,
   });
 }

@@ -74,7 +74,7 @@ const REFUSALS: readonly { readonly words: RegExp; readonly status?: number; rea
   },
   {
     words:
-      /no such image|pull access denied|manifest (for .* )?(unknown|not found)|repository .* not found|does not exist or may require|no matching manifest|unauthorized|authentication required|denied: requested access/i,
+      /no such image|pull access denied|manifest (for .* )?(unknown|not found)|repository .* not found|does not exist or may require|no matching manifest|unauthorized|authentication required|no basic auth credentials|denied: requested access/i,
     known: {
       code: 'image_unavailable',
       next: 'Check the spelling of the image, log in with `docker login` if it is private, or build it first.',

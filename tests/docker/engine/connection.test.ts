@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { describeConnection, resolveConnection } from '../../../control-plane/engine/docker/index.ts';
+
+async function emptyHome(t: ExecutionContext): Promise<string> {
+  const home = await mkdtemp(path.join(tmpdir(), 'outrigger-home-'));
+  t.teardown(() => rm(home, { recursive: true }));
+  await mkdir(path.join(home, '.docker'));
+  return home;
+}
+
+async function writeContext(home: string, name: string, host: string, tls = false): Promise<void> {
+  const folder = createHash('sha256').update(name).digest('hex');
+  const meta = path.join(home, '.docker', 'contexts', 'meta', folder);
+  await mkdir(meta, { recursive: true });
+  await writeFile(path.join(meta, 'meta.json'), JSON.stringify({ Name: name, Endpoints: { docker: { Host: host } } }));
+  if (!tls) return;
+  const files = path.join(home, '.docker', 'contexts', 'tls', folder, 'docker');
+  await mkdir(files, { recursive: true });
+  for (const file of ['ca.pem', 'cert.pem', 'key.pem']) await writeFile(path.join(files, file), file);
+}
+
+const hosts: readonly [string, object][] = [
+  ['unix:///run/user/1000/docker.sock', { kind: 'unix', socketPath: '/run/user/1000/docker.sock' }],
+  ['tcp://10.0.0.7:2375', { kind: 'tcp', host: '10.0.0.7', port: 2375 }],
+  ['tcp://node', { kind: 'tcp', host: 'node', port: 2375 }],
+  ['node:80', { kind: 'tcp', host: 'node', port: 80 }],
+  ['tcp://[::1]:2375', { kind: 'tcp', host: '::1', port: 2375 }],
+];
+for (const [host, expected] of hosts) {
+  test(`DOCKER_HOST=${host}`, async t => {
+    t.deepEqual(
+      await resolveConnection({ environment: { DOCKER_HOST: host }, home: '/nonexistent' }),
+      expected as never,
+    );
+  });
+}
+
+test('TLS files come from DOCKER_CERT_PATH', async t => {
+  const home = await emptyHome(t);
+  for (const file of ['ca.pem', 'cert.pem', 'key.pem']) await writeFile(path.join(home, file), file);
+  const environment = { DOCKER_HOST: 'tcp://node', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: home };
+  const connection = await resolveConnection({ environment, home });
+  t.like(connection, {
+    port: 2376,
+    tls: { skipVerify: false, ca: Buffer.from('ca.pem'), key: Buffer.from('key.pem') },
+  });
+  t.is(describeConnection(connection), 'tcp://node:2376');
+});
+
+test('the current context is used, DOCKER_CONTEXT before it, DOCKER_HOST before both', async t => {
+  const home = await emptyHome(t);
+  await writeContext(home, 'lab', 'unix:///run/lab.sock');
+  await writeContext(home, 'far', 'tcp://far:2376', true);
+  await writeFile(path.join(home, '.docker', 'config.json'), '{"currentContext": "lab"}');
+  t.deepEqual(await resolveConnection({ environment: {}, home }), { kind: 'unix', socketPath: '/run/lab.sock' });
+  t.like(await resolveConnection({ environment: { DOCKER_CONTEXT: 'far' }, home }), {
+    kind: 'tcp',
+    host: 'far',
+    tls: { cert: Buffer.from('cert.pem'), skipVerify: false },
+  });
+  const both = { DOCKER_CONTEXT: 'far', DOCKER_HOST: 'unix:///run/own.sock' };
+  t.deepEqual(await resolveConnection({ environment: both, home }), { kind: 'unix', socketPath: '/run/own.sock' });
+});
+
+test('a context that is not there is named, with the way to those that are', async t => {
+  const home = await emptyHome(t);
+  const error = await t.throwsAsync(resolveConnection({ environment: { DOCKER_CONTEXT: 'lab' }, home }));
+  t.like(error, {
+    code: 'invalid_argument',
+    next: 'List contexts with `docker context ls`, then choose one with `docker context use NAME`.',
+  });
+});
+
+test('ssh is not supported, and the error says how to do without', async t => {
+  const error = await t.throwsAsync(
+    resolveConnection({ environment: { DOCKER_HOST: 'ssh://ann@node' }, home: '/nonexistent' }),
+  );
+  t.like(error, { code: 'unsupported' });
+  t.regex((error as unknown as { next: string }).next, /ssh -nNT -L/);
+});
