@@ -174,6 +174,11 @@ export class SimulatedWorld {
     this.engine.loseEvents = false;
     if (!this.alive) await this.begin();
     this.sidecar.changed();
+    await this.advance(60_000);
+    // Every history also has to survive one more crash of whatever runs by then.
+    for (const c of this.machine.containers.values()) {
+      if (c.instance === this.disk.instance && c.state === 'running') this.machine.exit(c.id, { code: 1 });
+    }
     // Past every back-off (5 min + 10 %), drain and sweep there can be.
     await this.advance(1_500_000);
     this.checkSafety();

@@ -157,7 +157,7 @@ async function happen(world: SimulatedWorld, event: Happening): Promise<void> {
 
 test('the production controller keeps the invariants through every history of faults, and comes to rest after them', async t => {
   t.timeout(15 * 60_000);
-  const runs = Number(process.env['OUTRIGGER_SIMULATIONS'] ?? 150);
+  const runs = Number(process.env['OUTRIGGER_SIMULATIONS'] ?? 300);
   const seed = Number(process.env['OUTRIGGER_SEED'] ?? Date.now() % 1_000_000_000);
   t.log(`seed ${seed}: OUTRIGGER_SEED=${seed} replays these ${runs} histories`);
   await fc.assert(
