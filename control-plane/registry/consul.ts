@@ -2,9 +2,10 @@ import type { Endpoint } from '../core/endpoint.ts';
 import { OutriggerError, toOutriggerError } from '../core/errors.ts';
 import type { ServiceKey } from '../core/spec.ts';
 import type { Clock, RegisteredEndpoint, Registry, RegistryStatus } from '../ports.ts';
-import { ConsulApi, type ConsulService } from './consul-api.ts';
+import { ConsulApi } from './consul-api.ts';
 import type { ConsulConnection } from './consul-connection.ts';
 import { consulName } from './consul-name.ts';
+import { planRepair, type Registration, readListing, type Wanted } from './consul-plan.ts';
 import { forEachLimited } from './for-each-limited.ts';
 import { Holdings } from './holdings.ts';
 import { type Advertise, registrationOf } from './registration.ts';
@@ -101,15 +102,9 @@ export class ConsulRegistry implements Registry {
 
   async read(service: ServiceKey, signal: AbortSignal): Promise<readonly RegisteredEndpoint[]> {
     const found = await this.#api.healthy(consulName(service), signal);
-    return found
-      .filter(s => this.#isOurs(s) && `${s.meta['namespace']}/${s.meta['service']}` === service)
-      .map(s => ({
-        replicaId: this.#replicaId(s),
-        host: s.address,
-        port: s.port,
-        tags: s.tags,
-        metadata: s.meta,
-      }));
+    return [...readListing(found, this.#idPrefix, this.#instance).ours]
+      .filter(([, s]) => `${s.meta['namespace']}/${s.meta['service']}` === service)
+      .map(([replicaId, { address, port, tags, meta }]) => ({ replicaId, host: address, port, tags, metadata: meta }));
   }
 
   status(): RegistryStatus {
@@ -201,76 +196,31 @@ export class ConsulRegistry implements Registry {
   /** One comparison and repair. Resolves with what could not be done for single endpoints; rejects where Consul is away. */
   async #pass(signal: AbortSignal): Promise<string[]> {
     const found = await this.#api.services(this.#idPrefix, signal);
-    const ours = new Map(found.filter(s => this.#isOurs(s)).map(s => [this.#replicaId(s), s]));
-    const foreign = new Set(found.filter(s => !this.#isOurs(s)).map(s => this.#replicaId(s)));
-    this.#holdings.listed(ours.keys());
-    for (const id of this.#heartbeats.keys()) if (!ours.has(id)) this.#heartbeats.delete(id);
+    const listing = readListing(found, this.#idPrefix, this.#instance);
+    this.#holdings.listed(listing.ours.keys());
+    for (const id of this.#heartbeats.keys()) if (!listing.ours.has(id)) this.#heartbeats.delete(id);
 
-    const problems: string[] = [];
-    const wanted = this.#wanted && this.#registrable(this.#wanted, ours, foreign, problems);
-    if (wanted) {
-      const surplus = [...ours.keys()].filter(id => !wanted.has(id));
-      await this.#each(surplus, problems, id => this.#withdraw(id, signal));
-      const missing = [...wanted].filter(([id, service]) => !isRegistered(ours.get(id), service.instance));
-      await this.#each(missing, problems, ([id, service]) => this.#register(id, service, signal));
-    }
+    const plan = planRepair(this.#wanted, listing, this.#idPrefix);
+    const problems = [...plan.problems];
+    await this.#each(plan.withdraw, problems, id => this.#withdraw(id, signal));
+    await this.#each(plan.register, problems, registration => this.#register(registration, signal));
+
     const due = this.#clock.now() - this.#timings.heartbeatMs;
-    const alive = [...ours.keys()].filter(
-      id => (wanted === null || wanted.has(id)) && (this.#heartbeats.get(id) ?? Number.NEGATIVE_INFINITY) <= due,
-    );
-    await this.#each(alive, problems, async id => {
-      if (await this.#api.pass(this.#idPrefix + id, signal)) {
-        this.#heartbeats.set(id, this.#clock.now());
-      } else {
-        const service = wanted?.get(id);
-        if (service) await this.#register(id, service, signal);
-      }
+    const tired = plan.keep.filter(({ id }) => (this.#heartbeats.get(id) ?? Number.NEGATIVE_INFINITY) <= due);
+    await this.#each(tired, problems, async ({ id, registration }) => {
+      if (await this.#api.pass(this.#idPrefix + id, signal)) this.#heartbeats.set(id, this.#clock.now());
+      else if (registration) await this.#register(registration, signal);
     });
     return problems;
   }
 
-  /** What can be registered of what is wanted, and why the rest cannot. */
-  #registrable(
-    all: ReadonlyMap<string, Wanted>,
-    ours: ReadonlyMap<string, ConsulService>,
-    foreign: ReadonlySet<string>,
-    problems: string[],
-  ): Map<string, Registrable> {
-    const result = new Map<string, Registrable>();
-    const owners = nameOwners(all, ours);
-    for (const [id, wanted] of all) {
-      const { name, service, entry } = wanted;
-      const owner = owners.get(name);
-      if (entry === null) {
-        problems.push(
-          `replica ${id} of ${service} has no address of the kind that is advertised, so Consul does not list it`,
-        );
-      } else if (foreign.has(id)) {
-        problems.push(
-          `${this.#idPrefix}${id} is registered by somebody else and is left alone, so replica ${id} of ${service} is not listed`,
-        );
-      } else if (owner !== service) {
-        problems.push(
-          `${service} would have the same name in Consul (${name}) as ${owner}, so it is not listed; rename one`,
-        );
-      } else {
-        const { host, port, tags, metadata } = entry;
-        result.set(id, {
-          wanted,
-          instance: { id: this.#idPrefix + id, name, address: host, port, tags, meta: metadata },
-        });
-      }
-    }
-    return result;
-  }
-
-  async #register(id: string, service: Registrable, signal: AbortSignal): Promise<void> {
-    if (this.#wanted?.get(id) !== service.wanted) return;
+  async #register({ id, wanted, service }: Registration, signal: AbortSignal): Promise<void> {
+    if (this.#wanted?.get(id) !== wanted) return;
     const { ttlMs, deregisterAfterMs } = this.#timings;
     // From now on Consul may hold it, whether or not an answer comes.
     this.#holdings.attempted(id);
     try {
-      await this.#api.register(service.instance, { ttlMs, deregisterAfterMs }, signal);
+      await this.#api.register(service, { ttlMs, deregisterAfterMs }, signal);
     } catch (error) {
       if (toOutriggerError(error).code === 'unavailable') this.#holdings.unanswered(id);
       else this.#holdings.refused(id);
@@ -298,14 +248,6 @@ export class ConsulRegistry implements Registry {
     });
   }
 
-  #isOurs(service: ConsulService): boolean {
-    return service.id.startsWith(this.#idPrefix) && service.meta['instance'] === this.#instance;
-  }
-
-  #replicaId(service: ConsulService): string {
-    return service.id.slice(this.#idPrefix.length);
-  }
-
   #setStatus(status: RegistryStatus): void {
     if (sameText(this.#status, status)) return;
     this.#status = status;
@@ -315,41 +257,6 @@ export class ConsulRegistry implements Registry {
   #notify(): void {
     for (const listener of [...this.#listeners]) listener();
   }
-}
-
-interface Wanted {
-  readonly service: string;
-  readonly name: string;
-  readonly entry: RegisteredEndpoint | null;
-}
-
-interface Registrable {
-  readonly wanted: Wanted;
-  readonly instance: ConsulService;
-}
-
-/** Two services may not share a name: the one that has it keeps it, otherwise the first by key gets it. */
-function nameOwners(
-  wanted: ReadonlyMap<string, Wanted>,
-  ours: ReadonlyMap<string, ConsulService>,
-): ReadonlyMap<string, string> {
-  const owners = new Map<string, string>();
-  const services = new Map([...wanted.values()].map(w => [w.service, w.name]));
-  for (const held of ours.values()) {
-    const service = `${held.meta['namespace']}/${held.meta['service']}`;
-    if (services.get(service) === held.name && !owners.has(held.name)) owners.set(held.name, service);
-  }
-  for (const [service, name] of [...services].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (!owners.has(name)) owners.set(name, service);
-  }
-  return owners;
-}
-
-function isRegistered(found: ConsulService | undefined, wanted: ConsulService): boolean {
-  if (!found) return false;
-  const text = ({ name, address, port, tags, meta }: ConsulService) =>
-    JSON.stringify([name, address, port, [...tags].sort(), Object.entries(meta).sort()]);
-  return text(found) === text(wanted);
 }
 
 function sameText(a: unknown, b: unknown): boolean {

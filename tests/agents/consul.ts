@@ -8,6 +8,8 @@ import { until } from './until.ts';
 /** A real Consul agent in development mode (its state is in memory), on loopback, with ports of its own. */
 export interface ConsulAgent {
   readonly url: URL;
+  /** Where it answers DNS: `address:port`. */
+  readonly dns: string;
   /** As an operator would: the answer's JSON, or its text. */
   request(method: string, path: string, body?: unknown): Promise<unknown>;
   /** SIGKILL; all it knew is gone. */
@@ -52,6 +54,7 @@ export async function startConsul(): Promise<ConsulAgent> {
 
   const agent: ConsulAgent = {
     url,
+    dns: `127.0.0.1:${dns}`,
     request,
     async start() {
       const ports = [`-http-port=${http}`, `-dns-port=${dns}`, `-server-port=${server}`, '-grpc-port=-1'];

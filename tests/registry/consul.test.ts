@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns/promises';
 import test from 'ava';
 import { createSteadyClock } from '../../control-plane/clock.ts';
 import { randomWord } from '../../control-plane/ids.ts';
@@ -142,5 +143,43 @@ test('the advertised kind of address is registered; an endpoint without one is n
   const [found] = await registry.read('adv/ertise', limit());
   t.like(found, { replicaId: 'has', host: '127.0.0.1', port: 32_768 });
   await until('the status', () => /replica lacks of adv\/ertise has no address/.test(registry.status().message ?? ''));
+  await registry.close({ withdraw: true }, limit());
+});
+
+test('stock DNS finds a replica under the name that Compose would give it', async t => {
+  const registry = open();
+  registry.publish([endpoint({ replicaId: 'r', service: 'feature_store/dns-test' })]);
+  const resolver = new Resolver({ timeout: 2_000, tries: 1 });
+  resolver.setServers([consul.dns]);
+  const name = 'feature-store-dns-test.service.consul';
+  await until('DNS knows it', async () => (await resolver.resolve4(name).catch(() => [])).join() === '172.18.0.2');
+  const [record] = await resolver.resolveSrv(`generation-1.${name}`);
+  t.is(record?.port, 50_051);
+  await registry.close({ withdraw: true }, limit());
+  await until('DNS has forgotten it', async () => (await resolver.resolve4(name).catch(() => [])).length === 0);
+});
+
+test('hundreds of replicas are registered and withdrawn, and in between nothing is done', async t => {
+  const registry = open({ instance: 'many', timings: { intervalMs: 50 } });
+  const all = Array.from({ length: 300 }, (_, i) => endpoint({ replicaId: `r${i}`, service: 'many/replicas' }));
+  registry.publish(all);
+  await until('registered', async () => (await passing('many-replicas')).length === 300);
+  await until('healthy', () => registry.status().healthy);
+  type Indexed = { Service: { ID: string; ModifyIndex: number } }[];
+  const indexes = async () =>
+    ((await consul.request('GET', 'health/service/many-replicas')) as Indexed)
+      .filter(f => f.Service.ID !== 'outrigger-many-r0')
+      .map(f => `${f.Service.ID} ${f.Service.ModifyIndex}`)
+      .sort()
+      .join();
+  const before = await indexes();
+  // A change by hand is repaired by a later look, so by then several have gone by.
+  for (let look = 0; look < 3; look++) {
+    await consul.request('PUT', 'agent/service/deregister/outrigger-many-r0');
+    await until('repaired', async () => (await passing('many-replicas')).length === 300);
+  }
+  t.is(await indexes(), before, 'a steady state writes nothing');
+  registry.publish([]);
+  await until('withdrawn', async () => (await passing('many-replicas')).length === 0);
   await registry.close({ withdraw: true }, limit());
 });
