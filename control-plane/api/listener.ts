@@ -115,7 +115,8 @@ function httpServer(address: ListenAddress, limits: ApiLimits): Server {
     cert: certificate,
     key,
     minVersion: 'TLSv1.2',
-    ALPNProtocols: ['h2', 'http/1.1'],
+    // gRPC clients offer h2 alone; what offers HTTP/1.1 too (curl, undici, browsers) wants the HTTP API.
+    ALPNCallback: ({ protocols }) => ['http/1.1', 'h2'].find(wanted => protocols.includes(wanted)),
     handshakeTimeout: limits.prefaceTimeoutMs,
     ...(clientAuthority === undefined ? {} : { ca: clientAuthority, requestCert: true, rejectUnauthorized: false }),
   });
