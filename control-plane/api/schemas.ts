@@ -192,7 +192,7 @@ export const errorBody = z
   .meta({ id: 'Error' });
 
 /** Compiles only while both sides say the same, read-only-ness aside. */
-type Same<A, B> = [Loose<A>] extends [Loose<B>] ? ([Loose<B>] extends [Loose<A>] ? true : never) : never;
+type Same<A, B> = (<T>() => T extends Loose<A> ? 1 : 2) extends <T>() => T extends Loose<B> ? 1 : 2 ? true : never;
 type Loose<T> = T extends readonly (infer I)[]
   ? Loose<I>[]
   : T extends object
