@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { z } from 'zod';
 import { OutriggerError } from '../core/errors.ts';
@@ -13,6 +14,8 @@ interface Options {
   readonly path: string;
   readonly instance: string;
   readonly maxEvents: number;
+  /** Tells the file that was opened from another one that now has its name. */
+  readonly inode: bigint;
   readonly onClosed: () => Promise<void>;
 }
 
@@ -45,6 +48,7 @@ export class SqliteStore implements Store {
   commit(changes: readonly Change[]): Promise<void> {
     return this.#do('writing', () => {
       if (changes.length === 0) return;
+      this.#mustBeInPlace();
       this.#database.exec('BEGIN IMMEDIATE');
       try {
         let events = false;
@@ -87,6 +91,17 @@ export class SqliteStore implements Store {
       throw translate(error, this.#options.path, 'closing the state file');
     }
     await this.#options.onClosed();
+  }
+
+  /** A file that was deleted or moved away still takes writes, and they would be lost: they are not acknowledged. */
+  #mustBeInPlace(): void {
+    const { path, inode } = this.#options;
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    if (found?.ino === inode) return;
+    throw new OutriggerError('unavailable', `the state file ${path} was moved or deleted while it was in use`, {
+      next: 'Put it back, or restart the control plane, which then begins with the file that is there. Nothing was stored.',
+      details: { path },
+    });
   }
 
   #apply(change: Change): void {

@@ -31,12 +31,14 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     const database = await lock(path, lockWaitMs);
     try {
       const instance = migrate(database, path);
+      const { ino: inode } = await stat(path, { bigint: true });
       // Only a hint for whoever is refused; the lock itself needs no cleaning up.
       await writeFile(holderFile(path), `${process.pid} ${hostname()}\n`, { mode: 0o600 }).catch(() => {});
       return new SqliteStore(database, {
         path,
         instance,
         maxEvents,
+        inode,
         onClosed: () => rm(holderFile(path), { force: true }),
       });
     } catch (error) {

@@ -1,6 +1,19 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -207,6 +220,23 @@ test('a folder in the place of the file, and a file in the place of the folder, 
   await t.throwsAsync(openSqliteStore(path.join(folder, 'state.db')), { code: 'invalid_argument' } as never);
   await writeFile(path.join(folder, 'file'), '');
   await t.throwsAsync(openSqliteStore(path.join(folder, 'file', 'state.db')), { code: 'invalid_argument' } as never);
+});
+
+test('after its file was moved away nothing is acknowledged any more, until it is back', async t => {
+  const file = await written(t);
+  const store = await openSqliteStore(file);
+  await rename(file, `${file}.aside`);
+  const error = await t.throwsAsync(store.commit([replica('lost')]), { code: 'unavailable' } as never);
+  t.is(error?.message, `the state file ${file} was moved or deleted while it was in use`);
+  await writeFile(file, '');
+  await t.throwsAsync(store.commit([replica('lost')]), { code: 'unavailable' } as never);
+  await rename(`${file}.aside`, file);
+  await store.commit([replica('kept')]);
+  t.deepEqual(
+    (await store.load()).replicas.map(r => r.id),
+    ['kept', 'r0'],
+  );
+  await store.close();
 });
 
 test('a link to the file is followed', async t => {
