@@ -1,7 +1,7 @@
-import { Client } from 'undici';
 import type { Clock } from '../control-plane/ports.ts';
 import { EXPIRED, withDeadline } from './deadline.ts';
-import { authorityOf, type ProbeAddress } from './probes/result.ts';
+import { exchange } from './http-exchange.ts';
+import type { ProbeAddress } from './probes/result.ts';
 
 /**
  * Requests that a model server runs or holds now, from its Prometheus text at /metrics. Undefined where it has none, or
@@ -46,23 +46,18 @@ const GAUGES: ReadonlySet<string> = new Set([
 const MAX_METRICS_BYTES = 1024 * 1024;
 
 async function fetchMetrics(address: ProbeAddress, signal: AbortSignal): Promise<string | undefined> {
-  const client = new Client(`http://${authorityOf(address)}`);
+  const response = await exchange(address, { method: 'GET', path: '/metrics', headers: {} }, signal);
   try {
-    const response = await client.request({ method: 'GET', path: '/metrics', reset: true, signal });
-    response.body.on('error', () => undefined);
-    if (response.statusCode !== 200) {
-      response.body.destroy();
-      return undefined;
-    }
+    if (response.statusCode !== 200) return undefined;
     const chunks: Buffer[] = [];
     let receivedBytes = 0;
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
       receivedBytes += chunk.length;
       if (receivedBytes > MAX_METRICS_BYTES) return undefined;
       chunks.push(chunk);
     }
     return Buffer.concat(chunks).toString('utf8');
   } finally {
-    void client.destroy().catch(() => undefined);
+    response.destroy();
   }
 }

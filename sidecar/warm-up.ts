@@ -1,8 +1,7 @@
-import { Client } from 'undici';
 import type { Warmup } from '../control-plane/core/spec.ts';
 import type { Clock } from '../control-plane/ports.ts';
 import { EXPIRED, withDeadline } from './deadline.ts';
-import { describeHttpError } from './probes/http.ts';
+import { describeHttpError, exchange } from './http-exchange.ts';
 import { authorityOf, type ProbeAddress } from './probes/result.ts';
 
 export type WarmupResult = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly message: string };
@@ -50,10 +49,9 @@ async function send(
   signal: AbortSignal,
 ): Promise<{ statusCode: number; excerpt: string }> {
   const { method, path, headers, body } = warmup.http;
-  // Only the warm-up's own deadline counts: a first answer may take minutes.
-  const client = new Client(`http://${authorityOf(address)}`, { headersTimeout: 0, bodyTimeout: 0 });
-  try {
-    const response = await client.request({
+  const response = await exchange(
+    address,
+    {
       method,
       path,
       headers: {
@@ -62,25 +60,20 @@ async function send(
         ...headers,
       },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      signal,
-    });
-    const kept: Buffer[] = [];
-    let keptBytes = 0;
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
-      if (keptBytes < EXCERPT_BYTES) kept.push(chunk);
-      keptBytes += chunk.length;
-    }
-    const excerpt = Buffer.concat(kept).subarray(0, EXCERPT_BYTES).toString('utf8').trim();
-    return { statusCode: response.statusCode, excerpt };
-  } finally {
-    void client.destroy().catch(() => undefined);
+    },
+    signal,
+  );
+  const kept: Buffer[] = [];
+  let keptBytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    if (keptBytes < EXCERPT_BYTES) kept.push(chunk);
+    keptBytes += chunk.length;
   }
+  const excerpt = Buffer.concat(kept).subarray(0, EXCERPT_BYTES).toString('utf8').trim();
+  return { statusCode: response.statusCode ?? 0, excerpt };
 }
 
 function couldNotConnect(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
-  return (
-    typeof code === 'string' &&
-    ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'].includes(code)
-  );
+  return typeof code === 'string' && ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'].includes(code);
 }

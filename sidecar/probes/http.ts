@@ -1,6 +1,6 @@
-import { Client, errors } from 'undici';
 import type { ProbeCheck } from '../../control-plane/core/spec.ts';
-import { authorityOf, describeSocketError, failed, PASSED, type ProbeAddress, type ProbeResult } from './result.ts';
+import { describeHttpError, exchange } from '../http-exchange.ts';
+import { authorityOf, failed, PASSED, type ProbeAddress, type ProbeResult } from './result.ts';
 
 type HttpCheck = Extract<ProbeCheck, { kind: 'http' }>;
 
@@ -10,29 +10,15 @@ type HttpCheck = Extract<ProbeCheck, { kind: 'http' }>;
  */
 export async function httpProbe(check: HttpCheck, address: ProbeAddress, signal: AbortSignal): Promise<ProbeResult> {
   const what = `GET http://${authorityOf(address)}${check.path}`;
-  const client = new Client(`http://${authorityOf(address)}`, { headersTimeout: 0, bodyTimeout: 0, pipelining: 1 });
   try {
-    const { statusCode, body } = await client.request({
-      method: 'GET',
-      path: check.path,
-      headers: { 'user-agent': 'outrigger-probe', ...check.headers },
-      reset: true,
-      signal,
-    });
+    const headers = { 'user-agent': 'outrigger-probe', ...check.headers };
+    const response = await exchange(address, { method: 'GET', path: check.path, headers }, signal);
     // The status decides; what of the body is still to come goes away with the connection.
-    body.on('error', () => undefined);
-    body.destroy();
+    response.destroy();
+    const { statusCode = 0 } = response;
     if (check.expect === 'answer' || (statusCode >= 200 && statusCode < 400)) return PASSED;
     return failed(`${what}: status ${statusCode}, expected 200-399`);
   } catch (error) {
     return failed(`${what}: ${describeHttpError(error)}`);
-  } finally {
-    void client.destroy().catch(() => undefined);
   }
-}
-
-/** What undici threw, in words. */
-export function describeHttpError(error: unknown): string {
-  if (error instanceof errors.HTTPParserError) return 'the answer is not HTTP/1.1; is the protocol right?';
-  return describeSocketError(error);
 }

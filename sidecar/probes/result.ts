@@ -33,7 +33,6 @@ export function describeSocketError(error: unknown): string {
 const SOCKET_ERRORS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused; nothing listens there yet',
   ECONNRESET: 'the connection was reset',
-  UND_ERR_SOCKET: 'the connection was closed without an answer',
   EPIPE: 'the connection was closed',
   EHOSTUNREACH: 'no route to that address',
   ENETUNREACH: 'no route to that network',

@@ -1,0 +1,53 @@
+import { type IncomingMessage, request as send } from 'node:http';
+import { describeSocketError, type ProbeAddress } from './probes/result.ts';
+
+export interface HttpExchange {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/**
+ * One request on a connection of its own; resolves once the head of the answer is there. Whoever asked reads the answer
+ * to its end or destroys it, which closes the connection. Nothing but the signal and connecting is bounded in time: a
+ * model may think for minutes. Node's own client on purpose: the API's server has it loaded already, whereas undici
+ * alone would make the control plane 11 MB bigger.
+ */
+export function exchange(address: ProbeAddress, what: HttpExchange, signal: AbortSignal): Promise<IncomingMessage> {
+  const { method, path, body } = what;
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const headers = { ...length, ...what.headers };
+    const request = send({ host: address.host, port: address.port, method, path, headers, agent: false, signal });
+    const timer = setTimeout(() => request.destroy(new NoConnection()), CONNECT_TIMEOUT_MS);
+    const settle = () => clearTimeout(timer);
+    request.once('socket', socket => socket.once('connect', settle));
+    request.once('close', settle);
+    // Stays: a connection may also break after its answer was taken and thrown away.
+    request.on('error', error => reject(signal.aborted ? signal.reason : error));
+    request.once('response', response => {
+      response.on('error', () => undefined);
+      resolve(response);
+    });
+    request.end(body);
+  });
+}
+
+/** What `exchange` rejected with, in words. */
+export function describeHttpError(error: unknown): string {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  if (typeof code === 'string' && code.startsWith('HPE_')) return 'the answer is not HTTP/1.1; is the protocol right?';
+  if (message === 'socket hang up') return 'the connection was closed without an answer';
+  return describeSocketError(error);
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+class NoConnection extends Error {
+  readonly code = 'ETIMEDOUT';
+
+  constructor() {
+    super(`no connection within ${CONNECT_TIMEOUT_MS / 1_000} s`);
+  }
+}
