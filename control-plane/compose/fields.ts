@@ -66,11 +66,15 @@ export class Fields {
   }
 
   sizeBytes(key: string): number | undefined {
-    return this.#as(key, 'a size such as "4g" or "512m"', value => parseSize(String(value)) ?? undefined);
+    return this.#as(key, 'a size such as "4g" or "512m"', value => parseSize(asText(value) ?? '') ?? undefined);
   }
 
   durationMs(key: string): number | undefined {
-    return this.#as(key, 'a duration such as "30s" or "1m30s"', value => parseDuration(String(value)) ?? undefined);
+    return this.#as(
+      key,
+      'a duration such as "30s" or "1m30s"',
+      value => parseDuration(asText(value) ?? '') ?? undefined,
+    );
   }
 
   texts(key: string): string[] | undefined {

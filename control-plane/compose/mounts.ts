@@ -1,6 +1,7 @@
 import type { Mount } from '../core/spec.ts';
 import type { Fields } from './fields.ts';
 import type { Project } from './project.ts';
+import { showValue } from './show-value.ts';
 import { parseSize } from './size.ts';
 
 /** `volumes` and `tmpfs` of a service. */
@@ -54,7 +55,7 @@ function readMount(volume: Fields, project: Project): Mount | undefined {
       return { kind, target, ...(sizeBytes ? { sizeBytes } : {}), ...(mode === undefined ? {} : { mode }) };
     }
     default:
-      volume.findings.error(volume.at('type'), `expected bind, volume or tmpfs, found "${kind}"`);
+      volume.findings.error(volume.at('type'), `expected bind, volume or tmpfs, found ${showValue(kind)}`);
       for (const key of volume.keys()) volume.take(key);
       return undefined;
   }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { OutriggerError } from '../core/errors.ts';
+import { composeCommand } from './compose-command.ts';
 
 /** Far above any real project; a file that expands to more is refused before it fills the memory. */
 const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
@@ -35,7 +36,8 @@ export async function runCompose(
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<ComposeRun>();
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
-  const child = spawn('docker', ['compose', ...args], {
+  const compose = composeCommand(environment);
+  const child = spawn(compose.command, [...compose.args, ...args], {
     cwd,
     env: { ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -94,7 +94,8 @@ export const SERVICE_KEYS = {
   profiles: resolved,
   provider: compiled,
   pull_policy: compiled,
-  pull_refresh_after: refused('Outrigger pulls always, when missing, or never; see pull_policy'),
+  // Compose 2.40 takes it and leaves it out of what it prints.
+  pull_refresh_after: resolved,
   read_only: compiled,
   restart: compiled,
   runtime: compiled,
