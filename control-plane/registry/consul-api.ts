@@ -173,7 +173,10 @@ export class ConsulApi {
     const fail = (code: OutriggerError['code'], next: string, retryable = true) =>
       new OutriggerError(code, message, { next, retryable, cause: thrown });
     if (status === 401 || status === 403) {
-      return fail('denied', 'Its token (CONSUL_HTTP_TOKEN) needs service:write and service:read, and agent:read.');
+      return fail(
+        'denied',
+        'Its token (CONSUL_HTTP_TOKEN) needs service:write for the names it registers, and node:read.',
+      );
     }
     if (status === 404) return fail('not_found', 'Check the address; it has to be the HTTP API of a Consul agent.');
     if (status !== undefined && status >= 400 && status < 500 && status !== 429) {

@@ -30,7 +30,8 @@ export function findConsul(): string | null {
   return candidates.find(file => existsSync(file) && spawnSync(file, ['version']).status === 0) ?? null;
 }
 
-export async function startConsul(): Promise<ConsulAgent> {
+/** With `hcl` as further configuration; `token` is what its operator, so this harness, sends. */
+export async function startConsul(options: { hcl?: string; token?: string } = {}): Promise<ConsulAgent> {
   const found = findConsul();
   if (!found) throw new Error('no consul binary; make setup fetches it');
   const binary = found;
@@ -44,6 +45,7 @@ export async function startConsul(): Promise<ConsulAgent> {
   async function request(method: string, where: string, body?: unknown): Promise<unknown> {
     const response = await fetch(new URL(`/v1/${where}`, url), {
       method,
+      headers: options.token ? { 'x-consul-token': options.token } : {},
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(10_000),
     });
@@ -59,7 +61,8 @@ export async function startConsul(): Promise<ConsulAgent> {
     async start() {
       const ports = [`-http-port=${http}`, `-dns-port=${dns}`, `-server-port=${server}`, '-grpc-port=-1'];
       const gossip = [`-serf-lan-port=${lan}`, `-serf-wan-port=${wan}`];
-      child = spawn(binary, ['agent', '-dev', '-bind=127.0.0.1', '-client=127.0.0.1', ...ports, ...gossip]);
+      const further = options.hcl ? ['-hcl', options.hcl] : [];
+      child = spawn(binary, ['agent', '-dev', '-bind=127.0.0.1', '-client=127.0.0.1', ...ports, ...gossip, ...further]);
       output = '';
       for (const stream of [child.stdout, child.stderr]) {
         stream?.on('data', chunk => {

@@ -118,6 +118,41 @@ test('a second store in the same process is refused too, and the first keeps its
   await store.close();
 });
 
+test('of several that open a new file at once one gets it, the others are refused', async t => {
+  const file = path.join(await folderFor(t), 'new', 'state.db');
+  const all = await Promise.allSettled(Array.from({ length: 4 }, () => openSqliteStore(file, { lockWaitMs: 0 })));
+  const opened = all.filter(r => r.status === 'fulfilled');
+  t.is(opened.length, 1);
+  for (const refused of all) if (refused.status === 'rejected') t.is(refused.reason.code, 'conflict');
+  await opened[0]?.value.close();
+});
+
+test('ten replicas and their events are one transaction in the log', async t => {
+  const file = path.join(await folderFor(t), 'state.db');
+  const store = await openSqliteStore(file);
+  const before = committedTransactions(await readFile(`${file}-wal`));
+  await store.commit([
+    ...Array.from({ length: 10 }, (_, i) => replica(`r${i}`)),
+    { kind: 'event', event: { at: 1, service: 'a/b', type: 'service.applied', message: 'ten' } },
+  ]);
+  t.is(committedTransactions(await readFile(`${file}-wal`)), before + 1);
+  await store.commit([]);
+  t.is(committedTransactions(await readFile(`${file}-wal`)), before + 1, 'nothing to write is nothing written');
+  await store.close();
+});
+
+/** Frames of the log that end a transaction; each cost one fsync (https://www.sqlite.org/fileformat2.html#walformat). */
+function committedTransactions(log: Buffer): number {
+  const pageBytes = log.readUInt32BE(8);
+  const salt = log.subarray(16, 24);
+  let count = 0;
+  for (let at = 32; at + 24 + pageBytes <= log.length; at += 24 + pageBytes) {
+    if (!log.subarray(at + 8, at + 16).equals(salt)) break;
+    if (log.readUInt32BE(at + 4) > 0) count += 1;
+  }
+  return count;
+}
+
 test('a process that is just ending is waited for', async t => {
   const file = path.join(await folderFor(t), 'state.db');
   const first = await openSqliteStore(file);
