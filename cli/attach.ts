@@ -28,21 +28,23 @@ const LOG_RETRY_MS = 1_000;
  * drains and removes them. Ends by itself when all of them are gone or have failed.
  */
 export async function attach(attachment: Attachment): Promise<ExitCode> {
-  const { context, client, namespace, names } = attachment;
+  const { context } = attachment;
   context.err.line(context.err.style('dim', 'following the logs; Ctrl-C drains and removes'));
   const ended = new AbortController();
-  const signal = AbortSignal.any([context.signal, ended.signal]);
-  const logs = printLogs(attachment, signal);
-  let exit: ExitCode = EXIT_CODE.ok;
+  // What services write while they stop is shown too: the logs outlast the interruption.
+  const logs = printLogs(attachment, ended.signal);
   try {
-    exit = await watchOver(attachment, signal);
+    return await watchOver(attachment, context.signal);
   } catch (error) {
     if (!context.signal.aborted) throw error;
+    return await takeDown(attachment);
   } finally {
     ended.abort();
     await logs;
   }
-  if (!context.signal.aborted) return exit;
+}
+
+async function takeDown({ context, client, namespace, names }: Attachment): Promise<ExitCode> {
   const gone = context.signal.reason instanceof Interruption && context.signal.reason.cause === 'reader_gone';
   context.err.line(`draining and removing ${names.join(', ')} (Ctrl-C again: do not wait)`);
   await removeAndWait(context, { client, namespace, names, volumes: false });

@@ -3,10 +3,12 @@ import path from 'node:path';
 import { type ListenAddress, parseListenAddress } from '../../control-plane/api/listen-address.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import { runControlPlane } from '../../control-plane/main.ts';
-import type { CommonOptions, Context } from '../context.ts';
+import type { CommonOptions, Context, ProjectOptions } from '../context.ts';
+import { loadProject } from '../project.ts';
+import { ServedProject } from '../served-project.ts';
 import { usageError } from '../usage-error.ts';
 
-export interface ServeOptions extends CommonOptions {
+export interface ServeOptions extends CommonOptions, ProjectOptions {
   listen?: string[];
   name?: string[];
   registry?: 'embedded' | 'consul';
@@ -19,12 +21,23 @@ export interface ServeOptions extends CommonOptions {
   exitWhenIdle?: boolean;
   logLevel?: string;
   tokens?: string;
+  /** With a service file: drain and remove its services before the control plane itself ends. */
+  downOnExit?: boolean;
 }
 
-/** Runs the control plane until it is told to end, or nothing is left to run with --exit-when-idle. */
-export async function serve(context: Context, options: ServeOptions): Promise<void> {
+/**
+ * Runs the control plane until it is told to end, or nothing is left to run with --exit-when-idle. With a service file,
+ * it brings up the file's services first: that is how it is a service of a Compose deployment itself.
+ */
+export async function serve(context: Context, names: readonly string[], options: ServeOptions): Promise<void> {
   const at = (file: string) => path.resolve(context.cwd, file);
   const listen = await listenAddresses(options, at);
+  if (options.file === undefined && (names.length > 0 || options.downOnExit)) {
+    throw usageError('Services and --down-on-exit go with a service file.', 'Give it with --file.');
+  }
+  // A broken file is told before anything runs.
+  const project = options.file === undefined ? null : await loadProject(context, options, names);
+  await using companion = new ServedProject(context, project, options.downOnExit ?? false);
   await runControlPlane(
     {
       environment: context.environment,
@@ -42,9 +55,11 @@ export async function serve(context: Context, options: ServeOptions): Promise<vo
       ...(options.tokens !== undefined && { tokens: at(options.tokens) }),
       ...(options.exitWhenIdle !== undefined && { exitWhenIdle: options.exitWhenIdle }),
       ...(options.logLevel !== undefined && { logLevel: options.logLevel }),
+      onListening: () => companion.bringUp(),
     },
-    context.signal,
+    companion.ending,
   );
+  companion.throwIfFailed();
 }
 
 async function listenAddresses(options: ServeOptions, at: (file: string) => string): Promise<ListenAddress[]> {

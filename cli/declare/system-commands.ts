@@ -8,8 +8,12 @@ import { collect, examples, run, withCommonOptions } from './options.ts';
 /** serve, nodes, doctor, version, completion: the control plane and the machine. */
 export function declareSystemCommands(program: Command, execute: Execute): void {
   program
-    .command('serve')
+    .command('serve [services...]')
     .description('run the control plane in the foreground')
+    .option('-f, --file <path>', 'bring up the services of this service file; may be given several times', collect)
+    .option('-p, --project-name <name>', 'project name')
+    .option('--profile <name>', 'profile to enable; may be given several times', collect)
+    .option('--down-on-exit', "drain and remove the file's services before the end")
     .option('--state <folder>', 'state folder (OUTRIGGER_STATE)')
     .option('--listen <address>', 'also listen here: 127.0.0.1:7470; may be given several times', collect)
     .addOption(new Option('--registry <kind>', 'where endpoints are published').choices(['embedded', 'consul']))
@@ -32,9 +36,10 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
     .addOption(new Option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error']))
     .addHelpText('after', examples('outrigger serve', 'outrigger serve --listen 127.0.0.1:7470 --registry consul'))
     .action(
-      run<ServeOptions & ProjectOptions>(execute, async (_args, options) => {
+      run<ServeOptions & ProjectOptions>(execute, async ([services], options) => {
         const { serve } = await import('../commands/serve.ts');
-        return context => serve(context, options);
+        const names = services as string[];
+        return context => serve(context, names, options);
       }),
     );
 

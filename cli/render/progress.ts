@@ -3,7 +3,7 @@ import type { ReplicaView, ServiceView } from '../../control-plane/views.ts';
 import type { Style } from '../output.ts';
 import { phaseDetail, phaseDurations, phaseStyle } from './phase.ts';
 import { pad, singleLine, textWidth, truncate } from './text.ts';
-import { formatDuration } from './units.ts';
+import { formatBytes, formatDuration } from './units.ts';
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
 const SPINNER_FRAME_MS = 80;
@@ -82,8 +82,9 @@ function replicaRow(service: ServiceView, replica: ReplicaView, nowMs: number): 
 const MARKS: Partial<Record<PhaseKind, string>> = { ready: '✔', failed: '✘', lost: '✘', stopped: '●', backoff: '!' };
 
 /**
- * The display for a log file: one plain line for each phase that a replica has entered since the last call, so that
- * nothing is said twice. Phases that came and went between two states are known from the replica's timings.
+ * The display for a log file: one plain line for each phase that a replica has entered since the last call, and one when
+ * what it waits for changes, so that nothing is said twice. Phases that came and went between two states are known from
+ * the replica's timings.
  */
 export class PhaseLines {
   readonly #said = new Map<string, Set<string>>();
@@ -100,19 +101,36 @@ export class PhaseLines {
   #replica(service: ServiceView, replica: ReplicaView, nowMs: number): string[] {
     const said = this.#said.get(replica.id) ?? new Set();
     this.#said.set(replica.id, said);
-    const entered = replica.timings.some(t => t.phase === replica.phase && t.enteredAtMs === replica.sinceMs)
-      ? replica.timings
-      : [...replica.timings, { phase: replica.phase, enteredAtMs: replica.sinceMs }];
-    return entered.flatMap((timing, i) => {
-      const key = `${replica.attempt} ${timing.phase} ${timing.enteredAtMs}`;
-      if (said.has(key)) return [];
+    const first = (key: string) => {
+      const isNew = !said.has(key);
       said.add(key);
-      const isNow = i === entered.length - 1;
-      const detail = isNow ? singleLine(phaseDetail(replica, nowMs)) : '';
-      const afterMs = timing.enteredAtMs - (entered[0]?.enteredAtMs ?? timing.enteredAtMs);
-      return [
-        `${service.name} ${replica.id}  ${timing.phase}${detail ? `: ${detail}` : ''}${afterMs > 0 ? ` (after ${formatDuration(afterMs)})` : ''}`,
-      ];
-    });
+      return isNew;
+    };
+    const name = `${service.name} ${replica.id}`;
+    const startedAtMs = replica.timings[0]?.enteredAtMs ?? replica.sinceMs;
+    const after = (atMs: number) => (atMs > startedAtMs ? ` (after ${formatDuration(atMs - startedAtMs)})` : '');
+    const passed = replica.timings
+      .filter(t => t.phase !== replica.phase || t.enteredAtMs !== replica.sinceMs)
+      .filter(t => first(`${t.phase} ${t.enteredAtMs}`))
+      .map(t => `${name}  ${t.phase}${after(t.enteredAtMs)}`);
+    const detail = plainDetail(replica, nowMs);
+    const isNewPhase = first(`${replica.phase} ${replica.sinceMs}`);
+    const isNewDetail = first(`${replica.phase} ${replica.sinceMs} ${plainDetail(replica, replica.sinceMs)}`);
+    if (!isNewPhase && (!isNewDetail || detail === '')) return passed;
+    return [
+      ...passed,
+      `${name}  ${replica.phase}${detail && `: ${detail}`}${isNewPhase ? after(replica.sinceMs) : ''}`,
+    ];
   }
+}
+
+const PULL_STEP_PERCENT = 25;
+
+/** What a line says of the phase at hand: of a pull only each quarter, since its bytes change many times a second. */
+function plainDetail(replica: ReplicaView, nowMs: number): string {
+  const { phase, pulledBytes, pullTotalBytes } = replica;
+  if (phase !== 'pulling' || pulledBytes === undefined || !pullTotalBytes)
+    return singleLine(phaseDetail(replica, nowMs));
+  const quarters = Math.floor((pulledBytes / pullTotalBytes) * (100 / PULL_STEP_PERCENT));
+  return `${Math.min(100, quarters * PULL_STEP_PERCENT)} % of ${formatBytes(pullTotalBytes)}`;
 }

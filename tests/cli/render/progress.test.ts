@@ -34,6 +34,22 @@ test('each phase of a replica is told once, also one that came and went unseen',
   t.deepEqual(phases.next([serviceView({ replicas: [ready] })], 9_000), []);
 });
 
+test('what a replica waits for is told when it changes, a pull by quarters', t => {
+  const phases = new PhaseLines();
+  const next = (part: object, nowMs = 0) =>
+    phases.next([serviceView({ replicas: [replicaView({ addresses: [], ...part })] })], nowMs);
+  t.deepEqual(next({ phase: 'pending', message: 'no GPU is free' }), ['echo r1  pending: no GPU is free']);
+  t.deepEqual(next({ phase: 'pending', message: 'no GPU is free' }), []);
+  t.deepEqual(next({ phase: 'pending', message: 'no CPU is free' }), ['echo r1  pending: no CPU is free']);
+  const pull = (pulledBytes: number) => next({ phase: 'pulling', sinceMs: 2_000, pulledBytes, pullTotalBytes: 1_024 });
+  t.deepEqual(pull(10), ['echo r1  pulling: 0 % of 1.00KiB']);
+  t.deepEqual(pull(200), []);
+  t.deepEqual(pull(600), ['echo r1  pulling: 50 % of 1.00KiB']);
+  const backoff = { phase: 'backoff', sinceMs: 3_000, retryAtMs: 13_000, message: 'exited with code 3' };
+  t.deepEqual(next(backoff, 3_000), ['echo r1  backoff: exited with code 3; starts again in 10s']);
+  t.deepEqual(next(backoff, 4_000), [], 'the time that is left is no news');
+});
+
 test('the live display shows pulled bytes, and how long each phase took once ready', t => {
   const pulling = replicaView({
     phase: 'pulling',

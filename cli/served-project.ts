@@ -1,0 +1,75 @@
+import type { Context } from './context.ts';
+import type { ControlClient } from './control-client.ts';
+import type { Project } from './project.ts';
+import { removeAndWait } from './remove-and-wait.ts';
+
+/** The service file that a control plane in the foreground looks after: up once it serves, down before it ends. */
+export class ServedProject implements AsyncDisposable {
+  readonly #context: Context;
+  readonly #project: Project | null;
+  readonly #downOnExit: boolean;
+  readonly #ending = new AbortController();
+  #client: ControlClient | null = null;
+  #failure: unknown = null;
+
+  constructor(context: Context, project: Project | null, downOnExit: boolean) {
+    this.#context = context;
+    this.#project = project;
+    this.#downOnExit = downOnExit;
+    if (context.signal.aborted) this.#ending.abort();
+    context.signal.addEventListener('abort', this.#onInterrupt, { once: true });
+  }
+
+  /** Fires when the control plane may end: after the interruption, and after what has to be taken down first. */
+  get ending(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  /** Applies the file; a refusal ends the control plane, since it would serve without what it is there for. */
+  bringUp(): void {
+    this.#apply().catch(error => {
+      this.#failure = error;
+      this.#ending.abort();
+    });
+  }
+
+  /** Rejections of the file surface here, after the control plane has shut down in good order. */
+  throwIfFailed(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  async #apply(): Promise<void> {
+    if (!this.#project) return;
+    const { err } = this.#context;
+    for (const warning of this.#project.warnings) err.line(`warning: ${warning}`);
+    this.#client = await this.#context.client();
+    const { services, origin } = this.#project;
+    const results = await this.#client.apply({ specs: services, origin }, this.#context.signal);
+    for (const { service, outcome, warnings } of results) {
+      err.line(`${service.name}: ${outcome}`);
+      for (const warning of warnings) err.line(`warning: ${service.name}: ${warning}`);
+    }
+  }
+
+  readonly #onInterrupt = (): void => {
+    this.#takeDown()
+      .catch(error => {
+        this.#failure ??= error;
+      })
+      .finally(() => this.#ending.abort());
+  };
+
+  async #takeDown(): Promise<void> {
+    if (!this.#downOnExit || !this.#project || !this.#client) return;
+    await removeAndWait(this.#context, {
+      client: this.#client,
+      namespace: this.#project.namespace,
+      names: this.#project.services.map(s => s.name),
+      volumes: false,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#context.signal.removeEventListener('abort', this.#onInterrupt);
+  }
+}
