@@ -123,7 +123,7 @@ export class DockerEngine implements Engine {
   watch(wake: () => void, signal: AbortSignal): Promise<void> {
     const handlers = {
       wake,
-      onContainer: (id: string) => this.#observer.forget(id),
+      onContainer: (id: string, action: string) => this.#observer.noteEvent(id, action),
       onConnect: () => {
         this.#networks.forget();
         this.#volumes.forget();

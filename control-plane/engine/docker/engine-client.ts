@@ -1,4 +1,4 @@
-import http from 'node:http';
+import type http_ from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';

@@ -2,6 +2,7 @@ import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { OutriggerError } from '../../core/errors.ts';
 import type { ContainerExit, ObservedContainer } from '../../core/observed.ts';
 import type { EngineListing } from '../../ports.ts';
+import { capabilityHint } from './capability-hint.ts';
 import type { EngineClient } from './engine-client.ts';
 import { LABELS, parseReplicaLabels } from './labels.ts';
 import { readLogs } from './logs.ts';
@@ -18,6 +19,8 @@ export class Observer {
   readonly #capacity: NodeCapacity;
   readonly #started = new Map<string, number>();
   readonly #exits = new Map<string, ContainerExit>();
+  /** Said to have ended, and not asked about since. */
+  readonly #ended = new Set<string>();
 
   constructor(client: EngineClient, options: { instance: string; capacity: NodeCapacity }) {
     this.#client = client;
@@ -32,10 +35,14 @@ export class Observer {
     return { ...capacity, containers: containers.filter(container => container !== null) };
   }
 
-  /** The container was started or has died since: what was remembered of it may be of an earlier run. */
-  forget(containerId: string): void {
+  /**
+   * The container was started, or has ended: what was remembered of it may be of an earlier run. The engine announces an
+   * end before its listing shows it, by as long as it takes to undo the network, so one that ended is asked about itself.
+   */
+  noteEvent(containerId: string, action: string): void {
     this.#started.delete(containerId);
     this.#exits.delete(containerId);
+    if (action === 'die') this.#ended.add(containerId);
   }
 
   #list(signal: AbortSignal): Promise<ContainerInfo[]> {
@@ -78,10 +85,15 @@ export class Observer {
       case 'running': {
         this.#exits.delete(item.Id);
         const startedAt = await this.#startedAt(item.Id, signal);
+        if (startedAt === 'ended') {
+          const exit = await this.#exit(item.Id, signal);
+          return exit && { ...base, state: 'exited', addresses: [], publishedPorts: [], exit };
+        }
         return { ...base, ...(health && { health }), ...(startedAt !== null && { startedAt }) };
       }
       case 'exited': {
         this.#started.delete(item.Id);
+        this.#ended.delete(item.Id);
         const exit = await this.#exit(item.Id, signal);
         return exit && { ...base, exit };
       }
@@ -90,11 +102,18 @@ export class Observer {
     }
   }
 
-  async #startedAt(id: string, signal: AbortSignal): Promise<number | null> {
+  /** `ended` where the listing lags behind; null where the engine does not say when. */
+  async #startedAt(id: string, signal: AbortSignal): Promise<number | 'ended' | null> {
     const known = this.#started.get(id);
-    if (known !== undefined) return known;
-    const inspected = await inspectContainer(this.#client, id, signal);
-    const startedAt = inspected ? Date.parse(inspected.State.StartedAt) : Number.NaN;
+    if (known !== undefined && !this.#ended.has(id)) return known;
+    // Taken out before it is asked about: an end that is announced meanwhile counts for the next time.
+    const ended = this.#ended.delete(id);
+    const inspected = await inspectContainer(this.#client, id, signal).catch(error => {
+      if (ended) this.#ended.add(id);
+      throw error;
+    });
+    if (!inspected || stateOf(inspected.State.Status) !== 'running') return 'ended';
+    const startedAt = Date.parse(inspected.State.StartedAt);
     if (!(startedAt > 0)) return null;
     this.#started.set(id, startedAt);
     return startedAt;
@@ -106,9 +125,9 @@ export class Observer {
     if (known) return known;
     const inspected = await inspectContainer(this.#client, id, signal);
     if (!inspected) return null;
-    const { ExitCode: code, OOMKilled: oomKilled, Error: error } = inspected.State;
+    const { ExitCode: code, OOMKilled: oomKilled, Error: words } = inspected.State;
     const logTail = await this.#logTail(id, signal);
-    const exit = { code, oomKilled, error, logTail };
+    const exit = { code, oomKilled, error: words || (code === 0 ? '' : capabilityHint(logTail)), logTail };
     this.#exits.set(id, exit);
     return exit;
   }
@@ -127,7 +146,7 @@ export class Observer {
   }
 
   #forgetAllBut(present: ReadonlySet<string>): void {
-    for (const memory of [this.#started, this.#exits]) {
+    for (const memory of [this.#started, this.#exits, this.#ended]) {
       for (const id of memory.keys()) if (!present.has(id)) memory.delete(id);
     }
   }

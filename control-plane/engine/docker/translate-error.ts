@@ -9,7 +9,9 @@ export function translateError(thrown: unknown, context: { doing: string; engine
   const { code, message, statusCode } = shapeOf(thrown);
   const words = statusCode === undefined ? message : engineWords(thrown, message);
   const known =
-    statusCode === undefined ? connectionError(code, message, context.engine) : engineError(statusCode, words);
+    statusCode === undefined
+      ? connectionError(code, message, context.engine)
+      : engineError(statusCode, words, context.doing);
   if (known) {
     return new OutriggerError(known.code, known.message ?? `${context.doing}: ${words}`, {
       ...(known.next !== undefined && { next: known.next }),
@@ -89,6 +91,13 @@ const REFUSALS: readonly { readonly words: RegExp; readonly status?: number; rea
     },
   },
   {
+    words: /unable to find (user|group)/i,
+    known: {
+      code: 'container_rejected',
+      next: 'The image does not know this user or group. Give its number, or a name from /etc/passwd of the image.',
+    },
+  },
+  {
     words: /unknown or invalid runtime name|unknown runtime/i,
     known: { code: 'container_rejected', next: 'List the runtimes of the engine with `docker info`.' },
   },
@@ -123,7 +132,7 @@ const REFUSALS: readonly { readonly words: RegExp; readonly status?: number; rea
   },
 ];
 
-function engineError(status: number, words: string): Known | null {
+function engineError(status: number, words: string, doing: string): Known | null {
   for (const refusal of REFUSALS) {
     if (refusal.words.test(words) && (refusal.status === undefined || refusal.status === status)) return refusal.known;
   }
@@ -144,7 +153,13 @@ function engineError(status: number, words: string): Known | null {
     case 504:
       return { code: 'unavailable' };
     default:
-      return null;
+      // The engine answers 500 to nearly everything that is wrong with a container.
+      return /^(creating|starting) container/.test(doing)
+        ? {
+            code: 'container_rejected',
+            next: 'The engine says above what it could not do; `docker info` and its log say more.',
+          }
+        : null;
   }
 }
 

@@ -6,8 +6,8 @@ import { LABELS } from './labels.ts';
 export interface EventHandlers {
   /** Something may have changed. Called for a burst of events once, and once after each (re)connection. */
   readonly wake: () => void;
-  /** The container was started or ended. */
-  readonly onContainer: (containerId: string) => void;
+  /** What happened to a container, in Docker's word: `start`, `die`, `health_status: healthy`. */
+  readonly onContainer: (containerId: string, action: string) => void;
   /** A new connection: the engine may be another, or restarted, and events were missed. */
   readonly onConnect: () => void;
 }
@@ -55,8 +55,8 @@ async function readEvents(
     handlers.onConnect();
     handlers.wake();
     for await (const event of jsonLines(stream)) {
-      const id = (event as { Actor?: { ID?: unknown } }).Actor?.ID;
-      if (typeof id === 'string') handlers.onContainer(id);
+      const { Action: action, Actor: actor } = event as { Action?: unknown; Actor?: { ID?: unknown } };
+      if (typeof action === 'string' && typeof actor?.ID === 'string') handlers.onContainer(actor.ID, action);
       handlers.wake();
     }
   } finally {
