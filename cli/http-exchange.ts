@@ -1,4 +1,4 @@
-import http from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { ERROR_CODES, type ErrorCode, OutriggerError } from '../control-plane/core/errors.ts';
 import { type ControlAddress, formatAddress } from './address.ts';
@@ -30,7 +30,7 @@ export function exchange(
   address: ControlAddress,
   credentials: Credentials,
   request: ExchangeRequest,
-): Promise<http.IncomingMessage> {
+): Promise<IncomingMessage> {
   const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
   const options: https.RequestOptions = {
     method: request.method,
@@ -63,7 +63,7 @@ export function exchange(
 }
 
 /** The body as text, refused beyond `maxBytes`. A connection that breaks off within it rejects with `unavailable`. */
-export async function readBody(response: http.IncomingMessage, maxBytes = 64 * 1024 * 1024): Promise<string> {
+export async function readBody(response: IncomingMessage, maxBytes = 64 * 1024 * 1024): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
@@ -105,7 +105,7 @@ function unreachable(address: ControlAddress, cause: NodeJS.ErrnoException): Out
   });
 }
 
-async function errorOf(response: http.IncomingMessage, path: string): Promise<OutriggerError> {
+async function errorOf(response: IncomingMessage, path: string): Promise<OutriggerError> {
   const text = await readBody(response, 1024 * 1024);
   const parsed = parseErrorBody(text);
   if (parsed) {

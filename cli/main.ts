@@ -3,7 +3,7 @@
  * The `outrigger` command. Only the version check is imported statically, so that an old Node says what is wrong
  * instead of failing on syntax or an API that it lacks.
  */
-import { enableCompileCache } from 'node:module';
+import module from 'node:module';
 
 const REQUIRED_NODE_MAJOR = 24;
 
@@ -14,7 +14,7 @@ if (Number.parseInt(process.versions.node, 10) < REQUIRED_NODE_MAJOR) {
   );
   process.exitCode = 1;
 } else {
-  enableCompileCache();
+  module.enableCompileCache();
   const { run } = await import('./run.ts');
   process.exitCode = await run(process.argv.slice(2));
 }
