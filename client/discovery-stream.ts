@@ -13,7 +13,13 @@ export interface DiscoveryStreamOptions {
   readonly service: ServiceName;
   readonly onSnapshot: (snapshot: Snapshot) => void;
   /** Called once, in words; never after `close`. */
-  readonly onEnd: (problem: string) => void;
+  readonly onEnd: (end: WatchEnd) => void;
+}
+
+export interface WatchEnd {
+  /** `ended`: a control plane said so itself, in `problem`. `failed`: there was none, or it went away. */
+  readonly kind: 'ended' | 'failed';
+  readonly problem: string;
 }
 
 /**
@@ -52,7 +58,9 @@ export class DiscoveryStream {
     this.#stream.on('trailers', trailers => this.#readStatus(trailers));
     this.#stream.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#stream.on('error', error => this.#end(error.message));
-    this.#stream.on('close', () => this.#end(this.#grpcStatus || 'the watch was ended'));
+    // Our own side of the stream is still open, so that "close" would not come.
+    this.#stream.on('end', () => this.#end('the watch was ended'));
+    this.#stream.on('close', () => this.#end('the watch was ended'));
     this.#send({ subscribe: options.service });
   }
 
@@ -71,7 +79,8 @@ export class DiscoveryStream {
   #end(problem: string): void {
     if (this.#ended) return;
     this.close();
-    this.#options.onEnd(problem === '' ? 'the connection failed' : problem);
+    if (this.#grpcStatus !== '') this.#options.onEnd({ kind: 'ended', problem: this.#grpcStatus });
+    else this.#options.onEnd({ kind: 'failed', problem: problem === '' ? 'the connection failed' : problem });
   }
 
   #send(message: { subscribe: ServiceName } | { acknowledgedVersion: number }): void {

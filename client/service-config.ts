@@ -3,9 +3,9 @@
  * another replica, where the call was not served.
  *
  * UNAVAILABLE is what a call gets whose replica died, RESOURCE_EXHAUSTED what a full queue answers before it has begun
- * (its pushback sets the pause). After UNAVAILABLE the first attempt may have been executed in part: handlers that must
- * not run twice need `grpc.enable_retries: 0`. There is no throttling: a replica that dies with hundreds of calls on it
- * must not lose those beyond a budget; five attempts are the bound.
+ * (its pushback sets the pause). After UNAVAILABLE the first attempt may have been executed in part: for handlers that
+ * must not run twice give the channel a config of its own with an empty `methodConfig`. There is no throttling: a replica
+ * that dies with hundreds of calls on it must not lose those beyond a budget; five attempts are the bound.
  */
 export const SERVICE_CONFIG = {
   loadBalancingConfig: [{ round_robin: {} }],

@@ -1,6 +1,6 @@
 import { type ControlAddress, formatControlAddress } from './control-address.ts';
 import { credentialsOf } from './credentials.ts';
-import { DiscoveryStream } from './discovery-stream.ts';
+import { DiscoveryStream, type WatchEnd } from './discovery-stream.ts';
 import type { ServiceName } from './service-name.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -94,12 +94,12 @@ export class ServiceWatch {
         credentials: credentialsOf(process.env),
         service: this.service,
         onSnapshot: snapshot => this.#receive(stream, snapshot),
-        onEnd: problem => this.#lose(problem),
+        onEnd: end => this.#lose(end),
       });
       this.#stream = stream;
     } catch (error) {
       // Never in the caller's own turn: whoever subscribes has not got its subscription yet.
-      queueMicrotask(() => this.wanted && this.#lose((error as Error).message));
+      queueMicrotask(() => this.wanted && this.#lose({ kind: 'failed', problem: (error as Error).message }));
     }
   }
 
@@ -121,7 +121,7 @@ export class ServiceWatch {
     }
   }
 
-  #lose(problem: string): void {
+  #lose(end: WatchEnd): void {
     this.#stream = null;
     if (this.#held) clearTimeout(this.#held);
     this.#held = null;
@@ -129,15 +129,17 @@ export class ServiceWatch {
     // Half of it is chance, so that the clients of a restarted control plane do not all come at once.
     const delayMs = limitMs * (0.5 + Math.random() / 2);
     this.#retry = setTimeout(() => this.#open(), delayMs).unref();
-    this.#put({ snapshot: this.#state.snapshot, connection: { kind: 'lost', problem: this.#explain(problem) } });
+    this.#put({ snapshot: this.#state.snapshot, connection: { kind: 'lost', problem: this.#explain(end) } });
   }
 
-  #explain(problem: string): string {
-    const start =
+  #explain({ kind, problem }: WatchEnd): string {
+    const address = formatControlAddress(this.address);
+    if (kind === 'ended') return `The control plane at ${address} ended the watch: ${problem.replace(/\.$/, '')}.`;
+    const next =
       this.address.kind === 'unix'
         ? 'Start one with `outrigger serve`, or set OUTRIGGER_ADDRESS.'
         : 'Check the address and that the control plane runs there.';
-    return `No control plane at ${formatControlAddress(this.address)}: ${inWords(problem)}. ${start}`;
+    return `No control plane at ${address}: ${inWords(problem).replace(/\.$/, '')}. ${next}`;
   }
 
   #put(state: WatchState): void {
