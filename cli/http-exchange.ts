@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { ERROR_CODES, type ErrorCode, OutriggerError } from '../control-plane/core/errors.ts';
+import { http } from '../control-plane/node-http.ts';
 import { type ControlAddress, formatAddress } from './address.ts';
 
 export interface Credentials {
