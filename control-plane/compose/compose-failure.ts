@@ -147,7 +147,7 @@ const PATTERNS: readonly (readonly [RegExp, Explain])[] = [
     ([, value], sources) => [locateText(sources, value!, `expected a port such as "8080:80", found "${value}"`)],
   ],
   [
-    /service "(.+?)" (has .+|can't .+|cannot .+|declares .+)/s,
+    /service "?([^\s"]+)"? (has .+|can't .+|cannot .+|declares .+)/s,
     ([, service, reason], sources) => [
       sources.locate({
         keyPath: ['services', service!],

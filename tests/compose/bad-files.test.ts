@@ -49,6 +49,9 @@ test('an anchor that is not there', refused, 'services:\n  a: *nothing\n', [
 test('neither image nor build', refused, 'services:\n  a: {}\n', [
   'compose.yaml:2:3: services.a: has neither an image nor a build context specified',
 ]);
+test('two ways to say the network', refusedService, 'network_mode: host\nnetworks: [default]', [
+  '2:3: services.a: declares mutually exclusive `network_mode` and `networks`',
+]);
 test('an unknown service key', refusedService, 'expse: ["80"]', [
   '4:5: services.a.expse: unknown key "expse"; did you mean "expose"?',
 ]);
