@@ -44,8 +44,11 @@ export class GrpcServer {
     const { outrigger, grpc } = loadContract();
     const control = outrigger.v1.Control.service;
     const discovery = outrigger.v1.Discovery.service;
-    this.#server.addService(sharing(checkingShape(control, limits), ['WatchServices']), controlHandlers(context));
-    this.#server.addService(sharing(discovery, ['Watch']), discoveryHandlers(context));
+    this.#server.addService(
+      sharing(checkingShape(control, limits), ['WatchServices', 'ListServices', 'GetService']),
+      controlHandlers(context),
+    );
+    this.#server.addService(sharing(discovery, ['Watch', 'Resolve']), discoveryHandlers(context));
     const named = [control, discovery].map(nameOf);
     this.#server.addService(grpc.health.v1.Health.service, healthHandlers(context, named));
   }
@@ -81,7 +84,7 @@ function checkingShape<D extends ServiceDefinition>(definition: D, limits: ApiLi
   return { ...definition, Apply: { ...apply, requestDeserialize } };
 }
 
-/** Thousands of watchers are sent the same message: it is serialized once, and they share the bytes. */
+/** The same message goes to thousands of watchers and callers: it is serialized once, and they share the bytes. */
 function sharing<D extends ServiceDefinition>(definition: D, methods: readonly string[]): D {
   const entries = Object.entries(definition).map(([name, method]) => {
     if (!methods.includes(name)) return [name, method];

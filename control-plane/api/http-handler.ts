@@ -9,6 +9,7 @@ import { checkOrigin } from './http-origin.ts';
 import { HttpProblem } from './http-problem.ts';
 import { jsonBody } from './json-body.ts';
 import { sendLines } from './json-lines.ts';
+import { kept } from './kept.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -38,6 +39,8 @@ export function httpHandler(options: HttpHandlerOptions): (request: IncomingMess
     void new Exchange(options, request, response).answer();
   };
 }
+
+const texts = new WeakMap<object, string>();
 
 /** One request and its answer. */
 class Exchange {
@@ -139,7 +142,13 @@ class Exchange {
   }
 
   #json(status: number, body: object, headers: Record<string, string> = {}): void {
-    this.#send(status, 'application/json', JSON.stringify(body), headers);
+    // The list of services and a snapshot are the same object until they change.
+    this.#send(
+      status,
+      'application/json',
+      kept(texts, body, () => JSON.stringify(body)),
+      headers,
+    );
   }
 
   #send(status: number, contentType: string, text: string, headers: Record<string, string> = {}): void {

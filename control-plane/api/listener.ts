@@ -1,9 +1,10 @@
-import { createServer, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ConnectionInjector } from '@grpc/grpc-js';
 import { OutriggerError } from '../core/errors.ts';
+import { http } from '../node-http.ts';
 import type { ApiLimits } from './limits.ts';
 import { formatListenAddress, type ListenAddress } from './listen-address.ts';
 import { switchByFirstBytes } from './protocol-switch.ts';
@@ -22,7 +23,7 @@ export class Listener {
 
   constructor(options: {
     address: ListenAddress;
-    handler: Parameters<typeof createServer>[1] & object;
+    handler: RequestListener;
     grpc: ConnectionInjector;
     limits: ApiLimits;
   }) {
@@ -108,7 +109,7 @@ function httpServer(address: ListenAddress, limits: ApiLimits): Server {
     keepAlive: true,
     noDelay: true,
   };
-  if (address.kind === 'unix' || !address.tls) return createServer(options);
+  if (address.kind === 'unix' || !address.tls) return http.createServer(options);
   const { certificate, key, clientAuthority } = address.tls;
   return createSecureServer({
     ...options,
