@@ -73,6 +73,15 @@ consul_context() {
 
 llama_context() { :; }
 
+# The plugin of this machine, which the compose-plugin step saw to; found where docker itself looks for it.
+compose_context() {
+  local folder
+  for folder in "${DOCKER_CONFIG:-$HOME/.docker}" /usr/local/lib/docker /usr/local/libexec/docker /usr/lib/docker /usr/libexec/docker; do
+    [ ! -x "$folder/cli-plugins/docker-compose" ] || { cp "$folder/cli-plugins/docker-compose" "$1/docker-compose" && return; }
+  done
+  fail "the docker compose plugin is in none of the folders that docker looks in" "run: make setup"
+}
+
 # ensure NAME PUBLIC SUITE CHECK...
 ensure() {
   local name=$1 public=$2 suite=$3
@@ -87,4 +96,5 @@ ensure python python:3.12-slim bookworm python -m pip --version
 ensure node node:24-bookworm-slim bookworm node --version
 ensure consul hashicorp/consul:1.22 bookworm consul version
 ensure llama ghcr.io/ggml-org/llama.cpp:server sid llama-server --version
-ok "outrigger-base/{debian,python,node,consul,llama} are there"
+ensure compose docker/compose-bin:v2.40.3 bookworm /docker-compose version
+ok "outrigger-base/{debian,python,node,consul,llama,compose} are there"

@@ -43,11 +43,11 @@ done
 
 image=outrigger/control-plane:demo
 digest=$(digest_of package.json package-lock.json tsconfig.json tsconfig.build.json proto control-plane sidecar client cli \
-  compose/images/control-plane .dockerignore -- outrigger-base/node)
+  compose/images/control-plane .dockerignore -- outrigger-base/node outrigger-base/compose)
 if outdated $image "$digest"; then
   say "building $image" "$why"
   (cd "$root" && logged npm run --silent build)
-  build $image "$digest" --build-arg NODE_IMAGE=outrigger-base/node \
+  build $image "$digest" --build-arg NODE_IMAGE=outrigger-base/node --build-arg COMPOSE_IMAGE=outrigger-base/compose \
     --file "$root/compose/images/control-plane/Dockerfile" "$root"
 fi
 
