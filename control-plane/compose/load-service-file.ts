@@ -6,10 +6,11 @@ import { explainFailure } from './compose-failure.ts';
 import { locateWarning, readComposeLog } from './compose-log.ts';
 import { isMapping } from './fields.ts';
 import { findFiles } from './find-files.ts';
+import { loadSources } from './load-sources.ts';
 import { checkPlugin } from './plugin-check.ts';
 import type { Located } from './problem.ts';
 import { type ComposeOptions, readVariables, runConfig } from './read.ts';
-import { loadSources, type Sources } from './sources.ts';
+import type { Sources } from './sources.ts';
 
 export interface ServiceFileOptions extends ComposeOptions {
   /** Only these services and what they depend on; all when empty. A profile of a named service is switched on. */

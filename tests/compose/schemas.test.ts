@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import test from 'ava';
 import { generateSchemas } from '../../control-plane/compose/generate-schemas.ts';
 import { xOutriggerJsonSchema } from '../../control-plane/compose/x-outrigger-json-schema.ts';
+import { load, projectFolder } from './project-folder.ts';
 
 test('the JSON Schemas under docs/ are what the program validates with', async t => {
   t.deepEqual(await generateSchemas({ check: true }), []);
@@ -17,4 +20,15 @@ test('the schema of x-outrigger refuses unknown keys everywhere', t => {
   }
   walk(xOutriggerJsonSchema(), '');
   t.deepEqual(open, []);
+});
+
+test('every example of docs/service-file.md compiles', async t => {
+  const text = await readFile(path.join(import.meta.dirname, '../../docs/service-file.md'), 'utf8');
+  const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, example]) => example!);
+  t.is(examples.length, 3);
+  for (const example of examples) {
+    const result = await load(await projectFolder(t, { 'compose.yaml': example }));
+    t.is(result.kind, 'compiled', JSON.stringify(result));
+    t.deepEqual(result.warnings, []);
+  }
 });
