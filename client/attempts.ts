@@ -118,6 +118,7 @@ export class Attempts implements Controller {
           return;
         }
         answered = true;
+        this.#body.forget();
         this.#handler.onResponseStart?.(this, statusCode, responseHeaders, statusMessage);
       },
       onResponseData: (_, chunk) => {

@@ -19,6 +19,7 @@ export class Balancer {
   readonly #replicas = new Map<string, Replica>();
   readonly #retiring = new Set<Promise<void>>();
   readonly #waiting = new Set<() => void>();
+  readonly #closed = new AbortController();
   #turn = 0;
 
   constructor(service: string, options: Omit<DiscoverOptions, 'signal'> & { readonly connectionsPerReplica?: number }) {
@@ -35,6 +36,7 @@ export class Balancer {
   async choose(options: { waitMs: number; avoid: ReadonlySet<string>; signal: AbortSignal }): Promise<Choice> {
     const { waitMs, avoid, signal } = options;
     signal.throwIfAborted();
+    this.#closed.signal.throwIfAborted();
     if (this.#replicas.size === 0) await this.#first(waitMs, signal);
     const all = [...this.#replicas.values()];
     const fresh = all.filter(replica => !avoid.has(replica.origin));
@@ -51,17 +53,23 @@ export class Balancer {
     return { origin: chosen.origin, dispatcher: chosen.pool, release: () => chosen.inFlight-- };
   }
 
+  /** What runs may end; what still waits for a replica gets an error. */
   async close(): Promise<void> {
-    this.#unsubscribe();
+    this.#end(new DiscoveryError('closed', 'This dispatcher was closed.'));
     for (const replica of this.#replicas.values()) this.#retire(replica);
     await Promise.all(this.#retiring);
   }
 
   async destroy(error: Error): Promise<void> {
-    this.#unsubscribe();
+    this.#end(error);
     const all = [...this.#replicas.values()];
     this.#replicas.clear();
     await Promise.all(all.map(replica => replica.pool.destroy(error)));
+  }
+
+  #end(reason: Error): void {
+    this.#closed.abort(reason);
+    this.#unsubscribe();
   }
 
   #take({ snapshot, connection }: WatchState): void {
@@ -107,13 +115,16 @@ export class Balancer {
         clearTimeout(timer);
         this.#waiting.delete(wake);
         signal.removeEventListener('abort', abort);
+        this.#closed.signal.removeEventListener('abort', close);
         outcome();
       };
       const wake = () => settle(resolve);
       const abort = () => settle(() => reject(signal.reason));
+      const close = () => settle(() => reject(this.#closed.signal.reason));
       const timer = setTimeout(() => settle(() => reject(whyNot(this.#view.watch, waitMs))), waitMs);
       this.#waiting.add(wake);
       signal.addEventListener('abort', abort, { once: true });
+      this.#closed.signal.addEventListener('abort', close, { once: true });
     });
   }
 }

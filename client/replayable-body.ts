@@ -11,10 +11,14 @@ const MAX_REMEMBERED_BYTES = 4 * 1024 * 1024;
  */
 export class ReplayableBody {
   readonly #body: Body;
+  /** What was read of a stream and may be wanted again; the first of them is number `#dropped`. */
   readonly #chunks: Uint8Array[] = [];
-  #iterator: AsyncIterator<unknown> | null = null;
+  #dropped = 0;
   #rememberedBytes = 0;
-  #overflowed = false;
+  #remembering = true;
+  #iterator: AsyncIterator<unknown> | null = null;
+  /** Attempts take turns with the one reading: what one of them asked for, another may need. */
+  #reading: Promise<void> | null = null;
   #finished = false;
 
   constructor(body: Body) {
@@ -23,35 +27,46 @@ export class ReplayableBody {
 
   /** False once more was read than is remembered. */
   get replayable(): boolean {
-    return !this.#overflowed;
+    return this.#remembering;
   }
 
-  /** The body for the next attempt. Only the newest one may be read. */
+  /** The body for the next attempt. The one before may still hold its own, but reads no more of it. */
   take(): NonNullable<Body> | null {
     const body = this.#body ?? null;
     return isStream(body) ? (this.#replay(body) as unknown as NonNullable<Body>) : body;
   }
 
+  /** There will be no further attempt. */
   forget(): void {
-    this.#chunks.length = 0;
-    this.#overflowed = true;
+    this.#remembering = false;
   }
 
   async *#replay(source: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
-    yield* [...this.#chunks];
-    this.#iterator ??= source[Symbol.asyncIterator]();
-    while (!this.#finished) {
-      const { done, value } = await this.#iterator.next();
-      if (done) {
-        this.#finished = true;
-        return;
+    for (let number = 0; ; number++) {
+      while (number >= this.#dropped + this.#chunks.length) {
+        if (this.#finished) return;
+        this.#reading ??= this.#read(source).finally(() => {
+          this.#reading = null;
+        });
+        await this.#reading;
       }
-      const chunk = typeof value === 'string' ? Buffer.from(value) : (value as Uint8Array);
-      this.#rememberedBytes += chunk.byteLength;
-      if (this.#rememberedBytes > MAX_REMEMBERED_BYTES) this.forget();
-      else this.#chunks.push(chunk);
+      const chunk = this.#chunks[number - this.#dropped]!;
+      if (!this.#remembering) this.#dropped += this.#chunks.splice(0, number - this.#dropped + 1).length;
       yield chunk;
     }
+  }
+
+  async #read(source: AsyncIterable<unknown>): Promise<void> {
+    this.#iterator ??= source[Symbol.asyncIterator]();
+    const { done, value } = await this.#iterator.next();
+    if (done) {
+      this.#finished = true;
+      return;
+    }
+    const chunk = typeof value === 'string' ? Buffer.from(value) : (value as Uint8Array);
+    this.#rememberedBytes += chunk.byteLength;
+    if (this.#rememberedBytes > MAX_REMEMBERED_BYTES) this.#remembering = false;
+    this.#chunks.push(chunk);
   }
 }
 

@@ -311,6 +311,37 @@ test("forms and requests made with Node's own classes are sent whole", async t =
   t.is(a.requests[1]!.headers['x-key'], 'k');
 });
 
+test('a dispatcher that is closed while a request waits for a replica says so to it', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, []);
+  const fetch = fetchOf(t, control);
+  const waiting = text(fetch('http://any/'));
+  await until('it watches', () => control.hub.watcherCount() === 1);
+  await fetch.close();
+  const error = await t.throwsAsync<Error & { cause?: Error }>(waiting);
+  t.regex(`${error!.cause?.message}`, /This dispatcher was closed/);
+});
+
+test('a streamed body is sent whole to the replica that takes it, after others broke off in the middle', async t => {
+  const control = await TestControlPlane.start(t);
+  const breaking = await tcpServer(socket => void socket.once('data', () => setImmediate(() => socket.destroy())));
+  t.teardown(() => breaking.close());
+  const good = await replica(t, 'good');
+  publish(control.hub, [{ id: 'breaking', port: breaking.port }]);
+  const fetch = fetchOf(t, control, { retry: 'always' });
+  async function* body() {
+    yield Buffer.from('one ');
+    await until('it broke off', () => breaking.accepted() > 0);
+    publish(control.hub, [good]);
+    await until('the set has changed', () => control.hub.withdrawalConfirmed(SERVICE, 'breaking'));
+    yield Buffer.from('two ');
+    yield Buffer.from('three');
+  }
+  const init = { method: 'POST', body: body(), duplex: 'half' } as unknown as RequestInit;
+  t.is(await text(fetch('http://any/', init)), 'good');
+  t.is(good.requests[0]!.body, 'one two three');
+});
+
 test('a closed dispatcher takes nothing more, and leaves no watch', async t => {
   const control = await TestControlPlane.start(t);
   publish(control.hub, [await replica(t, 'a')]);
