@@ -28,3 +28,19 @@ test('a service applied over one protocol is seen over the other', async t => {
   const resolved = await call(done => discovery.resolve({ namespace: 'feature-store', service: 'embedder' }, done));
   t.is((resolved as { endpoints: unknown[] }).endpoints.length, 2);
 });
+
+test('metrics count the calls of both protocols by their outcome', async t => {
+  const served = await serve(t);
+  const { control } = grpcClients(t, `unix:${served.socket}`);
+  await call(done => control.getStatus({}, done));
+  await t.throwsAsync(call(done => control.getService(embedderRef, done)));
+  await served.request('GET', '/v1/services/feature-store/embedder');
+  const { text } = await served.request('GET', '/metrics');
+  for (const labels of [
+    'protocol="grpc",route="/outrigger.v1.Control/GetStatus",code="ok"',
+    'protocol="grpc",route="/outrigger.v1.Control/GetService",code="not_found"',
+    'protocol="http",route="GET /v1/services/{namespace}/{name}",code="not_found"',
+  ]) {
+    t.true(text.includes(`outrigger_api_requests_total{${labels}} 1\n`), labels);
+  }
+});
