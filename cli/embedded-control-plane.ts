@@ -56,7 +56,10 @@ async function startInBackground(context: Context, client: ControlClient): Promi
     const { size: logStart } = await log.stat();
     const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
     // A folder of its own: the user's may be removed or unmounted while services run on.
-    const child = spawn(process.execPath, [main, 'serve', '--state', state.folder, '--exit-when-idle'], {
+    // It does what its own user asks, who could bind any folder with docker alike; what controls the engine and
+    // credentials stay out of reach. Whoever wants it narrower names a policy.
+    const binds = context.environment['OUTRIGGER_ADMISSION'] ? [] : ['--allow-bind', '/'];
+    const child = spawn(process.execPath, [main, 'serve', '--state', state.folder, '--exit-when-idle', ...binds], {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
       cwd: state.folder,

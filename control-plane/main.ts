@@ -31,7 +31,7 @@ export interface ControlPlaneOptions {
   readonly advertise?: Advertise;
   /** Publish every service's port on this address of the host, for hosts that cannot reach container addresses. */
   readonly publishOn?: string;
-  /** The operator's admission policy, a JSON or YAML file. */
+  /** The operator's admission policy, a JSON or YAML file; absent: the one that OUTRIGGER_ADMISSION names. */
   readonly admission?: string;
   /** Further folders that containers may mount. */
   readonly allowBind?: readonly string[];
@@ -130,8 +130,9 @@ async function createRegistry(options: ControlPlaneOptions, store: Store, clock:
 
 /** The operator's policy; folders of --allow-bind come on top of those that it names. */
 async function policyOf(options: ControlPlaneOptions): Promise<AdmissionPolicy> {
-  if (options.admission !== undefined) {
-    const policy = await loadPolicy(options.admission);
+  const file = options.admission ?? (options.environment['OUTRIGGER_ADMISSION'] || undefined);
+  if (file !== undefined) {
+    const policy = await loadPolicy(path.resolve(file));
     return {
       ...policy,
       allow: { ...policy.allow, bindRoots: [...policy.allow.bindRoots, ...(options.allowBind ?? [])] },

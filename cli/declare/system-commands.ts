@@ -22,7 +22,7 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
     .option('--publish-on <ip>', "publish every service's port on this address of the host")
     .option('--consul-address <url>', 'the Consul agent (CONSUL_HTTP_ADDR)')
     .option('--consul-token-file <path>', 'file with the Consul token (CONSUL_HTTP_TOKEN_FILE)')
-    .option('--admission <path>', 'policy file: what services may ask for')
+    .option('--admission <path>', 'policy file: what services may ask for (OUTRIGGER_ADMISSION)')
     .option(
       '--allow-bind <folder>',
       'bind mounts from below this folder are allowed; may be given several times',

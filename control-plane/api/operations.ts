@@ -194,6 +194,6 @@ function splitKey(key: ServiceKey): [string, string] {
 
 function noSuchService(ref: { namespace: string; name: string }): OutriggerError {
   return new OutriggerError('not_found', `there is no service ${serviceKey(ref)}`, {
-    next: 'List what there is: `outrigger ps --all-namespaces`, or GET /v1/services.',
+    next: 'List what there is: `outrigger ps --all-projects`, or GET /v1/services.',
   });
 }
