@@ -1,11 +1,12 @@
+import type { ApplyResult } from '../control-plane/control-plane.ts';
 import type { ReplicaView, ServiceView } from '../control-plane/views.ts';
 
 /** What a command waits for: this service in this generation, or a later state in which it has failed. */
 export interface Awaited {
   readonly name: string;
   readonly generation: number;
-  /** An older generation ran before, so that a failure may still be rolled back. */
-  readonly replaces: boolean;
+  /** Set where an older generation ran before, so that a failure may still be rolled back: when that was accepted. */
+  readonly replacesAcceptedAtMs?: number;
 }
 
 export type RolloutOutcome = { readonly kind: 'waiting' } | { readonly kind: 'ready' } | RolloutFailure;
@@ -18,6 +19,12 @@ export interface RolloutFailure {
   readonly culprit?: ReplicaView;
   /** The control plane may say within moments what becomes of it. */
   readonly provisional: boolean;
+}
+
+/** What to wait for after an apply; `known` are the services before it. */
+export function awaitedOf({ service, generation, outcome }: ApplyResult, known: readonly ServiceView[]): Awaited {
+  const before = outcome === 'updated' ? known.find(s => s.name === service.name) : undefined;
+  return { name: service.name, generation, ...(before && { replacesAcceptedAtMs: before.acceptedAtMs }) };
 }
 
 /**
@@ -39,15 +46,19 @@ export function rolloutOutcome(
   if (view === undefined || view.deleting) {
     return failed('removed', 'it was removed while this command waited for it');
   }
-  if (view.generation < awaited.generation) return { kind: 'waiting' };
-  if (view.generation > awaited.generation) {
+  // A rollback makes the older generation the accepted one again, at a later time than before.
+  const { replacesAcceptedAtMs } = awaited;
+  const replaces = replacesAcceptedAtMs !== undefined;
+  const isOlder = view.generation < awaited.generation;
+  if (isOlder && !(replaces && view.acceptedAtMs > replacesAcceptedAtMs)) return { kind: 'waiting' };
+  if (view.generation !== awaited.generation) {
     const fallback = `generation ${view.generation} took the place of generation ${awaited.generation}`;
     return failed('rolled_back', view.message || fallback);
   }
   if (culprit?.phase === 'failed' && view.replicas.some(r => r.id === culprit.id && r.phase === 'failed')) {
-    return failed('replica_failed', culprit.message || view.message, awaited.replaces);
+    return failed('replica_failed', culprit.message || view.message, replaces);
   }
-  if (view.state === 'failed') return failed('service_failed', view.message, awaited.replaces);
+  if (view.state === 'failed') return failed('service_failed', view.message, replaces);
   return view.state === 'ready' && view.readyReplicas >= view.wantedReplicas ? { kind: 'ready' } : { kind: 'waiting' };
 }
 

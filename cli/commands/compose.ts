@@ -9,6 +9,7 @@ import { parseTimeoutMs } from '../parse-values.ts';
 import { loadProject } from '../project.ts';
 import { failureLines } from '../render/failure.ts';
 import { PhaseLines } from '../render/progress.ts';
+import { awaitedOf } from '../rollout-outcome.ts';
 import { usageError } from '../usage-error.ts';
 import { waitForRollout } from '../wait-for-rollout.ts';
 import { waitUntilGone } from '../wait-until-gone.ts';
@@ -117,6 +118,7 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
   const spec = project.services.find(s => s.name === call.service);
   if (!spec) throw usageError(`The service file has no service "${call.service}" for Outrigger.`);
   const client = await ensureControlPlane(context);
+  const known = await client.services(project.namespace, context.signal);
   const results = await client.apply({ specs: [spec], origin: `docker compose, ${project.origin}` }, context.signal);
   const [result] = results;
   for (const warning of result?.warnings ?? []) say(context, 'debug', warning);
@@ -124,7 +126,7 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
   const outcome = await waitForRollout({
     client,
     namespace: project.namespace,
-    awaited: results.map(r => ({ name: r.service.name, generation: r.generation, replaces: r.outcome === 'updated' })),
+    awaited: results.map(r => awaitedOf(r, known)),
     signal: context.signal,
     ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
     onUpdate: services => {

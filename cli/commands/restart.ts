@@ -47,7 +47,7 @@ export async function restart(context: Context, names: readonly string[], option
     client,
     namespace,
     known: all,
-    awaited: views.map(view => ({ name: view.name, generation: view.generation, replaces: false })),
+    awaited: views.map(view => ({ name: view.name, generation: view.generation })),
     settled: service => !service.replicas.some(r => leaving.has(r.id)),
     ...(timeoutMs !== undefined && { timeoutMs }),
   });

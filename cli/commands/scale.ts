@@ -27,7 +27,7 @@ export async function scale(context: Context, pairs: readonly string[], options:
     client,
     namespace,
     known,
-    awaited: views.map(view => ({ name: view.name, generation: view.generation, replaces: false })),
+    awaited: views.map(view => ({ name: view.name, generation: view.generation })),
     settled: service => {
       const count = wanted.find(w => w.name === service.name)?.replicas;
       return service.wantedReplicas === count && service.replicas.filter(r => r.phase !== 'stopped').length === count;

@@ -12,6 +12,7 @@ import { removeAndWait } from '../remove-and-wait.ts';
 import { failureLines } from '../render/failure.ts';
 import { readiness } from '../render/phase.ts';
 import { formatDuration } from '../render/units.ts';
+import { awaitedOf } from '../rollout-outcome.ts';
 import { parseScale } from '../service-reference.ts';
 import { usageError } from '../usage-error.ts';
 import { type RolloutResult, waitForRollout } from '../wait-for-rollout.ts';
@@ -78,11 +79,7 @@ async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<
     const result = await waitForRollout({
       client,
       namespace,
-      awaited: results.map(r => ({
-        name: r.service.name,
-        generation: r.generation,
-        replaces: r.outcome === 'updated',
-      })),
+      awaited: results.map(result => awaitedOf(result, run.known)),
       signal: context.signal,
       ...(timeoutMs !== undefined && { timeoutMs }),
       onUpdate: services => {

@@ -2,7 +2,7 @@ import test from 'ava';
 import { failingReplica, rolloutOutcome } from '../../cli/rollout-outcome.ts';
 import { replicaView, serviceView } from './views.ts';
 
-const awaited = { name: 'echo', generation: 2, replaces: false };
+const awaited = { name: 'echo', generation: 2 };
 
 test('a service is ready once its own generation is', t => {
   t.is(rolloutOutcome(awaited, serviceView({ generation: 2 }), undefined).kind, 'ready');
@@ -20,18 +20,22 @@ test('a failed replica of a new service fails it, with that replica as the culpr
   t.like(outcome, { kind: 'failed', reason: 'replica_failed', message: 'it exited with code 3', culprit });
 });
 
+const update = { ...awaited, replacesAcceptedAtMs: 500 };
+
 test('an update whose replica failed is judged for good once it has gone back', t => {
   const failed = replicaView({ id: 'new', generation: 2, phase: 'failed', exitCode: 1 });
   const replicas = [replicaView({ generation: 1 }), failed];
   const updating = serviceView({ generation: 2, state: 'updating', replicas });
-  t.like(rolloutOutcome({ ...awaited, replaces: true }, updating, failed), { kind: 'failed', provisional: true });
+  t.like(rolloutOutcome(update, updating, failed), { kind: 'failed', provisional: true });
   t.is(failingReplica(awaited, updating), failed);
   const back = serviceView({
-    generation: 3,
+    acceptedAtMs: 600,
+    generation: 1,
     message: 'generation 2 failed',
-    replicas: [replicaView({ generation: 3 })],
+    replicas: [replicaView({ generation: 1 })],
   });
-  t.like(rolloutOutcome(awaited, back, failed), {
+  t.is(rolloutOutcome(update, { ...back, acceptedAtMs: 500 }, failed).kind, 'waiting', 'not yet shown as accepted');
+  t.like(rolloutOutcome(update, back, failed), {
     kind: 'failed',
     reason: 'rolled_back',
     culprit: failed,
