@@ -5,32 +5,16 @@ import { checkNamespaces } from './admission/check-namespaces.ts';
 import { checkNetworks } from './admission/check-networks.ts';
 import { checkPrivileges } from './admission/check-privileges.ts';
 import { checkVolumes } from './admission/check-volumes.ts';
+import type { AdmissionSurroundings, Denial } from './admission/denial.ts';
 import type { AdmissionPolicy } from './admission/policy.ts';
 import type { ServiceSpec } from './core/spec.ts';
 
-export { admitOrThrow } from './admission/admit-or-throw.ts';
+export type { AdmissionSurroundings, Denial } from './admission/denial.ts';
 export { type AdmissionPolicy, admissionPolicy, defaultPolicy, loadPolicy } from './admission/policy.ts';
 
 export type Admission =
   | { readonly kind: 'admitted'; readonly warnings: readonly string[] }
   | { readonly kind: 'rejected'; readonly reasons: readonly Denial[] };
-
-export interface Denial {
-  /** As in the service file: `services.embedder.cap_add[0]`. */
-  readonly keyPath: string;
-  readonly message: string;
-  /** What to do about it, as a sentence. */
-  readonly next: string;
-}
-
-export interface AdmissionSurroundings {
-  /** The path without symbolic links; null where there is nothing at the path. */
-  readonly realpath: (path: string) => Promise<string | null>;
-  /** Home of the user that the control plane runs as; credential folders in it are never bound. */
-  readonly home: string;
-  /** Further paths that no container may see, such as the engine's socket and the control plane's state folder. */
-  readonly hidden: readonly string[];
-}
 
 /**
  * What a spec may ask for: the only way into the engine. Everything that reaches out of a container is denied unless

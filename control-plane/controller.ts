@@ -6,15 +6,16 @@ import { OutriggerError, toOutriggerError } from './core/errors.ts';
 import type { Observed } from './core/observed.ts';
 import { type Plan, type Probed, reconcile } from './core/reconcile.ts';
 import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
-import { describeNodes, describeServices } from './describe.ts';
 import { DesiredState } from './desired-state.ts';
 import { Effects } from './effects.ts';
+import { EventFeed } from './event-feed.ts';
 import { eventsBetween } from './events-between.ts';
 import { Observer } from './observer.ts';
 import { parseSpecs } from './parse-specs.ts';
-import type { Change, Clock, Engine, Event, Ids, ProbeTarget, Registry, Sidecar, Store, StoredEvent } from './ports.ts';
+import type { Change, Clock, Engine, Event, Ids, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
 import type { DiscoveryHub } from './registry/hub.ts';
 import { replicaLogs } from './replica-logs.ts';
+import { StateViews } from './state-views.ts';
 import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from './views.ts';
 
 export interface ControllerOptions {
@@ -45,24 +46,23 @@ export class Controller implements ControlPlane {
   readonly #stop = new AbortController();
   readonly #startedAt: number;
   readonly #commands: QueuedCommand[] = [];
-  readonly #changeListeners = new Set<() => void>();
-  readonly #eventListeners = new Set<(event: EventView) => void>();
+  readonly #feed: EventFeed;
+  readonly #views = new StateViews(() => ({ state: this.#state, observed: this.#observed() }));
   #state: DesiredState;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
   #running: Promise<unknown> | null = null;
-  #views: { services: readonly ServiceView[]; nodes: readonly NodeView[] } | null = null;
-  #sequence = 0;
 
-  private constructor(options: ControllerOptions, state: DesiredState) {
+  private constructor(options: ControllerOptions, state: DesiredState, feed: EventFeed) {
     this.#options = options;
     this.#state = state;
+    this.#feed = feed;
     this.hub = options.hub;
     this.#startedAt = options.clock.now();
     this.#effects = new Effects({
       engines: new Map(options.engines.map(e => [e.node, e])),
       clock: options.clock,
       onSettled: (action, error) => this.#onSettled(action, error),
-      onProgress: () => this.#changed(),
+      onProgress: () => this.#views.changed(),
     });
     this.#observers = options.engines.map(e => new Observer(e, options.clock, () => this.wake()));
   }
@@ -70,8 +70,7 @@ export class Controller implements ControlPlane {
   /** Loads the stored state and takes the first look at the world, so that what ran before is known before anyone asks. */
   static async open(options: ControllerOptions): Promise<Controller> {
     const state = DesiredState.from(await options.store.load());
-    const controller = new Controller(options, state);
-    controller.#sequence = (await options.store.events({ limit: 1 })).at(-1)?.sequence ?? 0;
+    const controller = new Controller(options, state, await EventFeed.open(options.store));
     await Promise.all(controller.#observers.map(o => o.list()));
     await controller.#pass();
     return controller;
@@ -147,32 +146,23 @@ export class Controller implements ControlPlane {
   }
 
   services(): readonly ServiceView[] {
-    return this.#present().services;
+    return this.#views.services();
   }
 
   nodes(): readonly NodeView[] {
-    return this.#present().nodes;
+    return this.#views.nodes();
   }
 
   onChange(listener: () => void): () => void {
-    this.#changeListeners.add(listener);
-    return () => this.#changeListeners.delete(listener);
+    return this.#views.onChange(listener);
   }
 
-  async pastEvents(query: EventQuery & { limit: number }): Promise<readonly EventView[]> {
-    const { namespace, name, ...rest } = query;
-    if (namespace !== undefined && name !== undefined) {
-      return (await this.#options.store.events({ ...rest, service: `${namespace}/${name}` })).map(eventView);
-    }
-    // The store filters by service only; a namespace's events are few among the bounded whole.
-    const limit = namespace === undefined ? rest.limit : MOST_EVENTS;
-    const events = (await this.#options.store.events({ ...rest, limit })).map(eventView);
-    return events.filter(e => namespace === undefined || e.namespace === namespace).slice(-rest.limit);
+  pastEvents(query: EventQuery & { limit: number }): Promise<readonly EventView[]> {
+    return this.#feed.past(query);
   }
 
   onEvent(listener: (event: EventView) => void): () => void {
-    this.#eventListeners.add(listener);
-    return () => this.#eventListeners.delete(listener);
+    return this.#feed.on(listener);
   }
 
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLineView> {
@@ -216,7 +206,7 @@ export class Controller implements ControlPlane {
       this.#publish(plan);
       this.#effects.begin(plan.actions);
       this.#effects.prune();
-      this.#changed();
+      this.#views.changed();
       return plan.wakeAt;
     } catch (thrown) {
       const error = toOutriggerError(thrown);
@@ -233,7 +223,7 @@ export class Controller implements ControlPlane {
           await this.#commit(step.changes);
           this.#announce(step.changes.flatMap(c => (c.kind === 'event' ? [c.event] : [])));
         }
-        this.#changed();
+        this.#views.changed();
         command.resolve(step.result);
       } catch (thrown) {
         command.reject(toOutriggerError(thrown));
@@ -329,22 +319,6 @@ export class Controller implements ControlPlane {
 
   // ---- what it shows
 
-  #changed(): void {
-    this.#views = null;
-    for (const listener of this.#changeListeners) listener();
-  }
-
-  #present(): { services: readonly ServiceView[]; nodes: readonly NodeView[] } {
-    if (!this.#views) {
-      const observed = this.#observed();
-      this.#views = {
-        services: Object.freeze(describeServices(this.#state, observed)),
-        nodes: Object.freeze(describeNodes(this.#state, observed)),
-      };
-    }
-    return this.#views;
-  }
-
   #view(ref: ServiceRef): ServiceView {
     const view = this.services().find(s => s.namespace === ref.namespace && s.name === ref.name);
     if (!view) throw new OutriggerError('not_found', `${serviceKey(ref)} was removed meanwhile`);
@@ -368,15 +342,10 @@ export class Controller implements ControlPlane {
   }
 
   #announce(events: readonly Event[]): void {
-    for (const event of events) {
-      this.#sequence += 1;
-      const view = eventView({ ...event, sequence: this.#sequence });
-      this.#options.log.info(
-        { service: event.service, replica: event.replicaId, type: event.type },
-        event.message || event.type,
-      );
-      for (const listener of this.#eventListeners) listener(view);
-    }
+    const { log } = this.#options;
+    for (const { service, replicaId, type, message } of events)
+      log.info({ service, replica: replicaId, type }, message || type);
+    this.#feed.announce(events);
   }
 }
 
@@ -390,25 +359,11 @@ const PASS_RETRY_MS = 1_000;
 const LONGEST_NAP_MS = 60_000;
 const IMAGE_ID_DEADLINE_MS = 2_000;
 const MOST_QUEUED_COMMANDS = 1_000;
-const MOST_EVENTS = 10_000;
 
 function publishedPorts(
   ports: readonly { containerPort: number; hostPort: number; protocol: string }[],
 ): Record<number, number> {
   return Object.fromEntries(ports.filter(p => p.protocol === 'tcp').map(p => [p.containerPort, p.hostPort]));
-}
-
-function eventView(event: StoredEvent): EventView {
-  const [namespace = '', service = ''] = event.service.split('/');
-  return {
-    sequence: event.sequence,
-    atMs: event.at,
-    namespace,
-    service,
-    ...(event.replicaId === undefined ? {} : { replicaId: event.replicaId }),
-    type: event.type,
-    message: event.message,
-  };
 }
 
 function shuttingDown(): OutriggerError {

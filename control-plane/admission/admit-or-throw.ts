@@ -1,8 +1,9 @@
 import { realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { type AdmissionSurroundings, admit } from '../admission.ts';
+import { admit } from '../admission.ts';
 import { OutriggerError } from '../core/errors.ts';
 import type { ServiceSpec } from '../core/spec.ts';
+import type { AdmissionSurroundings } from './denial.ts';
 import type { AdmissionPolicy } from './policy.ts';
 
 /**

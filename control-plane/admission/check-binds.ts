@@ -1,6 +1,6 @@
 import path from 'node:path';
-import type { AdmissionSurroundings, Denial } from '../admission.ts';
 import type { ServiceSpec } from '../core/spec.ts';
+import type { AdmissionSurroundings, Denial } from './denial.ts';
 import type { AdmissionPolicy } from './policy.ts';
 
 /** Folders and files of the host. Judged by where they really are, and by what they contain, not by how they are written. */

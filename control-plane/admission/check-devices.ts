@@ -1,6 +1,6 @@
 import path from 'node:path';
-import type { Denial } from '../admission.ts';
 import type { ServiceSpec } from '../core/spec.ts';
+import type { Denial } from './denial.ts';
 import type { AdmissionPolicy } from './policy.ts';
 
 /** Devices that would come to a container past the scheduler, in each way that NVIDIA's runtime and Docker know. */

@@ -1,5 +1,5 @@
-import type { Denial } from '../admission.ts';
 import type { ServiceSpec } from '../core/spec.ts';
+import type { Denial } from './denial.ts';
 
 /** Labels that say to whom a container belongs: ours, and those by which Compose finds its own. */
 export function checkLabels(spec: ServiceSpec): Denial[] {

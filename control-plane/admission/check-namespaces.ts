@@ -1,5 +1,5 @@
-import type { Denial } from '../admission.ts';
 import type { ServiceSpec } from '../core/spec.ts';
+import type { Denial } from './denial.ts';
 import type { AdmissionPolicy } from './policy.ts';
 
 type Namespace = AdmissionPolicy['allow']['hostNamespaces'][number];

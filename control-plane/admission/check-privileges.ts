@@ -1,5 +1,5 @@
-import type { Denial } from '../admission.ts';
 import type { ServiceSpec } from '../core/spec.ts';
+import type { Denial } from './denial.ts';
 import { type AdmissionPolicy, capabilityName } from './policy.ts';
 
 /** What would give a process more than its container: privileged, capabilities, security options, sysctls, runtimes. */

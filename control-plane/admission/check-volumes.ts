@@ -1,6 +1,6 @@
 import path from 'node:path';
-import type { Denial } from '../admission.ts';
 import type { ServiceSpec } from '../core/spec.ts';
+import type { Denial } from './denial.ts';
 
 /** Names and targets that the engine could take for something else than a volume or a file in the container. */
 export function checkVolumes(spec: ServiceSpec): Denial[] {

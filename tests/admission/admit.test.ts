@@ -2,13 +2,8 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
-import {
-  type AdmissionPolicy,
-  admissionPolicy,
-  admit,
-  admitOrThrow,
-  loadPolicy,
-} from '../../control-plane/admission.ts';
+import { admitOrThrow } from '../../control-plane/admission/admit-or-throw.ts';
+import { type AdmissionPolicy, admissionPolicy, admit, loadPolicy } from '../../control-plane/admission.ts';
 import { type ServiceSpecInput, serviceSpec } from '../../control-plane/core/spec.ts';
 
 const surroundings = {

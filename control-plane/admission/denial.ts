@@ -1,0 +1,16 @@
+export interface Denial {
+  /** As in the service file: `services.embedder.cap_add[0]`. */
+  readonly keyPath: string;
+  readonly message: string;
+  /** What to do about it, as a sentence. */
+  readonly next: string;
+}
+
+export interface AdmissionSurroundings {
+  /** The path without symbolic links; null where there is nothing at the path. */
+  readonly realpath: (path: string) => Promise<string | null>;
+  /** Home of the user that the control plane runs as; credential folders in it are never bound. */
+  readonly home: string;
+  /** Further paths that no container may see, such as the engine's socket and the control plane's state folder. */
+  readonly hidden: readonly string[];
+}

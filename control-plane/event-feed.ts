@@ -1,0 +1,60 @@
+import type { EventQuery } from './control-plane.ts';
+import type { Event, Store, StoredEvent } from './ports.ts';
+import type { EventView } from './views.ts';
+
+/** What happened: the past from the store, and everything new as it happens. */
+export class EventFeed {
+  readonly #store: Store;
+  readonly #listeners = new Set<(event: EventView) => void>();
+  #sequence: number;
+
+  private constructor(store: Store, sequence: number) {
+    this.#store = store;
+    this.#sequence = sequence;
+  }
+
+  /** Goes on counting where the store is. */
+  static async open(store: Store): Promise<EventFeed> {
+    return new EventFeed(store, (await store.events({ limit: 1 })).at(-1)?.sequence ?? 0);
+  }
+
+  /** Tells the listeners of events that were stored, in the order they were stored in. */
+  announce(events: readonly Event[]): void {
+    for (const event of events) {
+      this.#sequence += 1;
+      const view = eventView({ ...event, sequence: this.#sequence });
+      for (const listener of this.#listeners) listener(view);
+    }
+  }
+
+  on(listener: (event: EventView) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async past(query: EventQuery & { limit: number }): Promise<readonly EventView[]> {
+    const { namespace, name, ...rest } = query;
+    if (namespace !== undefined && name !== undefined) {
+      return (await this.#store.events({ ...rest, service: `${namespace}/${name}` })).map(eventView);
+    }
+    // The store filters by service only; a namespace's events are few among the bounded whole.
+    const limit = namespace === undefined ? rest.limit : MOST_EVENTS;
+    const events = (await this.#store.events({ ...rest, limit })).map(eventView);
+    return events.filter(e => namespace === undefined || e.namespace === namespace).slice(-rest.limit);
+  }
+}
+
+const MOST_EVENTS = 10_000;
+
+function eventView(event: StoredEvent): EventView {
+  const [namespace = '', service = ''] = event.service.split('/');
+  return {
+    sequence: event.sequence,
+    atMs: event.at,
+    namespace,
+    service,
+    ...(event.replicaId === undefined ? {} : { replicaId: event.replicaId }),
+    type: event.type,
+    message: event.message,
+  };
+}
