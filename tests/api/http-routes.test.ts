@@ -228,6 +228,22 @@ test(
   { status: 400, says: /takes no body/ },
 );
 
+test('events are found by namespace, by service, and by a name in any namespace', async t => {
+  const served = await serve(t);
+  for (const ref of [embedderRef, { ...embedderRef, namespace: 'other' }, { namespace: 'other', name: 'x' }]) {
+    served.controlPlane.addEvent(ref, 'replica.ready', `${ref.namespace}/${ref.name}`);
+  }
+  const found = async (query: string) =>
+    (await served.request('GET', `/v1/events${query}`)).json.events.map((e: { message: string }) => e.message);
+  t.is((await found('')).length, 3);
+  t.deepEqual(await found('?namespace=other'), ['other/embedder', 'other/x']);
+  t.deepEqual(await found('?namespace=other&name=x'), ['other/x']);
+  t.deepEqual(await found('?name=embedder'), ['feature-store/embedder', 'other/embedder']);
+  t.deepEqual(await found('?name=embedder&past=1'), ['other/embedder']);
+  t.deepEqual(await found('?after=2'), ['other/x']);
+  t.deepEqual(await found('?past=0'), []);
+});
+
 test('a method that is not possible names those that are', async t => {
   const served = await serve(t);
   t.is((await served.request('PUT', '/v1/services')).headers['allow'], 'GET');

@@ -145,7 +145,8 @@ export class FakeControlPlane implements ControlPlane {
   async pastEvents({ namespace, name, afterSequence, limit }: EventQuery & { limit: number }) {
     this.#failOnce();
     return this.#events
-      .filter(e => (namespace ?? e.namespace) === e.namespace && (name ?? e.service) === e.service)
+      .filter(e => (namespace ?? e.namespace) === e.namespace)
+      .filter(e => namespace === undefined || (name ?? e.service) === e.service)
       .filter(e => e.sequence > (afterSequence ?? 0))
       .slice(-limit);
   }
