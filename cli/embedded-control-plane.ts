@@ -18,8 +18,12 @@ const LOG_TAIL_LINES = 20;
 /**
  * The control plane that this command speaks to; where none runs on the state folder, one is started in the background
  * that ends by itself once nothing is left to run. One named by --host or OUTRIGGER_ADDRESS is never started.
+ * @param bindFolders what its containers may bind besides the user's home: the project's own folders
  */
-export async function ensureControlPlane(context: Context): Promise<ControlClient> {
+export async function ensureControlPlane(
+  context: Context,
+  bindFolders: readonly string[] = [],
+): Promise<ControlClient> {
   const client = await context.client();
   try {
     await client.status(context.signal);
@@ -29,7 +33,7 @@ export async function ensureControlPlane(context: Context): Promise<ControlClien
     const { reason } = error.details;
     if (reason !== 'ENOENT' && reason !== 'ECONNREFUSED') throw error;
   }
-  await startInBackground(context, client);
+  await startInBackground(context, client, bindFolders);
   return client;
 }
 
@@ -43,7 +47,11 @@ export async function connectIfRunning(context: Context): Promise<ControlClient 
   return await ensureControlPlane(context);
 }
 
-async function startInBackground(context: Context, client: ControlClient): Promise<void> {
+async function startInBackground(
+  context: Context,
+  client: ControlClient,
+  bindFolders: readonly string[],
+): Promise<void> {
   const state = stateFolder(context.environment, context.options.state);
   await mkdir(state.folder, { recursive: true, mode: 0o700 }).catch(cause => {
     throw new OutriggerError('invalid_argument', `The state folder ${state.folder} cannot be made (${cause.code}).`, {
@@ -56,9 +64,7 @@ async function startInBackground(context: Context, client: ControlClient): Promi
     const { size: logStart } = await log.stat();
     const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
     // A folder of its own: the user's may be removed or unmounted while services run on.
-    // It does what its own user asks, who could bind any folder with docker alike; what controls the engine and
-    // credentials stay out of reach. Whoever wants it narrower names a policy.
-    const binds = context.environment['OUTRIGGER_ADMISSION'] ? [] : ['--allow-bind', '/'];
+    const binds = bindFolders.flatMap(folder => ['--allow-bind', folder]);
     const child = spawn(process.execPath, [main, 'serve', '--state', state.folder, '--exit-when-idle', ...binds], {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],

@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { OutriggerError } from '../control-plane/core/errors.ts';
 import type { ServiceSpec } from '../control-plane/core/spec.ts';
@@ -63,6 +64,13 @@ export async function namespaceOf(context: Context, options: ProjectOptions): Pr
   throw new OutriggerError('invalid_argument', `The project is not known: ${said || 'docker compose names none'}.`, {
     next: 'Give it with -p NAME, or run this where its service file is, or give the file with -f.',
   });
+}
+
+/** The folders that a project's relative paths start from: those of its files, and the one it is run in. */
+export function projectFolders(context: Context, options: ProjectOptions): string[] {
+  const files = (options.file ?? []).filter(file => file !== '-');
+  const folders = [context.cwd, options.projectDirectory ?? '.', ...files.map(file => path.dirname(file))];
+  return [...new Set(folders.map(folder => path.resolve(context.cwd, folder)))];
 }
 
 function composeOptions(context: Context, options: ProjectOptions) {

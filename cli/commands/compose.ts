@@ -6,7 +6,7 @@ import type { Context, ProjectOptions } from '../context.ts';
 import { connectIfRunning, ensureControlPlane } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
-import { loadProject } from '../project.ts';
+import { loadProject, projectFolders } from '../project.ts';
 import { failureLines } from '../render/failure.ts';
 import { PhaseLines } from '../render/progress.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
@@ -117,12 +117,13 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
   // Compose asks for each service by itself, those that it depends on first.
   const spec = project.services.find(s => s.name === call.service);
   if (!spec) throw usageError(`The service file has no service "${call.service}" for Outrigger.`);
-  const client = await ensureControlPlane(context);
+  const client = await ensureControlPlane(context, projectFolders(context, call.project));
   const known = await client.services(project.namespace, context.signal);
   const results = await client.apply({ specs: [spec], origin: `docker compose, ${project.origin}` }, context.signal);
   const [result] = results;
   for (const warning of result?.warnings ?? []) say(context, 'debug', warning);
   const phases = new PhaseLines();
+  phases.skip(known);
   const outcome = await waitForRollout({
     client,
     namespace: project.namespace,
@@ -130,7 +131,7 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
     signal: context.signal,
     ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
     onUpdate: services => {
-      for (const line of phases.next(services, Date.now())) say(context, 'info', line);
+      for (const line of phases.next(services, Date.now())) say(context, 'info', withoutName(line, call.service));
     },
     onLost: error => say(context, 'debug', error.message),
   });
@@ -151,6 +152,11 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
   return EXIT_CODE.ok;
 }
 
+/** Compose shows the service's name before each line itself. */
+function withoutName(line: string, service: string): string {
+  return line.startsWith(`${service} `) ? line.slice(service.length + 1) : line;
+}
+
 /**
  * `ADDR`: host:port of each ready replica, joined by commas. `URL`: what a client of the protocol takes. Over the name
  * that the engine's DNS has for the service where it has one, since that outlives the replicas of this moment.
@@ -160,7 +166,8 @@ export function addressVariables(service: ServiceView, aliases: readonly string[
     .filter(r => r.phase === 'ready' && !r.impaired)
     .flatMap(r => r.addresses.find(a => a.kind === 'network') ?? r.addresses[0] ?? []);
   if (service.port === undefined || addresses.length === 0) return [];
-  const list = addresses.map(a => hostAndPort(a.host, a.port));
+  // In a fixed order: Compose makes a dependent's container anew when its environment changes.
+  const list = addresses.map(a => hostAndPort(a.host, a.port)).sort();
   const named = aliases.includes(service.name) && addresses.every(a => a.kind === 'network');
   const first = named ? `${service.name}:${service.port}` : list[0]!;
   return [`ADDR=${list.join(',')}`, `URL=${urlOf(service, first, named, addresses, list)}`];
@@ -206,7 +213,7 @@ async function provideDown(context: Context, call: Call): Promise<ExitCode> {
     ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
     exitsWhenIdle: exitWhenIdle,
     onUpdate: services => {
-      for (const line of phases.next(services, Date.now())) say(context, 'info', line);
+      for (const line of phases.next(services, Date.now())) say(context, 'info', withoutName(line, call.service));
     },
   });
   if (result.kind === 'gone') return EXIT_CODE.ok;

@@ -7,7 +7,7 @@ import { ensureControlPlane } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { openProgressDisplay, type ProgressDisplay } from '../progress-display.ts';
-import { buildImages, loadProject } from '../project.ts';
+import { buildImages, loadProject, projectFolders } from '../project.ts';
 import { removeAndWait } from '../remove-and-wait.ts';
 import { failureLines } from '../render/failure.ts';
 import { readiness } from '../render/phase.ts';
@@ -48,7 +48,7 @@ export async function up(context: Context, names: readonly string[], options: Up
   );
 
   await buildImages(context, options, project, options.build);
-  const client = await ensureControlPlane(context);
+  const client = await ensureControlPlane(context, projectFolders(context, options));
   const startedAtMs = Date.now();
   const known = await client.services(project.namespace, context.signal);
   const results = await client.apply({ specs, origin: project.origin }, context.signal);
