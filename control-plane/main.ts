@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { createSidecar } from '../sidecar/index.ts';
@@ -34,7 +35,7 @@ export interface ControlPlaneOptions {
   readonly publishOn?: string;
   /** The operator's admission policy, a JSON or YAML file; absent: the one that OUTRIGGER_ADMISSION names. */
   readonly admission?: string;
-  /** Further folders that containers may mount. */
+  /** Further folders that containers may mount; without a policy file the user's home may be mounted too. */
   readonly allowBind?: readonly string[];
   /** File of hashed tokens; asked for on every TCP address. */
   readonly tokens?: string;
@@ -129,7 +130,7 @@ async function createRegistry(options: ControlPlaneOptions, store: Store, clock:
   return new ConsulRegistry({ instance, advertise, clock, connection: { ...connection, ...token } });
 }
 
-/** The operator's policy; folders of --allow-bind come on top of those that it names. */
+/** The operator's policy, or the default one with the user's home; folders of --allow-bind come on top of those that it names. */
 async function policyOf(options: ControlPlaneOptions): Promise<AdmissionPolicy> {
   const file = options.admission ?? (options.environment['OUTRIGGER_ADMISSION'] || undefined);
   if (file !== undefined) {
@@ -139,7 +140,7 @@ async function policyOf(options: ControlPlaneOptions): Promise<AdmissionPolicy> 
       allow: { ...policy.allow, bindRoots: [...policy.allow.bindRoots, ...(options.allowBind ?? [])] },
     };
   }
-  return defaultPolicy({ folders: (options.allowBind ?? []).map(folder => path.resolve(folder)) });
+  return defaultPolicy({ folders: [homedir(), ...(options.allowBind ?? []).map(folder => path.resolve(folder))] });
 }
 
 async function readOperatorFile(file: string): Promise<string> {
