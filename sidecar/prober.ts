@@ -1,9 +1,10 @@
 import type { ProbeReport } from '../control-plane/core/observed.ts';
-import { effectiveProbes, type ProbeCheck, type StartupProbe } from '../control-plane/core/spec.ts';
+import { effectiveProbes, type ProbeCheck } from '../control-plane/core/spec.ts';
 import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
-import { Asker, type Way } from './asker.ts';
-import { readLoad } from './load.ts';
+import { Asker } from './asker.ts';
+import { watchLoad } from './load-watch.ts';
 import type { Slots } from './slots.ts';
+import { FIRST_GAP_MS, GAP_GROWTH, LONGEST_GAP_MS, startUp } from './start-up.ts';
 import { warmUp } from './warm-up.ts';
 
 export interface ProberSeams {
@@ -26,7 +27,6 @@ export class Prober {
   readonly #stopped = new AbortController();
   readonly #pauses = new Set<AbortController>();
   readonly #troubles = new Map<Concern, string>();
-  #startupProbes = 0;
   readonly #ended: Promise<void>;
 
   constructor(target: ProbeTarget, seams: ProberSeams) {
@@ -78,69 +78,31 @@ export class Prober {
       this.#set({ startup: 'passed' });
       return true;
     }
-    for (;;) {
-      const round = new AbortController();
-      this.#pauses.add(round);
-      const verdicts = this.#asker.ways(startup.check).map(way => this.#askUntilStarted(way, startup, round.signal));
-      const verdict = await Promise.race(verdicts);
-      round.abort();
-      this.#pauses.delete(round);
-      await Promise.all(verdicts);
-      this.#stopped.signal.throwIfAborted();
-      switch (verdict) {
-        case 'started':
-          this.#set(
-            {
-              startup: 'passed',
-              ...(this.#isAnsweredBy(startup.check, readiness?.check) && { readiness: 'passing' as const }),
-              ...(this.#isAnsweredBy(startup.check, liveness?.check) && { liveness: 'passing' as const }),
-            },
-            { startup: null },
-          );
-          return true;
-        case 'too_late':
-          this.#set({ startup: 'failed' });
-          return false;
-        case 'news':
-          continue;
-        default:
-          verdict satisfies never;
-      }
+    const verdict = await startUp({
+      startup,
+      startedAt: this.#target.startedAt,
+      ways: () => this.#asker.ways(startup.check),
+      clock: this.#seams.clock,
+      signal: this.#stopped.signal,
+      onRound: round => {
+        this.#pauses.add(round);
+        return () => this.#pauses.delete(round);
+      },
+      onFailure: message => this.#set({}, { startup: message }),
+    });
+    if (verdict === 'too_late') {
+      this.#set({ startup: 'failed' });
+      return false;
     }
-  }
-
-  /** One way is asked until it passes, startup is over, or `round` fires. Each way has a pace of its own: one that hangs must not slow the others. */
-  async #askUntilStarted(
-    way: Way,
-    startup: StartupProbe,
-    round: AbortSignal,
-  ): Promise<'started' | 'too_late' | 'news'> {
-    const deadlineAt = this.#target.startedAt + startup.deadlineMs;
-    const ended = new AbortController();
-    const end = () => ended.abort(new Error('this round of probes is over'));
-    const signals = [round, this.#stopped.signal];
-    for (const signal of signals) signal.addEventListener('abort', end, { once: true });
-    try {
-      for (let gapMs = FIRST_GAP_MS; ; gapMs = Math.min(gapMs * GAP_GROWTH, LONGEST_GAP_MS)) {
-        this.#startupProbes++;
-        const result = await way(startup.timeoutMs, ended.signal);
-        if (result.kind === 'passed') return 'started';
-        ended.signal.throwIfAborted();
-        // A deadline that passed while nobody was asking proves nothing about the container.
-        if (this.#seams.clock.now() >= deadlineAt && this.#startupProbes >= LEAST_STARTUP_PROBES) {
-          const message = `not started ${startup.deadlineMs} ms after its container: ${result.message}`;
-          this.#set({}, { startup: message });
-          return 'too_late';
-        }
-        this.#set({}, { startup: result.message });
-        await this.#seams.clock.sleep(gapMs, ended.signal);
-      }
-    } catch (error) {
-      if (ended.signal.aborted) return 'news';
-      throw error;
-    } finally {
-      for (const signal of signals) signal.removeEventListener('abort', end);
-    }
+    this.#set(
+      {
+        startup: 'passed',
+        ...(this.#isAnsweredBy(startup.check, readiness?.check) && { readiness: 'passing' as const }),
+        ...(this.#isAnsweredBy(startup.check, liveness?.check) && { liveness: 'passing' as const }),
+      },
+      { startup: null },
+    );
+    return true;
   }
 
   /** The same question needs no second answer, unless a warm-up comes between. */
@@ -216,17 +178,16 @@ export class Prober {
 
   async #keepLoad(): Promise<void> {
     const { spec } = this.#target;
-    if (spec.protocol !== 'http' || spec.port === undefined) return;
-    const { readiness } = effectiveProbes(spec);
-    const intervalMs = readiness?.intervalMs ?? 2_000;
-    for (;;) {
-      const address = this.#asker.addresses(spec.port)[0];
-      const load = address && (await readLoad(address, this.#seams.clock, this.#stopped.signal));
-      if (load !== undefined && load !== this.#report.inFlight) this.#set({ inFlight: load });
-      // A server that reports none today may be another image's tomorrow, but not in the same container: ask rarely.
-      const waitMs = load === undefined ? NO_LOAD_GAP_MS : intervalMs;
-      await this.#pause(this.#jittered(waitMs), { interruptible: false });
-    }
+    if (spec.protocol === 'tcp' || spec.port === undefined) return;
+    await watchLoad({
+      protocol: spec.protocol,
+      address: () => this.#asker.addresses(spec.port)[0],
+      intervalMs: effectiveProbes(spec).readiness?.intervalMs ?? 2_000,
+      clock: this.#seams.clock,
+      signal: this.#stopped.signal,
+      pause: delayMs => this.#pause(this.#jittered(delayMs), { interruptible: false }),
+      onLoad: inFlight => this.#setLoad(inFlight),
+    });
   }
 
   #jittered(intervalMs: number): number {
@@ -251,7 +212,15 @@ export class Prober {
     signal.throwIfAborted();
   }
 
-  /** The one place that changes the report. `troubles` sets or (null) clears the last failure of a concern. */
+  #setLoad(inFlight: number | undefined): void {
+    const { inFlight: known, ...rest } = this.#report;
+    if (inFlight === known) return;
+    // Nothing rather than an old count, which would let a draining replica wait for requests that ended long ago.
+    this.#report = inFlight === undefined ? rest : { ...rest, inFlight };
+    this.#seams.onReport();
+  }
+
+  /** The one place that otherwise changes the report. `troubles` sets or (null) clears the last failure of a concern. */
   #set(changes: Partial<ProbeReport>, troubles: Partial<Record<Concern, string | null>> = {}): void {
     for (const [concern, message] of Object.entries(troubles) as [Concern, string | null][]) {
       if (message === null) this.#troubles.delete(concern);
@@ -271,14 +240,8 @@ const CONCERNS = ['startup', 'warmup', 'readiness', 'liveness'] as const;
 type Concern = (typeof CONCERNS)[number];
 const REPORTED = ['startup', 'warmup', 'readiness', 'liveness', 'message', 'inFlight'] as const;
 
-/** Before the first success: at once, then after 10 ms, growing to 500 ms. A refused connection costs next to nothing. */
-const FIRST_GAP_MS = 10;
-const GAP_GROWTH = 1.5;
-const LONGEST_GAP_MS = 500;
 /** After a failure of a replica that was ready: with default probes a hung one is out in 2.2 + 1 + 0.25 + 1 s at most. */
 const RECHECK_GAP_MS = 250;
-const LEAST_STARTUP_PROBES = 3;
-const NO_LOAD_GAP_MS = 60_000;
 
 function sameHosts(a: ProbeTarget, b: ProbeTarget): boolean {
   return a.hosts === b.hosts || JSON.stringify(a.hosts) === JSON.stringify(b.hosts);

@@ -1,3 +1,5 @@
+import { protoFields } from './proto-fields.ts';
+
 /** Statuses of grpc.health.v1.HealthCheckResponse, by number. */
 const STATUSES = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'] as const;
 export type HealthStatus = (typeof STATUSES)[number];
@@ -14,28 +16,10 @@ export function encodeHealthRequest(service: string): Buffer {
 /** The status of a framed HealthCheckResponse {Status status = 1}; undefined where the bytes are not one. */
 export function decodeHealth(frame: Buffer): HealthStatus | undefined {
   if (frame.length < 5 || frame[0] !== 0 || frame.readUInt32BE(1) !== frame.length - 5) return undefined;
-  let at = 5;
-  let status = 0; // proto3 leaves out what is zero
-  const next = () => {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = frame[at++];
-      if (byte === undefined) return undefined;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    return undefined;
-  };
-  while (at < frame.length) {
-    const tag = next();
-    if (tag === undefined) return undefined;
-    const value = next();
-    if (value === undefined) return undefined;
-    if (tag === 0x08) status = value;
-    else if ((tag & 7) === 2) at += value;
-    else if ((tag & 7) !== 0) return undefined;
-  }
-  return at === frame.length ? STATUSES[status] : undefined;
+  const fields = protoFields(frame.subarray(5));
+  // proto3 leaves out what is zero
+  const status = fields?.find(field => field.number === 1 && field.kind === 'number')?.value ?? 0;
+  return fields ? STATUSES[Number(status)] : undefined;
 }
 
 function varint(value: number): number[] {

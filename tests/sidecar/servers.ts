@@ -58,6 +58,67 @@ export async function healthServer(
   };
 }
 
+export interface OrcaServer {
+  readonly port: number;
+  /** Reports that are being streamed now. */
+  readonly streams: () => number;
+  /** Sends one report with these named metrics to all. */
+  tell(metrics: Readonly<Record<string, number>>): void;
+  endStreams(): void;
+  close(): Promise<void>;
+}
+
+/** A gRPC server without a health service that streams load reports (OrcaLoadReport, named_metrics = 8) as told. */
+export async function orcaServer(): Promise<OrcaServer> {
+  const streams = new Set<{ write(bytes: Buffer): void; end(): void }>();
+  const same = (bytes: Buffer) => bytes;
+  const server = new Server();
+  server.addService(
+    {
+      StreamCoreMetrics: {
+        path: '/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics',
+        requestStream: false,
+        responseStream: true,
+        requestSerialize: same,
+        requestDeserialize: same,
+        responseSerialize: same,
+        responseDeserialize: same,
+      },
+    },
+    {
+      StreamCoreMetrics: (call: { write(bytes: Buffer): void; end(): void; on(e: string, f: () => void): void }) => {
+        streams.add(call);
+        for (const event of ['cancelled', 'close']) call.on(event, () => streams.delete(call));
+      },
+    },
+  );
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    ),
+  );
+  return {
+    port,
+    streams: () => streams.size,
+    tell: metrics => {
+      const report = Buffer.concat(Object.entries(metrics).map(([name, value]) => namedMetric(name, value)));
+      for (const stream of streams) stream.write(report);
+    },
+    endStreams: () => {
+      for (const stream of streams) stream.end();
+      streams.clear();
+    },
+    close: async () => server.forceShutdown(),
+  };
+}
+
+function namedMetric(name: string, value: number): Buffer {
+  const double = Buffer.alloc(8);
+  double.writeDoubleLE(value);
+  const entry = Buffer.concat([Buffer.from([0x0a, name.length]), Buffer.from(name), Buffer.from([0x11]), double]);
+  return Buffer.concat([Buffer.from([0x42, entry.length]), entry]);
+}
+
 export async function httpServer(handler: http.RequestListener, port = 0): Promise<RunningServer> {
   return listening(http.createServer(handler), port);
 }

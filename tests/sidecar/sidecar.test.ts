@@ -4,7 +4,7 @@ import type { ProbeReport } from '../../control-plane/core/observed.ts';
 import type { ProbeTarget, Sidecar } from '../../control-plane/ports.ts';
 import { createSidecar, type SidecarOptions } from '../../sidecar/index.ts';
 import { VirtualClock } from '../fakes/clock.ts';
-import { freePort, healthServer, httpServer, tcpServer } from './servers.ts';
+import { freePort, healthServer, httpServer, orcaServer, tcpServer } from './servers.ts';
 import { probeTarget } from './targets.ts';
 import { until } from './until.ts';
 
@@ -426,6 +426,41 @@ test('the load of an HTTP model server is read from its metrics', async t => {
   sidecar.target([probeTarget({ protocol: 'http', port: server.port })]);
   await until('load known', () => report(sidecar).inFlight === 3);
   t.pass();
+});
+
+test('a load that can no longer be read is not reported any more', async t => {
+  let text: string | null = 'vllm:num_requests_running 3\n';
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      if (request.url !== '/metrics') return void response.end('ok');
+      if (text === null) response.writeHead(500).end();
+      else response.end(text);
+    }),
+  );
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  sidecar.target([probeTarget({ protocol: 'http', port: server.port }, { startedAt: clock.now() })]);
+  await until('load known', () => report(sidecar).inFlight === 3);
+  text = null;
+  await advanceUntil(clock, 'unknown again', () => report(sidecar).inFlight === undefined);
+  t.is(report(sidecar).readiness, 'passing');
+});
+
+test('a gRPC server tells its load itself, and when its reports end so does the load', async t => {
+  const server = await owned(t, orcaServer());
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  sidecar.target([probeTarget({ protocol: 'grpc', port: server.port })]);
+  await until('reports are asked for', () => server.streams() === 1);
+  t.is(report(sidecar).readiness, 'passing');
+  server.tell({ running: 2, queued: 3 });
+  await until('5 in flight', () => report(sidecar).inFlight === 5);
+  server.tell({ running: 0, queued: 0 });
+  await until('none in flight', () => report(sidecar).inFlight === 0);
+  server.tell({ cores: 8 });
+  server.endStreams();
+  await until('unknown', () => report(sidecar).inFlight === undefined);
+  await until('asked again', () => server.streams() === 1);
 });
 
 test('TCP probes hold for services of other protocols', async t => {

@@ -1,0 +1,70 @@
+import type { StartupProbe } from '../control-plane/core/spec.ts';
+import type { Clock } from '../control-plane/ports.ts';
+import type { Way } from './asker.ts';
+
+export interface StartUpOptions {
+  readonly startup: StartupProbe;
+  /** When the container was started, by the Clock. */
+  readonly startedAt: number;
+  /** How the container may be asked, as far as that is known now. */
+  readonly ways: () => readonly Way[];
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Hands out what is to be aborted when there is news of the container: then it is asked anew at once. Returns the end of it. */
+  readonly onRound: (round: AbortController) => () => void;
+  readonly onFailure: (message: string) => void;
+}
+
+/** Before the first success: at once, then after 10 ms, growing to 500 ms. A refused connection costs next to nothing. */
+export const FIRST_GAP_MS = 10;
+export const GAP_GROWTH = 1.5;
+export const LONGEST_GAP_MS = 500;
+
+/** A deadline that passed while nobody was asking proves nothing about the container. */
+const LEAST_PROBES = 3;
+
+/** Asks until one way passes, or the start has taken too long. Rejects with the signal's reason. */
+export async function startUp(options: StartUpOptions): Promise<'started' | 'too_late'> {
+  const { ways, signal, onRound } = options;
+  const count = { asked: 0 };
+  for (;;) {
+    const round = new AbortController();
+    const end = () => round.abort();
+    signal.addEventListener('abort', end, { once: true });
+    const withdraw = onRound(round);
+    // Each way has a pace of its own: one that hangs must not slow the others.
+    const verdicts = ways().map(way => askUntilStarted(way, options, round.signal, count));
+    const verdict = await Promise.race(verdicts);
+    round.abort();
+    signal.removeEventListener('abort', end);
+    withdraw();
+    await Promise.all(verdicts);
+    signal.throwIfAborted();
+    if (verdict !== 'news') return verdict;
+  }
+}
+
+async function askUntilStarted(
+  way: Way,
+  { startup, startedAt, clock, onFailure }: StartUpOptions,
+  round: AbortSignal,
+  count: { asked: number },
+): Promise<'started' | 'too_late' | 'news'> {
+  try {
+    for (let gapMs = FIRST_GAP_MS; ; gapMs = Math.min(gapMs * GAP_GROWTH, LONGEST_GAP_MS)) {
+      count.asked++;
+      const result = await way(startup.timeoutMs, round);
+      if (result.kind === 'passed') return 'started';
+      round.throwIfAborted();
+      if (clock.now() >= startedAt + startup.deadlineMs && count.asked >= LEAST_PROBES) {
+        onFailure(`not started ${startup.deadlineMs} ms after its container: ${result.message}`);
+        return 'too_late';
+      }
+      onFailure(result.message);
+      await clock.sleep(gapMs, round);
+    }
+  } catch (error) {
+    if (round.aborted) return 'news';
+    throw error;
+  }
+}
