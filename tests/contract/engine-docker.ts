@@ -14,12 +14,31 @@ export interface DockerWorld extends EngineWorld {
   readonly engine: DockerEngine;
   readonly docker: Docker;
   readonly instance: string;
+  /** Another engine of the same instance, as after a restart of the control plane. The caller closes it. */
+  readonly another: () => DockerEngine;
 }
 
 const image = ensureBusyboxImage();
 
+/** An engine has subnets for about 30 networks, and each world takes one; AVA begins all tests of a file at once. */
+const MOST_WORLDS = 5;
+let open = 0;
+const queue: (() => void)[] = [];
+
+async function enter(): Promise<void> {
+  if (open < MOST_WORLDS) open += 1;
+  else await new Promise<void>(resolve => queue.push(resolve));
+}
+
+function leave(): void {
+  const next = queue.shift();
+  if (next) next();
+  else open -= 1;
+}
+
 /** This machine's Docker Engine, with an instance and a namespace of its own, and the way to leave nothing behind. */
 export async function dockerWorld(_title?: string, options: Partial<DockerEngineOptions> = {}): Promise<DockerWorld> {
+  await enter();
   const word = randomBytes(4).toString('hex');
   const namespace = `ortest-${word}`;
   const connection = options.connection ?? (await resolveConnection());
@@ -33,6 +52,7 @@ export async function dockerWorld(_title?: string, options: Partial<DockerEngine
     other,
     docker,
     instance: instances[0],
+    another: () => make(instances[0]),
     namespace,
     image: await image,
     programs: {
@@ -50,7 +70,11 @@ export async function dockerWorld(_title?: string, options: Partial<DockerEngine
     close: async () => {
       engine.close();
       other.close();
-      for (const instance of instances) await removeEverything(docker, instance);
+      try {
+        for (const instance of instances) await removeEverything(docker, instance);
+      } finally {
+        leave();
+      }
     },
   };
 }

@@ -28,7 +28,9 @@ export async function createContainer(
   signal: AbortSignal,
 ): Promise<{ containerId: string }> {
   const { spec, containerName } = request;
-  await Promise.all([networks.ensure(spec, signal), volumes.ensure(spec, signal)]);
+  // Both to their end, so that nothing is still being made when this call has failed.
+  const ensured = await Promise.allSettled([networks.ensure(spec, signal), volumes.ensure(spec, signal)]);
+  for (const result of ensured) if (result.status === 'rejected') throw result.reason;
   // One network at create works on every engine; API 1.44 would take several, at the price of asking for the version.
   const { body, joinLater } = createOptions(request, { ...context, severalNetworks: false });
   const query = { name: containerName, ...(spec.platform !== undefined && { platform: spec.platform }) };

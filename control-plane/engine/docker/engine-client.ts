@@ -1,8 +1,9 @@
-import type http_ from 'node:http';
+import type { Agent } from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { OutriggerError } from '../../core/errors.ts';
+import { http } from '../../node-http.ts';
 import { type DockerConnection, describeConnection } from './connection.ts';
 import { translateError } from './translate-error.ts';
 
@@ -42,7 +43,9 @@ export class EngineClient {
   readonly #calls: Docker;
   /** For what may stay open for long (events, logs, pulls, stops), so that it never keeps a quick call waiting. */
   readonly #streams: Docker;
-  readonly #agents: readonly http.Agent[];
+  readonly #agents: readonly Agent[];
+
+  readonly #closed = new AbortController();
 
   constructor(connection: DockerConnection, deadlines: Partial<EngineDeadlines> = {}) {
     this.address = describeConnection(connection);
@@ -144,14 +147,16 @@ export class EngineClient {
     const { doing, deadlineMs, signal } = options;
     const given = () => givenUp(doing, signal);
     if (signal.aborted) throw given();
+    if (this.#closed.signal.aborted) throw givenUp(doing, this.#closed.signal);
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), deadlineMs);
-    const both = AbortSignal.any([signal, deadline.signal]);
+    const both = AbortSignal.any([signal, deadline.signal, this.#closed.signal]);
     let onAbort = () => {};
     try {
       const aborted = new Promise<never>((_, reject) => {
         onAbort = () => {
           if (signal.aborted) return reject(given());
+          if (this.#closed.signal.aborted) return reject(givenUp(doing, this.#closed.signal));
           reject(
             new OutriggerError(
               'timeout',
@@ -173,7 +178,9 @@ export class EngineClient {
     }
   }
 
+  /** Gives up what is under way, and closes the connections. */
   close(): void {
+    this.#closed.abort(new OutriggerError('unavailable', `the connection to ${this.address} was closed by us`));
     for (const agent of this.#agents) agent.destroy();
   }
 }
@@ -191,7 +198,7 @@ function givenUp(doing: string, signal: AbortSignal): OutriggerError {
   return new OutriggerError('timeout', `${doing} was given up before it ended`, { cause: signal.reason });
 }
 
-function makeAgent(connection: DockerConnection, maxSockets: number): http.Agent {
+function makeAgent(connection: DockerConnection, maxSockets: number): Agent {
   const options = { keepAlive: true, keepAliveMsecs: 10_000, maxSockets, maxFreeSockets: 16 };
   if (connection.kind === 'unix' || !connection.tls) return new http.Agent(options);
   const { ca, cert, key, skipVerify } = connection.tls;
@@ -205,7 +212,7 @@ function makeAgent(connection: DockerConnection, maxSockets: number): http.Agent
 }
 
 /** Everything is stated: what is not, docker-modem takes from the environment. */
-function modemOptions(connection: DockerConnection, agent: http.Agent): Docker.DockerOptions {
+function modemOptions(connection: DockerConnection, agent: Agent): Docker.DockerOptions {
   const nothing = {
     host: undefined,
     port: undefined,

@@ -12,6 +12,7 @@ export class Networks {
   readonly #instance: string;
   /** By network name; a failed attempt is forgotten, so that the next one asks again. */
   readonly #known = new Map<string, Promise<void>>();
+  readonly #making = new Set<string>();
   readonly #specs = new Map<string, { namespace: string; network: NetworkSpec }>();
 
   constructor(client: EngineClient, instance: string) {
@@ -27,14 +28,15 @@ export class Networks {
   /** Asks again about networks that the engine no longer knows. */
   async ensureAgain(names: readonly string[], signal: AbortSignal): Promise<void> {
     for (const name of names) {
-      this.#known.delete(name);
+      if (!this.#making.has(name)) this.#known.delete(name);
       const wanted = this.#specs.get(name);
       if (wanted) await this.#ensureOnce(wanted.namespace, wanted.network, signal);
     }
   }
 
+  /** What is being made now is not forgotten: it would be made a second time beside it. */
   forget(): void {
-    this.#known.clear();
+    for (const name of this.#known.keys()) if (!this.#making.has(name)) this.#known.delete(name);
   }
 
   /** Idempotent: a container that is in the network already is success. */
@@ -71,6 +73,10 @@ export class Networks {
 
   async #remove(network: NetworkInspectInfo, signal: AbortSignal): Promise<void> {
     this.#known.delete(network.Name);
+    await this.#removeUnused(network, signal);
+  }
+
+  async #removeUnused(network: NetworkInspectInfo, signal: AbortSignal): Promise<void> {
     const options = {
       doing: `removing network ${network.Name}`,
       deadlineMs: this.#client.deadlines.changeMs,
@@ -92,9 +98,8 @@ export class Networks {
     // Shared by all who wait for it, so that it must not end with the signal of the first; its calls have deadlines.
     const made = this.#ensure(namespace, network, new AbortController().signal);
     this.#known.set(network.name, made);
-    made.catch(() => {
-      if (this.#known.get(network.name) === made) this.#known.delete(network.name);
-    });
+    this.#making.add(network.name);
+    made.catch(() => this.#known.delete(network.name)).finally(() => this.#making.delete(network.name));
     return this.#waitFor(network.name, made, signal);
   }
 
@@ -129,6 +134,22 @@ export class Networks {
       .catch((error: OutriggerError) => {
         if (statusOf(error) !== 409) throw error;
       });
+    await this.#keepOne(network.name, signal);
+  }
+
+  /**
+   * The engine checks for a second network of the name, but not under a lock, and a name that stands for two networks is
+   * of no use to anybody. Whoever made one looks again, and all keep the same one: the first by time, then by id.
+   */
+  async #keepOne(name: string, signal: AbortSignal): Promise<void> {
+    const options = { doing: `looking up networks ${name}`, deadlineMs: this.#client.deadlines.queryMs, signal };
+    const filters = JSON.stringify({ name: [name] });
+    const listed = await this.#client.call(options, (docker, abortSignal) =>
+      docker.listNetworks({ filters, abortSignal }),
+    );
+    const [, ...further] = listed.filter(({ Name }) => Name === name).sort(byAge);
+    const ours = further.filter(({ Labels }) => Labels?.[LABELS.instance] === this.#instance);
+    await Promise.all(ours.map(network => this.#removeUnused(network, signal)));
   }
 
   async #exists(name: string, signal: AbortSignal): Promise<boolean> {
@@ -142,4 +163,9 @@ export class Networks {
         },
       );
   }
+}
+
+function byAge(a: NetworkInspectInfo, b: NetworkInspectInfo): number {
+  const [first, second] = [`${a.Created} ${a.Id}`, `${b.Created} ${b.Id}`];
+  return first < second ? -1 : first > second ? 1 : 0;
 }

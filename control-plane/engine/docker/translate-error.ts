@@ -60,6 +60,13 @@ const REFUSALS: readonly { readonly words: RegExp; readonly status?: number; rea
     },
   },
   {
+    words: /non-overlapping IPv4 address pool|all predefined address pools have been fully subnetted/i,
+    known: {
+      code: 'out_of_resources',
+      next: 'The engine has no subnet left for another network. Remove unused ones with `docker network prune`, or widen `default-address-pools` in its configuration.',
+    },
+  },
+  {
     words: /port is already allocated|address already in use|ports are not available/i,
     known: {
       code: 'port_in_use',

@@ -173,6 +173,19 @@ test('a replica joins every network of its spec', async t => {
   await w.engine.create(requestOf(w, { ...w.programs.serves, networks }), soon());
 });
 
+test('several control planes that begin at once make one network between them', async t => {
+  const w = await world(t);
+  const engines = Array.from({ length: 6 }, () => w.another());
+  const created = await Promise.all(
+    engines.map((engine, i) => engine.create(requestOf(w, w.programs.serves, { replicaId: `r${i}` }), soon())),
+  );
+  for (const engine of engines) engine.close();
+  const filters = JSON.stringify({ name: [`${w.namespace}_default`] });
+  t.is((await w.docker.listNetworks({ filters })).length, 1);
+  for (const { containerId } of created) await w.engine.start(containerId, soon());
+  t.true((await w.engine.observe(soon())).containers.every(c => c.state === 'running'));
+});
+
 test('external networks and volumes must be there, and the error says how to make them', async t => {
   const w = await world(t);
   const networks = [{ name: `${w.namespace}-elsewhere`, key: 'x', external: true }];
