@@ -84,12 +84,15 @@ export class Operations {
   async pastEvents({ namespace, name, past, after }: EventsToFollow): Promise<readonly EventView[]> {
     const limit = past ?? (after === undefined ? 100 : MAX_PAST_EVENTS);
     if (limit === 0) return [];
-    return this.#controlPlane.pastEvents({
-      limit,
+    // Past events are found by namespace, or by service within one; a name of any namespace is looked for here.
+    const anywhere = name !== undefined && namespace === undefined;
+    const events = await this.#controlPlane.pastEvents({
+      limit: anywhere ? MAX_PAST_EVENTS : limit,
       ...(namespace === undefined ? {} : { namespace }),
       ...(name === undefined ? {} : { name }),
       ...(after === undefined ? {} : { afterSequence: after }),
     });
+    return anywhere ? events.filter(e => e.service === name).slice(-limit) : events;
   }
 
   logs(request: Requests['logs'], signal: AbortSignal): AsyncIterable<LogLineView> {
