@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyResult } from '../control-plane/control-plane.ts';
+import { OutriggerError } from '../control-plane/core/errors.ts';
 import type { ReplicaView, ServiceView } from '../control-plane/views.ts';
 import { logPrinter } from './commands/logs.ts';
 import { type Context, Interruption } from './context.ts';
 import type { ControlClient } from './control-client.ts';
+import { ensureControlPlane } from './embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { followServices } from './follow-services.ts';
 import { isUnreachable } from './http-exchange.ts';
@@ -53,10 +55,14 @@ async function takeDown({ context, client, namespace, names }: Attachment): Prom
 
 async function watchOver({ context, client, namespace, names }: Attachment, signal: AbortSignal): Promise<ExitCode> {
   const changes = new CrashNotes();
+  const { exitWhenIdle } = await client.status(signal);
   const follow = followServices(client, namespace, {
     signal,
     giveUpAfterMs: Number.POSITIVE_INFINITY,
-    onLost: error => context.err.line(`${error.message} The services go on; waiting for it to come back.`),
+    onLost: error => {
+      context.err.line(`${error.message} The services go on; waiting for it to come back.`);
+      if (exitWhenIdle) reviveInBackground(context, signal);
+    },
     onBack: () => context.err.line('the control plane answers again'),
   });
   for await (const services of follow) {
@@ -72,6 +78,16 @@ async function watchOver({ context, client, namespace, names }: Attachment, sign
     }
   }
   return EXIT_CODE.ok;
+}
+
+/**
+ * One that a command had started in the background, and that was killed, is started again: nobody else would. One that
+ * an operator runs is the operator's.
+ */
+function reviveInBackground(context: Context, signal: AbortSignal): void {
+  ensureControlPlane(context).catch(error => {
+    if (!signal.aborted) context.err.line(`it could not be started again: ${(error as Error).message}`);
+  });
 }
 
 /** One line for each crash of a replica, told once. */
@@ -121,7 +137,9 @@ async function printLogs(attachment: Attachment, signal: AbortSignal): Promise<v
         if (atMs > sinceMs) sinceMs = atMs;
       }
     } catch (error) {
-      if (!signal.aborted && !isUnreachable(error)) context.err.line(`logs: ${(error as Error).message}`);
+      // That a service is gone is told by whoever watches over them.
+      const isGone = error instanceof OutriggerError && error.code === 'not_found';
+      if (!signal.aborted && !isUnreachable(error) && !isGone) context.err.line(`logs: ${(error as Error).message}`);
     }
     printed.reopened();
     await sleep(LOG_RETRY_MS, undefined, { signal }).catch(() => {});

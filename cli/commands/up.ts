@@ -58,8 +58,9 @@ export async function up(context: Context, names: readonly string[], options: Up
     for (const warning of result.warnings)
       context.err.line(`${context.err.style('yellow', 'warning:')} ${result.service.name}: ${warning}`);
   }
-  const ready = await waitUntilReady(run, timeoutMs);
-  if (ready !== EXIT_CODE.ok || options.detach) return ready;
+  const notReady = await waitUntilReady(run, timeoutMs);
+  if (notReady !== null) return notReady;
+  if (options.detach) return EXIT_CODE.ok;
   return await attach({ ...run, names: results.map(r => r.service.name) });
 }
 
@@ -72,7 +73,8 @@ interface Run {
   readonly known: readonly ServiceView[];
 }
 
-async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<ExitCode> {
+/** null once all are ready; otherwise the exit code, after what this command created has been removed. */
+async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<ExitCode | null> {
   const { context, client, namespace, results } = run;
   const display = await openProgressDisplay(context.err, { quiet: context.options.json === true, known: run.known });
   try {
@@ -97,14 +99,14 @@ async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<
   }
 }
 
-async function settle(run: Run, result: RolloutResult, timeoutMs: number | undefined): Promise<ExitCode> {
+async function settle(run: Run, result: RolloutResult, timeoutMs: number | undefined): Promise<ExitCode | null> {
   const { context, namespace } = run;
   const { err, out } = context;
   switch (result.kind) {
     case 'ready':
       if (context.options.json) out.json({ type: 'ready', services: result.services });
       else err.line(readyLine(run, result.services));
-      return EXIT_CODE.ok;
+      return null;
     case 'failed': {
       if (context.options.json) out.json({ type: 'failed', failures: result.failures });
       for (const failure of result.failures) {

@@ -87,11 +87,16 @@ export function bestAddress(replica: Pick<ReplicaView, 'addresses'>): string {
   return address === undefined ? '' : hostAndPort(address.host, address.port);
 }
 
+/** Phases that took less are not worth a word. */
+const WORTH_TELLING_MS = 50;
+
 /** `pulling 2.1s, creating 0.3s, …`: how long each phase of the present attempt took until the last was entered. */
 export function phaseDurations(replica: ReplicaView): string {
   return replica.timings
     .slice(0, -1)
-    .map((timing, i) => `${timing.phase} ${formatDuration(replica.timings[i + 1]!.enteredAtMs - timing.enteredAtMs)}`)
+    .map((timing, i) => ({ phase: timing.phase, tookMs: replica.timings[i + 1]!.enteredAtMs - timing.enteredAtMs }))
+    .filter(({ tookMs }) => tookMs >= WORTH_TELLING_MS)
+    .map(({ phase, tookMs }) => `${phase} ${formatDuration(tookMs)}`)
     .join(', ');
 }
 

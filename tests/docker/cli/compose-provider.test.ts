@@ -16,6 +16,7 @@ const MODEL = `
 const APPLICATION = `
     image: BUSYBOX
     command: ["sh", "-c", "env | grep MODEL_; wget -qO- $$MODEL_URL; trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+    stop_grace_period: 1s
     depends_on: [model]
 `;
 

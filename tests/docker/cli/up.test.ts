@@ -183,3 +183,32 @@ test('a control plane that cannot start says why, with the end of its log', asyn
   t.is(check.status, 'fail');
   t.truthy(check.next);
 });
+
+test('a reader that goes away while up waits ends it, and what it created is removed', async t => {
+  const never = WEB.replace('httpd -p 8080 -h /tmp/w', 'true');
+  const project = await dockerProject(t, `services:\n  never:${never}`);
+  const up = project.start('up', '--json');
+  await up.until('stdout', '"phase":"starting"');
+  up.child.stdout.destroy();
+  // The next change is what it fails to write.
+  t.is((await project.cli('scale', '--no-wait', 'never=3')).code, 0);
+  const { code, stderr } = await up.ended;
+  t.is(code, 0, stderr);
+  t.notRegex(stderr, /following/);
+  t.deepEqual(await project.containers(), []);
+});
+
+test('an up in the foreground starts its control plane again when that was killed; the containers stay', async t => {
+  const project = await dockerProject(t, ONE_WEB);
+  const up = project.start('up');
+  await up.until('stderr', 'following the logs');
+  const before = (await project.containers()).map(c => c.Id).sort();
+  const { controlPlane } = JSON.parse((await project.cli('version', '--json')).stdout);
+  process.kill(controlPlane.pid, 'SIGKILL');
+  await up.until('stderr', 'the control plane answers again');
+  t.deepEqual((await project.containers()).map(c => c.Id).sort(), before);
+  t.is(JSON.parse((await project.cli('ps', '--json')).stdout).services[0].readyReplicas, 2);
+  up.child.kill('SIGINT');
+  t.is((await up.ended).code, 130);
+  t.deepEqual(await project.containers(), []);
+});
