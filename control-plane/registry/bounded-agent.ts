@@ -1,6 +1,6 @@
-import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from 'node:https';
 import type { Socket } from 'node:net';
+import { http } from '../node-http.ts';
 
 /**
  * A keep-alive agent for Node's http client whose answers have a greatest length: a peer that never stops sending is cut
@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
  */
 export function boundedAgent(options: HttpsAgentOptions & { secure: boolean; maxAnswerBytes: number }) {
   const { secure, maxAnswerBytes, ...rest } = options;
-  const agent = secure ? new HttpsAgent({ keepAlive: true, ...rest }) : new HttpAgent({ keepAlive: true, ...rest });
+  const agent = secure ? new HttpsAgent({ keepAlive: true, ...rest }) : new http.Agent({ keepAlive: true, ...rest });
   const readBefore = new WeakMap<Socket, number>();
   const inner = agent.createConnection.bind(agent);
   agent.createConnection = (connectOptions, callback) => {
