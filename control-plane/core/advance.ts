@@ -68,7 +68,9 @@ function afterPull(phase: PhaseOf<'pulling'>, { spec, observed }: ReplicaFacts):
 }
 
 function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts: ReplicaFacts): ReplicaEvent | null {
-  const adopted = facts.containers.find(c => c.attempt === replica.attempt);
+  // One that is only created may still lack networks and files: it is ours once a create of it has settled, and a create
+  // after a crash completes what it finds under the name.
+  const adopted = facts.containers.find(c => c.attempt === replica.attempt && c.state !== 'created');
   if (adopted) return { kind: 'created', container: { id: adopted.id, seenAt: facts.now } };
   const effect = facts.observed.effects.get(actionKey(createAction(replica, phase.placement, facts.spec)));
   if (effect?.kind === 'settled' && effect.containerId) {

@@ -1,6 +1,9 @@
 import test from 'ava';
 import { removeServices, restartService, scaleService } from '../../control-plane/commands.ts';
+import { type Action, actionKey } from '../../control-plane/core/actions.ts';
 import { FIRST_DELAY_MS } from '../../control-plane/core/backoff.ts';
+import type { Observed } from '../../control-plane/core/observed.ts';
+import { reconcile } from '../../control-plane/core/reconcile.ts';
 import { isAvailable } from '../../control-plane/core/replica.ts';
 import { ModelWorld } from './model-world.ts';
 import { apply, aSpec, exactly } from './specs.ts';
@@ -274,6 +277,18 @@ test('a restart replaces every replica start-first without a new generation', t 
   for (let i = 0; i < 60; i += 1) t.true(world.step().endpoints.length >= 2);
   t.true(world.running().every(c => !before.has(c.id)));
   t.is(world.state.services.get('ns/svc')?.generation, 1);
+});
+
+test('a container that a listing shows before its create has settled is not started, and is completed after a crash', t => {
+  const world = new ModelWorld();
+  apply(world, aSpec());
+  while (world.history.at(-1)?.kind !== 'create') world.step();
+  const create = world.history.at(-1) as Action;
+  const actions = (effects: Observed['effects']) =>
+    reconcile(world.state, { ...world.observed(), effects }, world.now, () => 'unused').actions.map(a => a.kind);
+  t.deepEqual(actions(new Map([[actionKey(create), { kind: 'under_way' }]])), [], 'files may still be on their way');
+  t.deepEqual(actions(new Map()), ['create'], 'nobody knows whether it was finished');
+  t.deepEqual(actions(world.observed().effects), ['start']);
 });
 
 test('a service waits for those it depends on', t => {
