@@ -58,6 +58,12 @@ export function rolloutOutcome(
   if (culprit?.phase === 'failed' && view.replicas.some(r => r.id === culprit.id && r.phase === 'failed')) {
     return failed('replica_failed', culprit.message || view.message, replaces);
   }
+  // Without a port nothing probes it: it counts as ready once it runs, so that one which ends at once is no failed start
+  // for the control plane, but a crash that it tries again for ever.
+  const endedAtOnce = view.port === undefined && culprit?.phase === 'backoff';
+  if (endedAtOnce && view.replicas.some(r => r.id === culprit.id && r.phase === 'backoff')) {
+    return failed('replica_failed', culprit.message, replaces);
+  }
   if (view.state === 'failed') return failed('service_failed', view.message, replaces);
   return view.state === 'ready' && view.readyReplicas >= view.wantedReplicas ? { kind: 'ready' } : { kind: 'waiting' };
 }

@@ -35,6 +35,8 @@ export interface ServiceFailure extends RolloutFailure {
 
 /** How long a lost control plane may stay away before the command gives up. */
 const GIVE_UP_AFTER_MS = 60_000;
+/** How long a service without a port has to run until it is taken for started. */
+const STEADY_MS = 1_000;
 /** How long the control plane is given to roll back or pause what has failed. */
 const VERDICT_MS = 3_000;
 
@@ -43,6 +45,7 @@ export async function waitForRollout(wait: RolloutWait): Promise<RolloutResult> 
   const ending = new AbortController();
   const timer = wait.timeoutMs === undefined ? undefined : setTimeout(() => ending.abort(TIMED_OUT), wait.timeoutMs);
   let verdictTimer: NodeJS.Timeout | undefined;
+  let steadyTimer: NodeJS.Timeout | undefined;
   const culprits = new Map<string, ReplicaView>();
   let latest: readonly ServiceView[] = [];
   const judgeAll = () => wait.awaited.map(awaited => judge(awaited, latest, culprits));
@@ -65,10 +68,17 @@ export async function waitForRollout(wait: RolloutWait): Promise<RolloutResult> 
         verdictTimer = undefined;
       }
       const allReady = judged.every(({ outcome }) => outcome.kind === 'ready');
-      if (allReady && latest.every(s => wait.settled?.(s) ?? true)) return { kind: 'ready', services: latest };
+      if (allReady && latest.every(s => wait.settled?.(s) ?? true)) {
+        if (latest.every(isProbed)) return { kind: 'ready', services: latest };
+        steadyTimer ??= setTimeout(() => ending.abort(STEADY), STEADY_MS);
+      } else {
+        clearTimeout(steadyTimer);
+        steadyTimer = undefined;
+      }
     }
     throw new OutriggerError('internal', 'The stream of services ended without an error.');
   } catch (error) {
+    if (error === STEADY) return { kind: 'ready', services: latest };
     if (error === NO_OTHER_VERDICT) return failed();
     if (error !== TIMED_OUT) throw error;
     const waitingFor = judgeAll().filter(j => j.outcome.kind !== 'ready');
@@ -76,11 +86,20 @@ export async function waitForRollout(wait: RolloutWait): Promise<RolloutResult> 
   } finally {
     clearTimeout(timer);
     clearTimeout(verdictTimer);
+    clearTimeout(steadyTimer);
   }
 }
 
 const TIMED_OUT = Symbol('timed out');
 const NO_OTHER_VERDICT = Symbol('no other verdict');
+const STEADY = Symbol('steady');
+
+/** What nothing probes, and has only just started, may be about to end: it is looked at for a little longer. */
+function isProbed(service: ServiceView): boolean {
+  if (service.port !== undefined) return true;
+  const nowMs = Date.now();
+  return service.replicas.every(r => r.phase !== 'ready' || nowMs - r.sinceMs >= STEADY_MS);
+}
 
 interface Judged {
   readonly name: string;

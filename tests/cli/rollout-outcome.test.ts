@@ -54,3 +54,10 @@ test('a crash that is tried again is not yet a failure, but is remembered as its
   t.is(rolloutOutcome(awaited, view, undefined).kind, 'waiting');
   t.is(failingReplica(awaited, view), crashed);
 });
+
+test('a service without a port that ends right away has failed, since nothing else would notice', t => {
+  const { port: _, ...view } = serviceView({ generation: 2, state: 'degraded', readyReplicas: 0 });
+  const ended = replicaView({ generation: 2, phase: 'backoff', exitCode: 3, message: 'exited with code 3' });
+  const outcome = rolloutOutcome(awaited, { ...view, replicas: [ended] }, ended);
+  t.like(outcome, { kind: 'failed', reason: 'replica_failed', culprit: ended, provisional: false });
+});

@@ -41,7 +41,7 @@ async function composeWith(t: ExecutionContext, project: Project) {
   return compose;
 }
 
-test('docker compose up brings a model up through its provider, and its application calls it', async t => {
+test.serial('docker compose up brings a model up through its provider, and its application calls it', async t => {
   const project = await dockerProject(t, `services:\n  app:${APPLICATION}  model:${MODEL}`);
   const compose = await composeWith(t, project);
   const up = await compose('up', '-d');
@@ -61,7 +61,7 @@ test('docker compose up brings a model up through its provider, and its applicat
   t.deepEqual(await project.containers(), []);
 });
 
-test('a model that fails stops docker compose up with its last words', async t => {
+test.serial('a model that fails stops docker compose up with its last words', async t => {
   const broken = MODEL.replace(/command:.*/, 'command: ["sh", "-c", "echo no weights here; exit 3"]');
   const project = await dockerProject(t, `services:\n  app:${APPLICATION}  model:${broken}`);
   const compose = await composeWith(t, project);
@@ -73,7 +73,7 @@ test('a model that fails stops docker compose up with its last words', async t =
   t.deepEqual(await project.containers(), []);
 });
 
-test('a file of another name is given as an option of the provider', async t => {
+test.serial('a file of another name is given as an option of the provider', async t => {
   const project = await dockerProject(t, 'services: {}');
   // Compose itself wants at least one container of its own to start.
   const text = `services:\n  app:${APPLICATION}  model:${MODEL.replace('{type: outrigger}', '{type: outrigger, options: {file: models.yaml}}')}`;
