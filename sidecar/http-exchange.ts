@@ -1,4 +1,5 @@
-import { type IncomingMessage, request as send } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { http } from '../control-plane/node-http.ts';
 import { describeSocketError, type ProbeAddress } from './probes/result.ts';
 
 export interface HttpExchange {
@@ -12,14 +13,22 @@ export interface HttpExchange {
  * One request on a connection of its own; resolves once the head of the answer is there. Whoever asked reads the answer
  * to its end or destroys it, which closes the connection. Nothing but the signal and connecting is bounded in time: a
  * model may think for minutes. Node's own client on purpose: the API's server has it loaded already, whereas undici
- * alone would make the control plane 11 MB bigger.
+ * alone would make it 11 MB bigger.
  */
 export function exchange(address: ProbeAddress, what: HttpExchange, signal: AbortSignal): Promise<IncomingMessage> {
   const { method, path, body } = what;
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const headers = { ...length, ...what.headers };
-    const request = send({ host: address.host, port: address.port, method, path, headers, agent: false, signal });
+    const request = http.request({
+      host: address.host,
+      port: address.port,
+      method,
+      path,
+      headers,
+      agent: false,
+      signal,
+    });
     const timer = setTimeout(() => request.destroy(new NoConnection()), CONNECT_TIMEOUT_MS);
     const settle = () => clearTimeout(timer);
     request.once('socket', socket => socket.once('connect', settle));

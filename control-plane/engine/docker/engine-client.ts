@@ -1,9 +1,8 @@
 import type { Agent } from 'node:http';
-import https from 'node:https';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { OutriggerError } from '../../core/errors.ts';
-import { http } from '../../node-http.ts';
+import { makeAgent } from './agent.ts';
 import { type DockerConnection, describeConnection } from './connection.ts';
 import { translateError } from './translate-error.ts';
 
@@ -196,19 +195,6 @@ const MAX_STREAMS = 1_024;
 function givenUp(doing: string, signal: AbortSignal): OutriggerError {
   if (signal.reason instanceof OutriggerError) return signal.reason;
   return new OutriggerError('timeout', `${doing} was given up before it ended`, { cause: signal.reason });
-}
-
-function makeAgent(connection: DockerConnection, maxSockets: number): Agent {
-  const options = { keepAlive: true, keepAliveMsecs: 10_000, maxSockets, maxFreeSockets: 16 };
-  if (connection.kind === 'unix' || !connection.tls) return new http.Agent(options);
-  const { ca, cert, key, skipVerify } = connection.tls;
-  return new https.Agent({
-    ...options,
-    rejectUnauthorized: !skipVerify,
-    ...(ca && { ca }),
-    ...(cert && { cert }),
-    ...(key && { key }),
-  });
 }
 
 /** Everything is stated: what is not, docker-modem takes from the environment. */
