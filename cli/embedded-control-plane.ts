@@ -12,6 +12,11 @@ import { isUnreachable } from './http-exchange.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
+/**
+ * What one pass of the loop leaves behind is small: a young generation of up to 2 MB a half, instead of 16, takes 10 MB off
+ * a process that is there for weeks and has little to do. It can only be said when Node starts.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=2'];
 const LOG_TAIL_BYTES = 16 * 1024;
 const LOG_TAIL_LINES = 20;
 
@@ -65,12 +70,16 @@ async function startInBackground(
     const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
     // A folder of its own: the user's may be removed or unmounted while services run on.
     const binds = bindFolders.flatMap(folder => ['--allow-bind', folder]);
-    const child = spawn(process.execPath, [main, 'serve', '--state', state.folder, '--exit-when-idle', ...binds], {
-      detached: true,
-      stdio: ['ignore', log.fd, log.fd],
-      cwd: state.folder,
-      env: context.environment,
-    });
+    const child = spawn(
+      process.execPath,
+      [...NODE_FLAGS, main, 'serve', '--state', state.folder, '--exit-when-idle', ...binds],
+      {
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+        cwd: state.folder,
+        env: context.environment,
+      },
+    );
     let ended: string | null = null;
     child.on('error', error => {
       ended = `it could not be started: ${error.message}`;

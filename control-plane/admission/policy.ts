@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { OutriggerError } from '../core/errors.ts';
 
@@ -76,6 +75,8 @@ export async function loadPolicy(
 async function readPolicyFile(file: string, { home }: { home: string }): Promise<AdmissionPolicy> {
   let content: unknown;
   try {
+    // Loaded only where an operator has a file: the control plane needs YAML for nothing else.
+    const { parse: parseYaml } = await import('yaml');
     content = parseYaml(await readFile(file, 'utf8'));
   } catch (cause) {
     throw new OutriggerError('invalid_argument', `The admission policy ${file} cannot be read: ${String(cause)}`, {

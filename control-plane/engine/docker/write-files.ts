@@ -1,5 +1,4 @@
 import { buffer } from 'node:stream/consumers';
-import { pack } from 'tar-stream';
 import type { ServiceSpec } from '../../core/spec.ts';
 import type { EngineClient } from './engine-client.ts';
 
@@ -20,6 +19,8 @@ export async function writeFiles(
 
 /** A tar of files only: an entry for a folder would change the mode of one that the image has. */
 export async function archiveOf(files: ServiceSpec['files']): Promise<Buffer> {
+  // Loaded only where a service has secrets or configs with inline content.
+  const { pack } = await import('tar-stream');
   const archive = pack();
   for (const { target, contentBase64, uid, gid, mode } of files) {
     archive.entry({ name: target.replace(/^\/+/, ''), uid, gid, mode }, Buffer.from(contentBase64, 'base64'));
