@@ -1,6 +1,7 @@
 import type { ApplyResult, ServiceRef } from './control-plane.ts';
 import { OutriggerError } from './core/errors.ts';
-import type { Service } from './core/service.ts';
+import type { Replica } from './core/replica.ts';
+import type { Rollout, Service } from './core/service.ts';
 import { type ServiceKey, type ServiceSpec, serviceKey, templateOf } from './core/spec.ts';
 import type { DesiredState } from './desired-state.ts';
 import type { Change, Event } from './ports.ts';
@@ -27,19 +28,27 @@ export function applySpecs(
   const changes: Change[] = [];
   const result: ApplyResult[] = [];
   for (const { spec, imageId, warnings } of admitted) {
-    const step = applySpec(state.services.get(serviceKey(spec)), { spec, imageId, warnings }, origin, now);
+    const failed = [...state.replicas.values()].filter(
+      r => r.service === serviceKey(spec) && r.phase.kind === 'failed',
+    );
+    const existing = state.services.get(serviceKey(spec));
+    const step = applySpec({ existing, failed, admitted: { spec, imageId, warnings }, origin, now });
     changes.push(...step.changes);
     result.push(step.result);
   }
   return { changes, result };
 }
 
-function applySpec(
-  existing: Service | undefined,
-  { spec, imageId, warnings }: AdmittedSpec,
-  origin: string,
-  now: number,
-): Step<ApplyResult> {
+function applySpec(request: {
+  existing: Service | undefined;
+  /** Replicas of the service that gave up. */
+  failed: readonly Replica[];
+  admitted: AdmittedSpec;
+  origin: string;
+  now: number;
+}): Step<ApplyResult> {
+  const { existing, failed, origin, now } = request;
+  const { spec, imageId, warnings } = request.admitted;
   const key = serviceKey(spec);
   const service = { namespace: spec.namespace, name: spec.name };
   if (!existing || existing.deleting) {
@@ -62,8 +71,16 @@ function applySpec(
 
   const replicas = replicasAfter(existing, spec);
   if (sameContainer(existing, spec, imageId)) {
-    const kept: Service = { ...existing, spec, imageId: imageId ?? existing.imageId, replicas, origin };
+    // A rollback is forgotten once somebody asks for what it went back to.
+    const rollout: Rollout = existing.rollout.kind === 'rolled_back' ? { kind: 'settled' } : existing.rollout;
+    const kept: Service = { ...existing, spec, imageId: imageId ?? existing.imageId, replicas, origin, rollout };
     const result = { service, generation: existing.generation, warnings };
+    if (failed.length > 0) {
+      // Asking again is asking to try again: replicas that gave up make way for new ones.
+      const step = accepted(kept, { ...result, outcome: 'updated' }, now);
+      const again = failed.map((replica): Change => ({ kind: 'put_replica', replica: { ...replica, replace: true } }));
+      return { ...step, changes: [...step.changes, ...again] };
+    }
     if (JSON.stringify({ ...kept, imageId: existing.imageId, origin: existing.origin }) === JSON.stringify(existing)) {
       const silent: Change[] = kept.imageId === existing.imageId ? [] : [{ kind: 'put_service', service: kept }];
       return { changes: silent, result: { ...result, outcome: 'unchanged' } };
@@ -91,10 +108,10 @@ function applySpec(
   return accepted(updated, { service, outcome: 'updated', generation, warnings }, now);
 }
 
-/** A tag that points to another image than before is a change, though the file is the same. */
+/** A tag that points to another image is a change, though the file is the same; a paused update is tried anew. */
 function sameContainer(existing: Service, spec: ServiceSpec, imageId: string | null): boolean {
   const sameImage = imageId === null || existing.imageId === null || imageId === existing.imageId;
-  return sameImage && templateOf(existing.spec) === templateOf(spec) && existing.rollout.kind !== 'rolled_back';
+  return sameImage && templateOf(existing.spec) === templateOf(spec) && existing.rollout.kind !== 'paused';
 }
 
 /** A plain number is what it says; within a range, the present scale is kept as far as the range allows. */

@@ -40,7 +40,23 @@ function describeService(
     origin: service.origin,
     acceptedAtMs: service.acceptedAt,
     replicas: views,
+    ...describeRollout(service),
     spec: masked(spec),
+  };
+}
+
+/** A failed update keeps its cause, though the replica that showed it is gone. */
+function describeRollout({ rollout, generation }: Service): Pick<ServiceView, 'failedRollout'> {
+  if (rollout.kind !== 'rolled_back' && rollout.kind !== 'paused') return {};
+  const { message, exitCode, logTail } = rollout.cause;
+  return {
+    failedRollout: {
+      generation: rollout.kind === 'rolled_back' ? rollout.failed : generation,
+      rolledBack: rollout.kind === 'rolled_back',
+      message,
+      ...(exitCode === undefined ? {} : { exitCode }),
+      logTail,
+    },
   };
 }
 
@@ -65,12 +81,12 @@ function messageOf(
 ): string {
   const { rollout } = service;
   if (rollout.kind === 'paused')
-    return `update to generation ${service.generation} failed and is paused: ${rollout.message}`;
+    return `update to generation ${service.generation} failed and is paused: ${rollout.cause.message}`;
   const silent = [...observed.nodes.values()].find(n => !n.answering);
   if (silent)
     return `node ${silent.name} does not answer (${silent.error ?? 'unknown reason'}); what runs there is left alone`;
   if (rollout.kind === 'rolled_back') {
-    return `generation ${rollout.failed} failed (${rollout.message}); rolled back to generation ${rollout.to}`;
+    return `generation ${rollout.failed} failed (${rollout.cause.message}); rolled back to generation ${rollout.to}`;
   }
   if (state === 'ready') return '';
   return (

@@ -62,10 +62,13 @@ function rolloutEvent(old: Service | undefined, service: Service): { type: strin
     case 'rolled_back':
       return {
         type: 'service.rolled_back',
-        message: `generation ${service.rollout.failed} failed: ${service.rollout.message}; back to generation ${service.rollout.to}`,
+        message: `generation ${service.rollout.failed} failed: ${service.rollout.cause.message}; back to generation ${service.rollout.to}`,
       };
     case 'paused':
-      return { type: 'service.paused', message: `generation ${service.generation} failed: ${service.rollout.message}` };
+      return {
+        type: 'service.paused',
+        message: `generation ${service.generation} failed: ${service.rollout.cause.message}`,
+      };
     case 'progressing':
       return null;
     default:

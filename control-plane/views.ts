@@ -21,8 +21,18 @@ export interface ServiceView {
   readonly origin: string;
   readonly acceptedAtMs: number;
   readonly replicas: readonly ReplicaView[];
+  /** The last update, where it failed: which generation, why, and whether the one before runs again. */
+  readonly failedRollout?: FailedRolloutView;
   /** The accepted spec; contents of secret files and environment values that look like secrets are masked. */
   readonly spec: Readonly<Record<string, unknown>>;
+}
+
+export interface FailedRolloutView {
+  readonly generation: number;
+  readonly rolledBack: boolean;
+  readonly message: string;
+  readonly exitCode?: number;
+  readonly logTail: readonly string[];
 }
 
 /**

@@ -213,11 +213,11 @@ export class Prober {
   }
 
   #setLoad(inFlight: number | undefined): void {
-    const { inFlight: known, ...rest } = this.#report;
-    if (inFlight === known) return;
+    const { load: known, ...rest } = this.#report;
     // Nothing rather than an old count, which would let a draining replica wait for requests that ended long ago.
-    this.#report = inFlight === undefined ? rest : { ...rest, inFlight };
-    this.#seams.onReport();
+    this.#report = inFlight === undefined ? rest : { ...rest, load: { inFlight, at: this.#seams.clock.now() } };
+    // That nothing changed is no news, but the reading is newer.
+    if (inFlight !== known?.inFlight) this.#seams.onReport();
   }
 
   /** The one place that otherwise changes the report. `troubles` sets or (null) clears the last failure of a concern. */
@@ -238,7 +238,7 @@ export class Prober {
 /** What can be in trouble, the one to speak of first. */
 const CONCERNS = ['startup', 'warmup', 'readiness', 'liveness'] as const;
 type Concern = (typeof CONCERNS)[number];
-const REPORTED = ['startup', 'warmup', 'readiness', 'liveness', 'message', 'inFlight'] as const;
+const REPORTED = ['startup', 'warmup', 'readiness', 'liveness', 'message', 'load'] as const;
 
 /** After a failure of a replica that was ready: with default probes a hung one is out in 2.2 + 1 + 0.25 + 1 s at most. */
 const RECHECK_GAP_MS = 250;

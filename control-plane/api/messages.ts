@@ -24,6 +24,7 @@ export function serviceMessage(view: ServiceView): Service {
   return kept(services, view, () => ({
     ...view,
     replicas: view.replicas.map(replicaMessage),
+    failedRollout: view.failedRollout ? { ...view.failedRollout, logTail: [...view.failedRollout.logTail] } : null,
     spec: toStruct(view.spec),
   }));
 }

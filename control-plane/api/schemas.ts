@@ -63,6 +63,16 @@ export const replicaView = z
 
 export const serviceState = z.enum(['starting', 'ready', 'updating', 'degraded', 'failed', 'deleting']);
 
+export const failedRolloutView = z
+  .strictObject({
+    generation: count,
+    rolledBack: z.boolean(),
+    message: z.string(),
+    exitCode: optional(z.int()),
+    logTail: z.array(z.string()),
+  })
+  .meta({ id: 'FailedRollout', description: 'The last update, where it failed.' });
+
 export const serviceView = z
   .strictObject({
     namespace: z.string(),
@@ -79,6 +89,7 @@ export const serviceView = z
     origin: z.string(),
     acceptedAtMs: timeMs,
     replicas: z.array(replicaView),
+    failedRollout: optional(failedRolloutView),
     spec: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'Service', description: 'A service, what is wanted of it and what has come true.' });

@@ -119,8 +119,10 @@ function afterDrain(
   { spec, observed, now }: ReplicaFacts,
 ): ReplicaEvent | null {
   if (now >= phase.since + spec.drain.timeoutMs) return { kind: 'drained' };
-  const busy = (observed.probes.get(phase.container.id)?.inFlight ?? 0) > 0;
-  return !busy && observed.withdrawn(replica.service, replica.id) ? { kind: 'drained' } : null;
+  if (!observed.withdrawn(replica.service, replica.id)) return null;
+  // A reading from before the withdrawal cannot tell that nothing runs any more.
+  const load = observed.probes.get(phase.container.id)?.load;
+  return load === undefined || (load.inFlight === 0 && load.at > phase.since) ? { kind: 'drained' } : null;
 }
 
 function afterStop(replica: Replica, phase: PhaseOf<'stopping'>, facts: ReplicaFacts): ReplicaEvent | null {

@@ -101,8 +101,8 @@ export interface ProbeReport {
   readonly liveness: 'unknown' | 'passing' | 'failing';
   /** The last failure in words, for `ps` and `inspect`. */
   readonly message?: string;
-  /** Requests that run in the replica now, where it reports its load. */
-  readonly inFlight?: number;
+  /** What the replica last said of its load, where it says anything; `at` by the Clock. */
+  readonly load?: { readonly inFlight: number; readonly at: number };
 }
 
 export type ImageState =

@@ -145,22 +145,22 @@ class World {
       r => r.generation === service.generation && r.phase.kind === 'failed',
     );
     if (failed?.phase.kind !== 'failed') return service;
-    const message = failed.phase.cause.message;
+    const { cause } = failed.phase;
     const previous = this.#desired.specOf(service.key, rollout.previous);
     switch (service.spec.update.onFailure) {
       case 'continue':
         return service;
       case 'pause':
-        return { ...service, rollout: { kind: 'paused', message } };
+        return { ...service, rollout: { kind: 'paused', cause } };
       case 'rollback': {
-        if (!previous) return { ...service, rollout: { kind: 'paused', message } };
+        if (!previous) return { ...service, rollout: { kind: 'paused', cause } };
         const replicas = Math.min(Math.max(service.replicas, previous.replicas.min), previous.replicas.max);
         return {
           ...service,
           spec: previous,
           generation: rollout.previous,
           replicas,
-          rollout: { kind: 'rolled_back', failed: service.generation, to: rollout.previous, message },
+          rollout: { kind: 'rolled_back', failed: service.generation, to: rollout.previous, cause },
         };
       }
       default:
@@ -325,7 +325,11 @@ class World {
     for (const replica of this.#replicas.values()) {
       const { phase } = replica;
       if (phase.kind === 'backoff') times.push(phase.until);
-      if (phase.kind === 'draining') times.push(phase.since + this.#specOf(replica).drain.timeoutMs);
+      if (phase.kind === 'draining') {
+        times.push(phase.since + this.#specOf(replica).drain.timeoutMs);
+        // Load is read and not announced: look again while it decides.
+        if (this.#observed.probes.get(phase.container.id)?.load) times.push(this.#now + LOAD_LOOK_MS);
+      }
     }
     const future = times.filter(t => t > this.#now);
     return future.length > 0 ? Math.min(...future) : null;
@@ -368,6 +372,9 @@ class World {
     this.#byService.get(replica.service)?.delete(replica.id);
   }
 }
+
+/** How soon a draining replica's load is looked at again. */
+const LOAD_LOOK_MS = 250;
 
 function newReplica(id: string, service: Service, now: number): Replica {
   return {

@@ -1,3 +1,4 @@
+import type { Cause } from './replica.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 
 /** What is wanted of one service; stored. The accepted specs of older generations live as long as replicas of them do. */
@@ -26,5 +27,5 @@ export type Rollout =
   | { readonly kind: 'settled' }
   | { readonly kind: 'progressing'; readonly since: number; readonly previous: number | null }
   /** The new generation failed and the one before is wanted again, as generation `to`. */
-  | { readonly kind: 'rolled_back'; readonly failed: number; readonly to: number; readonly message: string }
-  | { readonly kind: 'paused'; readonly message: string };
+  | { readonly kind: 'rolled_back'; readonly failed: number; readonly to: number; readonly cause: Cause }
+  | { readonly kind: 'paused'; readonly cause: Cause };

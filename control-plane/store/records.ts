@@ -89,8 +89,8 @@ export const serviceRecord = z.strictObject({
   rollout: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('settled') }),
     z.strictObject({ kind: z.literal('progressing'), since: time, previous: count.nullable() }),
-    z.strictObject({ kind: z.literal('rolled_back'), failed: count, to: count, message: z.string() }),
-    z.strictObject({ kind: z.literal('paused'), message: z.string() }),
+    z.strictObject({ kind: z.literal('rolled_back'), failed: count, to: count, cause }),
+    z.strictObject({ kind: z.literal('paused'), cause }),
   ]),
 });
 

@@ -14,6 +14,7 @@ import type { DiscoveryClient as _outrigger_v1_DiscoveryClient, DiscoveryDefinit
 import type { Endpoint as _outrigger_v1_Endpoint, Endpoint__Output as _outrigger_v1_Endpoint__Output } from './outrigger/v1/Endpoint.ts';
 import type { EndpointAddress as _outrigger_v1_EndpointAddress, EndpointAddress__Output as _outrigger_v1_EndpointAddress__Output } from './outrigger/v1/EndpointAddress.ts';
 import type { Event as _outrigger_v1_Event, Event__Output as _outrigger_v1_Event__Output } from './outrigger/v1/Event.ts';
+import type { FailedRollout as _outrigger_v1_FailedRollout, FailedRollout__Output as _outrigger_v1_FailedRollout__Output } from './outrigger/v1/FailedRollout.ts';
 import type { GetStatusRequest as _outrigger_v1_GetStatusRequest, GetStatusRequest__Output as _outrigger_v1_GetStatusRequest__Output } from './outrigger/v1/GetStatusRequest.ts';
 import type { ListNodesRequest as _outrigger_v1_ListNodesRequest, ListNodesRequest__Output as _outrigger_v1_ListNodesRequest__Output } from './outrigger/v1/ListNodesRequest.ts';
 import type { ListNodesResponse as _outrigger_v1_ListNodesResponse, ListNodesResponse__Output as _outrigger_v1_ListNodesResponse__Output } from './outrigger/v1/ListNodesResponse.ts';
@@ -60,6 +61,7 @@ export interface ProtoGrpcType {
       Endpoint: MessageTypeDefinition<_outrigger_v1_Endpoint, _outrigger_v1_Endpoint__Output>
       EndpointAddress: MessageTypeDefinition<_outrigger_v1_EndpointAddress, _outrigger_v1_EndpointAddress__Output>
       Event: MessageTypeDefinition<_outrigger_v1_Event, _outrigger_v1_Event__Output>
+      FailedRollout: MessageTypeDefinition<_outrigger_v1_FailedRollout, _outrigger_v1_FailedRollout__Output>
       GetStatusRequest: MessageTypeDefinition<_outrigger_v1_GetStatusRequest, _outrigger_v1_GetStatusRequest__Output>
       ListNodesRequest: MessageTypeDefinition<_outrigger_v1_ListNodesRequest, _outrigger_v1_ListNodesRequest__Output>
       ListNodesResponse: MessageTypeDefinition<_outrigger_v1_ListNodesResponse, _outrigger_v1_ListNodesResponse__Output>

@@ -33,6 +33,8 @@ export class ModelWorld {
   readonly missing = new Set<string>();
   /** Images whose readiness probe fails at present. */
   readonly impaired = new Set<string>();
+  /** What every running replica says of its load. */
+  load: ProbeReport['load'] | undefined;
   /** Replica ids that a client has not let go of yet. */
   readonly clung = new Set<string>();
   readonly history: Action[] = [];
@@ -146,6 +148,7 @@ export class ModelWorld {
           warmup: 'done',
           readiness: this.impaired.has(c.image) ? 'failing' : 'passing',
           liveness: 'passing',
+          ...(this.load ? { load: this.load } : {}),
         },
       ]),
     );

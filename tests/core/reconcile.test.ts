@@ -121,6 +121,52 @@ test('after a rollback the next change gets a generation of its own', t => {
   );
 });
 
+test('asking for what a rollback went back to changes nothing, and forgets the failure', t => {
+  const world = new ModelWorld();
+  apply(world, aSpec({ replicas: exactly(2) }));
+  world.settle();
+  const before = world.running().map(c => c.id);
+  world.crashing.add('image:2');
+  apply(world, aSpec({ replicas: exactly(2), image: 'image:2' }));
+  world.settle();
+  apply(world, aSpec({ replicas: exactly(2) }));
+  world.settle();
+  t.deepEqual(
+    world.running().map(c => c.id),
+    before,
+  );
+  t.is(world.state.services.get('ns/svc')?.rollout.kind, 'settled');
+});
+
+test('asking again for a service that gave up tries again', t => {
+  const world = new ModelWorld();
+  world.crashing.add('image:1');
+  apply(world, aSpec());
+  world.settle();
+  t.deepEqual(phases(world), ['failed']);
+  world.crashing.clear();
+  apply(world, aSpec());
+  world.settle();
+  t.deepEqual(phases(world), ['ready']);
+  t.is(world.containers.size, 1);
+});
+
+test('a draining replica that reports its load is stopped only after a reading of zero from after its withdrawal', t => {
+  const world = new ModelWorld();
+  apply(world, aSpec({ drain: { timeoutMs: 60_000 } }));
+  world.settle();
+  world.load = { inFlight: 0, at: world.now };
+  world.commit(scaleService(world.state, { namespace: 'ns', name: 'svc' }, 0, world.now).changes);
+  world.settle();
+  t.deepEqual(phases(world), ['draining'], 'the reading is from before');
+  world.load = { inFlight: 2, at: world.now };
+  world.settle();
+  t.deepEqual(phases(world), ['draining'], 'two requests still run');
+  world.load = { inFlight: 0, at: world.now };
+  world.settle();
+  t.is(world.containers.size, 0);
+});
+
 test('on_failure pause keeps old replicas serving and says why', t => {
   const world = new ModelWorld();
   const update = { onFailure: 'pause' as const };

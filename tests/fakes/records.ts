@@ -95,8 +95,8 @@ export const anyService: fc.Arbitrary<Service> = fc
     rollout: fc.oneof(
       fc.constant({ kind: 'settled' as const }),
       fc.record({ kind: fc.constant('progressing' as const), since: time, previous: fc.option(fc.nat(5)) }),
-      fc.record({ kind: fc.constant('rolled_back' as const), failed: fc.nat(5), to: fc.nat(5), message: text }),
-      fc.record({ kind: fc.constant('paused' as const), message: text }),
+      fc.record({ kind: fc.constant('rolled_back' as const), failed: fc.nat(5), to: fc.nat(5), cause }),
+      fc.record({ kind: fc.constant('paused' as const), cause }),
     ),
   })
   .map(s => ({ key: `${s.spec.namespace}/${s.spec.name}` as const, ...s }));

@@ -424,7 +424,7 @@ test('the load of an HTTP model server is read from its metrics', async t => {
   );
   const sidecar = sidecarOf(t, { clock: createSteadyClock() });
   sidecar.target([probeTarget({ protocol: 'http', port: server.port })]);
-  await until('load known', () => report(sidecar).inFlight === 3);
+  await until('load known', () => report(sidecar).load?.inFlight === 3);
   t.pass();
 });
 
@@ -441,9 +441,9 @@ test('a load that can no longer be read is not reported any more', async t => {
   const clock = new VirtualClock();
   const sidecar = sidecarOf(t, { clock });
   sidecar.target([probeTarget({ protocol: 'http', port: server.port }, { startedAt: clock.now() })]);
-  await until('load known', () => report(sidecar).inFlight === 3);
+  await until('load known', () => report(sidecar).load?.inFlight === 3);
   text = null;
-  await advanceUntil(clock, 'unknown again', () => report(sidecar).inFlight === undefined);
+  await advanceUntil(clock, 'unknown again', () => report(sidecar).load?.inFlight === undefined);
   t.is(report(sidecar).readiness, 'passing');
 });
 
@@ -454,12 +454,12 @@ test('a gRPC server tells its load itself, and when its reports end so does the 
   await until('reports are asked for', () => server.streams() === 1);
   t.is(report(sidecar).readiness, 'passing');
   server.tell({ running: 2, queued: 3 });
-  await until('5 in flight', () => report(sidecar).inFlight === 5);
+  await until('5 in flight', () => report(sidecar).load?.inFlight === 5);
   server.tell({ running: 0, queued: 0 });
-  await until('none in flight', () => report(sidecar).inFlight === 0);
+  await until('none in flight', () => report(sidecar).load?.inFlight === 0);
   server.tell({ cores: 8 });
   server.endStreams();
-  await until('unknown', () => report(sidecar).inFlight === undefined);
+  await until('unknown', () => report(sidecar).load?.inFlight === undefined);
   await until('asked again', () => server.streams() === 1);
 });
 

@@ -2,6 +2,7 @@
 
 import type { Replica as _outrigger_v1_Replica, Replica__Output as _outrigger_v1_Replica__Output } from '../../outrigger/v1/Replica.ts';
 import type { Struct as _google_protobuf_Struct, Struct__Output as _google_protobuf_Struct__Output } from '../../google/protobuf/Struct.ts';
+import type { FailedRollout as _outrigger_v1_FailedRollout, FailedRollout__Output as _outrigger_v1_FailedRollout__Output } from '../../outrigger/v1/FailedRollout.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Service {
@@ -20,6 +21,7 @@ export interface Service {
   'acceptedAtMs'?: (number | string | Long);
   'replicas'?: (_outrigger_v1_Replica)[];
   'spec'?: (_google_protobuf_Struct | null);
+  'failedRollout'?: (_outrigger_v1_FailedRollout | null);
 }
 
 export interface Service__Output {
@@ -38,4 +40,5 @@ export interface Service__Output {
   'acceptedAtMs': (number);
   'replicas': (_outrigger_v1_Replica__Output)[];
   'spec': (_google_protobuf_Struct__Output | null);
+  'failedRollout': (_outrigger_v1_FailedRollout__Output | null);
 }
