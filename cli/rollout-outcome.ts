@@ -1,6 +1,10 @@
 import type { ApplyResult } from '../control-plane/control-plane.ts';
 import type { ReplicaView, ServiceView } from '../control-plane/views.ts';
 
+/** A replica that failed; or, where it is gone by now, what the control plane kept of it. */
+export type Culprit = Pick<ReplicaView, 'exitCode' | 'logTail' | 'message'> &
+  Partial<Pick<ReplicaView, 'id' | 'phase'>>;
+
 /** What a command waits for: this service in this generation, or a later state in which it has failed. */
 export interface Awaited {
   readonly name: string;
@@ -15,8 +19,8 @@ export interface RolloutFailure {
   readonly kind: 'failed';
   readonly reason: 'replica_failed' | 'service_failed' | 'rolled_back' | 'removed';
   readonly message: string;
-  /** The replica that shows why, where one is known. */
-  readonly culprit?: ReplicaView;
+  /** What shows why, where something does: its exit code and last lines. */
+  readonly culprit?: Culprit;
   /** The control plane may say within moments what becomes of it. */
   readonly provisional: boolean;
 }
@@ -45,6 +49,10 @@ export function rolloutOutcome(
   });
   if (view === undefined || view.deleting) {
     return failed('removed', 'it was removed while this command waited for it');
+  }
+  const told = view.failedRollout;
+  if (told?.generation === awaited.generation) {
+    return { ...failed(told.rolledBack ? 'rolled_back' : 'service_failed', told.message), culprit: told };
   }
   // A rollback makes the older generation the accepted one again, at a later time than before.
   const { replacesAcceptedAtMs } = awaited;

@@ -9,11 +9,13 @@ export function failureLines(failure: ServiceFailure, namespace: string): string
   const log = culprit?.logTail ?? [];
   return [
     `service "${failure.service}" ${HEADLINES[failure.reason]}: ${singleLine(failure.message) || 'no reason was given'}`,
-    ...(culprit && failure.reason !== 'replica_failed' && culprit.message && culprit.message !== failure.message
+    ...(culprit?.id && failure.reason !== 'replica_failed' && culprit.message && culprit.message !== failure.message
       ? [`  replica ${culprit.id}: ${singleLine(culprit.message)}`]
       : []),
     ...exit.map(line => `  ${line}`),
-    ...(log.length > 0 ? [`  last lines of replica ${culprit?.id}:`, ...log.map(line => `  | ${line}`)] : []),
+    ...(log.length > 0
+      ? [`  last lines${culprit?.id ? ` of replica ${culprit.id}` : ''}:`, ...log.map(line => `  | ${line}`)]
+      : []),
     `  next: ${nextStep(failure, namespace)}`,
   ];
 }
