@@ -11,31 +11,42 @@ import { until } from './until.ts';
 
 const OUTRIGGER = path.join(import.meta.dirname, '../../bin/outrigger');
 
+export interface RunningControlPlaneOptions {
+  readonly arguments?: readonly string[];
+  readonly environment?: NodeJS.ProcessEnv;
+  /** The engine that it runs on, where that is not this machine's. */
+  readonly docker?: Docker;
+  /** A state folder that is there; absent: one of its own. Removed at the end either way. */
+  readonly folder?: string;
+}
+
 /** A real control plane in a process and a state folder of its own, asked over its unix socket. */
 export class RunningControlPlane {
   readonly folder: string;
   readonly #arguments: readonly string[];
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #docker: Docker;
   #process: ChildProcess | null = null;
   #output = '';
 
-  private constructor(folder: string, args: readonly string[], environment: NodeJS.ProcessEnv) {
+  private constructor(folder: string, options: RunningControlPlaneOptions) {
     this.folder = folder;
-    this.#arguments = args;
-    this.#environment = environment;
+    this.#arguments = options.arguments ?? [];
+    this.#environment = { ...process.env, ...options.environment };
+    this.#docker = options.docker ?? new Docker();
   }
 
   /** Makes a state folder and starts the control plane on it; resolves once it serves. */
-  static async start(
-    options: { arguments?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
-  ): Promise<RunningControlPlane> {
-    const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-test-'));
-    const running = new RunningControlPlane(folder, options.arguments ?? [], {
-      ...process.env,
-      ...options.environment,
-    });
-    await running.launch();
-    return running;
+  static async start(options: RunningControlPlaneOptions = {}): Promise<RunningControlPlane> {
+    const folder = options.folder ?? (await mkdtemp(path.join(tmpdir(), 'outrigger-test-')));
+    const running = new RunningControlPlane(folder, options);
+    try {
+      await running.launch();
+      return running;
+    } catch (error) {
+      await running.dispose();
+      throw error;
+    }
   }
 
   get pid(): number {
@@ -148,7 +159,7 @@ export class RunningControlPlane {
 
   /** All containers that carry this control plane's instance label, whatever their state. */
   async containers(): Promise<Docker.ContainerInspectInfo[]> {
-    const docker = new Docker();
+    const docker = this.#docker;
     const instance = await this.instance();
     const listed = await docker.listContainers({ all: true, filters: { label: [`${LABELS.instance}=${instance}`] } });
     const inspected = await Promise.all(
@@ -172,7 +183,7 @@ export class RunningControlPlane {
   async dispose(): Promise<void> {
     await this.instance().catch(() => {});
     await this.kill();
-    const docker = new Docker();
+    const docker = this.#docker;
     if (this.#instance !== undefined) {
       const filters = { label: [`${LABELS.instance}=${this.#instance}`] };
       for (const c of await docker.listContainers({ all: true, filters })) {
