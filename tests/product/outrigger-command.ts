@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { ExecutionContext } from 'ava';
 import Docker from 'dockerode';
 import { LABELS } from '../../control-plane/engine/docker/index.ts';
 import type { ServiceView, StatusView } from '../../control-plane/views.ts';
@@ -26,7 +25,7 @@ export interface RunningCommand {
 
 /**
  * The `outrigger` command as a person uses it: in a folder with a service file, with a state folder of its own, so that
- * the control plane that `up` starts is this test's. What it left is removed when the test ends, however it does.
+ * the control plane that `up` starts is this test's. `dispose()` removes whatever it left.
  */
 export class OutriggerCommand {
   readonly folder: string;
@@ -40,19 +39,15 @@ export class OutriggerCommand {
     this.environment = environment;
   }
 
-  static async open(
-    t: ExecutionContext,
-    options: { program?: string; environment?: NodeJS.ProcessEnv } = {},
-  ): Promise<OutriggerCommand> {
+  /** In a folder of its own. Whoever opens it disposes of it. */
+  static async open(options: { program?: string; environment?: NodeJS.ProcessEnv } = {}): Promise<OutriggerCommand> {
     const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-product-'));
     const environment = {
       ...withoutSettings(process.env),
       OUTRIGGER_STATE: path.join(folder, 'state'),
       ...options.environment,
     };
-    const command = new OutriggerCommand(folder, options.program ?? OUTRIGGER, environment);
-    t.teardown(() => command.dispose());
-    return command;
+    return new OutriggerCommand(folder, options.program ?? OUTRIGGER, environment);
   }
 
   async write(file: string, content: string): Promise<string> {
