@@ -313,7 +313,8 @@ export class Controller implements ControlPlane {
 
   async #imageId(spec: ServiceSpec): Promise<string | null> {
     const engine = this.#options.engines[0];
-    if (!engine) return null;
+    // A request waits for no engine that is known to be away; null means "not known", which changes nothing.
+    if (!engine || !this.#observers.find(o => o.node().name === engine.node)?.node().answering) return null;
     return engine.imageId(spec.image, AbortSignal.timeout(IMAGE_ID_DEADLINE_MS)).catch(() => null);
   }
 
@@ -357,7 +358,8 @@ interface QueuedCommand {
 
 const PASS_RETRY_MS = 1_000;
 const LONGEST_NAP_MS = 60_000;
-const IMAGE_ID_DEADLINE_MS = 2_000;
+/** Of the one second that an answer may take while an engine hangs that nobody has noticed yet. */
+const IMAGE_ID_DEADLINE_MS = 500;
 const MOST_QUEUED_COMMANDS = 1_000;
 
 function publishedPorts(

@@ -177,7 +177,7 @@ export function describeNodes(state: DesiredState, observed: Observed): NodeView
     return {
       name: node.name,
       answering: node.answering,
-      ...(node.error === undefined || node.answering ? {} : { error: node.error }),
+      ...(node.error === undefined || node.answering ? {} : { error: words(node.error, node.next) }),
       cpus: node.cpus,
       memoryBytes: node.memoryBytes,
       reservedCpus: specs.reduce((sum, s) => sum + s.resources.cpus, 0),
@@ -190,6 +190,10 @@ export function describeNodes(state: DesiredState, observed: Observed): NodeView
       labels: node.labels,
     };
   });
+}
+
+function words(error: string, next: string | undefined): string {
+  return next === undefined ? error : `${error}. ${next}`;
 }
 
 /** The spec without what must not be shown: contents of secret files, and values whose names say that they are secret. */

@@ -68,7 +68,9 @@ export class Observer {
     } catch (thrown) {
       if (this.#stop.signal.aborted) return;
       const error: OutriggerError = toOutriggerError(thrown);
-      this.#node = { ...this.#node, answering: false, error: error.message };
+      const { next: _, ...known } = this.#node;
+      const next = error.next === undefined ? {} : { next: error.next };
+      this.#node = { ...known, answering: false, error: error.message, ...next };
     }
     this.#onListing();
   }

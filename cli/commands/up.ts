@@ -12,6 +12,7 @@ import { removeAndWait } from '../remove-and-wait.ts';
 import { failureLines } from '../render/failure.ts';
 import { readiness } from '../render/phase.ts';
 import { formatDuration } from '../render/units.ts';
+import { requireAnsweringNode } from '../require-answering-node.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
 import { parseScale } from '../service-reference.ts';
 import { usageError } from '../usage-error.ts';
@@ -49,6 +50,7 @@ export async function up(context: Context, names: readonly string[], options: Up
 
   await buildImages(context, options, project, options.build);
   const client = await ensureControlPlane(context, projectFolders(context, options));
+  await requireAnsweringNode(client, context.signal);
   const startedAtMs = Date.now();
   const known = await client.services(project.namespace, context.signal);
   const results = await client.apply({ specs, origin: project.origin }, context.signal);

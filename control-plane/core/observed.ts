@@ -34,6 +34,8 @@ export interface ObservedNode {
   /** The engine answered its last question. False: containers below are the last that were seen; nobody is stopped for it. */
   readonly answering: boolean;
   readonly error?: string;
+  /** What a person does about the error. */
+  readonly next?: string;
   /** When the listing below began and ended, by the Clock; a container that we learnt of after `listedFrom` may be missing in it. */
   readonly listedFrom: number;
   readonly cpus: number;

@@ -6,7 +6,7 @@ export function wayOut(path: string): string {
     `Nothing was written to it. Look at it with the version of outrigger that wrote it, restore a copy, or move it aside ` +
     `(mv ${path} ${path}.aside; a ${path}-wal beside it goes along) and start again. Running containers are left alone, ` +
     `but with the file goes what Outrigger knew of them: services have to be applied again, and the containers of before ` +
-    `are found by their label outrigger.instance and removed by hand.`
+    `are found by their label dev.outrigger.instance and removed by hand.`
   );
 }
 

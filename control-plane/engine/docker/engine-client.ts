@@ -144,9 +144,9 @@ export class EngineClient {
     begin: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { doing, deadlineMs, signal } = options;
-    const given = () => givenUp(doing, signal);
+    const given = () => givenUp(doing, this.address, signal);
     if (signal.aborted) throw given();
-    if (this.#closed.signal.aborted) throw givenUp(doing, this.#closed.signal);
+    if (this.#closed.signal.aborted) throw givenUp(doing, this.address, this.#closed.signal);
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), deadlineMs);
     const both = AbortSignal.any([signal, deadline.signal, this.#closed.signal]);
@@ -155,13 +155,13 @@ export class EngineClient {
       const aborted = new Promise<never>((_, reject) => {
         onAbort = () => {
           if (signal.aborted) return reject(given());
-          if (this.#closed.signal.aborted) return reject(givenUp(doing, this.#closed.signal));
+          if (this.#closed.signal.aborted) return reject(givenUp(doing, this.address, this.#closed.signal));
           reject(
             new OutriggerError(
               'timeout',
               `${doing}: the engine at ${this.address} did not answer within ${deadlineMs} ms`,
               {
-                next: 'The engine hangs or is overloaded; `docker ps` shows the same. It is asked again.',
+                next: HANGS,
               },
             ),
           );
@@ -189,11 +189,16 @@ function isClosedConnection(error: unknown): boolean {
   return code === 'EPIPE' || code === 'ECONNRESET';
 }
 
+const HANGS = 'The engine hangs or is overloaded; `docker ps` shows the same. It is asked again.';
 const MAX_CALLS = 32;
 const MAX_STREAMS = 1_024;
 
-function givenUp(doing: string, signal: AbortSignal): OutriggerError {
+function givenUp(doing: string, engine: string, signal: AbortSignal): OutriggerError {
   if (signal.reason instanceof OutriggerError) return signal.reason;
+  // The caller's own deadline, by AbortSignal.timeout: the engine is to blame as much as for one of ours.
+  if (signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError') {
+    return new OutriggerError('timeout', `${doing}: the engine at ${engine} did not answer in time`, { next: HANGS });
+  }
   return new OutriggerError('timeout', `${doing} was given up before it ended`, { cause: signal.reason });
 }
 

@@ -1,0 +1,186 @@
+import test, { type ExecutionContext } from 'ava';
+import type { EventView } from '../../control-plane/views.ts';
+import { NestedEngine } from '../engines/nested-engine.ts';
+import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
+import { RunningControlPlane } from '../product/running-control-plane.ts';
+import { until } from '../product/until.ts';
+import { EndpointLog } from './endpoint-log.ts';
+import { livesOf, SERVE, web } from './services.ts';
+
+/** One engine for all of them, one after the other; each leaves it running, with live-restore. */
+let engine: NestedEngine;
+
+test.before(async t => {
+  t.timeout(5 * 60_000);
+  await ensureBusyboxImage();
+  engine = await NestedEngine.start({ images: [BUSYBOX_IMAGE], liveRestore: true });
+});
+
+test.after.always(async () => {
+  await engine?.dispose();
+});
+
+async function begin(t: ExecutionContext): Promise<RunningControlPlane> {
+  const controlPlane = await RunningControlPlane.start({
+    environment: { DOCKER_HOST: engine.host },
+    arguments: ['--publish-on', engine.address],
+    docker: engine.docker,
+  });
+  t.teardown(() => controlPlane.dispose());
+  return controlPlane;
+}
+
+async function clientOf(t: ExecutionContext, controlPlane: RunningControlPlane, service: string): Promise<EndpointLog> {
+  const log = new EndpointLog(controlPlane.socket, service);
+  t.teardown(() => log.close());
+  return log;
+}
+
+async function isSilent(controlPlane: RunningControlPlane, words: RegExp): Promise<void> {
+  await until(
+    async () => (await controlPlane.nodes()).some(n => !n.answering && words.test(n.error ?? '')),
+    async () => `the node counts as not answering; it is ${JSON.stringify(await controlPlane.nodes())}`,
+  );
+}
+
+/** How long the API may take while an engine is away: the figure of reliability's fault matrix. */
+const API_ANSWERS_WITHIN_MS = 1_000;
+
+async function answersAtOnce<T>(t: ExecutionContext, what: string, ask: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const answer = await ask();
+  const tookMs = performance.now() - started;
+  t.log(`${what}: ${tookMs.toFixed(0)} ms`);
+  t.true(tookMs < API_ANSWERS_WITHIN_MS, `${what} took ${tookMs} ms`);
+  return answer;
+}
+
+test.serial('an engine that hangs: the API answers and says so, endpoints stay, nothing is stopped', async t => {
+  t.timeout(2 * 60_000);
+  const controlPlane = await begin(t);
+  await controlPlane.apply(web({ namespace: 'hung', replicas: 2 }));
+  const [service] = await controlPlane.ready('hung');
+  const replicas = service?.replicas.map(r => r.id) ?? [];
+  const clients = await clientOf(t, controlPlane, 'hung/web');
+  await clients.shows(replicas);
+  const before = livesOf(await controlPlane.containers(), 'web');
+
+  await engine.freezeDaemon();
+  t.teardown(() => engine.thawDaemon());
+  await answersAtOnce(t, 'status', () => controlPlane.get('/v1/status'));
+  await answersAtOnce(t, 'services', () => controlPlane.services('hung'));
+  await answersAtOnce(t, 'apply, accepted before anyone knew of the hang', () =>
+    controlPlane.apply(web({ namespace: 'hung', replicas: 3 })),
+  );
+  await isSilent(controlPlane, /did not answer in time/);
+  const message = (await controlPlane.service('hung', 'web')).message;
+  t.regex(message, /node local does not answer .*; what runs there is left alone/);
+  await answersAtOnce(t, 'apply', () => controlPlane.apply(web({ namespace: 'hung', name: 'later' })));
+  await answersAtOnce(t, 'services', () => controlPlane.services('hung'));
+  const { replicas: waiting } = await controlPlane.service('hung', 'later');
+  t.regex(waiting[0]?.message ?? '', /local: does not answer/);
+  t.deepEqual(clients.replicas, [...replicas].sort(), 'clients keep their endpoints');
+
+  await engine.thawDaemon();
+  const [later, grown] = await controlPlane.ready('hung');
+  t.is(later?.readyReplicas, 1);
+  t.is(grown?.readyReplicas, 3);
+  const after = livesOf(await controlPlane.containers(), 'web');
+  t.deepEqual(
+    after.filter(life => before.some(b => b.id === life.id)),
+    before,
+    'no container was touched',
+  );
+  t.is(after.length, 3, 'what was asked for during the hang exists once');
+  t.true(
+    clients.told.every(({ replicas: known }) => replicas.every(id => known.includes(id))),
+    'no endpoint was ever withdrawn',
+  );
+});
+
+test.serial('an engine killed with live-restore: what lives is untouched, what died is restarted once', async t => {
+  t.timeout(2 * 60_000);
+  const controlPlane = await begin(t);
+  // One that can be told to end with a code of its own.
+  const mortal = web(
+    { namespace: 'crashed', name: 'mortal' },
+    { command: ['sh', '-c', `trap 'exit 7' TERM; (${SERVE}) & while :; do sleep 0.1; done`] },
+  );
+  await controlPlane.apply(web({ namespace: 'crashed', replicas: 2 }), mortal);
+  const services = await controlPlane.ready('crashed');
+  const replicas = services.find(s => s.name === 'web')?.replicas.map(r => r.id) ?? [];
+  const clients = await clientOf(t, controlPlane, 'crashed/web');
+  await clients.shows(replicas);
+  const containers = await controlPlane.containers();
+  const before = livesOf(containers, 'web');
+  const [dying] = livesOf(containers, 'mortal');
+
+  await engine.endDaemon('KILL');
+  await engine.run(`kill -TERM ${dying?.pid}`);
+  await isSilent(controlPlane, /Docker is not running|closed the connection/);
+  await answersAtOnce(t, 'services', () => controlPlane.services('crashed'));
+  t.regex((await controlPlane.service('crashed', 'web')).message, /does not answer/);
+  t.deepEqual(clients.replicas, [...replicas].sort(), 'clients keep their endpoints');
+
+  await engine.startDaemon({ liveRestore: true });
+  const failed = await until(
+    async () => (await controlPlane.service('crashed', 'mortal')).replicas.find(r => r.phase === 'backoff'),
+    () => 'the one that died is in backoff',
+  );
+  t.is(failed.exitCode, 7);
+  t.regex(failed.logTail.join('\n'), /serving/);
+  await controlPlane.ready('crashed');
+  const after = await controlPlane.containers();
+  t.deepEqual(livesOf(after, 'web'), before, 'survivors keep their container, process and start time');
+  t.is((await controlPlane.service('crashed', 'mortal')).replicas[0]?.attempt, 2, 'one restart');
+  t.is(livesOf(after, 'mortal').length, 1);
+  t.is(after.length, 3, 'nothing is left over');
+  t.true(
+    clients.told.every(({ replicas: known }) => replicas.every(id => known.includes(id))),
+    'no endpoint was ever withdrawn',
+  );
+});
+
+for (const [how, signal] of [
+  ['killed', 'KILL'],
+  ['shut down', 'TERM'],
+] as const) {
+  test.serial(`an engine ${how} without live-restore: every replica is restarted exactly once`, async t => {
+    t.timeout(2 * 60_000);
+    const controlPlane = await begin(t);
+    await engine.endDaemon('TERM');
+    await engine.startDaemon({ liveRestore: false });
+    t.teardown(async () => {
+      await engine.endDaemon('TERM');
+      await engine.startDaemon({ liveRestore: true });
+    });
+    await controlPlane.apply(web({ namespace: 'restarted', replicas: 2 }));
+    const [service] = await controlPlane.ready('restarted');
+    const ids = service?.replicas.map(r => r.id).sort();
+
+    await engine.endDaemon(signal);
+    await isSilent(controlPlane, /Docker is not running|closed the connection/);
+    await engine.startDaemon({ liveRestore: false });
+    // Each fell once, told to end by the engine: it died of SIGTERM.
+    const causes = await until(
+      async () => {
+        const { events } = await controlPlane.get<{ events: EventView[] }>('/v1/events?namespace=restarted&past=1000');
+        const falls = events.filter(e => e.type === 'replica.backoff');
+        return falls.length >= 2 ? falls : null;
+      },
+      async () => `both wait to be restarted: ${JSON.stringify(await controlPlane.services('restarted'))}`,
+    );
+    t.deepEqual(causes.map(e => e.replicaId).sort(), ids);
+    t.true(
+      causes.every(e => e.message === 'exited with code 143'),
+      JSON.stringify(causes),
+    );
+    const [back] = await controlPlane.ready('restarted');
+    t.deepEqual(back?.replicas.map(r => r.id).sort(), ids);
+    t.deepEqual(
+      back?.replicas.map(r => r.attempt),
+      [2, 2],
+    );
+    t.is((await controlPlane.containers()).length, 2);
+  });
+}
