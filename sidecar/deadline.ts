@@ -3,6 +3,9 @@ import type { Clock } from '../control-plane/ports.ts';
 /** What `withDeadline` gives where the task took too long. */
 export const EXPIRED = Symbol('expired');
 
+/** One for all: an error made anew for each of the probes that go on for weeks is a good part of what they cost. */
+const OVER = new Error('the time for this is over');
+
 /**
  * Runs a task for at most `timeoutMs`. Its signal fires at the deadline and when the outer one does; the outcome does
  * not wait for a task that ignores it. Rejects with the outer signal's reason, or what the task rejected with.
@@ -17,16 +20,20 @@ export async function withDeadline<T>(
   const cancel = () => inner.abort(signal.reason);
   signal.addEventListener('abort', cancel, { once: true });
   const timer = new AbortController();
+  let settled = false;
+  const attempt = task(inner.signal).finally(() => {
+    settled = true;
+  });
   try {
     return await Promise.race<T | typeof EXPIRED>([
-      task(inner.signal),
+      attempt,
       expiry(clock, timeoutMs, timer.signal),
       new Promise<never>((_, reject) => inner.signal.addEventListener('abort', () => reject(inner.signal.reason))),
     ]);
   } finally {
     signal.removeEventListener('abort', cancel);
-    timer.abort();
-    inner.abort(new Error('the time for this is over'));
+    timer.abort(OVER);
+    if (!settled) inner.abort(OVER);
   }
 }
 

@@ -15,24 +15,26 @@ export interface HttpExchange {
  * model may think for minutes. Node's own client on purpose: the API's server has it loaded already, whereas undici
  * alone would make it 11 MB bigger.
  */
-export function exchange(address: ProbeAddress, what: HttpExchange, signal: AbortSignal): Promise<IncomingMessage> {
+export async function exchange(
+  address: ProbeAddress,
+  what: HttpExchange,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   const { method, path, body } = what;
+  signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const headers = { ...length, ...what.headers };
-    const request = http.request({
-      host: address.host,
-      port: address.port,
-      method,
-      path,
-      headers,
-      agent: false,
-      signal,
-    });
+    const request = http.request({ host: address.host, port: address.port, method, path, headers, agent: false });
+    // By hand: Node's own way of listening to a signal is a quarter of what a probe costs.
+    const abort = () => request.destroy(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
     const timer = setTimeout(() => request.destroy(new NoConnection()), CONNECT_TIMEOUT_MS);
-    const settle = () => clearTimeout(timer);
-    request.once('socket', socket => socket.once('connect', settle));
-    request.once('close', settle);
+    request.once('socket', socket => socket.once('connect', () => clearTimeout(timer)));
+    request.once('close', () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    });
     // Stays: a connection may also break after its answer was taken and thrown away.
     request.on('error', error => reject(signal.aborted ? signal.reason : error));
     request.once('response', response => {

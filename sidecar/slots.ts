@@ -25,7 +25,7 @@ export class Slots {
       return await task();
     } finally {
       release();
-      done.abort();
+      done.abort(DONE);
     }
   }
 
@@ -57,6 +57,8 @@ export class Slots {
 }
 
 const BUSY_MS = 100;
+/** One for all: making an error costs more than all the rest of this file. */
+const DONE = new Error('the task has ended');
 
 function once(action: () => void): () => void {
   let done = false;
