@@ -4,12 +4,12 @@ import { OutriggerError } from '../../core/errors.ts';
 import type { ImageState, ObservedDevice } from '../../core/observed.ts';
 import type { Clock, Engine, EngineListing, LogLine, LogOptions } from '../../ports.ts';
 import type { DockerConnection } from './connection.ts';
+import { ContainerListing } from './container-listing.ts';
 import { createContainer } from './create-container.ts';
 import { EngineClient, type EngineDeadlines } from './engine-client.ts';
 import { readLogs } from './logs.ts';
 import { Networks } from './networks.ts';
 import { NodeCapacity } from './node-capacity.ts';
-import { Observer } from './observe.ts';
 import { imageId, pullImage } from './pull-image.ts';
 import { removeContainer } from './remove-container.ts';
 import { startContainer } from './start-container.ts';
@@ -42,7 +42,7 @@ export class DockerEngine implements Engine {
   readonly #client: EngineClient;
   readonly #clock: Clock;
   readonly #capacity: NodeCapacity;
-  readonly #observer: Observer;
+  readonly #listing: ContainerListing;
   readonly #networks: Networks;
   readonly #volumes: Volumes;
 
@@ -57,13 +57,13 @@ export class DockerEngine implements Engine {
       local: connection.kind === 'unix',
       ...(options.devices && { devices: options.devices }),
     });
-    this.#observer = new Observer(this.#client, { instance, capacity: this.#capacity });
+    this.#listing = new ContainerListing(this.#client, { instance, capacity: this.#capacity });
     this.#networks = new Networks(this.#client, instance);
     this.#volumes = new Volumes(this.#client, instance);
   }
 
   observe(signal: AbortSignal): Promise<EngineListing> {
-    return this.#observer.observe(signal);
+    return this.#listing.observe(signal);
   }
 
   pull(
@@ -123,7 +123,7 @@ export class DockerEngine implements Engine {
   watch(wake: () => void, signal: AbortSignal): Promise<void> {
     const handlers = {
       wake,
-      onContainer: (id: string, action: string) => this.#observer.noteEvent(id, action),
+      onContainer: (id: string, action: string) => this.#listing.noteEvent(id, action),
       onConnect: () => {
         this.#networks.forget();
         this.#volumes.forget();

@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { OutriggerError } from '../../core/errors.ts';
 import type { LogLine, LogOptions } from '../../ports.ts';
 import type { EngineClient } from './engine-client.ts';
-import { inspectContainer } from './observe.ts';
+import { inspectContainer } from './inspect-container.ts';
 import { translateError } from './translate-error.ts';
 
 /** Log lines, oldest first. With `follow` it goes on until the container ends or the signal fires. */

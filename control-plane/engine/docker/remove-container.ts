@@ -1,7 +1,7 @@
 import { OutriggerError } from '../../core/errors.ts';
 import type { EngineClient } from './engine-client.ts';
+import { inspectContainer } from './inspect-container.ts';
 import { LABELS } from './labels.ts';
-import { inspectContainer } from './observe.ts';
 import { statusOf } from './translate-error.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { OutriggerError } from '../../core/errors.ts';
 import type { EngineClient } from './engine-client.ts';
+import { inspectContainer } from './inspect-container.ts';
 import type { Networks } from './networks.ts';
-import { inspectContainer } from './observe.ts';
 import { statusOf } from './translate-error.ts';
 
 /** Idempotent: 304 means that it runs already. Bad commands and missing devices are `container_rejected`. */

@@ -1,6 +1,6 @@
 import { OutriggerError } from '../../core/errors.ts';
 import type { EngineClient } from './engine-client.ts';
-import { inspectContainer } from './observe.ts';
+import { inspectContainer } from './inspect-container.ts';
 import { statusOf } from './translate-error.ts';
 
 /**

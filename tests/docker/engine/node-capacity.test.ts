@@ -1,7 +1,7 @@
 import test from 'ava';
+import { healthOf, stateOf } from '../../../control-plane/engine/docker/container-listing.ts';
 import { discoverDevices } from '../../../control-plane/engine/docker/node-capacity.ts';
 import { parseSmi } from '../../../control-plane/engine/docker/nvidia-smi.ts';
-import { healthOf, stateOf } from '../../../control-plane/engine/docker/observe.ts';
 
 const NODE = { NCPU: 8, MemTotal: 1 };
 const cdi = (...names: string[]) => ({

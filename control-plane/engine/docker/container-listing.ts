@@ -1,19 +1,18 @@
-import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
-import type { OutriggerError } from '../../core/errors.ts';
+import type { ContainerInfo } from 'dockerode';
 import type { ContainerExit, ObservedContainer } from '../../core/observed.ts';
 import type { EngineListing } from '../../ports.ts';
 import { capabilityHint } from './capability-hint.ts';
 import type { EngineClient } from './engine-client.ts';
+import { inspectContainer } from './inspect-container.ts';
 import { LABELS, parseReplicaLabels } from './labels.ts';
 import { readLogs } from './logs.ts';
 import type { NodeCapacity } from './node-capacity.ts';
-import { statusOf } from './translate-error.ts';
 
 /**
  * One listing of the node. A running container is inspected once in its life, for its start time, and an exited one
  * once, for its exit and last lines; both are remembered by container id until an event says that it was started again.
  */
-export class Observer {
+export class ContainerListing {
   readonly #client: EngineClient;
   readonly #instance: string;
   readonly #capacity: NodeCapacity;
@@ -150,21 +149,6 @@ export class Observer {
       for (const id of memory.keys()) if (!present.has(id)) memory.delete(id);
     }
   }
-}
-
-/** Null where there is no such container. */
-export async function inspectContainer(
-  client: EngineClient,
-  idOrName: string,
-  signal: AbortSignal,
-): Promise<ContainerInspectInfo | null> {
-  const options = { doing: `inspecting ${idOrName.slice(0, 64)}`, deadlineMs: client.deadlines.queryMs, signal };
-  return client
-    .call(options, (docker, abortSignal) => docker.getContainer(idOrName).inspect({ abortSignal }))
-    .catch((error: OutriggerError) => {
-      if (statusOf(error) === 404) return null;
-      throw error;
-    });
 }
 
 const CONCURRENT_INSPECTS = 8;
