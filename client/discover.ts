@@ -32,7 +32,8 @@ export interface ReachableEndpoint {
 
 /**
  * Calls the listener with what is known of the service, in the next turn if something is known already, and again after
- * every change, until it is closed or the signal fires. Rejects nothing: with the control plane away it waits.
+ * every change, until it is closed or the signal fires. Rejects nothing: with the control plane away it waits. Keeps the
+ * process from ending meanwhile.
  */
 export function watch(
   service: string,
@@ -54,10 +55,12 @@ export function watch(
   options.signal?.throwIfAborted();
   let open = true;
   const unsubscribe = view.watch.subscribe(take);
+  const letGo = view.watch.hold();
   process.nextTick(() => open && take(view.watch.state));
   const close = () => {
     open = false;
     options.signal?.removeEventListener('abort', close);
+    letGo();
     unsubscribe();
   };
   options.signal?.addEventListener('abort', close, { once: true });

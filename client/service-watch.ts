@@ -27,6 +27,9 @@ export interface WatchTiming {
 
 export const WATCH_TIMING: WatchTiming = { firstRetryMs: 100, longestRetryMs: 5_000, unknownGraceMs: 5_000 };
 
+/** What Node's timers take at most. */
+const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
+
 /**
  * The one watch that a process has on a service of a control plane, shared by all that want it. It is open while
  * somebody listens, and comes back by itself. A version is acknowledged once all listeners have taken it up.
@@ -41,6 +44,7 @@ export class ServiceWatch {
   #retry: NodeJS.Timeout | null = null;
   #attempts = 0;
   #held: NodeJS.Timeout | null = null;
+  readonly #holds = new Set<NodeJS.Timeout>();
 
   constructor(address: ControlAddress, service: ServiceName, timing: WatchTiming = WATCH_TIMING) {
     this.address = address;
@@ -67,6 +71,16 @@ export class ServiceWatch {
     };
   }
 
+  /** Keeps the process from ending until the returned function is called, or the watch is closed for everybody. */
+  hold(): () => void {
+    const timer = setInterval(() => {}, LONGEST_INTERVAL_MS);
+    this.#holds.add(timer);
+    return () => {
+      clearInterval(timer);
+      this.#holds.delete(timer);
+    };
+  }
+
   /** Tries now what would be tried a little later: somebody waits for it. */
   hurry(): void {
     if (!this.#retry || this.#attempts < 2) return;
@@ -81,6 +95,8 @@ export class ServiceWatch {
     this.#stream?.close();
     this.#stream = null;
     this.#dropTimers();
+    for (const timer of this.#holds) clearInterval(timer);
+    this.#holds.clear();
     this.#attempts = 0;
     this.#state = { ...this.#state, connection: { kind: 'idle' } };
   }

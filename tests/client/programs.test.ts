@@ -55,16 +55,35 @@ test('and one whose control plane went away', async t => {
   publish(control.hub, [await startReplica(t, 'a')]);
   const env = { TARGET: `outrigger://${control.address}/${SERVICE}`, OUTRIGGER_ADDRESS: control.address };
   const program = `${makeClient}
-    const lost = new Promise(resolve => outrigger.watch('${SERVICE}', r => r.current || resolve('lost')));
+    let watching;
+    const lost = new Promise(resolve => {
+      watching = outrigger.watch('${SERVICE}', r => r.current || resolve('lost'));
+    });
     console.log('ask');
-    const alive = setTimeout(() => {}, 30_000);
     console.log(await lost);
-    clearTimeout(alive);`;
+    watching.close();`;
   const ended = run(t, program, env);
   await until('it watches', () => control.hub.watcherCount() === 1);
   await control.kill();
   const { code, output } = await ended;
   t.is(code, 0, output);
+});
+
+test('a program that only watches goes on until it closes that, or everything', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, [await startReplica(t, 'a')]);
+  const env = { OUTRIGGER_ADDRESS: control.address };
+  const ends = ['watching.close()', 'outrigger.close()'];
+  const program = (end: string) => `
+    const outrigger = await import(${CLIENT});
+    const told = await new Promise(resolve => {
+      const watching = outrigger.watch('${SERVICE}', ({ endpoints }) => {
+        queueMicrotask(() => ${end});
+        resolve(endpoints.length);
+      });
+    });
+    console.log(told);`;
+  for (const end of ends) t.deepEqual(await run(t, program(end), env), { code: 0, output: '1\n' });
 });
 
 test('plain JavaScript finds a service by its environment: namespace, control plane and all', async t => {
