@@ -1,8 +1,9 @@
-import type { ContainerInfo } from 'dockerode';
+import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
+import { OutriggerError } from '../../core/errors.ts';
 import type { ContainerExit, ObservedContainer } from '../../core/observed.ts';
-import type { EngineListing } from '../../ports.ts';
+import type { Clock, EngineListing } from '../../ports.ts';
 import { capabilityHint } from './capability-hint.ts';
-import type { EngineClient } from './engine-client.ts';
+import { type EngineClient, givenUp } from './engine-client.ts';
 import { inspectContainer } from './inspect-container.ts';
 import { LABELS, parseReplicaLabels } from './labels.ts';
 import { readLogs } from './logs.ts';
@@ -11,6 +12,8 @@ import type { NodeCapacity } from './node-capacity.ts';
 /**
  * One listing of the node. A running container is inspected once in its life, for its start time, and an exited one
  * once, for its exit and last lines; both are remembered by container id until an event says that it was started again.
+ * A container that cannot be looked at keeps nobody waiting: it comes with what the list itself says of it, and is
+ * looked at again a while later.
  */
 export class ContainerListing {
   readonly #client: EngineClient;
@@ -20,16 +23,24 @@ export class ContainerListing {
   readonly #exits = new Map<string, ContainerExit>();
   /** Said to have ended, and not asked about since. */
   readonly #ended = new Set<string>();
+  /** When a container that did not answer is looked at again, by the Clock. */
+  readonly #notBefore = new Map<string, number>();
+  /** How often the last lines of a container could not be read. */
+  readonly #tailFailures = new Map<string, number>();
+  readonly #clock: Clock;
 
-  constructor(client: EngineClient, options: { instance: string; capacity: NodeCapacity }) {
+  constructor(client: EngineClient, options: { instance: string; capacity: NodeCapacity; clock: Clock }) {
     this.#client = client;
     this.#instance = options.instance;
     this.#capacity = options.capacity;
+    this.#clock = options.clock;
   }
 
   async observe(signal: AbortSignal): Promise<EngineListing> {
     const [capacity, listed] = await Promise.all([this.#capacity.read(signal), this.#list(signal)]);
-    const containers = await eachBounded(listed, CONCURRENT_INSPECTS, item => this.#observeOne(item, signal));
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(LOOKING_CLOSER_MS)]);
+    const containers = await eachBounded(listed, CONCURRENT_INSPECTS, item => this.#observeOne(item, patience));
+    if (signal.aborted) throw givenUp('listing containers', this.#client.address, signal);
     this.#forgetAllBut(new Set(listed.map(({ Id }) => Id)));
     return { ...capacity, containers: containers.filter(container => container !== null) };
   }
@@ -41,6 +52,8 @@ export class ContainerListing {
   noteEvent(containerId: string, action: string): void {
     this.#started.delete(containerId);
     this.#exits.delete(containerId);
+    this.#notBefore.delete(containerId);
+    this.#tailFailures.delete(containerId);
     if (action === 'die') this.#ended.add(containerId);
   }
 
@@ -85,7 +98,7 @@ export class ContainerListing {
         this.#exits.delete(item.Id);
         const startedAt = await this.#startedAt(item.Id, signal);
         if (startedAt === 'ended') {
-          const exit = await this.#exit(item.Id, signal);
+          const exit = await this.#exit(item, signal);
           return exit && { ...base, state: 'exited', addresses: [], publishedPorts: [], exit };
         }
         return { ...base, ...(health && { health }), ...(startedAt !== null && { startedAt }) };
@@ -93,7 +106,7 @@ export class ContainerListing {
       case 'exited': {
         this.#started.delete(item.Id);
         this.#ended.delete(item.Id);
-        const exit = await this.#exit(item.Id, signal);
+        const exit = await this.#exit(item, signal);
         return exit && { ...base, exit };
       }
       default:
@@ -101,16 +114,20 @@ export class ContainerListing {
     }
   }
 
-  /** `ended` where the listing lags behind; null where the engine does not say when. */
+  /** `ended` where the listing lags behind; null where the engine does not say when, or nothing at all. */
   async #startedAt(id: string, signal: AbortSignal): Promise<number | 'ended' | null> {
     const known = this.#started.get(id);
     if (known !== undefined && !this.#ended.has(id)) return known;
     // Taken out before it is asked about: an end that is announced meanwhile counts for the next time.
     const ended = this.#ended.delete(id);
-    const inspected = await inspectContainer(this.#client, id, signal).catch(error => {
+    const inspected = await this.#inspect(id, signal).catch(error => {
       if (ended) this.#ended.add(id);
       throw error;
     });
+    if (inspected === NO_ANSWER) {
+      if (ended) this.#ended.add(id);
+      return known ?? null;
+    }
     if (!inspected || stateOf(inspected.State.Status) !== 'running') return 'ended';
     const startedAt = Date.parse(inspected.State.StartedAt);
     if (!(startedAt > 0)) return null;
@@ -119,39 +136,74 @@ export class ContainerListing {
   }
 
   /** Null where the container is gone by now. */
-  async #exit(id: string, signal: AbortSignal): Promise<ContainerExit | null> {
+  async #exit({ Id: id, Status: status }: ContainerInfo, signal: AbortSignal): Promise<ContainerExit | null> {
     const known = this.#exits.get(id);
-    if (known) return known;
-    const inspected = await inspectContainer(this.#client, id, signal);
+    if (known && !((this.#notBefore.get(id) ?? Infinity) <= this.#clock.now())) return known;
+    const inspected = await this.#inspect(id, signal);
     if (!inspected) return null;
+    if (inspected === NO_ANSWER) return known ?? { code: exitCodeOf(status), oomKilled: false, error: '', logTail: [] };
     const { ExitCode: code, OOMKilled: oomKilled, Error: words } = inspected.State;
     const logTail = await this.#logTail(id, signal);
-    const exit = { code, oomKilled, error: words || (code === 0 ? '' : capabilityHint(logTail)), logTail };
+    const lines = logTail ?? [];
+    const exit = { code, oomKilled, error: words || (code === 0 ? '' : capabilityHint(lines)), logTail: lines };
     this.#exits.set(id, exit);
+    if (logTail !== null || this.#tailsGivenUp(id)) this.#notBefore.delete(id);
+    else this.#lookAgainLater(id);
     return exit;
   }
 
-  /** Best effort: an exit without its last lines is better than no listing. */
-  async #logTail(id: string, signal: AbortSignal): Promise<readonly string[]> {
+  async #inspect(id: string, signal: AbortSignal): Promise<ContainerInspectInfo | null | typeof NO_ANSWER> {
+    if (signal.aborted || this.#clock.now() < (this.#notBefore.get(id) ?? 0)) return NO_ANSWER;
+    try {
+      return await inspectContainer(this.#client, id, AbortSignal.any([signal, AbortSignal.timeout(INSPECT_MS)]));
+    } catch (error) {
+      // An engine that went away is no matter of this container.
+      if (error instanceof OutriggerError && error.code === 'unavailable') throw error;
+      this.#lookAgainLater(id);
+      return NO_ANSWER;
+    }
+  }
+
+  /** Null where they cannot be read now: an exit without its last lines is better than no listing, and than half of them. */
+  async #logTail(id: string, signal: AbortSignal): Promise<readonly string[] | null> {
     const lines: string[] = [];
     try {
-      for await (const { text } of readLogs(this.#client, id, { tail: LOG_TAIL_LINES }, signal)) {
+      const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOG_TAIL_MS)]);
+      for await (const { text } of readLogs(this.#client, id, { tail: LOG_TAIL_LINES }, inTime)) {
         lines.push(text.length > MAX_TAIL_CHARACTERS ? `${text.slice(0, MAX_TAIL_CHARACTERS)}…` : text);
       }
-    } catch (error) {
-      if (signal.aborted) throw error;
+      return lines.slice(-LOG_TAIL_LINES);
+    } catch {
+      return null;
     }
-    return lines.slice(-LOG_TAIL_LINES);
+  }
+
+  /** Counts one more failure. */
+  #tailsGivenUp(id: string): boolean {
+    const failures = (this.#tailFailures.get(id) ?? 0) + 1;
+    this.#tailFailures.set(id, failures);
+    return failures >= MOST_TAIL_FAILURES;
+  }
+
+  #lookAgainLater(id: string): void {
+    this.#notBefore.set(id, this.#clock.now() + LOOK_AGAIN_MS);
   }
 
   #forgetAllBut(present: ReadonlySet<string>): void {
-    for (const memory of [this.#started, this.#exits, this.#ended]) {
+    for (const memory of [this.#started, this.#exits, this.#ended, this.#notBefore, this.#tailFailures]) {
       for (const id of memory.keys()) if (!present.has(id)) memory.delete(id);
     }
   }
 }
 
+const NO_ANSWER = Symbol('no answer');
 const CONCURRENT_INSPECTS = 8;
+/** All inspections and log tails of one listing together; the list itself is not worth waiting longer for them. */
+const LOOKING_CLOSER_MS = 3_500;
+const INSPECT_MS = 2_000;
+const LOG_TAIL_MS = 1_000;
+const LOOK_AGAIN_MS = 10_000;
+const MOST_TAIL_FAILURES = 3;
 const LOG_TAIL_LINES = 20;
 const MAX_TAIL_CHARACTERS = 2_000;
 
@@ -173,6 +225,11 @@ export function stateOf(state: string): ObservedContainer['state'] {
 export function healthOf(status: string): ObservedContainer['health'] {
   const word = /\((?:health: )?(starting|healthy|unhealthy)\)/.exec(status)?.[1];
   return word as ObservedContainer['health'];
+}
+
+/** What the listing says of an exit: `Exited (137) 2 minutes ago`; -1 where it says nothing. */
+export function exitCodeOf(status: string): number {
+  return Number(/\((\d+)\)/.exec(status)?.[1] ?? -1);
 }
 
 /** Links give a container further names with a second slash. */

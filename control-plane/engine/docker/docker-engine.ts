@@ -57,7 +57,7 @@ export class DockerEngine implements Engine {
       local: connection.kind === 'unix',
       ...(options.devices && { devices: options.devices }),
     });
-    this.#listing = new ContainerListing(this.#client, { instance, capacity: this.#capacity });
+    this.#listing = new ContainerListing(this.#client, { instance, capacity: this.#capacity, clock: this.#clock });
     this.#networks = new Networks(this.#client, instance);
     this.#volumes = new Volumes(this.#client, instance);
   }

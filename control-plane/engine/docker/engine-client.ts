@@ -193,7 +193,7 @@ const HANGS = 'The engine hangs or is overloaded; `docker ps` shows the same. It
 const MAX_CALLS = 32;
 const MAX_STREAMS = 1_024;
 
-function givenUp(doing: string, engine: string, signal: AbortSignal): OutriggerError {
+export function givenUp(doing: string, engine: string, signal: AbortSignal): OutriggerError {
   if (signal.reason instanceof OutriggerError) return signal.reason;
   // The caller's own deadline, by AbortSignal.timeout: the engine is to blame as much as for one of ours.
   if (signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError') {

@@ -1,6 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
+import { createSteadyClock } from '../../../control-plane/clock.ts';
 import { OutriggerError } from '../../../control-plane/core/errors.ts';
 import { createDockerEngine, resolveConnection } from '../../../control-plane/engine/docker/index.ts';
+import type { Clock } from '../../../control-plane/ports.ts';
 import { eventually, requestOf, soon } from '../../contract/engine.ts';
 import { type DockerWorld, dockerWorld } from '../../contract/engine-docker.ts';
 import { SocketProxy } from './socket-proxy.ts';
@@ -8,10 +10,20 @@ import { SocketProxy } from './socket-proxy.ts';
 const SHORT = { queryMs: 400, changeMs: 400, startMs: 400, stopMarginMs: 400 };
 
 /** `w` speaks to the engine directly; `behind` is the same control plane on the proxy's socket. */
-async function worldBehindProxy(t: ExecutionContext, deadlines: Partial<typeof SHORT> = {}) {
+async function worldBehindProxy(
+  t: ExecutionContext,
+  deadlines: Partial<typeof SHORT> = {},
+  options: { clock?: Clock } = {},
+) {
   const w = await dockerWorld();
   const proxy = await SocketProxy.before(await resolveConnection());
-  const behind = createDockerEngine({ node: 'local', instance: w.instance, connection: proxy.connection, deadlines });
+  const behind = createDockerEngine({
+    node: 'local',
+    instance: w.instance,
+    connection: proxy.connection,
+    deadlines,
+    ...options,
+  });
   t.teardown(async () => {
     behind.close();
     await proxy.close();
@@ -22,6 +34,19 @@ async function worldBehindProxy(t: ExecutionContext, deadlines: Partial<typeof S
 
 async function failure(t: ExecutionContext, promise: Promise<unknown>): Promise<OutriggerError> {
   return (await t.throwsAsync(promise, { instanceOf: OutriggerError })) as OutriggerError;
+}
+
+/** The wall clock, that can be put forward. */
+function movableClock(): Clock & { advance(byMs: number): void } {
+  const steady = createSteadyClock();
+  let aheadMs = 0;
+  return {
+    now: () => steady.now() + aheadMs,
+    sleep: (delayMs, signal) => steady.sleep(delayMs, signal),
+    advance: byMs => {
+      aheadMs += byMs;
+    },
+  };
 }
 
 async function runningContainer(w: DockerWorld): Promise<string> {
@@ -79,6 +104,62 @@ test('an answer that breaks off in its middle ends by the deadline too', async t
   await runningContainer(w);
   await proxy.setMode('stall_answers');
   t.is((await failure(t, behind.observe(new AbortController().signal))).code, 'timeout');
+});
+
+test('a container whose log hangs keeps no listing waiting, and its last lines come once they can be read', async t => {
+  const clock = movableClock();
+  const { w, proxy, behind } = await worldBehindProxy(t, {}, { clock });
+  const { containerId } = await w.engine.create(requestOf(w, w.programs.exits(7, 'last words')), soon());
+  await w.engine.start(containerId, soon());
+  await eventually(w, c => c.state === 'exited');
+
+  proxy.hangOn = /^GET \S+\/logs/;
+  const [first] = (await behind.observe(soon())).containers;
+  t.like(first, { state: 'exited', exit: { code: 7, logTail: [] } });
+  const asked = proxy.requestLines.filter(line => line.includes('/logs')).length;
+  await behind.observe(soon());
+  t.is(proxy.requestLines.filter(line => line.includes('/logs')).length, asked, 'not asked again at once');
+
+  proxy.hangOn = null;
+  clock.advance(60_000);
+  const [later] = (await behind.observe(soon())).containers;
+  t.deepEqual(later?.exit?.logTail, ['last words']);
+});
+
+test('a log that never answers is given up after a few listings', async t => {
+  const clock = movableClock();
+  const { w, proxy, behind } = await worldBehindProxy(t, {}, { clock });
+  const { containerId } = await w.engine.create(requestOf(w, w.programs.exits(7, 'last words')), soon());
+  await w.engine.start(containerId, soon());
+  await eventually(w, c => c.state === 'exited');
+  proxy.hangOn = /^GET \S+\/logs/;
+  for (let i = 0; i < 5; i++) {
+    t.is((await behind.observe(soon())).containers[0]?.exit?.code, 7);
+    clock.advance(60_000);
+  }
+  t.is(proxy.requestLines.filter(line => line.includes('/logs')).length, 3);
+});
+
+test('a container that cannot be inspected comes with what the list says of it, and its neighbours whole', async t => {
+  const { w, proxy, behind } = await worldBehindProxy(t);
+  const running = await runningContainer(w);
+  const { containerId: ended } = await w.engine.create(
+    requestOf(w, w.programs.exits(7), { replicaId: 'ended' }),
+    soon(),
+  );
+  const { containerId: neighbour } = await w.engine.create(
+    requestOf(w, w.programs.serves, { replicaId: 'neighbour' }),
+    soon(),
+  );
+  await w.engine.start(ended, soon());
+  await w.engine.start(neighbour, soon());
+  await eventually(w, c => c.state === 'exited');
+  proxy.hangOn = new RegExp(`^GET \\S+/(${running}|${ended})/json`);
+  const { containers } = await behind.observe(soon());
+  const seen = (id: string) => containers.find(c => c.id === id);
+  t.like(seen(running), { state: 'running' });
+  t.like(seen(ended), { state: 'exited', exit: { code: 7, oomKilled: false } });
+  t.is(typeof seen(neighbour)?.startedAt, 'number');
 });
 
 test("the caller's signal ends a call before its deadline", async t => {

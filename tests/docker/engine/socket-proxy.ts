@@ -26,6 +26,8 @@ export class SocketProxy {
   #server: net.Server | null = null;
   #mode: ProxyMode = 'pass';
   readonly #sockets = new Set<net.Socket>();
+  /** Requests whose first line matches are taken and never answered; the rest pass. */
+  hangOn: RegExp | null = null;
 
   private constructor(folder: string, target: string) {
     this.#folder = folder;
@@ -85,6 +87,7 @@ export class SocketProxy {
     client.on('data', chunk => {
       const line = /^[A-Z]+ \S+ HTTP\/1\.1/.exec(chunk.toString('latin1'))?.[0];
       if (line) this.requestLines.push(line);
+      if (line && this.hangOn?.test(line)) return;
       if (this.#mode !== 'hang') engine.write(chunk);
     });
     engine.on('data', chunk => {
