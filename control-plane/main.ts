@@ -115,8 +115,14 @@ const IDLE_GRACE_MS = 3_000;
 
 function createLog(options: ControlPlaneOptions): Logger {
   const settings = { level: options.logLevel ?? 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  return options.logTo ? pino(settings, options.logTo) : pino(settings);
+  if (options.logTo) return pino(settings, options.logTo);
+  const destination = pino.destination({ dest: 1, sync: true, maxLength: MOST_UNWRITTEN_BYTES });
+  // A disk that is full of logs, or a reader that is gone, is no reason to end: what cannot be written is dropped.
+  destination.on('error', () => {});
+  return pino(settings, destination);
 }
+
+const MOST_UNWRITTEN_BYTES = 64 * 1024;
 
 async function createRegistry(options: ControlPlaneOptions, store: Store, clock: Clock): Promise<Registry> {
   const { instance } = store;
