@@ -51,7 +51,7 @@ function applySpec(request: {
   const { spec, imageId, warnings } = request.admitted;
   const key = serviceKey(spec);
   const service = { namespace: spec.namespace, name: spec.name };
-  if (!existing || existing.deleting) {
+  if (!existing || existing.removal) {
     const generation = (existing?.latestGeneration ?? 0) + 1;
     const created: Service = {
       key,
@@ -61,8 +61,7 @@ function applySpec(request: {
       latestGeneration: generation,
       replicas: spec.replicas.initial,
       acceptedAt: now,
-      deleting: false,
-      removeVolumes: false,
+      removal: null,
       origin,
       rollout: { kind: 'progressing', since: now, previous: null },
     };
@@ -142,10 +141,10 @@ export function removeServices(
       ? request.names.map(name => existingService(state, { namespace: request.namespace, name }))
       : [...state.services.values()].filter(s => s.spec.namespace === request.namespace);
   const changes = chosen.flatMap((service): Change[] => {
-    if (service.deleting && (service.removeVolumes || !request.volumes)) return [];
-    const removeVolumes = service.removeVolumes || request.volumes;
+    const volumes = service.removal?.volumes || request.volumes;
+    if (service.removal?.volumes === volumes) return [];
     return [
-      { kind: 'put_service', service: { ...service, deleting: true, removeVolumes, acceptedAt: now } },
+      { kind: 'put_service', service: { ...service, removal: { askedAt: now, volumes } } },
       {
         kind: 'event',
         event: serviceEvent(service.key, 'service.deleting', 'draining and removing all replicas', now),
@@ -156,7 +155,7 @@ export function removeServices(
 }
 
 export function scaleService(state: DesiredState, ref: ServiceRef, replicas: number, now: number): Step<void> {
-  const service = existingService(state, ref);
+  const service = changeableService(state, ref);
   const { min, max } = service.spec.replicas;
   if (min !== max && (replicas < min || replicas > max)) {
     throw new OutriggerError(
@@ -190,7 +189,7 @@ export function restartService(
   replicaId: string | undefined,
   now: number,
 ): Step<void> {
-  const service = existingService(state, ref);
+  const service = changeableService(state, ref);
   const own = [...state.replicas.values()].filter(r => r.service === service.key);
   const chosen = replicaId === undefined ? own : own.filter(r => r.id === replicaId);
   if (replicaId !== undefined && chosen.length === 0) {
@@ -218,6 +217,26 @@ function existingService(state: DesiredState, ref: ServiceRef): Service {
         ? `the namespace has ${siblings.join(', ')}`
         : 'see outrigger ps --all-projects for what there is',
   });
+}
+
+/** One whose wishes would come true: not on its way out, and not held by a failed update. */
+function changeableService(state: DesiredState, ref: ServiceRef): Service {
+  const service = existingService(state, ref);
+  if (service.removal) {
+    throw new OutriggerError('conflict', `${service.key} is being taken down`, {
+      next: 'wait until it is gone and start it again with outrigger up',
+    });
+  }
+  if (service.rollout.kind === 'paused') {
+    throw new OutriggerError(
+      'conflict',
+      `${service.key} is paused: its update to generation ${service.generation} failed`,
+      {
+        next: 'mend the service file and run outrigger up; the same file again tries the update once more',
+      },
+    );
+  }
+  return service;
 }
 
 function serviceEvent(service: ServiceKey, type: string, message: string, now: number): Event {

@@ -12,11 +12,12 @@ import { EventFeed } from './event-feed.ts';
 import { eventsBetween } from './events-between.ts';
 import { Observer } from './observer.ts';
 import { parseSpecs } from './parse-specs.ts';
-import type { Change, Clock, Engine, Event, Ids, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
+import type { Change, Clock, Engine, Ids, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
 import type { DiscoveryHub } from './registry/hub.ts';
 import { replicaLogs } from './replica-logs.ts';
 import { StateViews } from './state-views.ts';
 import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from './views.ts';
+import { within } from './within.ts';
 
 export interface ControllerOptions {
   readonly engines: readonly Engine[];
@@ -51,6 +52,8 @@ export class Controller implements ControlPlane {
   #state: DesiredState;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
   #running: Promise<unknown> | null = null;
+  /** What the last pass failed for; null: it did not. */
+  #trouble: string | null = null;
 
   private constructor(options: ControllerOptions, state: DesiredState, feed: EventFeed) {
     this.#options = options;
@@ -180,6 +183,11 @@ export class Controller implements ControlPlane {
     while (!this.#stop.signal.aborted) {
       this.#wake = Promise.withResolvers();
       const wakeAt = await this.#pass();
+      if (this.#trouble !== null) {
+        // Whatever wakes it, a store that cannot be written is not asked more often than this.
+        await this.#sleepUntil(this.#options.clock.now() + PASS_RETRY_MS, this.#stop.signal);
+        continue;
+      }
       const nap = new AbortController();
       const pause = wakeAt === null ? [] : [this.#sleepUntil(wakeAt, nap.signal)];
       await Promise.race([this.#wake.promise, ...pause]);
@@ -199,18 +207,27 @@ export class Controller implements ControlPlane {
       if (changes.length > 0) {
         const events = eventsBetween(this.#state, plan, now);
         // Intent before effect: nothing below happens unless this is durable.
-        await this.#commit([...changes, ...events.map((event): Change => ({ kind: 'event', event }))]);
-        this.#announce(events);
+        await this.#commit([...changes, ...events.map((event): Change => ({ kind: 'event', event }))]).catch(thrown => {
+          this.#withdraw(plan);
+          throw thrown;
+        });
+        await this.#announce();
         this.wake();
       }
       this.#publish(plan);
       this.#effects.begin(plan.actions);
       this.#effects.prune();
       this.#views.changed();
+      if (this.#trouble !== null) log.info('the loop goes on');
+      this.#trouble = null;
       return plan.wakeAt;
     } catch (thrown) {
       const error = toOutriggerError(thrown);
-      log.error({ err: error, code: error.code }, 'a pass of the loop failed; trying again');
+      // Once for each trouble: a log that lies on the full disk must not fill it again.
+      if (this.#trouble !== error.message) {
+        log.error({ err: error, code: error.code }, 'a pass of the loop failed; trying again');
+      }
+      this.#trouble = error.message;
       return clock.now() + PASS_RETRY_MS;
     }
   }
@@ -221,7 +238,7 @@ export class Controller implements ControlPlane {
         const step = command.decide(this.#state);
         if (step.changes.length > 0) {
           await this.#commit(step.changes);
-          this.#announce(step.changes.flatMap(c => (c.kind === 'event' ? [c.event] : [])));
+          await this.#announce();
         }
         this.#views.changed();
         command.resolve(step.result);
@@ -261,6 +278,19 @@ export class Controller implements ControlPlane {
     this.hub.publish(new Set(plan.services.keys()), plan.endpoints);
     registry.publish(plan.endpoints);
     sidecar.target(plan.probed.map(probed => this.#probeTarget(probed)));
+  }
+
+  /**
+   * What cannot be stored is not begun, but an endpoint that leads nowhere leaves its clients all the same: only what the
+   * stored state calls ready, and the plan too, stays published.
+   */
+  #withdraw(plan: Plan): void {
+    const kept = plan.endpoints.filter(({ replicaId, containerId }) => {
+      const stored = this.#state.replicas.get(replicaId)?.phase;
+      return stored?.kind === 'ready' && stored.container.id === containerId;
+    });
+    this.hub.publish(new Set(this.#state.services.keys()), kept);
+    this.#options.registry.publish(kept);
   }
 
   #probeTarget({ replica, spec, container, resume }: Probed): ProbeTarget {
@@ -315,7 +345,10 @@ export class Controller implements ControlPlane {
     const engine = this.#options.engines[0];
     // A request waits for no engine that is known to be away; null means "not known", which changes nothing.
     if (!engine || !this.#observers.find(o => o.node().name === engine.node)?.node().answering) return null;
-    return engine.imageId(spec.image, AbortSignal.timeout(IMAGE_ID_DEADLINE_MS)).catch(() => null);
+    const limits = { clock: this.#options.clock, timeoutMs: IMAGE_ID_DEADLINE_MS, signal: this.#stop.signal };
+    return within(limits, `looking for image ${spec.image}`, signal => engine.imageId(spec.image, signal)).catch(
+      () => null,
+    );
   }
 
   // ---- what it shows
@@ -342,11 +375,15 @@ export class Controller implements ControlPlane {
     return newest;
   }
 
-  #announce(events: readonly Event[]): void {
+  async #announce(): Promise<void> {
     const { log } = this.#options;
-    for (const { service, replicaId, type, message } of events)
+    // Telling is not part of the change: it is durable already, and what was not told now is told with the next one.
+    const news = await this.#feed.announceNew().catch(thrown => {
+      log.error({ err: toOutriggerError(thrown) }, 'events could not be read back');
+      return [];
+    });
+    for (const { service, replicaId, type, message } of news)
       log.info({ service, replica: replicaId, type }, message || type);
-    this.#feed.announce(events);
   }
 }
 
@@ -356,7 +393,7 @@ interface QueuedCommand {
   readonly reject: (error: OutriggerError) => void;
 }
 
-const PASS_RETRY_MS = 1_000;
+const PASS_RETRY_MS = 500;
 const LONGEST_NAP_MS = 60_000;
 /** Of the one second that an answer may take while an engine hangs that nobody has noticed yet. */
 const IMAGE_ID_DEADLINE_MS = 500;

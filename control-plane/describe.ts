@@ -1,6 +1,14 @@
-import { containerName } from './core/actions.ts';
+import { actionKey, containerName, createAction, pullAction, startKey } from './core/actions.ts';
 import { imageKey, type Observed } from './core/observed.ts';
-import { type Cause, containerOf, isAvailable, isLive, placementOf, type Replica } from './core/replica.ts';
+import {
+  type Cause,
+  containerOf,
+  heldPlacement,
+  isAvailable,
+  isLive,
+  placementOf,
+  type Replica,
+} from './core/replica.ts';
 import type { Service } from './core/service.ts';
 import type { ServiceSpec } from './core/spec.ts';
 import type { DesiredState } from './desired-state.ts';
@@ -32,11 +40,11 @@ function describeService(
     image: spec.image,
     protocol: spec.protocol,
     ...(spec.port === undefined ? {} : { port: spec.port }),
-    wantedReplicas: service.deleting ? 0 : service.replicas,
+    wantedReplicas: service.removal ? 0 : service.replicas,
     readyReplicas,
     state: serviceState,
     message: messageOf(service, serviceState, views, observed),
-    deleting: service.deleting,
+    deleting: service.removal !== null,
     origin: service.origin,
     acceptedAtMs: service.acceptedAt,
     replicas: views,
@@ -61,7 +69,7 @@ function describeRollout({ rollout, generation }: Service): Pick<ServiceView, 'f
 }
 
 function stateOf(service: Service, replicas: readonly Replica[]): ServiceState {
-  if (service.deleting) return 'deleting';
+  if (service.removal) return 'deleting';
   const current = replicas.filter(r => isLive(r) && r.generation === service.generation);
   const ready = current.filter(isAvailable).length;
   if (service.rollout.kind === 'paused') return 'failed';
@@ -102,7 +110,7 @@ function describeReplica(replica: Replica, spec: ServiceSpec, observed: Observed
   const container = containerOf(replica);
   const cause = causeOf(replica);
   const image =
-    placement && phase.kind === 'pulling' ? observed.images.get(imageKey(placement.node, spec.image)) : undefined;
+    placement && phase.kind === 'pulling' ? observed.images.get(imageKey(pullAction(placement.node, spec))) : undefined;
   return {
     id: replica.id,
     generation: replica.generation,
@@ -137,12 +145,12 @@ function replicaMessage(replica: Replica, spec: ServiceSpec, observed: Observed)
     case 'pending':
       return phase.reasons.join('; ');
     case 'pulling':
-      return waitingFor(observed, `pull ${phase.placement.node} ${spec.image}`) || spec.image;
+      return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || spec.image;
     case 'creating':
-      return waitingFor(observed, `create ${replica.id} ${replica.attempt}`);
+      return waitingFor(observed, actionKey(createAction(replica, phase.placement, spec)));
     case 'starting':
       return (
-        waitingFor(observed, `start ${phase.container.id}`) || (observed.probes.get(phase.container.id)?.message ?? '')
+        waitingFor(observed, startKey(phase.container.id)) || (observed.probes.get(phase.container.id)?.message ?? '')
       );
     case 'warming':
       return observed.probes.get(phase.container.id)?.message ?? '';
@@ -172,7 +180,7 @@ function waitingFor(observed: Observed, key: string): string {
 
 export function describeNodes(state: DesiredState, observed: Observed): NodeView[] {
   return [...observed.nodes.values()].map(node => {
-    const held = [...state.replicas.values()].filter(r => placementOf(r)?.node === node.name);
+    const held = [...state.replicas.values()].filter(r => heldPlacement(r)?.node === node.name);
     const specs = held.flatMap(r => state.specOf(r.service, r.generation) ?? []);
     return {
       name: node.name,

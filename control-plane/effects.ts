@@ -1,7 +1,8 @@
-import { type Action, actionKey } from './core/actions.ts';
+import { type Action, actionKey, pullAction } from './core/actions.ts';
 import { OutriggerError, toOutriggerError } from './core/errors.ts';
 import { type EffectState, type ImageState, imageKey } from './core/observed.ts';
 import type { Clock, Engine } from './ports.ts';
+import { within } from './within.ts';
 
 /**
  * Carries out actions through the engines, beside the loop: each at most once at a time, bounded in number and in time.
@@ -60,17 +61,17 @@ export class Effects {
 
   async #carryOut(key: string, action: Action): Promise<void> {
     const engine = this.#engines.get(action.node);
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(deadlineMs(action))]);
     let error: OutriggerError | null = null;
     try {
       if (!engine) throw new OutriggerError('unavailable', `node ${action.node} is not configured`);
-      const containerId = await this.#perform(engine, action, signal);
+      const limits = { clock: this.#clock, timeoutMs: deadlineMs(action), signal: this.#stop.signal };
+      const what = `${action.kind} on node ${action.node}`;
+      const containerId = await within(limits, what, signal => this.#perform(engine, action, signal));
       const at = this.#clock.now();
       this.states.set(key, containerId === undefined ? { kind: 'settled', at } : { kind: 'settled', at, containerId });
       this.#failuresInARow.delete(key);
     } catch (thrown) {
-      error =
-        signal.aborted && !(thrown instanceof OutriggerError) ? timedOut(action, thrown) : toOutriggerError(thrown);
+      error = toOutriggerError(thrown);
       const failures = (this.#failuresInARow.get(key) ?? 0) + 1;
       this.#failuresInARow.set(key, failures);
       const at = this.#clock.now();
@@ -85,7 +86,7 @@ export class Effects {
   async #perform(engine: Engine, action: Action, signal: AbortSignal): Promise<string | undefined> {
     switch (action.kind) {
       case 'pull': {
-        const image = imageKey(action.node, action.image);
+        const image = imageKey(action);
         await engine.pull(
           action,
           state => {
@@ -118,12 +119,12 @@ export class Effects {
 
   #noteImage(action: Action, error: OutriggerError): void {
     if (action.kind === 'pull') {
-      const image = imageKey(action.node, action.image);
+      const image = imageKey(action);
       this.images.set(image, { kind: 'failed', code: error.code, message: words(error), at: this.#clock.now() });
     }
     // The image was there and is not any more: what we believed of it is void, so that the next pull really looks.
     if (action.kind === 'create' && error.code === 'image_unavailable') {
-      this.images.delete(imageKey(action.node, action.spec.image));
+      this.images.delete(imageKey(pullAction(action.node, action.spec)));
     }
   }
 }
@@ -134,6 +135,7 @@ const REMEMBERED_MS = 60_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
 
+/** The outer bound of each effect; an adapter's own deadlines for single calls are shorter and normally fire first. */
 function deadlineMs(action: Action): number {
   switch (action.kind) {
     case 'pull':
@@ -148,10 +150,6 @@ function deadlineMs(action: Action): number {
     default:
       return action satisfies never;
   }
-}
-
-function timedOut(action: Action, cause: unknown): OutriggerError {
-  return new OutriggerError('timeout', `${action.kind} on node ${action.node} got no answer in time`, { cause });
 }
 
 function words(error: OutriggerError): string {

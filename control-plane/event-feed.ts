@@ -1,5 +1,5 @@
 import type { EventQuery } from './control-plane.ts';
-import type { Event, Store, StoredEvent } from './ports.ts';
+import type { Store, StoredEvent } from './ports.ts';
 import type { EventView } from './views.ts';
 
 /** What happened: the past from the store, and everything new as it happens. */
@@ -18,13 +18,18 @@ export class EventFeed {
     return new EventFeed(store, (await store.events({ limit: 1 })).at(-1)?.sequence ?? 0);
   }
 
-  /** Tells the listeners of events that were stored, in the order they were stored in. */
-  announce(events: readonly Event[]): void {
-    for (const event of events) {
-      this.#sequence += 1;
-      const view = eventView({ ...event, sequence: this.#sequence });
+  /**
+   * Tells the listeners of what was stored since the last time, as the store has it: also of a commit whose answer was
+   * lost. Returns what was told.
+   */
+  async announceNew(): Promise<readonly StoredEvent[]> {
+    const news = await this.#store.events({ afterSequence: this.#sequence, limit: MOST_EVENTS });
+    for (const event of news) {
+      this.#sequence = event.sequence;
+      const view = eventView(event);
       for (const listener of this.#listeners) listener(view);
     }
+    return news;
   }
 
   on(listener: (event: EventView) => void): () => void {
@@ -40,7 +45,9 @@ export class EventFeed {
     // The store filters by service only; a namespace's events are few among the bounded whole.
     const limit = namespace === undefined ? rest.limit : MOST_EVENTS;
     const events = (await this.#store.events({ ...rest, limit })).map(eventView);
-    return events.filter(e => namespace === undefined || e.namespace === namespace).slice(-rest.limit);
+    const chosen = events.filter(e => namespace === undefined || e.namespace === namespace);
+    // With a starting point the next ones are asked for, without one the newest.
+    return rest.afterSequence === undefined ? chosen.slice(-rest.limit) : chosen.slice(0, rest.limit);
   }
 }
 

@@ -2,6 +2,7 @@ import type { OutriggerError } from './core/errors.ts';
 import { toOutriggerError } from './core/errors.ts';
 import type { ObservedNode } from './core/observed.ts';
 import type { Clock, Engine } from './ports.ts';
+import { within } from './within.ts';
 
 /**
  * Keeps the newest listing of one engine. Lists when told that something changed, and every RESYNC_MS because events are
@@ -62,8 +63,9 @@ export class Observer {
   async list(): Promise<void> {
     const listedFrom = this.#clock.now();
     try {
-      const deadline = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(LISTING_DEADLINE_MS)]);
-      const listing = await this.#engine.observe(deadline);
+      const limits = { clock: this.#clock, timeoutMs: LISTING_DEADLINE_MS, signal: this.#stop.signal };
+      const what = `listing the containers of node ${this.#engine.node}`;
+      const listing = await within(limits, what, signal => this.#engine.observe(signal));
       this.#node = { name: this.#engine.node, answering: true, listedFrom, ...listing };
     } catch (thrown) {
       if (this.#stop.signal.aborted) return;

@@ -1,3 +1,4 @@
+import { imageKey } from './observed.ts';
 import type { Placement, Replica } from './replica.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 
@@ -55,13 +56,15 @@ export type Action =
 export function actionKey(action: Action): string {
   switch (action.kind) {
     case 'pull':
-      return `pull ${action.node} ${action.image}`;
+      return `pull ${imageKey(action)}`;
     case 'create':
       return `create ${action.replicaId} ${action.attempt}`;
     case 'start':
+      return startKey(action.containerId);
     case 'stop':
+      return `stop ${action.containerId}`;
     case 'remove':
-      return `${action.kind} ${action.containerId}`;
+      return removeKey(action.containerId);
     case 'clean_namespace':
       return `clean_namespace ${action.node} ${action.namespace} ${action.askedAt}`;
     default:
@@ -89,4 +92,18 @@ export function createAction(
     placement,
     spec,
   };
+}
+
+export function pullAction(node: string, spec: ServiceSpec): Extract<Action, { kind: 'pull' }> {
+  const pull = { kind: 'pull' as const, node, image: spec.image, policy: spec.pullPolicy };
+  return spec.platform === undefined ? pull : { ...pull, platform: spec.platform };
+}
+
+/** The key of the start of a container, whichever replica it belongs to. */
+export function startKey(containerId: string): string {
+  return `start ${containerId}`;
+}
+
+export function removeKey(containerId: string): string {
+  return `remove ${containerId}`;
 }

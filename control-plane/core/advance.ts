@@ -1,4 +1,4 @@
-import { actionKey, createAction } from './actions.ts';
+import { actionKey, createAction, pullAction, removeKey, startKey } from './actions.ts';
 import type { ErrorCode } from './errors.ts';
 import { imageKey, type Observed, type ObservedContainer } from './observed.ts';
 import type { Cause, CauseKind, ContainerRef, Phase, PhaseOf, Replica } from './replica.ts';
@@ -57,7 +57,7 @@ function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
 }
 
 function afterPull(phase: PhaseOf<'pulling'>, { spec, observed }: ReplicaFacts): ReplicaEvent | null {
-  const image = observed.images.get(imageKey(phase.placement.node, spec.image));
+  const image = observed.images.get(imageKey(pullAction(phase.placement.node, spec)));
   if (image?.kind === 'present' && (spec.pullPolicy !== 'always' || image.at >= phase.since))
     return { kind: 'image_present' };
   // A failure from before this attempt was the last attempt's; the pull is made anew.
@@ -82,7 +82,7 @@ function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts: Replic
 }
 
 function afterStart(phase: PhaseOf<'starting'>, facts: ReplicaFacts): ReplicaEvent | null {
-  const refused = facts.observed.effects.get(`start ${phase.container.id}`);
+  const refused = facts.observed.effects.get(startKey(phase.container.id));
   if (refused?.kind === 'failed' && isFinal(refused.code)) return failed(facts.spec, refusal(refused.message));
   const report = facts.observed.probes.get(phase.container.id);
   if (report?.startup === 'passed') return { kind: 'started_up', warmup: facts.spec.warmup !== undefined };
@@ -177,7 +177,7 @@ function exitCause(container: ObservedContainer, replica: Replica): Cause {
 
 /** A listing may be older than the removal; what we removed by its immutable id is gone for good. */
 export function isRemoved(containerId: string, observed: Observed): boolean {
-  return observed.effects.get(`remove ${containerId}`)?.kind === 'settled';
+  return observed.effects.get(removeKey(containerId))?.kind === 'settled';
 }
 
 /** Trying the same attempt again cannot help. Everything else is retried as it is: an engine that is away fails nobody. */

@@ -5,7 +5,7 @@ export interface Observed {
   readonly nodes: ReadonlyMap<string, ObservedNode>;
   /** By container id. */
   readonly probes: ReadonlyMap<string, ProbeReport>;
-  /** By `${node} ${image}`: imageKey. */
+  /** By imageKey. */
   readonly images: ReadonlyMap<string, ImageState>;
   /** What became of the effects that were asked for, by actionKey. */
   readonly effects: ReadonlyMap<string, EffectState>;
@@ -113,6 +113,7 @@ export type ImageState =
   | { readonly kind: 'pulling'; readonly receivedBytes: number; readonly totalBytes: number }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly at: number };
 
-export function imageKey(node: string, image: string): string {
-  return `${node} ${image}`;
+/** Policies and platforms apart: what one of them fails to get, another may have. */
+export function imageKey(pull: { node: string; image: string; policy: string; platform?: string }): string {
+  return `${pull.node} ${pull.policy} ${pull.platform ?? 'any'} ${pull.image}`;
 }

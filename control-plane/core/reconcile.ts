@@ -1,8 +1,8 @@
-import { type Action, actionKey, createAction } from './actions.ts';
+import { type Action, actionKey, createAction, pullAction } from './actions.ts';
 import { advance, isRemoved } from './advance.ts';
 import { addressesOf, type Endpoint } from './endpoint.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
-import { containerOf, isAvailable, placementOf, type Replica } from './replica.ts';
+import { containerOf, heldPlacement, isAvailable, type Replica } from './replica.ts';
 import { rolloutStep } from './rollout.ts';
 import { emptyHoldings, type Holdings, schedule, take } from './schedule.ts';
 import type { Service } from './service.ts';
@@ -140,7 +140,7 @@ class World {
   /** A generation that failed is rolled back or held, as its own `update.on_failure` says. */
   #judgeRollout(service: Service): Service {
     const { rollout } = service;
-    if (rollout.kind !== 'progressing' || rollout.previous === null || service.deleting) return service;
+    if (rollout.kind !== 'progressing' || rollout.previous === null || service.removal) return service;
     const failed = this.#ofService(service.key).find(
       r => r.generation === service.generation && r.phase.kind === 'failed',
     );
@@ -173,7 +173,7 @@ class World {
       const key: ServiceKey = `${spec.namespace}/${service}`;
       const needed = this.#services.get(key);
       // A dependency outside Outrigger's care (an application of the same Compose project) is Compose's to order.
-      if (!needed || needed.deleting) return [];
+      if (!needed || needed.removal) return [];
       const replicas = this.#ofService(key);
       const met =
         condition === 'ready'
@@ -247,23 +247,17 @@ class World {
   #farewells(): Action[] {
     const actions: Action[] = [];
     for (const [key, service] of this.#services) {
-      if (!service.deleting || this.#ofService(key).length > 0) continue;
+      const { removal } = service;
+      if (!removal || this.#ofService(key).length > 0) continue;
       const { namespace } = service.spec;
       const isLast = [...this.#services.values()].every(s => s.key === key || s.spec.namespace !== namespace);
-      const cleanings: Action[] = isLast
-        ? [...this.#observed.nodes.values()]
-            .filter(n => n.answering)
-            .map(n => ({
-              kind: 'clean_namespace',
-              node: n.name,
-              namespace,
-              volumes: service.removeVolumes,
-              askedAt: service.acceptedAt,
-            }))
-        : [];
-      const open = cleanings.filter(a => this.#observed.effects.get(actionKey(a))?.kind !== 'settled');
+      const cleanings = [...this.#observed.nodes.values()].map(
+        (n): Action => ({ kind: 'clean_namespace', node: n.name, namespace, ...removal }),
+      );
+      // A node that is away keeps the service in sight until its networks and volumes are known to be gone.
+      const open = isLast ? cleanings.filter(a => this.#observed.effects.get(actionKey(a))?.kind !== 'settled') : [];
       if (open.length === 0) this.#services.delete(key);
-      else actions.push(...open);
+      else actions.push(...open.filter(a => this.#observed.nodes.get(a.node)?.answering));
     }
     return actions;
   }
@@ -338,7 +332,7 @@ class World {
   #holdings(): Map<string, Holdings> {
     const holdings = new Map<string, Holdings>();
     for (const replica of this.#replicas.values()) {
-      const placement = placementOf(replica);
+      const placement = heldPlacement(replica);
       if (!placement) continue;
       const held = holdings.get(placement.node) ?? emptyHoldings();
       take(held, this.#specOf(replica), placement);
@@ -398,11 +392,6 @@ function withAddresses(replica: Replica, spec: ServiceSpec, containers: readonly
   if (seen?.state !== 'running') return replica;
   const addresses = addressesOf(spec, seen, '127.0.0.1');
   return JSON.stringify(addresses) === JSON.stringify(replica.addresses) ? replica : { ...replica, addresses };
-}
-
-function pullAction(node: string, spec: ServiceSpec): Action {
-  const pull = { kind: 'pull' as const, node, image: spec.image, policy: spec.pullPolicy };
-  return spec.platform === undefined ? pull : { ...pull, platform: spec.platform };
 }
 
 /** Stops what runs, removes what does not. */

@@ -128,9 +128,17 @@ export function isAvailable(replica: Replica): boolean {
   return replica.phase.kind === 'ready' && !replica.phase.impaired;
 }
 
-/** The placement that the replica holds; its CPUs, memory and devices count as taken until the exit was observed. */
+/** Where the replica is, or was when it gave up. */
 export function placementOf(replica: Replica): Placement | null {
   return 'placement' in replica.phase ? replica.phase.placement : null;
+}
+
+/**
+ * The placement whose CPUs, memory, devices and ports the replica takes: from the decision until its exit was observed,
+ * and through a back-off, after which it needs them again. One that gave up takes nothing.
+ */
+export function heldPlacement(replica: Replica): Placement | null {
+  return replica.phase.kind === 'failed' ? null : placementOf(replica);
 }
 
 export function containerOf(replica: Replica): ContainerRef | null {

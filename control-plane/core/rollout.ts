@@ -21,7 +21,7 @@ interface Drain {
  */
 export function rolloutStep(service: Service, replicas: readonly Replica[]): RolloutStep {
   const live = replicas.filter(isLive);
-  if (service.deleting) {
+  if (service.removal) {
     return { create: 0, drain: live.map(replica => ({ replica, reason: 'deleted' })), settled: false };
   }
   const current = live.filter(r => isCurrent(service, r));
@@ -34,12 +34,11 @@ export function rolloutStep(service: Service, replicas: readonly Replica[]): Rol
     old.length === 0 && live.length === replicas.length && current.length === target && current.every(isAvailable);
   if (service.rollout.kind === 'paused') return { create: 0, drain, settled: false };
 
-  const stopFirst = service.spec.update.order === 'stop-first';
-  const surge = stopFirst ? 0 : service.spec.update.maxSurge;
-  const mayBeUnavailable =
-    stopFirst || surge === 0 ? Math.max(1, service.spec.update.maxUnavailable) : service.spec.update.maxUnavailable;
-  const room = old.length === 0 ? target : target + surge - old.length - current.length;
-  const create = Math.max(0, Math.min(target - current.length, room));
+  const { order, maxSurge, maxUnavailable } = service.spec.update;
+  const surge = order === 'stop-first' ? 0 : maxSurge;
+  const mayBeUnavailable = surge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable;
+  // What drains or stops still takes its memory, its devices and its host port: it counts until its end was observed.
+  const create = Math.max(0, Math.min(target - current.length, target + surge - replicas.length));
 
   // Old replicas that serve nobody give way at once; serving ones only while enough others serve.
   const idleOld = old.filter(r => !isAvailable(r));

@@ -8,12 +8,14 @@ export interface Holdings {
   cpus: number;
   memoryBytes: number;
   readonly devices: Set<string>;
+  /** Fixed ports of the host; those that the engine chooses cannot clash. */
+  readonly hostPorts: ServiceSpec['ports'][number][];
   /** Replicas by service, to spread a service over nodes. */
   readonly replicas: Map<string, number>;
 }
 
 export function emptyHoldings(): Holdings {
-  return { cpus: 0, memoryBytes: 0, devices: new Set(), replicas: new Map() };
+  return { cpus: 0, memoryBytes: 0, devices: new Set(), hostPorts: [], replicas: new Map() };
 }
 
 /** Books a placement, so that the next replica of the same pass sees it. */
@@ -21,6 +23,7 @@ export function take(holdings: Holdings, spec: ServiceSpec, placement: Placement
   holdings.cpus += spec.resources.cpus;
   holdings.memoryBytes += spec.resources.memoryBytes;
   for (const device of placement.devices) holdings.devices.add(device);
+  holdings.hostPorts.push(...spec.ports.filter(p => p.hostPort > 0));
   const key = `${spec.namespace}/${spec.name}`;
   holdings.replicas.set(key, (holdings.replicas.get(key) ?? 0) + 1);
 }
@@ -80,8 +83,16 @@ function fitOn(
   }
   const unmet = spec.placement.constraints.find(c => !meets(node, c));
   if (unmet !== undefined) return { kind: 'short', reason: `does not meet the constraint "${unmet}"` };
+  const clash = spec.ports.find(p => held.hostPorts.some(other => clashes(p, other)));
+  if (clash) return { kind: 'short', reason: `host port ${clash.hostPort} is taken by another replica` };
   const choice = chooseDevices(gpu, node.devices, held.devices);
   return choice.kind === 'chosen' ? { kind: 'fits', devices: choice.devices } : choice;
+}
+
+function clashes(a: ServiceSpec['ports'][number], b: ServiceSpec['ports'][number]): boolean {
+  const everywhere = (ip: string) => ip === '' || ip === '0.0.0.0' || ip === '::';
+  const sameAddress = a.hostIp === b.hostIp || everywhere(a.hostIp) || everywhere(b.hostIp);
+  return a.hostPort > 0 && a.hostPort === b.hostPort && a.protocol === b.protocol && sameAddress;
 }
 
 /** Compose's `node.labels.key == value` and `!=`, over node labels; `node.hostname` is the node's name. */

@@ -14,13 +14,17 @@ export interface Service {
   /** How many replicas are wanted now, within spec.replicas.min and max. */
   readonly replicas: number;
   readonly acceptedAt: number;
-  /** Being taken down; the record goes when the last replica is gone. */
-  readonly deleting: boolean;
-  /** Remove volumes that belong to the namespace with the last service (`down -v`). */
-  readonly removeVolumes: boolean;
+  /** Set while it is being taken down; the record goes when the last replica is gone. */
+  readonly removal: Removal | null;
   /** Who wants it: the folder and files it came from, or a program's own words; shown, never interpreted. */
   readonly origin: string;
   readonly rollout: Rollout;
+}
+
+export interface Removal {
+  readonly askedAt: number;
+  /** Remove the namespace's volumes with its last service (`down -v`). */
+  readonly volumes: boolean;
 }
 
 export type Rollout =

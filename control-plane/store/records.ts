@@ -83,8 +83,7 @@ export const serviceRecord = z.strictObject({
   latestGeneration: count,
   replicas: count,
   acceptedAt: time,
-  deleting: z.boolean(),
-  removeVolumes: z.boolean(),
+  removal: z.strictObject({ askedAt: time, volumes: z.boolean() }).nullable(),
   origin: z.string(),
   rollout: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('settled') }),

@@ -161,7 +161,7 @@ export class ModelWorld {
       this.#effects.set(actionKey(action), { kind: 'settled', at: this.now, ...(containerId ? { containerId } : {}) });
     switch (action.kind) {
       case 'pull': {
-        const key = imageKey(action.node, action.image);
+        const key = imageKey(action);
         if (this.missing.has(action.image)) {
           this.#images.set(key, { kind: 'failed', code: 'image_unavailable', message: 'no such image', at: this.now });
         } else this.#images.set(key, { kind: 'present', at: this.now });

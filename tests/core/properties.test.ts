@@ -37,7 +37,10 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 );
 
 function perform(world: ModelWorld, op: Operation): void {
-  const known = 'service' in op && world.state.services.has(`ns/${op.service}`);
+  const service = 'service' in op ? world.state.services.get(`ns/${op.service}`) : undefined;
+  const known = service !== undefined;
+  // Others are refused, which tests of the commands show.
+  const changeable = known && !service.removal && service.rollout.kind !== 'paused';
   switch (op.do) {
     case 'apply': {
       const resources = { cpus: op.cpus, ...(op.gpus > 0 ? { gpu: { count: op.gpus } } : {}) };
@@ -46,7 +49,7 @@ function perform(world: ModelWorld, op: Operation): void {
       return;
     }
     case 'scale':
-      if (known)
+      if (known && changeable)
         world.commit(scaleService(world.state, { namespace: 'ns', name: op.service }, op.replicas, world.now).changes);
       return;
     case 'remove':
@@ -56,7 +59,7 @@ function perform(world: ModelWorld, op: Operation): void {
         );
       return;
     case 'restart':
-      if (known)
+      if (changeable)
         world.commit(restartService(world.state, { namespace: 'ns', name: op.service }, undefined, world.now).changes);
       return;
     case 'crash':
@@ -155,7 +158,7 @@ test('whatever is asked and whatever befalls, the invariants hold after each ste
       }
       for (const s of world.state.services.values()) {
         const replicas = [...world.state.replicas.values()].filter(r => r.service === s.key);
-        if (s.deleting) throw new Error(`${s.key} is still there`);
+        if (s.removal) throw new Error(`${s.key} is still there`);
         if (s.rollout.kind === 'settled' && replicas.length !== s.replicas)
           throw new Error(`${s.key} has ${replicas.length} of ${s.replicas}`);
       }

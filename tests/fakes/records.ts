@@ -89,8 +89,7 @@ export const anyService: fc.Arbitrary<Service> = fc
     latestGeneration: fc.nat(5),
     replicas: fc.nat(5),
     acceptedAt: time,
-    deleting: fc.boolean(),
-    removeVolumes: fc.boolean(),
+    removal: fc.option(fc.record({ askedAt: time, volumes: fc.boolean() })),
     origin: text,
     rollout: fc.oneof(
       fc.constant({ kind: 'settled' as const }),
