@@ -1,0 +1,257 @@
+import test from 'ava';
+import { actionKey, createAction, pullAction } from '../../control-plane/core/actions.ts';
+import { advance, type ReplicaFacts } from '../../control-plane/core/advance.ts';
+import type { ErrorCode } from '../../control-plane/core/errors.ts';
+import { type EffectState, imageKey, type ProbeReport } from '../../control-plane/core/observed.ts';
+import type { Replica } from '../../control-plane/core/replica.ts';
+import { aContainer, aNode, aReplica, CAUSE, PLACED, phaseOf, seen } from './replicas.ts';
+import { aSpec } from './specs.ts';
+
+const imageOf = (spec = aSpec()) => imageKey(pullAction('local', spec));
+
+function moved(replica: Replica, facts: Partial<ReplicaFacts>): Replica {
+  return advance(replica, { spec: aSpec(), observed: seen(), containers: [], now: 500, ...facts });
+}
+
+const createKey = (replica: Replica) => actionKey(createAction(replica, PLACED, aSpec()));
+const failedAt = (at: number, code: ErrorCode): EffectState => ({
+  kind: 'failed',
+  at,
+  code,
+  message: 'why',
+  notBefore: at + 500,
+});
+
+function probes(report: Partial<ProbeReport>): ReadonlyMap<string, ProbeReport> {
+  const base: ProbeReport = {
+    containerId: 'c1',
+    startup: 'passed',
+    warmup: 'done',
+    readiness: 'passing',
+    liveness: 'passing',
+  };
+  return new Map([['c1', { ...base, ...report }]]);
+}
+
+// ---- the image
+
+test('a pull policy of always is satisfied by a pull of this attempt, not by an image from before', t => {
+  const replica = aReplica(phaseOf('pulling', 100), { attempt: 0 });
+  const spec = aSpec({ pullPolicy: 'always' });
+  const at = (ms: number, of = spec) => seen({ images: { [imageOf(of)]: { kind: 'present', at: ms } } });
+  t.is(moved(replica, { spec, observed: at(99) }).phase.kind, 'pulling');
+  t.is(moved(replica, { spec, observed: at(100) }).phase.kind, 'creating');
+  t.is(moved(replica, { observed: at(99, aSpec()) }).phase.kind, 'creating', 'any other policy takes what is there');
+});
+
+test('a pull that failed for an earlier attempt does not fail this one; one that failed for this attempt does', t => {
+  const replica = aReplica(phaseOf('pulling', 100), { attempt: 0 });
+  const failed = (at: number, code: ErrorCode) =>
+    seen({ images: { [imageOf()]: { kind: 'failed', code, message: 'no such image', at } } });
+  t.is(moved(replica, { observed: failed(99, 'image_unavailable') }).phase.kind, 'pulling');
+  t.like(moved(replica, { observed: failed(100, 'image_unavailable') }).phase, {
+    kind: 'failed',
+    cause: { kind: 'image', message: 'no such image' },
+  });
+  t.is(moved(replica, { observed: failed(100, 'unavailable') }).phase.kind, 'pulling', 'an engine that is away');
+});
+
+// ---- the create
+
+test('a create that failed before the replica came to it says nothing of this one', t => {
+  const replica = aReplica(phaseOf('creating', 100));
+  const effects = (at: number) => seen({ effects: { [createKey(replica)]: failedAt(at, 'container_rejected') } });
+  t.is(moved(replica, { observed: effects(99) }).phase.kind, 'creating');
+  t.like(moved(replica, { observed: effects(100) }).phase, { kind: 'failed', cause: { kind: 'rejected' } });
+});
+
+test('an image that vanished before the create is pulled again', t => {
+  const replica = aReplica(phaseOf('creating', 100));
+  const observed = seen({ effects: { [createKey(replica)]: failedAt(150, 'image_unavailable') } });
+  t.is(moved(replica, { observed }).phase.kind, 'pulling');
+});
+
+for (const code of ['conflict', 'unavailable', 'timeout'] as const) {
+  test(`a create or start that met "${code}" is tried again and fails nobody`, t => {
+    const creating = aReplica(phaseOf('creating', 100));
+    t.is(
+      moved(creating, { observed: seen({ effects: { [createKey(creating)]: failedAt(150, code) } }) }).phase.kind,
+      'creating',
+    );
+    const starting = aReplica(phaseOf('starting', 100));
+    const observed = seen({ effects: { 'start c1': failedAt(150, code) } });
+    t.is(moved(starting, { observed, containers: [aContainer({ state: 'created' })] }).phase.kind, 'starting');
+  });
+}
+
+test('a port in use and a refused start are final', t => {
+  for (const code of ['port_in_use', 'container_rejected', 'not_found'] as const) {
+    const observed = seen({ effects: { 'start c1': failedAt(150, code) } });
+    const starting = aReplica(phaseOf('starting', 100));
+    t.is(moved(starting, { observed, containers: [aContainer({ state: 'created' })] }).phase.kind, 'failed', code);
+  }
+});
+
+test('a running container of an earlier attempt is not taken for this one', t => {
+  const replica = aReplica(phaseOf('creating', 100), { attempt: 2 });
+  t.is(moved(replica, { containers: [aContainer({ attempt: 1 })] }).phase.kind, 'creating');
+  t.like(moved(replica, { containers: [aContainer({ attempt: 2 })] }).phase, {
+    kind: 'starting',
+    container: { id: 'c1' },
+  });
+});
+
+// ---- start-up, warm-up, life
+
+test('without a report nothing is concluded', t => {
+  for (const kind of ['starting', 'warming', 'ready'] as const) {
+    const replica = aReplica(phaseOf(kind, 100));
+    t.is(moved(replica, { containers: [aContainer()] }), replica);
+  }
+});
+
+test('a service with a warm-up is ready only after it', t => {
+  const spec = aSpec({ warmup: { http: { path: '/warm' } } });
+  const starting = aReplica(phaseOf('starting', 100));
+  const facts = { spec, containers: [aContainer()] };
+  const warming = moved(starting, { ...facts, observed: seen({ probes: probes({ warmup: 'pending' }) }) });
+  t.is(warming.phase.kind, 'warming');
+  t.false(warming.wasReady);
+  const ready = moved(warming, { ...facts, observed: seen({ probes: probes({}) }) });
+  t.is(ready.phase.kind, 'ready');
+  t.true(ready.wasReady);
+});
+
+for (const [phase, report, kind] of [
+  ['starting', { startup: 'failed' }, 'startup_timeout'],
+  ['warming', { warmup: 'failed' }, 'warmup'],
+  ['ready', { liveness: 'failing' }, 'liveness'],
+] as const) {
+  test(`a replica that is ${phase} and whose probe gives up is stopped, to be tried again: ${kind}`, t => {
+    const observed = seen({ probes: probes({ ...report, message: 'connection refused' }) });
+    const stopping = moved(aReplica(phaseOf(phase, 100)), { observed, containers: [aContainer()] });
+    t.is(stopping.phase.kind, 'stopping');
+    t.like(stopping.phase, { container: { id: 'c1' }, afterwards: { kind: 'retried' } });
+    const { afterwards } = stopping.phase as Extract<Replica['phase'], { kind: 'stopping' }>;
+    t.true(afterwards.kind === 'retried' && afterwards.cause.kind === kind);
+    t.true(afterwards.kind === 'retried' && afterwards.cause.message.endsWith(': connection refused'));
+  });
+}
+
+test('a readiness probe that fails takes the endpoint and not the container, and gives it back', t => {
+  const containers = [aContainer()];
+  const ready = aReplica(phaseOf('ready', 100));
+  const impaired = moved(ready, { containers, observed: seen({ probes: probes({ readiness: 'failing' }) }) });
+  t.like(impaired.phase, { kind: 'ready', impaired: true });
+  const unknown = moved(impaired, { containers, observed: seen({ probes: probes({ readiness: 'unknown' }) }) });
+  t.like(unknown.phase, { kind: 'ready', impaired: true }, 'unknown is not passing');
+  const regained = moved(impaired, { containers, observed: seen({ probes: probes({}) }) });
+  t.like(regained.phase, { kind: 'ready', impaired: false });
+});
+
+// ---- how a container ends
+
+for (const [exit, kind, words] of [
+  [{ code: 137, oomKilled: true, error: '', logTail: ['l'] }, 'oom_killed', /out of memory/],
+  [{ code: 137, oomKilled: false, error: '', logTail: ['l'] }, 'killed', /SIGKILL/],
+  [{ code: 3, oomKilled: false, error: '', logTail: ['l'] }, 'exited', /^exited with code 3$/],
+  [{ code: 127, oomKilled: false, error: 'no such file', logTail: ['l'] }, 'exited', /code 127: no such file/],
+] as const) {
+  test(`an exit with code ${exit.code}, oom ${exit.oomKilled}, error "${exit.error}" is told as ${kind}`, t => {
+    const ready = aReplica(phaseOf('ready', 100), { wasReady: true });
+    const { phase } = moved(ready, { containers: [aContainer({ state: 'exited', exit })] });
+    t.like(phase, { kind: 'backoff', cause: { kind, exitCode: exit.code } });
+    t.true(phase.kind === 'backoff' && words.test(phase.cause.message) && phase.cause.logTail[0] === 'l');
+  });
+}
+
+test('an exit before the first readiness says so', t => {
+  const exit = { code: 1, oomKilled: false, error: '', logTail: [] };
+  const { phase } = moved(aReplica(phaseOf('starting', 100)), { containers: [aContainer({ state: 'exited', exit })] });
+  t.true(phase.kind === 'failed' && phase.cause.message === 'exited with code 1 before it was ready');
+});
+
+test('only a listing that began after a container was learnt of, from an engine that answers, can deny it', t => {
+  const ready = aReplica(phaseOf('ready', 100), { wasReady: true });
+  const listed = (listedFrom: number, answering = true) => seen({ nodes: [aNode({ listedFrom, answering })] });
+  t.is(moved(ready, { observed: listed(100) }), ready);
+  t.is(moved(ready, { observed: listed(101, false) }), ready);
+  t.is(moved(ready, { observed: seen({ nodes: [] }) }), ready);
+  t.like(moved(ready, { observed: listed(101) }).phase, { kind: 'backoff', cause: { kind: 'vanished' } });
+});
+
+// ---- the way out
+
+const draining = aReplica(phaseOf('draining', 100));
+const waiting = { spec: aSpec({ drain: { timeoutMs: 10_000 } }), containers: [aContainer()] };
+
+test('a draining replica is stopped once everybody let go and its load reads zero since', t => {
+  const load = (inFlight: number, at: number) => seen({ probes: probes({ load: { inFlight, at } }) });
+  t.is(moved(draining, { ...waiting, observed: load(2, 200) }), draining, 'requests run');
+  t.is(moved(draining, { ...waiting, observed: load(0, 100) }), draining, 'the reading may be from before');
+  t.is(moved(draining, { ...waiting, observed: load(0, 101) }).phase.kind, 'stopping');
+  t.is(moved(draining, { ...waiting, observed: seen({ probes: probes({}) }) }).phase.kind, 'stopping', 'says no load');
+});
+
+test('a draining replica that somebody may still call is stopped at its deadline and not before', t => {
+  const observed = seen({ withdrawn: () => false });
+  t.is(moved(draining, { ...waiting, observed, now: 10_099 }), draining);
+  t.like(moved(draining, { ...waiting, observed, now: 10_100 }).phase, {
+    kind: 'stopping',
+    afterwards: { kind: 'stopped' },
+  });
+});
+
+test('a draining replica whose container ended by itself waits for nobody', t => {
+  const exit = { code: 0, oomKilled: false, error: '', logTail: [] };
+  const containers = [aContainer({ state: 'exited', exit })];
+  t.is(moved(draining, { ...waiting, containers, observed: seen({ withdrawn: () => false }) }).phase.kind, 'stopping');
+});
+
+const leaving = aReplica(phaseOf('stopping', 100, { container: null }));
+
+test('a replica on its way out waits for a create that may still bring a container', t => {
+  const observed = seen({ effects: { [createKey(leaving)]: { kind: 'under_way' } } });
+  t.is(moved(leaving, { observed }), leaving);
+  t.is(moved(leaving, {}).phase.kind, 'stopped');
+});
+
+test('a replica on its way out is not gone while a container of any attempt is left', t => {
+  t.is(moved(leaving, { containers: [aContainer({ state: 'created' })] }), leaving);
+  const second = aReplica(phaseOf('stopping', 100, { container: { id: 'c2', seenAt: 90 } }), { attempt: 2 });
+  const removed: EffectState = { kind: 'settled', at: 200 };
+  const containers = [aContainer({ id: 'c1', state: 'exited' }), aContainer({ id: 'c2', attempt: 2 })];
+  t.is(moved(second, { containers, observed: seen({ effects: { 'remove c2': removed } }) }), second);
+  const both = seen({ effects: { 'remove c1': removed, 'remove c2': removed } });
+  t.is(moved(second, { containers, observed: both }).phase.kind, 'stopped', 'the listing is older than the removals');
+});
+
+test('a replica on its way out is gone only by a listing from after its last create', t => {
+  const create: EffectState = { kind: 'settled', at: 200, containerId: 'c9' };
+  const listed = (listedFrom: number, answering = true) =>
+    seen({ nodes: [aNode({ listedFrom, answering })], effects: { [createKey(leaving)]: create } });
+  t.is(moved(leaving, { observed: listed(200) }), leaving);
+  t.is(moved(leaving, { observed: listed(201, false) }), leaving);
+  t.is(moved(leaving, { observed: listed(201) }).phase.kind, 'stopped');
+  const late = aReplica(phaseOf('stopping', 100, { container: { id: 'c1', seenAt: 300 } }));
+  t.is(moved(late, { observed: listed(300) }), late, 'nor by one from before its container was learnt of');
+  const asked = aReplica(phaseOf('stopping', 400, { container: null }));
+  t.is(moved(asked, { observed: listed(400) }), asked, 'nor by one from before it was told to go');
+});
+
+test('a condemned replica is tried again only once its container was seen to end', t => {
+  const afterwards = { kind: 'retried', cause: CAUSE };
+  const condemned = aReplica(phaseOf('stopping', 100, { afterwards }), { wasReady: true });
+  t.is(moved(condemned, { containers: [aContainer()] }), condemned);
+  const exit = { code: 143, oomKilled: false, error: '', logTail: [] };
+  t.like(moved(condemned, { containers: [aContainer({ state: 'exited', exit })] }).phase, {
+    kind: 'backoff',
+    cause: CAUSE,
+  });
+});
+
+test('a back-off ends at its time and not a millisecond before', t => {
+  const waits = aReplica(phaseOf('backoff', 100, { until: 700 }));
+  t.is(moved(waits, { now: 699 }), waits);
+  t.is(moved(waits, { now: 700 }).phase.kind, 'pulling');
+});

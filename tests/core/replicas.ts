@@ -1,0 +1,99 @@
+import type {
+  EffectState,
+  ImageState,
+  Observed,
+  ObservedContainer,
+  ObservedNode,
+} from '../../control-plane/core/observed.ts';
+import type { Cause, Phase, PhaseKind, PhaseOf, Placement, Replica } from '../../control-plane/core/replica.ts';
+
+export const PLACED: Placement = { node: 'local', devices: [] };
+export const CAUSE: Cause = { kind: 'exited', message: 'exited with code 1', logTail: [] };
+
+/** A replica in a phase of its own making; the rest is what a replica of one attempt has. */
+export function aReplica(phase: Phase, given: Partial<Replica> = {}): Replica {
+  return {
+    id: 'r0000001',
+    service: 'ns/svc',
+    generation: 1,
+    createdAt: 0,
+    attempt: 1,
+    failures: 0,
+    wasReady: false,
+    replace: false,
+    addresses: [],
+    timings: [{ phase: phase.kind, at: phase.since }],
+    phase,
+    ...given,
+  };
+}
+
+/** Each phase entered at `since`, on the node `local`, with the container `c1` where the phase has one. */
+export function phaseOf<Kind extends PhaseKind>(kind: Kind, since: number, given: object = {}): PhaseOf<Kind> {
+  const common = { since, placement: PLACED, container: { id: 'c1', seenAt: since } };
+  const own: Record<PhaseKind, object> = {
+    pending: { since, reasons: [] },
+    pulling: { since, placement: PLACED },
+    creating: { since, placement: PLACED },
+    starting: common,
+    warming: common,
+    ready: { ...common, impaired: false },
+    draining: { ...common, reason: 'scaled_down' },
+    stopping: { ...common, afterwards: { kind: 'stopped' } },
+    stopped: { since },
+    backoff: { since, placement: PLACED, until: since + 10_000, cause: CAUSE },
+    failed: { since, placement: PLACED, cause: CAUSE },
+    lost: common,
+  };
+  return { kind, ...own[kind], ...given } as unknown as PhaseOf<Kind>;
+}
+
+/** A container of `aReplica`, running. */
+export function aContainer(given: Partial<ObservedContainer> = {}): ObservedContainer {
+  return {
+    id: 'c1',
+    name: 'ns-svc-r0000001',
+    replicaId: 'r0000001',
+    service: 'ns/svc',
+    generation: 1,
+    attempt: 1,
+    image: 'image:1',
+    state: 'running',
+    addresses: [{ network: 'ns_default', ip: '10.0.0.2' }],
+    publishedPorts: [],
+    ...given,
+  };
+}
+
+export function aNode(given: Partial<ObservedNode> = {}): ObservedNode {
+  return {
+    name: 'local',
+    answering: true,
+    listedFrom: 1_000_000,
+    cpus: 8,
+    memoryBytes: 2 ** 34,
+    devices: [],
+    labels: {},
+    containers: [],
+    ...given,
+  };
+}
+
+/** What is observed, from the few things that a test cares about. Everybody has let go of everything. */
+export function seen(
+  given: {
+    nodes?: readonly ObservedNode[];
+    probes?: Observed['probes'];
+    images?: Readonly<Record<string, ImageState>>;
+    effects?: Readonly<Record<string, EffectState>>;
+    withdrawn?: Observed['withdrawn'];
+  } = {},
+): Observed {
+  return {
+    nodes: new Map((given.nodes ?? [aNode()]).map(n => [n.name, n])),
+    probes: given.probes ?? new Map(),
+    images: new Map(Object.entries(given.images ?? {})),
+    effects: new Map(Object.entries(given.effects ?? {})),
+    withdrawn: given.withdrawn ?? (() => true),
+  };
+}

@@ -1,0 +1,187 @@
+import test from 'ava';
+import { scaleService } from '../../control-plane/commands.ts';
+import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
+import { rolloutStep } from '../../control-plane/core/rollout.ts';
+import type { Service } from '../../control-plane/core/service.ts';
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { ModelWorld } from './model-world.ts';
+import { aReplica, CAUSE, phaseOf } from './replicas.ts';
+import { apply, aSpec, exactly } from './specs.ts';
+
+/** A service of generation 2 in the midst of an update. */
+function aService(replicas: number, update: ServiceSpecInput['update'] = {}, given: Partial<Service> = {}): Service {
+  return {
+    key: 'ns/svc',
+    spec: aSpec({ replicas: exactly(replicas), update }),
+    imageId: null,
+    generation: 2,
+    latestGeneration: 2,
+    replicas,
+    acceptedAt: 0,
+    removal: null,
+    origin: '',
+    rollout: { kind: 'progressing', since: 0, previous: 1 },
+    ...given,
+  };
+}
+
+let count = 0;
+function replica(kind: PhaseKind, generation: number, given: Partial<Replica> = {}, phase = {}): Replica {
+  count += 1;
+  return aReplica(phaseOf(kind, 0, phase), { id: `r${count.toString().padStart(7, '0')}`, generation, ...given });
+}
+const many = (n: number, kind: PhaseKind, generation: number) =>
+  Array.from({ length: n }, () => replica(kind, generation));
+
+test('an update is settled only once nothing that leaves is left', t => {
+  const current = many(2, 'ready', 2);
+  t.true(rolloutStep(aService(2), current).settled);
+  t.false(rolloutStep(aService(2), [...current, replica('draining', 2)]).settled);
+  t.false(rolloutStep(aService(2), [...current, replica('stopping', 1)]).settled);
+  t.false(rolloutStep(aService(2), [...current, replica('ready', 1)]).settled);
+  t.false(rolloutStep(aService(2), [current[0]!, replica('starting', 2)]).settled);
+  t.false(rolloutStep(aService(2), [current[0]!, replica('ready', 2, {}, { impaired: true })]).settled);
+  t.false(rolloutStep(aService(3), current).settled);
+});
+
+test('start-first starts as many as may surge, and drains nobody while all are needed', t => {
+  const step = rolloutStep(aService(3, { maxSurge: 2 }), many(3, 'ready', 1));
+  t.is(step.create, 2);
+  t.deepEqual(step.drain, []);
+});
+
+test('start-first drains one old replica for each new one that serves', t => {
+  const replicas = [...many(3, 'ready', 1), replica('ready', 2)];
+  const step = rolloutStep(aService(3), replicas);
+  t.is(step.drain.length, 1);
+  t.is(step.drain[0]?.replica.generation, 1);
+  t.is(step.drain[0]?.reason, 'replaced');
+  t.is(step.create, 0, 'the old one is still there');
+});
+
+test('what leaves still counts: no more than wanted plus surge, whatever phase they are in', t => {
+  for (const leaving of ['draining', 'stopping'] as const) {
+    t.is(rolloutStep(aService(2), [replica('ready', 1), replica(leaving, 1), replica('ready', 2)]).create, 0, leaving);
+    t.is(rolloutStep(aService(2), [replica('ready', 1), replica(leaving, 1)]).create, 1, leaving);
+  }
+});
+
+test('stop-first begins with a drain, and starts no new replica before an old one has left', t => {
+  const update = { order: 'stop-first' as const, maxSurge: 2 };
+  const begun = rolloutStep(aService(2, update), many(2, 'ready', 1));
+  t.is(begun.create, 0);
+  t.is(begun.drain.length, 1);
+  for (const leaving of ['draining', 'stopping'] as const)
+    t.is(rolloutStep(aService(2, update), [replica('ready', 1), replica(leaving, 1)]).create, 0, leaving);
+  t.is(rolloutStep(aService(2, update), [replica('ready', 1)]).create, 1);
+});
+
+test('max_unavailable says how many may be missing during an update', t => {
+  const step = rolloutStep(aService(4, { maxSurge: 0, maxUnavailable: 2 }), many(4, 'ready', 1));
+  t.is(step.drain.length, 2);
+});
+
+test('old replicas that serve nobody give way at once', t => {
+  const idle = [replica('backoff', 1), replica('ready', 1, {}, { impaired: true }), replica('starting', 1)];
+  const step = rolloutStep(aService(4), [...idle, replica('ready', 1)]);
+  t.deepEqual(new Set(step.drain.map(d => d.replica.id)), new Set(idle.map(r => r.id)));
+});
+
+test('scaling down takes first what is furthest from serving, then the youngest', t => {
+  const elder = replica('ready', 2, { createdAt: 1 });
+  const younger = replica('ready', 2, { createdAt: 2 });
+  const line = [
+    replica('failed', 2),
+    replica('backoff', 2),
+    replica('creating', 2),
+    replica('starting', 2),
+    replica('warming', 2),
+    replica('ready', 2, {}, { impaired: true }),
+    younger,
+    elder,
+  ];
+  for (let wanted = 0; wanted < line.length; wanted += 1) {
+    const { drain } = rolloutStep(aService(wanted), [...line].reverse());
+    t.deepEqual(
+      drain.map(d => d.replica.id),
+      line.slice(0, line.length - wanted).map(r => r.id),
+      `down to ${wanted}`,
+    );
+    t.true(drain.every(d => d.reason === 'scaled_down'));
+  }
+});
+
+test('replicas of one age leave in an order that does not depend on the order of asking', t => {
+  const replicas = many(4, 'ready', 2);
+  const leaves = (list: readonly Replica[]) => rolloutStep(aService(2), list).drain.map(d => d.replica.id);
+  t.deepEqual(leaves(replicas), leaves([...replicas].reverse()));
+});
+
+test('a paused update starts and replaces nobody, and still scales down', t => {
+  const paused = { rollout: { kind: 'paused', cause: CAUSE } } as const;
+  const step = rolloutStep(aService(2, {}, paused), [...many(2, 'ready', 1), replica('failed', 2)]);
+  t.deepEqual(step, { create: 0, drain: [], settled: false });
+  t.is(rolloutStep(aService(1, {}, paused), many(2, 'ready', 2)).drain.length, 1);
+});
+
+test('a service on its way out drains everybody who is not leaving yet, and starts nobody', t => {
+  const removal = { askedAt: 1, volumes: false };
+  const step = rolloutStep(aService(3, {}, { removal }), [
+    replica('ready', 2),
+    replica('failed', 1),
+    replica('draining', 2),
+    replica('stopping', 2, {}, { afterwards: { kind: 'retried', cause: CAUSE } }),
+  ]);
+  t.is(step.create, 0);
+  t.deepEqual(
+    step.drain.map(d => [d.replica.phase.kind, d.reason]),
+    [
+      ['ready', 'deleted'],
+      ['failed', 'deleted'],
+      ['stopping', 'deleted'],
+    ],
+  );
+});
+
+// ---- whole updates on the model
+
+for (const order of ['start-first', 'stop-first'] as const) {
+  for (const [maxSurge, maxUnavailable] of [
+    [1, 0],
+    [2, 1],
+    [0, 2],
+  ] as const) {
+    test(`an update ${order} with surge ${maxSurge} and ${maxUnavailable} unavailable keeps within both`, t => {
+      const world = new ModelWorld();
+      const spec = { replicas: exactly(4), update: { order, maxSurge, maxUnavailable } };
+      apply(world, aSpec(spec));
+      world.settle();
+      apply(world, aSpec({ ...spec, image: 'image:2' }));
+      const most = 4 + (order === 'stop-first' ? 0 : maxSurge);
+      const least = 4 - Math.max(maxUnavailable, order === 'stop-first' || maxSurge === 0 ? 1 : 0);
+      for (let i = 0; i < 200; i += 1) {
+        const plan = world.step();
+        t.true(world.containers.size <= most, `step ${i}: ${world.containers.size} containers`);
+        t.true(plan.endpoints.length >= least, `step ${i}: ${plan.endpoints.length} endpoints`);
+      }
+      t.deepEqual(new Set(world.running().map(c => c.image)), new Set(['image:2']));
+      t.is(world.running().length, 4);
+      t.is(world.state.services.get('ns/svc')?.rollout.kind, 'settled');
+    });
+  }
+}
+
+test('a service scaled in the midst of an update comes to the new number in the new generation', t => {
+  const world = new ModelWorld();
+  apply(world, aSpec({ replicas: { min: 1, max: 6, initial: 3 } }));
+  world.settle();
+  apply(world, aSpec({ replicas: { min: 1, max: 6, initial: 3 }, image: 'image:2' }));
+  world.step();
+  world.step();
+  world.commit(scaleService(world.state, { namespace: 'ns', name: 'svc' }, 5, world.now).changes);
+  world.settle();
+  t.deepEqual(
+    world.running().map(c => c.image),
+    Array.from({ length: 5 }, () => 'image:2'),
+  );
+});
