@@ -1,20 +1,24 @@
+import { createSteadyClock } from './clock.ts';
 import type { ControlPlane, LogQuery } from './control-plane.ts';
 import { OutriggerError } from './core/errors.ts';
-import type { Engine, LogOptions } from './ports.ts';
+import { followedLog } from './followed-log.ts';
+import type { Clock, Engine, LogOptions } from './ports.ts';
 import type { LogLineView } from './views.ts';
 
 /**
- * The log lines of a namespace's replicas, merged as they come; without `follow` in the order of their timestamps. With
- * `follow`, replicas that appear later join in, and it goes on until the signal fires or the namespace is empty.
+ * The log lines of a namespace's replicas, merged as they come; without `follow` in the order of their timestamps, and
+ * `not_found` where no service is meant. With `follow`, services and replicas that appear later join in, an engine that
+ * goes away and comes back is read on, and it ends when the signal fires or the last of the services has been removed.
  */
 export async function* replicaLogs(options: {
   query: LogQuery;
   controlPlane: Pick<ControlPlane, 'services' | 'onChange'>;
   engines: ReadonlyMap<string, Engine>;
   containers: () => ReadonlyMap<string, { node: string; containerId: string }>;
+  clock?: Pick<Clock, 'sleep'>;
   signal: AbortSignal;
 }): AsyncGenerator<LogLineView> {
-  const { query, controlPlane, engines, containers, signal } = options;
+  const { query, controlPlane, engines, containers, clock = createSteadyClock(), signal } = options;
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
   const queue: LogLineView[] = [];
@@ -24,13 +28,15 @@ export async function* replicaLogs(options: {
   let room = Promise.withResolvers<void>();
 
   const read = async (engine: Engine, containerId: string, from: { service: string; replicaId: string }) => {
-    const lines: LogOptions = {
-      follow: query.follow,
+    const wanted: LogOptions = {
       ...(query.tail === undefined ? {} : { tail: query.tail }),
       ...(query.sinceMs === undefined ? {} : { sinceMs: query.sinceMs }),
     };
+    const lines = query.follow
+      ? followedLog(engine, containerId, wanted, { clock, signal: ended })
+      : engine.logs(containerId, { ...wanted, follow: false }, ended);
     try {
-      for await (const line of engine.logs(containerId, lines, ended)) {
+      for await (const line of lines) {
         // A slow reader holds the engine's stream back instead of filling our memory.
         while (queue.length >= MOST_QUEUED_LINES && !ended.aborted) await room.promise;
         queue.push({ ...from, ...line });
@@ -38,7 +44,7 @@ export async function* replicaLogs(options: {
       }
     } catch (thrown) {
       // A container that was removed meanwhile has nothing more to say; that is no failure of the whole.
-      if (!ended.aborted && query.follow === false && !isGone(thrown)) throw thrown;
+      if (!ended.aborted && !isGone(thrown)) throw thrown;
     } finally {
       active -= 1;
       news.resolve();
@@ -46,9 +52,13 @@ export async function* replicaLogs(options: {
   };
 
   let failure: unknown = null;
+  let present = 'not_yet' as 'not_yet' | 'there' | 'gone';
   const join = () => {
     const known = containers();
-    for (const service of chosen(controlPlane, query)) {
+    const services = chosen(controlPlane, query);
+    if (services.length > 0) present = 'there';
+    else if (present === 'there') present = 'gone';
+    for (const service of services) {
       for (const replica of service.replicas) {
         if (query.replicaId !== undefined && replica.id !== query.replicaId) continue;
         const container = known.get(replica.id);
@@ -87,8 +97,9 @@ export async function* replicaLogs(options: {
       room.resolve();
       room = Promise.withResolvers();
       if (failure !== null) throw failure;
-      if (ended.aborted || (!query.follow && active === 0 && queue.length === 0)) return;
+      if (ended.aborted) return;
       if (queue.length > 0) continue;
+      if (active === 0 && (!query.follow || present === 'gone')) return;
       await news.promise;
       news = Promise.withResolvers();
     }

@@ -190,11 +190,15 @@ export class FakeEngine implements Engine {
   async *logs(containerId: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<LogLine> {
     const container = await this.#call('logs', containerId, signal, () => this.machine.containers.get(containerId));
     if (!container) throw new OutriggerError('not_found', `reading the log of ${containerId}: no such container`);
+    const { epoch } = this.machine;
     let seen = container.log.length;
     const since = options.sinceMs ?? 0;
     const past = container.log.filter(line => Date.parse(line.timestamp) >= since);
     yield* options.tail === undefined ? past : past.slice(Math.max(0, past.length - options.tail));
     while (options.follow && !signal.aborted) {
+      if (this.machine.daemon === 'down' || this.machine.epoch !== epoch) {
+        throw new OutriggerError('unavailable', `The engine at fake://${this.node} closed the connection`);
+      }
       while (seen < container.log.length) yield container.log[seen++] as LogLine;
       if (container.state !== 'running') return;
       await this.machine.changed(signal);
