@@ -1,0 +1,142 @@
+import { chmod, chown, symlink } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
+import { OutriggerCommand } from '../product/outrigger-command.ts';
+import { RunningControlPlane } from '../product/running-control-plane.ts';
+import { until } from '../product/until.ts';
+import { web } from './services.ts';
+
+const SERVICE_FILE = `
+services:
+  web:
+    image: ${BUSYBOX_IMAGE}
+    command: ["sleep", "3600"]
+    init: true
+`;
+const ROOT = path.join(import.meta.dirname, '../..');
+const OUTRIGGER = path.join(ROOT, 'bin/outrigger');
+const isRoot = process.getuid?.() === 0;
+
+/** A person with a service file, and a command that is run in a way of its own where `wrapped` says how. */
+async function person(
+  t: ExecutionContext,
+  { dockerSocket, wrapped }: { dockerSocket?: string; wrapped?: (folder: string) => string } = {},
+): Promise<OutriggerCommand> {
+  t.timeout(2 * 60_000);
+  const plain = await OutriggerCommand.open();
+  t.teardown(() => plain.dispose());
+  const wrapper = wrapped && (await plain.write('wrapper', `#!/bin/sh\n${wrapped(plain.folder)}\n`));
+  if (wrapper) await chmod(wrapper, 0o755);
+  const environment = {
+    OUTRIGGER_STATE: path.join(plain.folder, 'state'),
+    ...(dockerSocket === undefined ? {} : { DOCKER_HOST: `unix://${path.join(plain.folder, dockerSocket)}` }),
+  };
+  const command = await OutriggerCommand.open({ environment, ...(wrapper ? { program: wrapper } : {}) });
+  t.teardown(() => command.dispose());
+  await command.write('compose.yaml', SERVICE_FILE);
+  return command;
+}
+
+/** The control plane that a failed `up` started goes by itself, as nothing runs. */
+async function leavesNobody(command: OutriggerCommand): Promise<void> {
+  await until(
+    async () => (await command.controlPlane()) === null,
+    () => 'the control plane that was started for the command has ended',
+  );
+}
+
+test('without Docker, up fails at once, says where it looked and how to start it, and leaves nothing', async t => {
+  const command = await person(t, { dockerSocket: 'nobody.sock' });
+  const { status, stderr } = await command.run('up', '-d');
+  t.is(status, 1);
+  t.regex(stderr, /error: .*No node answers/);
+  t.regex(stderr, /local: Docker is not running at unix:\/\/.*nobody\.sock\. Start it \(`systemctl start docker`/);
+  t.regex(stderr, /next:.*outrigger doctor/);
+  await leavesNobody(command);
+});
+
+test('a Docker socket without permission says so, and which group to join', async t => {
+  // Root may open every socket: it is made to do without that right.
+  const program = isRoot
+    ? `exec setpriv --inh-caps=-all --bounding-set=-dac_override,-dac_read_search ${OUTRIGGER} "$@"`
+    : `exec ${OUTRIGGER} "$@"`;
+  const command = await person(t, { dockerSocket: 'docker.sock', wrapped: () => program });
+  const socket = command.environment['DOCKER_HOST']?.slice('unix://'.length) ?? '';
+  const server = net.createServer(s => s.destroy());
+  await new Promise<void>(resolve => server.listen(socket, resolve));
+  t.teardown(() => new Promise<void>(resolve => server.close(() => resolve())));
+  await chmod(socket, isRoot ? 0o600 : 0);
+  if (isRoot) await chown(socket, 65_534, 65_534);
+
+  const { status, stderr } = await command.run('up', '-d');
+  t.is(status, 1);
+  t.regex(stderr, /No permission to use the Docker socket at unix:\/\/.*docker\.sock/);
+  t.regex(stderr, /usermod -aG docker/);
+  await leavesNobody(command);
+});
+
+test('an engine that hangs from the start: up says so after one deadline instead of waiting for ever', async t => {
+  const command = await person(t, { dockerSocket: 'docker.sock' });
+  const socket = command.environment['DOCKER_HOST']?.slice('unix://'.length) ?? '';
+  const open = new Set<net.Socket>();
+  const server = net.createServer(s => open.add(s.on('error', () => {})));
+  await new Promise<void>(resolve => server.listen(socket, resolve));
+  t.teardown(() => {
+    for (const s of open) s.destroy();
+    return new Promise<void>(resolve => server.close(() => resolve()));
+  });
+  const { status, stderr } = await command.run('up', '-d');
+  t.is(status, 1);
+  t.regex(stderr, /the engine at unix:\/\/.*docker\.sock did not answer in time/);
+  await leavesNobody(command);
+});
+
+test('without a docker command, up says what to install', async t => {
+  const main = path.join(ROOT, 'cli/main.ts');
+  const command = await person(t, {
+    wrapped: folder => `PATH=${folder}/nothing exec ${process.execPath} ${main} "$@"`,
+  });
+  const { status, stderr } = await command.run('up', '-d');
+  t.is(status, 1);
+  t.regex(stderr, /there is no docker command on the PATH/);
+  t.regex(stderr, /next:.*Install the Docker command and its compose plugin/);
+  t.is(await command.controlPlane(), null, 'nothing was started');
+});
+
+// The plugin can only be hidden in a mount namespace of the command's own, which takes root.
+(isRoot ? test : test.skip)('without the compose plugin, up says what to install', async t => {
+  const folders = ['/usr/local/lib', '/usr/local/libexec', '/usr/lib', '/usr/libexec'].map(
+    f => `${f}/docker/cli-plugins`,
+  );
+  const hide = `for f in ${folders.join(' ')}; do [ ! -d $f ] || mount -t tmpfs none $f; done`;
+  const command = await person(t, {
+    wrapped: folder =>
+      `export DOCKER_CONFIG=${folder}/none; exec unshare --mount sh -c '${hide}; exec ${OUTRIGGER} "$@"' sh "$@"`,
+  });
+  const { status, stderr } = await command.run('up', '-d');
+  t.is(status, 1);
+  t.regex(stderr, /the docker command has no compose plugin/);
+  t.regex(stderr, /next:.*Install Docker Compose 2\.36 or later/);
+  t.is(await command.controlPlane(), null, 'nothing was started');
+});
+
+test('a control plane that was started before Docker takes it up when it comes', async t => {
+  await ensureBusyboxImage();
+  const place = await OutriggerCommand.open();
+  t.teardown(() => place.dispose());
+  const socket = path.join(place.folder, 'docker.sock');
+  const controlPlane = await RunningControlPlane.start({ environment: { DOCKER_HOST: `unix://${socket}` } });
+  t.teardown(() => controlPlane.dispose());
+  await controlPlane.apply(web({ namespace: 'early' }));
+  const waiting = await until(
+    async () => (await controlPlane.service('early', 'web')).replicas[0],
+    () => 'a replica waits',
+  );
+  t.is(waiting.phase, 'pending');
+  t.regex(waiting.message, /local: does not answer: Docker is not running at/);
+  await symlink('/var/run/docker.sock', socket);
+  await controlPlane.ready('early');
+  t.pass();
+});
