@@ -2,13 +2,14 @@ import { usageError } from './usage-error.ts';
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** A duration as Compose takes it where it says seconds: `90`, or with units `1m30s`. Milliseconds. */
+/** A duration as Compose takes it where it says seconds: `90`, or with units `1m30s`. Milliseconds; what no timer can count is cut. */
 export function parseTimeoutMs(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text) * 1_000;
-  const parsed = durationMs(text);
+  const parsed = /^\d+$/.test(text) ? Number(text) * 1_000 : durationMs(text);
   if (parsed === null) throw usageError(`"${text}" is not a time.`, 'Give seconds (90), or a duration (1m30s).');
-  return parsed;
+  return Math.min(parsed, MOST_TIMER_MS);
 }
+
+const MOST_TIMER_MS = 2_147_483_647;
 
 /** A moment: an RFC 3339 time, or how long ago (`10m`), as `docker logs --since` takes it. Milliseconds since 1970. */
 export function parseSinceMs(text: string, nowMs: number): number {

@@ -36,22 +36,12 @@ export function probes(
       startup: { check: startup, timeoutMs: x.startup?.attempt_timeout, deadlineMs: x.startup?.timeout },
     }),
     ...(readiness && { readiness: { check: readiness, ...times(x.readiness) } }),
-    // A liveness probe kills; without figures it is slower to judge than a readiness probe.
-    ...(liveness && {
-      liveness: { check: liveness, ...times(x.liveness, { intervalMs: 5_000, timeoutMs: 2_000, failures: 3 }) },
-    }),
+    ...(liveness && { liveness: { check: liveness, ...times(x.liveness) } }),
   };
 }
 
-function times(
-  probe: XProbe | undefined,
-  defaults: { intervalMs?: number; timeoutMs?: number; failures?: number } = {},
-): { intervalMs: number | undefined; timeoutMs: number | undefined; failures: number | undefined } {
-  return {
-    intervalMs: probe?.interval ?? defaults.intervalMs,
-    timeoutMs: probe?.timeout ?? defaults.timeoutMs,
-    failures: probe?.failures ?? defaults.failures,
-  };
+function times(probe: XProbe | undefined) {
+  return { intervalMs: probe?.interval, timeoutMs: probe?.timeout, failures: probe?.failures };
 }
 
 function checkOf(probe: XProbe | XStartupProbe | undefined): Check | undefined {

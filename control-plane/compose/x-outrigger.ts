@@ -11,18 +11,18 @@ import { parseSize, SIZE_PATTERN } from './size.ts';
 const DURATION = 'expected a duration with units, such as "30s", "10m" or "1h30m"';
 const SIZE = 'expected a size such as "10GiB", "4g" or a number of bytes';
 const ABOVE_0 = 'expected a number above 0';
-const YEAR_MS = 365 * 24 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
+const YEAR_MS = 365 * DAY_MS;
 
-function duration(limits: { minMs: number }) {
+function duration({ minMs, maxMs = YEAR_MS }: { minMs: number; maxMs?: number }) {
+  const most = maxMs === DAY_MS ? 'a day' : 'a year';
   return z
     .string({ error: DURATION })
     .regex(DURATION_PATTERN, DURATION)
     .transform(text => parseDuration(text) ?? -1)
     .refine(
-      ms => ms >= limits.minMs && ms <= YEAR_MS,
-      limits.minMs > 0
-        ? 'expected a duration longer than zero and at most a year'
-        : 'expected a duration of at most a year',
+      ms => ms >= minMs && ms <= maxMs,
+      minMs > 0 ? `expected a duration longer than zero and at most ${most}` : `expected a duration of at most ${most}`,
     );
 }
 
@@ -170,7 +170,7 @@ const body = z.strictObject({
     .optional()
     .describe('A request that a replica answers before it counts as ready.'),
   drain: z
-    .strictObject({ timeout: duration({ minMs: 0 }).optional().describe('Default 30s.') })
+    .strictObject({ timeout: duration({ minMs: 0, maxMs: DAY_MS }).optional().describe('Default 30s; at most a day.') })
     .optional()
     .describe('How long requests may finish before a replica is stopped.'),
   update: z

@@ -21,6 +21,11 @@ const positiveMs = z
   .int()
   .min(1)
   .max(365 * 24 * 3_600_000);
+/** How long the end of a replica may take: a timer counts it, and those end at 24.8 days. */
+const leavingMs = z
+  .int()
+  .min(0)
+  .max(24 * 3_600_000, 'expected at most 24 hours');
 const bytes = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 const plainText = z.string().max(128 * 1024);
 
@@ -57,6 +62,14 @@ const probe = z.strictObject({
   timeoutMs: positiveMs.default(1_000),
   /** This many failures in a row make the probe failed. */
   failures: z.int().min(1).max(1_000).default(2),
+});
+
+/** A liveness probe kills: without figures it is slower to judge than a readiness probe. */
+const livenessProbe = z.strictObject({
+  ...probe.shape,
+  intervalMs: positiveMs.default(5_000),
+  timeoutMs: positiveMs.default(2_000),
+  failures: z.int().min(1).max(1_000).default(3),
 });
 
 const startupProbe = z.strictObject({
@@ -185,7 +198,7 @@ export const serviceSpec = z.strictObject({
   init: z.boolean().default(false),
   tty: z.boolean().default(false),
   readOnly: z.boolean().default(false),
-  stopGraceMs: durationMs.default(10_000),
+  stopGraceMs: leavingMs.default(10_000),
   stopSignal: z.string().max(32).optional(),
   shmSizeBytes: bytes.optional(),
   ulimits: z.record(z.string().max(32), z.strictObject({ soft: z.int(), hard: z.int() })).default({}),
@@ -231,10 +244,14 @@ export const serviceSpec = z.strictObject({
     .refine(r => r.min <= r.initial && r.initial <= r.max, 'expected min <= initial <= max')
     .prefault({}),
   probes: z
-    .strictObject({ startup: startupProbe.optional(), readiness: probe.optional(), liveness: probe.optional() })
+    .strictObject({
+      startup: startupProbe.optional(),
+      readiness: probe.optional(),
+      liveness: livenessProbe.optional(),
+    })
     .prefault({}),
   warmup: warmup.optional(),
-  drain: z.strictObject({ timeoutMs: durationMs.default(30_000) }).prefault({}),
+  drain: z.strictObject({ timeoutMs: leavingMs.default(30_000) }).prefault({}),
   update: z
     .strictObject({
       order: z.enum(['start-first', 'stop-first']).default('start-first'),
@@ -322,11 +339,15 @@ export function effectiveProbes(spec: ServiceSpec): {
   const { startup, readiness, liveness } = spec.probes;
   const fallback = readiness?.check ?? startup?.check ?? check;
   return {
-    startup: startup ?? (fallback && { check: fallback, timeoutMs: 1_000, deadlineMs: 600_000 }),
-    readiness: readiness ?? (fallback && { check: fallback, intervalMs: 2_000, timeoutMs: 1_000, failures: 2 }),
-    liveness: liveness ?? (fallback && { check: fallback, intervalMs: 5_000, timeoutMs: 2_000, failures: 3 }),
+    startup: startup ?? (fallback && { check: fallback, ...STARTUP_TIMES }),
+    readiness: readiness ?? (fallback && { check: fallback, ...READINESS_TIMES }),
+    liveness: liveness ?? (fallback && { check: fallback, ...LIVENESS_TIMES }),
   };
 }
+
+const STARTUP_TIMES = startupProbe.omit({ check: true }).parse({});
+const READINESS_TIMES = probe.omit({ check: true }).parse({});
+const LIVENESS_TIMES = livenessProbe.omit({ check: true }).parse({});
 
 function defaultCheck(spec: ServiceSpec): ProbeCheck | null {
   if (spec.healthcheck && spec.healthcheck.test[0] !== 'NONE') return { kind: 'container' };

@@ -39,6 +39,9 @@ test('timeouts are seconds, or say their unit', t => {
   t.is(parseTimeoutMs('90'), 90_000);
   t.is(parseTimeoutMs('1m30s'), 90_000);
   t.is(parseTimeoutMs('1.5s'), 1_500);
+  // Above this Node's timers fire at once.
+  t.is(parseTimeoutMs('90d'), 2_147_483_647);
+  t.is(parseTimeoutMs('9'.repeat(400)), 2_147_483_647);
   for (const bad of ['', 'soon', '-1', '1x', '1m 2s'])
     t.throws(() => parseTimeoutMs(bad), { message: /is not a time/ });
 });

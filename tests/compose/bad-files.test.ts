@@ -65,6 +65,12 @@ test('a port that is none', refusedService, 'ports: [foo]', ['4:13: expected a p
 test('a size that is none', refusedService, 'mem_limit: 4q', [
   '4:5: services.a.mem_limit: expected a size such as "512m" or "4g", found "4q"',
 ]);
+test('a grace that no timer counts', refusedService, 'stop_grace_period: 25h', [
+  '4:5: services.a.stop_grace_period: expected at most 24 hours, found 90000000',
+]);
+test('a drain that no timer counts', refusedService, 'x-outrigger: {drain: {timeout: 25h}}', [
+  '4:27: services.a.x-outrigger.drain.timeout: expected a duration of at most a day, found "25h"',
+]);
 test('a duration that is none', refusedService, 'stop_grace_period: 4q', [
   '4:5: services.a.stop_grace_period: expected a duration such as "30s" or "1m30s", found "4q"',
 ]);

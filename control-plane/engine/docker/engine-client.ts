@@ -1,9 +1,10 @@
 import type { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { OutriggerError } from '../../core/errors.ts';
 import { makeAgent } from './agent.ts';
 import { type DockerConnection, describeConnection } from './connection.ts';
+import { Dockerode } from './dockerode.ts';
 import { translateError } from './translate-error.ts';
 
 /** How long each kind of call may take before the engine counts as not answering. Milliseconds. */
@@ -51,8 +52,8 @@ export class EngineClient {
     this.deadlines = { ...DEFAULT_DEADLINES, ...deadlines };
     const agents = [makeAgent(connection, MAX_CALLS), makeAgent(connection, MAX_STREAMS)] as const;
     this.#agents = agents;
-    this.#calls = new Docker(modemOptions(connection, agents[0]));
-    this.#streams = new Docker(modemOptions(connection, agents[1]));
+    this.#calls = new Dockerode(modemOptions(connection, agents[0]));
+    this.#streams = new Dockerode(modemOptions(connection, agents[1]));
   }
 
   /** Runs one call. `doing` begins the message of an error: "listing containers", "starting container 1f2e". */
@@ -148,7 +149,7 @@ export class EngineClient {
     if (signal.aborted) throw given();
     if (this.#closed.signal.aborted) throw givenUp(doing, this.address, this.#closed.signal);
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), deadlineMs);
+    const timer = setTimeout(() => deadline.abort(), Math.min(deadlineMs, MOST_TIMER_MS));
     const both = AbortSignal.any([signal, deadline.signal, this.#closed.signal]);
     let onAbort = () => {};
     try {
@@ -190,6 +191,8 @@ function isClosedConnection(error: unknown): boolean {
 }
 
 const HANGS = 'The engine hangs or is overloaded; `docker ps` shows the same. It is asked again.';
+/** Timers of Node fire at once above this. */
+const MOST_TIMER_MS = 2_147_483_647;
 const MAX_CALLS = 32;
 const MAX_STREAMS = 1_024;
 
