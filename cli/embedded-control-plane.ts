@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { addBindFolders } from '../control-plane/bind-folders.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
-import { stateFolder } from '../control-plane/state-folder.ts';
+import { type StateFolder, stateFolder } from '../control-plane/state-folder.ts';
 import { isEmbeddedAddress } from './connect.ts';
 import type { Context } from './context.ts';
 import type { ControlClient } from './control-client.ts';
@@ -14,9 +15,10 @@ const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
 /**
  * What one pass of the loop leaves behind is small: a young generation of up to 2 MB a half, instead of 16, takes 10 MB off
- * a process that is there for weeks and has little to do. It can only be said when Node starts.
+ * a process that is there for weeks and has little to do. Without its last compiler, which such a process has little use
+ * for, another 5. Both can only be said when Node starts.
  */
-const NODE_FLAGS = ['--max-semi-space-size=2'];
+const NODE_FLAGS = ['--max-semi-space-size=2', '--no-opt'];
 const LOG_TAIL_BYTES = 16 * 1024;
 const LOG_TAIL_LINES = 20;
 
@@ -30,15 +32,17 @@ export async function ensureControlPlane(
   bindFolders: readonly string[] = [],
 ): Promise<ControlClient> {
   const client = await context.client();
+  const isEmbedded = isEmbeddedAddress(context.options, context);
+  if (isEmbedded && bindFolders.length > 0) await allowBinds(context, bindFolders);
   try {
     await client.status(context.signal);
     return client;
   } catch (error) {
-    if (!isUnreachable(error) || !isEmbeddedAddress(context.options, context)) throw error;
+    if (!isUnreachable(error) || !isEmbedded) throw error;
     const { reason } = error.details;
     if (reason !== 'ENOENT' && reason !== 'ECONNREFUSED') throw error;
   }
-  await startInBackground(context, client, bindFolders);
+  await startInBackground(context, client);
   return client;
 }
 
@@ -52,11 +56,18 @@ export async function connectIfRunning(context: Context): Promise<ControlClient 
   return await ensureControlPlane(context);
 }
 
-async function startInBackground(
-  context: Context,
-  client: ControlClient,
-  bindFolders: readonly string[],
-): Promise<void> {
+/** Told by a file, because the control plane may already run, and for another project. */
+async function allowBinds(context: Context, bindFolders: readonly string[]): Promise<void> {
+  const state = await ensureStateFolder(context);
+  await addBindFolders(state.bindFolders, bindFolders).catch(cause => {
+    throw new OutriggerError('invalid_argument', `${state.bindFolders} cannot be written (${cause.code}).`, {
+      next: 'Make room or mend its permissions, or choose another state folder with --state or OUTRIGGER_STATE.',
+      cause,
+    });
+  });
+}
+
+async function ensureStateFolder(context: Context): Promise<StateFolder> {
   const state = stateFolder(context.environment, context.options.state);
   await mkdir(state.folder, { recursive: true, mode: 0o700 }).catch(cause => {
     throw new OutriggerError('invalid_argument', `The state folder ${state.folder} cannot be made (${cause.code}).`, {
@@ -64,22 +75,22 @@ async function startInBackground(
       cause,
     });
   });
+  return state;
+}
+
+async function startInBackground(context: Context, client: ControlClient): Promise<void> {
+  const state = await ensureStateFolder(context);
   const log = await open(state.log, 'a+', 0o600);
   try {
     const { size: logStart } = await log.stat();
     const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
     // A folder of its own: the user's may be removed or unmounted while services run on.
-    const binds = bindFolders.flatMap(folder => ['--allow-bind', folder]);
-    const child = spawn(
-      process.execPath,
-      [...NODE_FLAGS, main, 'serve', '--state', state.folder, '--exit-when-idle', ...binds],
-      {
-        detached: true,
-        stdio: ['ignore', log.fd, log.fd],
-        cwd: state.folder,
-        env: context.environment,
-      },
-    );
+    const child = spawn(process.execPath, [...NODE_FLAGS, main, 'serve', '--state', state.folder, '--exit-when-idle'], {
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      cwd: state.folder,
+      env: context.environment,
+    });
     let ended: string | null = null;
     child.on('error', error => {
       ended = `it could not be started: ${error.message}`;
