@@ -90,12 +90,14 @@ test('a node is full at its CPUs and its memory, to the last byte and core', t =
   const holdings = held('local', [spec(1.5, 3 * GIB)]);
   t.deepEqual(placed(spec(0.5, GIB), [node], holdings), { node: 'local', devices: [] });
   t.regex(placed(spec(0.6, 0), [node], holdings) as string, /0.5 of 2 are free/);
+  t.regex(placed(spec(0, GIB + 1), [node], holdings) as string, /1024 MiB of 4096 MiB are free/);
 });
 
-test('tenths of a core add up: ten replicas of 0.1 fit on one core', t => {
-  const tenth = aSpec({ resources: { cpus: 0.1 } });
-  const holdings = held('local', ...Array.from({ length: 9 }, (): [ServiceSpec] => [tenth]));
-  t.deepEqual(placed(tenth, [aNode({ cpus: 1 })], holdings), { node: 'local', devices: [] });
+test('tenths of a core add up, though their sums as floating numbers do not', t => {
+  const tenths = (n: number) => aSpec({ resources: { cpus: n / 10 } });
+  const holdings = held('local', [tenths(1)], [tenths(2)], [tenths(3)]);
+  t.true(1 - (0.1 + 0.2 + 0.3) < 0.4);
+  t.deepEqual(placed(tenths(4), [aNode({ cpus: 1 })], holdings), { node: 'local', devices: [] });
 });
 
 test('a node that does not answer takes nobody, and says why', t => {

@@ -1,0 +1,109 @@
+import test from 'ava';
+import type { PhaseTiming, Replica } from '../../control-plane/core/replica.ts';
+import type { Rollout, Service } from '../../control-plane/core/service.ts';
+import type { ServiceKey } from '../../control-plane/core/spec.ts';
+import { DesiredState } from '../../control-plane/desired-state.ts';
+import { eventsBetween } from '../../control-plane/events-between.ts';
+import { aReplica, CAUSE, phaseOf } from '../core/replicas.ts';
+import { aSpec } from '../core/specs.ts';
+
+function aService(rollout: Rollout, key: ServiceKey = 'ns/svc'): Service {
+  return {
+    key,
+    spec: aSpec(),
+    imageId: null,
+    generation: 2,
+    latestGeneration: 2,
+    replicas: 1,
+    acceptedAt: 0,
+    removal: null,
+    origin: '',
+    rollout,
+  };
+}
+
+/** Type, time and message of what happened from one list of replicas and services to the other. */
+function told(before: { replicas?: Replica[]; services?: Service[] }, after: typeof before, now = 900) {
+  const state = (list: typeof before) =>
+    DesiredState.from({ replicas: list.replicas ?? [], services: list.services ?? [], generations: [] });
+  return eventsBetween(state(before), state(after), now).map(e => [e.type, e.at, e.message]);
+}
+
+const at = (phase: PhaseTiming['phase'], time: number): PhaseTiming => ({ phase, at: time });
+
+test('each phase that was entered is told with its own time, also those that were passed through', t => {
+  const before = aReplica(phaseOf('pending', 1), { timings: [at('pending', 1)] });
+  const after = aReplica(phaseOf('creating', 3), { timings: [at('pending', 1), at('pulling', 2), at('creating', 3)] });
+  t.deepEqual(told({ replicas: [before] }, { replicas: [after] }), [
+    ['replica.pulling', 2, ''],
+    ['replica.creating', 3, ''],
+  ]);
+  t.deepEqual(told({ replicas: [after] }, { replicas: [after] }), []);
+});
+
+test('a new replica is told from its first phase on', t => {
+  t.deepEqual(told({}, { replicas: [aReplica(phaseOf('pending', 5))] }), [['replica.pending', 5, '']]);
+});
+
+test('a phase that is entered a second time is told a second time', t => {
+  const first = aReplica(phaseOf('backoff', 5), { timings: [at('pulling', 1), at('backoff', 5)] });
+  const second = aReplica(phaseOf('pulling', 9), { timings: [at('pulling', 9)] });
+  t.deepEqual(
+    told({ replicas: [first] }, { replicas: [second] }).map(([type]) => type),
+    ['replica.pulling'],
+  );
+});
+
+test('a placement says where and on which devices, a drain says why, an end says its cause', t => {
+  const message = (replica: Replica) => told({}, { replicas: [replica] })[0]?.[2];
+  t.is(message(aReplica(phaseOf('pulling', 1))), 'placed on local');
+  const placement = { node: 'local', devices: ['nvidia.com/gpu=0', 'nvidia.com/gpu=1'] };
+  t.is(
+    message(aReplica(phaseOf('pulling', 1, { placement }))),
+    'placed on local with nvidia.com/gpu=0, nvidia.com/gpu=1',
+  );
+  t.is(message(aReplica(phaseOf('draining', 1))), 'scaled down');
+  t.is(message(aReplica(phaseOf('backoff', 1))), CAUSE.message);
+  t.is(message(aReplica(phaseOf('failed', 1))), CAUSE.message);
+  const afterwards = { kind: 'retried', cause: { ...CAUSE, message: 'the liveness probe failed' } };
+  t.is(message(aReplica(phaseOf('stopping', 1, { afterwards }))), 'the liveness probe failed');
+  t.is(message(aReplica(phaseOf('stopping', 1))), '');
+});
+
+test('a replica that is gone is told as stopped', t => {
+  t.deepEqual(told({ replicas: [aReplica(phaseOf('stopping', 5))] }, {}), [['replica.stopped', 900, '']]);
+});
+
+test('a readiness probe that begins or ceases to fail is told, once', t => {
+  const well = aReplica(phaseOf('ready', 5));
+  const ill = aReplica(phaseOf('ready', 5, { impaired: true }));
+  const types = (a: Replica, b: Replica) => told({ replicas: [a] }, { replicas: [b] }).map(([type]) => type);
+  t.deepEqual(types(well, ill), ['replica.impaired']);
+  t.deepEqual(types(ill, well), ['replica.recovered']);
+  t.deepEqual(types(ill, ill), []);
+});
+
+test('the end of an update is told, with its cause where it failed', t => {
+  const progressing: Rollout = { kind: 'progressing', since: 1, previous: 1 };
+  const ends = (rollout: Rollout) =>
+    told({ services: [aService(progressing)] }, { services: [aService(rollout)] }).map(([type, , words]) => [
+      type,
+      words,
+    ]);
+  t.deepEqual(ends({ kind: 'settled' }), [['service.ready', 'generation 2 is in place']]);
+  t.deepEqual(ends({ kind: 'paused', cause: CAUSE }), [['service.paused', `generation 2 failed: ${CAUSE.message}`]]);
+  t.deepEqual(ends({ kind: 'rolled_back', failed: 2, to: 1, cause: CAUSE }), [
+    ['service.rolled_back', `generation 2 failed: ${CAUSE.message}; back to generation 1`],
+  ]);
+  t.deepEqual(ends(progressing), []);
+});
+
+test('the beginning of a service or an update is not told here: its command told it', t => {
+  t.deepEqual(told({}, { services: [aService({ kind: 'settled' })] }), []);
+  const progressing: Rollout = { kind: 'progressing', since: 1, previous: 1 };
+  t.deepEqual(told({ services: [aService({ kind: 'settled' })] }, { services: [aService(progressing)] }), []);
+});
+
+test('a service that is gone is told as deleted', t => {
+  t.deepEqual(told({ services: [aService({ kind: 'settled' })] }, {}), [['service.deleted', 900, '']]);
+});
