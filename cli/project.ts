@@ -1,6 +1,6 @@
-import { execFile, spawn } from 'node:child_process';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { ComposeOptions } from '../control-plane/compose/index.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
 import type { ServiceSpec } from '../control-plane/core/spec.ts';
 import type { Context, ProjectOptions } from './context.ts';
@@ -14,6 +14,8 @@ export interface Project {
   readonly origin: string;
   /** Services whose image is built from the file. */
   readonly builds: readonly string[];
+  /** How Compose reads it. */
+  readonly source: ComposeOptions;
 }
 
 /**
@@ -27,8 +29,8 @@ export async function loadProject(
 ): Promise<Project> {
   const { formatLocated, loadServiceFile } = await import('../control-plane/compose/index.ts');
   const { cwd, signal } = context;
-  const stdin = options.file?.includes('-') ? await text(process.stdin) : undefined;
-  const result = await loadServiceFile({ ...composeOptions(context, options), services: names, stdin }, signal);
+  const source = await composeOptions(context, options);
+  const result = await loadServiceFile({ ...source, services: names }, signal);
   const warnings = result.warnings.map(warning => formatLocated(warning, { cwd }));
   if (result.kind === 'invalid') {
     for (const warning of warnings) context.err.line(`${context.err.style('yellow', 'warning:')} ${warning}`);
@@ -43,6 +45,7 @@ export async function loadProject(
     warnings,
     origin: result.files.length > 0 ? result.files.join(', ') : cwd,
     builds: result.builds,
+    source,
   };
 }
 
@@ -53,17 +56,17 @@ export async function loadProject(
 export async function namespaceOf(context: Context, options: ProjectOptions): Promise<string> {
   const named = options.projectName ?? context.environment['COMPOSE_PROJECT_NAME'];
   if (named !== undefined && named !== '') return named;
-  const [{ runConfig }, { parseCanonical }] = await Promise.all([
-    import('../control-plane/compose/read.ts'),
-    import('../control-plane/compose/canonical.ts'),
-  ]);
-  const read = await runConfig(composeOptions(context, options), [], context.signal);
-  const name = read.exitCode === 0 ? parseCanonical(read.stdout)['name'] : undefined;
-  if (typeof name === 'string' && name !== '') return name;
-  const said = read.stderr.trim().split('\n').at(-1) ?? '';
-  throw new OutriggerError('invalid_argument', `The project is not known: ${said || 'docker compose names none'}.`, {
-    next: 'Give it with -p NAME, or run this where its service file is, or give the file with -f.',
-  });
+  // Loaded only where Compose has to be asked: reading YAML takes longer than most commands.
+  const { projectName } = await import('../control-plane/compose/index.ts');
+  const found = await projectName(await composeOptions(context, options), context.signal);
+  if (found.kind === 'named') return found.name;
+  throw new OutriggerError(
+    'invalid_argument',
+    `The project is not known: ${found.reason || 'docker compose names none'}.`,
+    {
+      next: 'Give it with -p NAME, or run this where its service file is, or give the file with -f.',
+    },
+  );
 }
 
 /** The folders that a project's relative paths start from: those of its files, and the one it is run in. */
@@ -73,7 +76,7 @@ export function projectFolders(context: Context, options: ProjectOptions): strin
   return [...new Set(folders.map(folder => path.resolve(context.cwd, folder)))];
 }
 
-function composeOptions(context: Context, options: ProjectOptions) {
+async function composeOptions(context: Context, options: ProjectOptions): Promise<ComposeOptions> {
   return {
     files: options.file,
     projectName: options.projectName,
@@ -82,6 +85,7 @@ function composeOptions(context: Context, options: ProjectOptions) {
     projectDirectory: options.projectDirectory,
     cwd: context.cwd,
     environment: context.environment,
+    stdin: options.file?.includes('-') ? await text(process.stdin) : undefined,
   };
 }
 
@@ -89,65 +93,11 @@ function composeOptions(context: Context, options: ProjectOptions) {
  * Builds images as `docker compose up` does, with the output of `docker compose build` on stderr: all with `build` true,
  * none with false, otherwise those that are missing.
  */
-export async function buildImages(
-  context: Context,
-  options: ProjectOptions,
-  project: Project,
-  build: boolean | undefined,
-): Promise<void> {
-  if (build === false) return;
-  const missing = build ? project.builds : await withoutImage(context, project);
-  if (missing.length > 0) await runBuild(context, [...composeFlags(options), 'build', ...missing]);
-}
-
-async function withoutImage(context: Context, project: Project): Promise<readonly string[]> {
-  const exists = (image: string) =>
-    new Promise<boolean>(resolve => {
-      const args = ['image', 'inspect', '--format', '{{.Id}}', image];
-      execFile('docker', args, { env: context.environment, signal: context.signal }, error => resolve(error === null));
-    });
-  const found = await Promise.all(
-    project.builds.map(async name => {
-      const image = project.services.find(s => s.name === name)?.image;
-      return image !== undefined && (await exists(image));
-    }),
-  );
-  context.signal.throwIfAborted();
-  return project.builds.filter((_, i) => !found[i]);
-}
-
-function composeFlags(options: ProjectOptions): string[] {
-  const repeated = (flag: string, values: readonly string[] | undefined) =>
-    (values ?? []).flatMap(value => [flag, value]);
-  return [
-    ...repeated('--file', options.file),
-    ...(options.projectName === undefined ? [] : ['--project-name', options.projectName]),
-    ...repeated('--profile', options.profile),
-    ...repeated('--env-file', options.envFile),
-    ...(options.projectDirectory === undefined ? [] : ['--project-directory', options.projectDirectory]),
-  ];
-}
-
-function runBuild(context: Context, args: readonly string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('docker', ['compose', ...args], {
-      cwd: context.cwd,
-      env: context.environment,
-      stdio: ['ignore', 2, 2],
-      signal: context.signal,
-      killSignal: 'SIGINT',
-    });
-    child.on('error', error => reject(context.signal.aborted ? context.signal.reason : error));
-    child.on('exit', code => {
-      if (code === 0) resolve();
-      else if (context.signal.aborted) reject(context.signal.reason);
-      else {
-        reject(
-          new OutriggerError('image_unavailable', `docker compose build ended with code ${code}.`, {
-            next: 'See its output above.',
-          }),
-        );
-      }
-    });
-  });
+export async function buildProject(context: Context, project: Project, build: boolean | undefined): Promise<void> {
+  if (build === false || project.builds.length === 0) return;
+  const { buildImages, missingImages } = await import('../control-plane/compose/index.ts');
+  const imageOf = (name: string) => project.services.find(s => s.name === name)?.image ?? '';
+  const missing = build ? [] : await missingImages(project.builds.map(imageOf), context, context.signal);
+  const names = build ? project.builds : project.builds.filter(name => missing.includes(imageOf(name)));
+  if (names.length > 0) await buildImages(names, project.source, context.signal);
 }

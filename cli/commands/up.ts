@@ -7,7 +7,7 @@ import { ensureControlPlane } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { openProgressDisplay, type ProgressDisplay } from '../progress-display.ts';
-import { buildImages, loadProject, projectFolders } from '../project.ts';
+import { buildProject, loadProject, projectFolders } from '../project.ts';
 import { removeAndWait } from '../remove-and-wait.ts';
 import { failureLines } from '../render/failure.ts';
 import { readiness } from '../render/phase.ts';
@@ -48,7 +48,7 @@ export async function up(context: Context, names: readonly string[], options: Up
     withOverrides(spec, { replicas: scales.get(spec.name), pull: options.pull }),
   );
 
-  await buildImages(context, options, project, options.build);
+  await buildProject(context, project, options.build);
   const client = await ensureControlPlane(context, projectFolders(context, options));
   await requireAnsweringNode(client, context.signal);
   const startedAtMs = Date.now();

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { composeCommand } from '../../control-plane/compose/index.ts';
 import type { Finding } from './check.ts';
 import { olderThan } from './docker.ts';
 
@@ -8,8 +9,10 @@ const HOW_TO_INSTALL = 'Install the Compose plugin: https://docs.docker.com/comp
 /** `docker compose`, which reads the service files. */
 export async function checkCompose(environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<readonly Finding[]> {
   const name = 'compose';
+  const compose = composeCommand(environment);
   const answer = await new Promise<{ text: string; error: Error | null }>(resolve => {
-    execFile('docker', ['compose', 'version', '--short'], { env: environment, signal }, (error, stdout, stderr) =>
+    const args = [...compose.args, 'version', '--short'];
+    execFile(compose.command, args, { env: environment, signal }, (error, stdout, stderr) =>
       resolve({ text: (error ? stderr : stdout).trim(), error }),
     );
   });

@@ -1,4 +1,9 @@
 /** The service file: what everything outside compose/ uses of it. */
+export { buildImages } from './build-images.ts';
+export { composeCommand } from './compose-command.ts';
 export { formatKeyPath, formatLocated } from './format-located.ts';
 export { loadServiceFile, type ServiceFileOptions, type ServiceFileResult } from './load-service-file.ts';
+export { missingImages } from './missing-images.ts';
 export type { KeyPath, Located } from './problem.ts';
+export { projectName } from './project-name.ts';
+export type { ComposeOptions } from './read.ts';

@@ -68,7 +68,8 @@ export async function readVariables(
   }
 }
 
-function globalArguments(options: ComposeOptions): string[] {
+/** The options as Compose takes them before its command. */
+export function globalArguments(options: ComposeOptions): string[] {
   return [
     ...(options.files ?? []).flatMap(file => ['--file', file]),
     ...(options.projectName ? ['--project-name', options.projectName] : []),

@@ -80,7 +80,7 @@ export async function runCompose(
   }
 }
 
-function notStarted(error: NodeJS.ErrnoException, cwd: string): OutriggerError {
+export function notStarted(error: NodeJS.ErrnoException, cwd: string): OutriggerError {
   if (error.code !== 'ENOENT') {
     return new OutriggerError('unavailable', `the docker command could not be started: ${error.message}`, {
       retryable: false,
