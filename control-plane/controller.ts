@@ -217,6 +217,7 @@ export class Controller implements ControlPlane {
       this.#publish(plan);
       this.#effects.begin(plan.actions);
       this.#effects.prune();
+      this.#listForEndings(plan);
       this.#views.changed();
       if (this.#trouble !== null) log.info('the loop goes on');
       this.#trouble = null;
@@ -271,6 +272,17 @@ export class Controller implements ControlPlane {
     this.#commands.push({ decide, resolve: resolve as (result: unknown) => void, reject });
     this.wake();
     return promise;
+  }
+
+  /** A replica that ends without a container waits for a listing that shows none; nothing else would ask for one soon. */
+  #listForEndings(plan: Plan): void {
+    const ending = [...plan.replicas.values()].flatMap(({ phase }) =>
+      phase.kind === 'stopping' && phase.container === null ? [phase] : [],
+    );
+    for (const observer of this.#observers) {
+      const { name, answering, listedFrom } = observer.node();
+      if (answering && ending.some(p => p.placement.node === name && listedFrom <= p.since)) observer.refresh();
+    }
   }
 
   #publish(plan: Plan): void {

@@ -83,7 +83,10 @@ export class RunningControlPlane {
 
   async serving(): Promise<void> {
     await until(
-      async () => (await this.get<StatusView>('/v1/status').catch(() => null))?.pid === this.pid,
+      async () => {
+        if (this.#process?.exitCode !== null) throw new Error(`the control plane ended:\n${this.#output}`);
+        return (await this.get<StatusView>('/v1/status').catch(() => null))?.pid === this.pid;
+      },
       () => `the control plane serves; it wrote:\n${this.#output}`,
     );
   }
