@@ -9,6 +9,7 @@ import { parseTokens } from './api/auth.ts';
 import type { ListenAddress } from './api/listen-address.ts';
 import { createMetrics } from './api/metrics.ts';
 import { startApi } from './api/start-api.ts';
+import { readBindFolders } from './bind-folders.ts';
 import { createSteadyClock } from './clock.ts';
 import { Controller } from './controller.ts';
 import { OutriggerError } from './core/errors.ts';
@@ -62,6 +63,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     options.tokens === undefined ? undefined : parseTokens(await readOperatorFile(options.tokens), options.tokens);
   const policy = await policyOf(options);
   const hidden = [folder.folder];
+  const ofItsUser = options.exitWhenIdle === true && policyFile(options) === undefined;
   const clock = createSteadyClock();
   const store = cleanup.adopt(await openSqliteStore(folder.database), s => s.close());
   const hub = new DiscoveryHub(randomWord(12));
@@ -91,7 +93,11 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
       clock,
       ids: randomIds,
       log,
-      admit: spec => admitOrThrow(spec, policy, { hidden }),
+      admit: async spec => {
+        // Which projects its user brings up on it is known only by and by.
+        const bindRoots = ofItsUser ? await readBindFolders(folder.bindFolders) : [];
+        return admitOrThrow(spec, withBindRoots(policy, bindRoots), { hidden });
+      },
       identity: () => ({ version, pid: process.pid, listen: addresses, exitWhenIdle }),
       metricsText: async () => '',
     }),
@@ -138,15 +144,18 @@ async function createRegistry(options: ControlPlaneOptions, store: Store, clock:
 
 /** The operator's policy, or the default one with the user's home; folders of --allow-bind come on top of those that it names. */
 async function policyOf(options: ControlPlaneOptions): Promise<AdmissionPolicy> {
-  const file = options.admission ?? (options.environment['OUTRIGGER_ADMISSION'] || undefined);
-  if (file !== undefined) {
-    const policy = await loadPolicy(path.resolve(file));
-    return {
-      ...policy,
-      allow: { ...policy.allow, bindRoots: [...policy.allow.bindRoots, ...(options.allowBind ?? [])] },
-    };
-  }
-  return defaultPolicy({ folders: [homedir(), ...(options.allowBind ?? []).map(folder => path.resolve(folder))] });
+  const file = policyFile(options);
+  const allowed = (options.allowBind ?? []).map(folder => path.resolve(folder));
+  if (file === undefined) return defaultPolicy({ folders: [homedir(), ...allowed] });
+  return withBindRoots(await loadPolicy(path.resolve(file)), allowed);
+}
+
+function policyFile({ admission, environment }: ControlPlaneOptions): string | undefined {
+  return admission ?? (environment['OUTRIGGER_ADMISSION'] || undefined);
+}
+
+function withBindRoots({ allow }: AdmissionPolicy, further: readonly string[]): AdmissionPolicy {
+  return { allow: { ...allow, bindRoots: [...allow.bindRoots, ...further] } };
 }
 
 async function readOperatorFile(file: string): Promise<string> {

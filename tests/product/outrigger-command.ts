@@ -50,6 +50,11 @@ export class OutriggerCommand {
     return new OutriggerCommand(folder, options.program ?? OUTRIGGER, environment);
   }
 
+  /** The same command, and the same control plane, in another folder; not to be disposed of. */
+  at(folder: string, environment: NodeJS.ProcessEnv = {}): OutriggerCommand {
+    return new OutriggerCommand(folder, this.#program, { ...this.environment, ...environment });
+  }
+
   async write(file: string, content: string): Promise<string> {
     const where = path.join(this.folder, file);
     await writeFile(where, content);
