@@ -6,13 +6,13 @@ import type { Context, ProjectOptions } from '../context.ts';
 import { connectIfRunning, ensureControlPlane } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
-import { loadProject, projectFolders } from '../project.ts';
+import { loadProject, namespaceOf, projectFolders } from '../project.ts';
+import { removeServices } from '../remove-services.ts';
 import { failureLines } from '../render/failure.ts';
 import { PhaseLines } from '../render/progress.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
 import { usageError } from '../usage-error.ts';
 import { waitForRollout } from '../wait-for-rollout.ts';
-import { waitUntilGone } from '../wait-until-gone.ts';
 
 /**
  * Outrigger as a provider of `docker compose`: for `provider: {type: outrigger}` Compose runs
@@ -194,28 +194,25 @@ function urlOf(
 }
 
 async function provideDown(context: Context, call: Call): Promise<ExitCode> {
-  const namespace = call.project.projectName ?? (await loadProject(context, call.project, [])).namespace;
+  const namespace = await namespaceOf(context, call.project);
   const client = await connectIfRunning(context);
   const running = client === null ? [] : await client.services(namespace, context.signal);
   if (client === null || !running.some(s => s.name === call.service)) {
     say(context, 'info', `${call.service} does not run`);
     return EXIT_CODE.ok;
   }
-  const { exitWhenIdle } = await client.status(context.signal);
-  await client.remove({ namespace, names: [call.service], volumes: false }, context.signal);
   const phases = new PhaseLines();
   phases.skip(running);
-  const result = await waitUntilGone({
-    client,
-    namespace,
-    names: [call.service],
-    signal: context.signal,
-    ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
-    exitsWhenIdle: exitWhenIdle,
-    onUpdate: services => {
-      for (const line of phases.next(services, Date.now())) say(context, 'info', withoutName(line, call.service));
+  const request = { client, namespace, names: [call.service], volumes: false };
+  const { result } = await removeServices(
+    { ...request, ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }) },
+    {
+      signal: context.signal,
+      onUpdate: services => {
+        for (const line of phases.next(services, Date.now())) say(context, 'info', withoutName(line, call.service));
+      },
     },
-  });
+  );
   if (result.kind === 'gone') return EXIT_CODE.ok;
   say(context, 'error', `${call.service} is still on its way out`);
   return EXIT_CODE.failed;

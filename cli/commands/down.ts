@@ -4,6 +4,7 @@ import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { namespaceOf } from '../project.ts';
 import { removeAndWait } from '../remove-and-wait.ts';
+import { requireServices } from '../require-services.ts';
 
 export interface DownOptions extends ProjectOptions {
   volumes?: boolean;
@@ -22,12 +23,13 @@ export async function down(context: Context, names: readonly string[], options: 
   const client = await connectIfRunning(context);
   if (client === null) return nothing();
   const running = await client.services(namespace, context.signal);
-  const chosen = running.filter(s => names.length === 0 || names.includes(s.name)).map(s => s.name);
-  if (chosen.length === 0) return nothing();
+  if (running.length === 0) return nothing();
+  requireServices(names, running, namespace);
   return await removeAndWait(context, {
     client,
     namespace,
-    names: names.length === 0 ? [] : chosen,
+    names,
+    known: running,
     volumes: options.volumes === true,
     ...(timeoutMs !== undefined && { timeoutMs }),
   });

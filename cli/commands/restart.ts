@@ -1,8 +1,8 @@
-import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { EXIT_CODE } from '../exit-code.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { namespaceOf } from '../project.ts';
+import { requireServices } from '../require-services.ts';
 import { usageError } from '../usage-error.ts';
 import { waitAndReport } from '../wait-and-report.ts';
 
@@ -17,12 +17,7 @@ export async function restart(context: Context, names: readonly string[], option
   const namespace = await namespaceOf(context, options);
   const client = await context.client();
   const all = await client.services(namespace, context.signal);
-  const missing = names.find(name => !all.some(s => s.name === name));
-  if (missing !== undefined) {
-    throw new OutriggerError('not_found', `Project "${namespace}" runs no service "${missing}".`, {
-      next: `It runs: ${all.map(s => s.name).join(', ') || 'none'}.`,
-    });
-  }
+  requireServices(names, all, namespace);
   const { replica } = options;
   const owner = replica === undefined ? undefined : all.find(s => s.replicas.some(r => r.id === replica));
   if (replica !== undefined && !owner)

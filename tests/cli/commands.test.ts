@@ -189,6 +189,14 @@ test('events are told once each, past ones first', async t => {
   );
 });
 
+test('down with a name that nothing has removes nothing, not even what the other names mean', async t => {
+  const { cli, controlPlane } = await withEcho(t);
+  const { code, stderr } = await cli('down', 'typo', 'echo');
+  t.is(code, 1);
+  t.regex(stderr, /runs no service "typo".*\n.*It runs: echo/);
+  t.is(controlPlane.services().length, 1);
+});
+
 test('down removes a project, and one that is empty is no error', async t => {
   const { cli, controlPlane } = await withEcho(t);
   const { code, stderr } = await cli('down');

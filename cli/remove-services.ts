@@ -1,0 +1,54 @@
+import type { ServiceView } from '../control-plane/views.ts';
+import type { ControlClient } from './control-client.ts';
+import { type GoneResult, waitUntilGone } from './wait-until-gone.ts';
+
+export interface RemoveServices {
+  readonly client: ControlClient;
+  readonly namespace: string;
+  /** All of the namespace where empty. */
+  readonly names: readonly string[];
+  readonly volumes: boolean;
+  /** For the waiting; absent: as long as it takes. */
+  readonly timeoutMs?: number;
+}
+
+/** The longest that one answer of the control plane is waited for while the user is already waiting to get out. */
+const CALL_TIMEOUT_MS = 30_000;
+
+/**
+ * Has services drained and removed, and waits until they are gone. The signal ends only the waiting: what was asked of
+ * the control plane goes on.
+ */
+export async function removeServices(
+  request: RemoveServices,
+  {
+    signal,
+    onAccepted,
+    onUpdate,
+  }: {
+    signal: AbortSignal;
+    /** The control plane has the request, and carries it out whoever waits. */
+    onAccepted?: () => void;
+    onUpdate: (leaving: readonly ServiceView[]) => void;
+  },
+): Promise<{ readonly removed: readonly { namespace: string; name: string }[]; readonly result: GoneResult }> {
+  const { client, namespace, timeoutMs } = request;
+  const { exitWhenIdle } = await client.status(AbortSignal.timeout(CALL_TIMEOUT_MS));
+  const removed = await client.remove(request, AbortSignal.timeout(CALL_TIMEOUT_MS));
+  onAccepted?.();
+  const result = await waitUntilGone({
+    client,
+    namespace,
+    names: removed.map(r => r.name),
+    signal,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    exitsWhenIdle: exitWhenIdle,
+    onUpdate,
+  });
+  return { removed, result };
+}
+
+/** What runs before something is removed, so that only what changes is shown. */
+export function runningBefore({ client, namespace }: RemoveServices): Promise<readonly ServiceView[]> {
+  return client.services(namespace, AbortSignal.timeout(CALL_TIMEOUT_MS));
+}
