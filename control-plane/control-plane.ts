@@ -32,8 +32,6 @@ export interface ControlPlane {
   pastEvents(query: EventQuery & { limit: number }): Promise<readonly EventView[]>;
   onEvent(listener: (event: EventView) => void): () => void;
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLineView>;
-  /** Prometheus text. */
-  metrics(): Promise<string>;
 }
 
 export interface ServiceRef {

@@ -32,7 +32,6 @@ export interface ControllerOptions {
   readonly admit: (spec: ServiceSpec) => Promise<readonly string[]>;
   /** What `status()` cannot know by itself. */
   readonly identity: () => Pick<StatusView, 'version' | 'pid' | 'listen' | 'exitWhenIdle'>;
-  readonly metricsText: () => Promise<string>;
 }
 
 /**
@@ -170,11 +169,8 @@ export class Controller implements ControlPlane {
 
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLineView> {
     const engines = new Map(this.#options.engines.map(e => [e.node, e]));
-    return replicaLogs({ query, controlPlane: this, engines, containers: () => this.#containers(), signal });
-  }
-
-  metrics(): Promise<string> {
-    return this.#options.metricsText();
+    const { clock } = this.#options;
+    return replicaLogs({ query, controlPlane: this, engines, containers: () => this.#containers(), clock, signal });
   }
 
   // ---- the loop

@@ -99,7 +99,6 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
         return admitOrThrow(spec, withBindRoots(policy, bindRoots), { hidden });
       },
       identity: () => ({ version, pid: process.pid, listen: addresses, exitWhenIdle }),
-      metricsText: async () => '',
     }),
     c => c.close(),
   );

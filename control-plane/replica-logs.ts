@@ -1,4 +1,3 @@
-import { createSteadyClock } from './clock.ts';
 import type { ControlPlane, LogQuery } from './control-plane.ts';
 import { OutriggerError } from './core/errors.ts';
 import { followedLog } from './followed-log.ts';
@@ -15,10 +14,10 @@ export async function* replicaLogs(options: {
   controlPlane: Pick<ControlPlane, 'services' | 'onChange'>;
   engines: ReadonlyMap<string, Engine>;
   containers: () => ReadonlyMap<string, { node: string; containerId: string }>;
-  clock?: Pick<Clock, 'sleep'>;
+  clock: Pick<Clock, 'sleep'>;
   signal: AbortSignal;
 }): AsyncGenerator<LogLineView> {
-  const { query, controlPlane, engines, containers, clock = createSteadyClock(), signal } = options;
+  const { query, controlPlane, engines, containers, clock, signal } = options;
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
   const queue: LogLineView[] = [];

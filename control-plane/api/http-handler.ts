@@ -81,7 +81,11 @@ class Exchange {
     const caller = this.#caller();
     if (pathname === '/metrics') {
       this.#route = '/metrics';
-      return this.#text(method, 'text/plain; version=0.0.4; charset=utf-8', await this.#metricsText());
+      return this.#text(
+        method,
+        'text/plain; version=0.0.4; charset=utf-8',
+        await this.#options.metrics.registry.metrics(),
+      );
     }
     if (pathname === '/v1/openapi.json') {
       this.#route = '/v1/openapi.json';
@@ -125,12 +129,6 @@ class Exchange {
       authorization: headers.authorization,
       certificateName: verified ? certificateName(socket.getPeerCertificate()) : null,
     });
-  }
-
-  async #metricsText(): Promise<string> {
-    const { metrics, operations } = this.#options;
-    const [own, controllers] = await Promise.all([metrics.registry.metrics(), operations.metrics()]);
-    return controllers === '' ? own : `${own}\n${controllers}`;
   }
 
   #text(method: string, contentType: string, text: string): void {

@@ -108,10 +108,6 @@ export class Operations {
     return this.#controlPlane.logs(query, signal);
   }
 
-  metrics(): Promise<string> {
-    return this.#controlPlane.metrics();
-  }
-
   /** Calls back at once and after each change, with the newest state. The listener must not block. */
   watchServices(request: Requests['listServices'], listener: (list: ServiceList) => void): () => void {
     let last: ServiceList | undefined;

@@ -18,7 +18,7 @@ export interface ApiOptions {
   readonly listen: readonly ListenAddress[];
   /** Asked for on every TCP address once given; a unix socket needs none. */
   readonly tokens?: TokenList;
-  /** What the controller counts can go into the same registry; then ControlPlane.metrics() resolves to ''. */
+  /** What /metrics shows; others may count into its registry too. */
   readonly metrics?: Metrics;
   readonly log?: ApiLog;
   readonly limits?: Partial<ApiLimits>;

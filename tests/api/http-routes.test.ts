@@ -279,7 +279,6 @@ test('metrics show services, replicas, endpoints and the requests that were answ
     'outrigger_api_requests_total{protocol="http",route="POST /v1/apply",code="ok"} 1',
     'outrigger_api_requests_total{protocol="http",route="unknown",code="not_found"} 1',
     'outrigger_registry_healthy{kind="embedded"} 1',
-    'fake_passes_total 1',
   ]) {
     t.true(text.includes(`${line}\n`), line);
   }

@@ -173,10 +173,6 @@ export class FakeControlPlane implements ControlPlane {
     }
   }
 
-  async metrics(): Promise<string> {
-    return '# TYPE fake_passes_total counter\nfake_passes_total 1\n';
-  }
-
   // What tests do to it.
 
   /** Makes as many replicas ready as are wanted, and publishes their endpoints. */

@@ -84,7 +84,6 @@ export class SimulatedWorld {
       log: pino({ enabled: false }),
       admit: async () => [],
       identity: () => ({ version: '0', pid: 0, listen: [], exitWhenIdle: false }),
-      metricsText: async () => '',
     });
     let opened = false;
     opening.then(
