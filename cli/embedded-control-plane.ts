@@ -10,15 +10,10 @@ import { isEmbeddedAddress } from './connect.ts';
 import type { Context } from './context.ts';
 import type { ControlClient } from './control-client.ts';
 import { isUnreachable } from './http-exchange.ts';
+import { LEAN_NODE } from './lean-node.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
-/**
- * What one pass of the loop leaves behind is small: a young generation of up to 2 MB a half, instead of 16, takes 10 MB off
- * a process that is there for weeks and has little to do. Without its last compiler, which such a process has little use
- * for, another 5. Both can only be said when Node starts.
- */
-const NODE_FLAGS = ['--max-semi-space-size=2', '--no-opt'];
 const LOG_TAIL_BYTES = 16 * 1024;
 const LOG_TAIL_LINES = 20;
 
@@ -85,12 +80,16 @@ async function startInBackground(context: Context, client: ControlClient): Promi
     const { size: logStart } = await log.stat();
     const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
     // A folder of its own: the user's may be removed or unmounted while services run on.
-    const child = spawn(process.execPath, [...NODE_FLAGS, main, 'serve', '--state', state.folder, '--exit-when-idle'], {
-      detached: true,
-      stdio: ['ignore', log.fd, log.fd],
-      cwd: state.folder,
-      env: context.environment,
-    });
+    const child = spawn(
+      process.execPath,
+      [...LEAN_NODE.flags, main, 'serve', '--state', state.folder, '--exit-when-idle'],
+      {
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+        cwd: state.folder,
+        env: { ...LEAN_NODE.environment, ...context.environment },
+      },
+    );
     let ended: string | null = null;
     child.on('error', error => {
       ended = `it could not be started: ${error.message}`;
