@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import test from 'ava';
 import { LocalRegistry } from '../docker/engine/local-registry.ts';
@@ -36,6 +37,7 @@ const fails = test.macro(async (t, prepare: () => Promise<BadStart & { end?: () 
   const { service, says, options = [], end } = await prepare();
   t.teardown(() => end?.());
   const command = await OutriggerCommand.open({ environment: { OUTRIGGER_ADDRESS: `unix://${controlPlane.socket}` } });
+  t.teardown(() => rm(command.folder, { recursive: true, force: true }));
   await command.write('compose.yaml', ['services:', '  model:', ...service.map(line => `    ${line}`)].join('\n'));
   const { status, stderr } = await command.run('up', '-d', '-p', project, ...options);
   t.is(status, 1, stderr);
