@@ -14,5 +14,5 @@ if [ -x node_modules/.bin/node ] && node setup/packages-match-lock.mjs; then
   ok "the npm packages match package-lock.json"
 else
   say "running npm ci" "node_modules does not match package-lock.json"
-  logged npm ci --no-audit --no-fund
+  logged npm ci --prefer-offline --no-audit --no-fund
 fi

@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net';
 import type { ServiceSpec } from '../core/spec.ts';
 import type { Denial } from './denial.ts';
 import type { AdmissionPolicy } from './policy.ts';
@@ -36,6 +37,14 @@ function checkNetwork(network: ServiceSpec['networks'][number], allow: Admission
       next: `Use bridge, or have the operator add "${driver}" to allow.networkDrivers.`,
     });
   }
+  for (const subnet of network.subnets) {
+    if (isPrivate(subnet)) continue;
+    denials.push({
+      keyPath: `${keyPath}.ipam.config.subnet`,
+      message: `the subnet ${subnet} is not private: the host would no longer reach the real addresses behind it`,
+      next: 'Use one within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fc00::/7, or leave it out.',
+    });
+  }
   for (const option of Object.keys(network.driverOptions)) {
     if (SAFE_NETWORK_OPTIONS.has(option) || allow.networkOptions.includes(option)) continue;
     denials.push({
@@ -45,6 +54,20 @@ function checkNetwork(network: ServiceSpec['networks'][number], allow: Admission
     });
   }
   return denials;
+}
+
+const PRIVATE = new BlockList();
+PRIVATE.addSubnet('10.0.0.0', 8);
+PRIVATE.addSubnet('172.16.0.0', 12);
+PRIVATE.addSubnet('192.168.0.0', 16);
+PRIVATE.addSubnet('fc00::', 7, 'ipv6');
+
+/** The whole subnet lies in a range for private use (RFC 1918, RFC 4193); what is no subnet does not. */
+function isPrivate(subnet: string): boolean {
+  const [address = '', prefix = ''] = subnet.split('/');
+  const family = isIP(address);
+  const shortest = address.startsWith('10.') ? 8 : address.startsWith('172.') ? 12 : family === 4 ? 16 : 7;
+  return family !== 0 && Number(prefix) >= shortest && PRIVATE.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
 const SAFE_NETWORK_OPTIONS: ReadonlySet<string> = new Set([
