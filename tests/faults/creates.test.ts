@@ -71,11 +71,12 @@ test("somebody else's container holds the name: it is left alone, and the replic
     await foreign.start();
   };
   await controlPlane.apply(web({ namespace: 'named' }));
-  const message = await until(
-    async () => (await controlPlane.service('named', 'web')).replicas[0]?.message,
-    () => 'the replica says what it waits for',
+  const said = async () => (await controlPlane.service('named', 'web')).replicas[0]?.message ?? '';
+  await until(
+    async () =>
+      /belongs to a container that is not of this control plane \(Remove it with `docker rm/.test(await said()),
+    async () => `the replica says what it waits for; it says "${await said()}"`,
   );
-  t.regex(message, /belongs to a container that is not of this control plane \(Remove it with `docker rm/);
   t.true((await foreign?.inspect())?.State.Running, 'it runs on');
   t.is((await controlPlane.containers()).length, 0);
   await foreign?.remove({ force: true });
