@@ -12,6 +12,7 @@ import {
 import type { Service } from './core/service.ts';
 import type { ServiceSpec } from './core/spec.ts';
 import type { DesiredState } from './desired-state.ts';
+import { maskSpec } from './mask-spec.ts';
 import type { NodeView, ReplicaView, ServiceState, ServiceView } from './views.ts';
 
 /** The state in words for people and programs. Pure. */
@@ -49,7 +50,7 @@ function describeService(
     acceptedAtMs: service.acceptedAt,
     replicas: views,
     ...describeRollout(service),
-    spec: masked(spec),
+    spec: maskSpec(spec),
   };
 }
 
@@ -203,16 +204,3 @@ export function describeNodes(state: DesiredState, observed: Observed): NodeView
 function words(error: string, next: string | undefined): string {
   return next === undefined ? error : `${error}. ${next}`;
 }
-
-/** The spec without what must not be shown: contents of secret files, and values whose names say that they are secret. */
-function masked(spec: ServiceSpec): Record<string, unknown> {
-  const environment = Object.entries(spec.environment).map(([key, value]) => [
-    key,
-    SECRET_NAME.test(key) ? MASK : value,
-  ]);
-  const files = spec.files.map(file => (file.secret ? { ...file, contentBase64: MASK } : file));
-  return { ...spec, environment: Object.fromEntries(environment), files };
-}
-
-const SECRET_NAME = /secret|token|passw|credential|private|api_?key|access_?key/i;
-const MASK = '(hidden)';
