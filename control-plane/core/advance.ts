@@ -126,10 +126,12 @@ function afterDrain(
 }
 
 function afterStop(replica: Replica, phase: PhaseOf<'stopping'>, facts: ReplicaFacts): ReplicaEvent | null {
-  const ended: ReplicaEvent = { kind: 'ended', policy: facts.spec.restart };
+  const ended: ReplicaEvent = { kind: 'ended', policy: facts.spec.restart, logTail: [] };
   const { container, placement } = phase;
   if (phase.afterwards.kind === 'retried') {
-    return container === null || endOfContainer(replica, container, facts) ? ended : null;
+    const end = container && endOfContainer(replica, container, facts);
+    if (container !== null && !end) return null;
+    return { ...ended, logTail: end?.logTail ?? [] };
   }
   // On its way out for good: no container of any attempt may be left, nor a create that could still bring one.
   const { effects, nodes } = facts.observed;

@@ -21,8 +21,8 @@ export type ReplicaEvent =
   | { readonly kind: 'retry' }
   | { readonly kind: 'drain'; readonly reason: DrainReason }
   | { readonly kind: 'drained' }
-  /** Nothing of the attempt runs any more. */
-  | { readonly kind: 'ended'; readonly policy: ServiceSpec['restart'] }
+  /** Nothing of the attempt runs any more; `logTail`: its last lines. */
+  | { readonly kind: 'ended'; readonly policy: ServiceSpec['restart']; readonly logTail: readonly string[] }
   | { readonly kind: 'node_lost' }
   | { readonly kind: 'node_found' };
 
@@ -110,7 +110,12 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
     case 'ended':
       if (phase.kind !== 'stopping') return impossible(replica, event);
       if (phase.afterwards.kind === 'stopped') return enter(replica, { kind: 'stopped', since: now });
-      return fail(replica, { cause: phase.afterwards.cause, policy: event.policy, placement: phase.placement, now });
+      return fail(replica, {
+        cause: { ...phase.afterwards.cause, logTail: event.logTail },
+        policy: event.policy,
+        placement: phase.placement,
+        now,
+      });
     case 'node_lost':
       if (phase.kind !== 'starting' && phase.kind !== 'warming' && phase.kind !== 'ready')
         return impossible(replica, event);

@@ -216,7 +216,7 @@ const EVENTS: readonly ReplicaEvent[] = [
   { kind: 'retry' },
   { kind: 'drain', reason: 'deleted' },
   { kind: 'drained' },
-  { kind: 'ended', policy },
+  { kind: 'ended', policy, logTail: [] },
   { kind: 'node_lost' },
   { kind: 'node_found' },
 ];
