@@ -23,7 +23,7 @@ export interface ServiceView {
   readonly replicas: readonly ReplicaView[];
   /** The last update, where it failed: which generation, why, and whether the one before runs again. */
   readonly failedRollout?: FailedRolloutView;
-  /** The accepted spec; contents of secret files and environment values that look like secrets are masked. */
+  /** The accepted spec; what is secret in it, by its name, is masked. */
   readonly spec: Readonly<Record<string, unknown>>;
 }
 

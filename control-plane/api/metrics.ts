@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ControlPlane } from '../control-plane.ts';
+import { splitKey } from '../core/spec.ts';
 
 /** What /metrics shows. The controller may register its own metrics into the same registry. */
 export interface Metrics {
@@ -65,7 +66,7 @@ function showState(
   });
   gauge('outrigger_endpoints', 'Endpoints in the discovery hub by service.', ['namespace', 'service'], g => {
     for (const key of controlPlane.hub.services()) {
-      const [namespace = '', service = ''] = key.split('/');
+      const [namespace, service] = splitKey(key);
       g.set({ namespace, service }, controlPlane.hub.snapshot(key).endpoints.length);
     }
   });

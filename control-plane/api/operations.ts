@@ -1,6 +1,6 @@
 import type { ApplyResult, ControlPlane, LogQuery } from '../control-plane.ts';
 import { OutriggerError } from '../core/errors.ts';
-import { type ServiceKey, type ServiceSpecInput, serviceKey } from '../core/spec.ts';
+import { type ServiceSpecInput, serviceKey, splitKey } from '../core/spec.ts';
 import type { Snapshot } from '../registry/hub.ts';
 import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from '../views.ts';
 import type { ApiLog } from './api-log.ts';
@@ -184,11 +184,6 @@ function snapshotView(snapshot: Snapshot): SnapshotView {
     }));
     return { namespace, service, version, epoch, known, endpoints };
   });
-}
-
-function splitKey(key: ServiceKey): [string, string] {
-  const slash = key.indexOf('/');
-  return [key.slice(0, slash), key.slice(slash + 1)];
 }
 
 function noSuchService(ref: { namespace: string; name: string }): OutriggerError {

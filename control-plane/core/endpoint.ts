@@ -1,9 +1,9 @@
 import type { NetworkAddress, ObservedContainer } from './observed.ts';
-import type { ServiceSpec } from './spec.ts';
+import type { ServiceKey, ServiceSpec } from './spec.ts';
 
 /** Address and port of one replica, with its state, as clients see it. Belongs to exactly one container id. */
 export interface Endpoint {
-  readonly service: string; // namespace/name
+  readonly service: ServiceKey;
   readonly replicaId: string;
   readonly containerId: string;
   readonly generation: number;

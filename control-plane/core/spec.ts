@@ -299,6 +299,12 @@ export function serviceKey(spec: { namespace: string; name: string }): ServiceKe
   return `${spec.namespace}/${spec.name}`;
 }
 
+/** The namespace and the name of a key; neither has a slash in it. */
+export function splitKey(key: ServiceKey): [namespace: string, name: string] {
+  const slash = key.indexOf('/');
+  return [key.slice(0, slash), key.slice(slash + 1)];
+}
+
 /**
  * The part of a spec that running containers depend on, as canonical JSON. Two specs with the same template need no
  * new generation of replicas: only counts, drain, update and restart policies differ.

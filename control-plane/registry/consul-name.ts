@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { splitKey } from './registration.ts';
+import { type ServiceKey, splitKey } from '../core/spec.ts';
 
 /** Longest label of a DNS name. */
 const MAX_LABEL = 63;
@@ -9,7 +9,7 @@ const MAX_LABEL = 63;
  * `<namespace>-<service>.service.consul` resolves. What a DNS label cannot hold is replaced or cut; a cut name ends in
  * a hash of the whole. See docs/decisions/0003-consul.md.
  */
-export function consulName(service: string): string {
+export function consulName(service: ServiceKey): string {
   const [namespace, name] = splitKey(service);
   const plain = `${namespace}-${name}`.replaceAll('_', '-');
   if (plain.length <= MAX_LABEL) return plain.replace(/-+$/, '');

@@ -42,7 +42,7 @@ export class DiscoveryHub {
     const byService = new Map<ServiceKey, Endpoint[]>();
     for (const key of known) byService.set(key, []);
     for (const endpoint of endpoints) {
-      const key = endpoint.service as ServiceKey;
+      const key = endpoint.service;
       const list = byService.get(key);
       if (list) list.push(endpoint);
       else byService.set(key, [endpoint]);

@@ -1,4 +1,5 @@
 import type { Endpoint, EndpointAddress } from '../core/endpoint.ts';
+import { splitKey } from '../core/spec.ts';
 import type { RegisteredEndpoint } from '../ports.ts';
 
 /** Which of an endpoint's addresses a registry hands out: the first in any network, in this network, or on the node. */
@@ -31,12 +32,6 @@ export function registrationOf(endpoint: Endpoint, instance: string, advertise: 
 function isAdvertised(address: EndpointAddress, advertise: Advertise): boolean {
   if (advertise === 'published') return address.kind === 'published';
   return address.kind === 'network' && (advertise === 'network' || address.network === advertise.network);
-}
-
-/** The namespace and the name of `namespace/name`. */
-export function splitKey(key: string): [namespace: string, name: string] {
-  const slash = key.indexOf('/');
-  return [key.slice(0, slash), key.slice(slash + 1)];
 }
 
 /** Longest value that Consul takes in a service's metadata, in bytes. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
-import { type ServiceKey, serviceSpec } from '../../control-plane/core/spec.ts';
+import { type ServiceKey, serviceSpec, splitKey } from '../../control-plane/core/spec.ts';
 
 /** Stored records of every shape, for properties. Small pools of names, so that changes meet. */
 const time = fc.integer({ min: 0, max: 2 ** 42 });
@@ -77,7 +77,7 @@ export const anySpec = fc
     fc.dictionary(fc.string({ minLength: 1, maxLength: 5 }), text, { maxKeys: 3, noNullPrototype: true }),
   )
   .map(([key, command, environment]) => {
-    const [namespace, name] = key.split('/');
+    const [namespace, name] = splitKey(key);
     return serviceSpec.parse({ namespace, name, image: 'image:1', command: [command], environment });
   });
 

@@ -9,11 +9,12 @@ import { endpoint } from '../fakes/endpoint.ts';
 const A: ServiceKey = 'shop/a';
 const B: ServiceKey = 'shop/b';
 
-function publish(hub: DiscoveryHub, services: Record<string, readonly string[]>): void {
-  const endpoints = Object.entries(services).flatMap(([service, ids]) =>
-    ids.map(replicaId => endpoint({ service, replicaId })),
+function publish(hub: DiscoveryHub, services: Record<ServiceKey, readonly string[]>): void {
+  const keys = Object.keys(services) as ServiceKey[];
+  const endpoints = keys.flatMap(service =>
+    (services[service] ?? []).map(replicaId => endpoint({ service, replicaId })),
   );
-  hub.publish(new Set(Object.keys(services) as ServiceKey[]), endpoints);
+  hub.publish(new Set(keys), endpoints);
 }
 
 const idsOf = (snapshot: Snapshot) => snapshot.endpoints.map(e => e.replicaId);
