@@ -5,13 +5,14 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import Docker from 'dockerode';
 import { close } from '../../client/index.ts';
-import { ensureBusyboxImage } from '../images/busybox.ts';
-import { type CommandResult, startCommand } from '../product/outrigger-command.ts';
+import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
+import { type CommandResult, OutriggerCommand, startCommand } from '../product/outrigger-command.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
 import { until } from '../product/until.ts';
 import { EndpointLog } from './endpoint-log.ts';
-import { livesOf, web } from './services.ts';
+import { livesOf, SERVE, web } from './services.ts';
 
 const OUTRIGGER = path.join(import.meta.dirname, '../../bin/outrigger');
 const isRoot = process.getuid?.() === 0;
@@ -170,3 +171,40 @@ async function fill(folder: string): Promise<string> {
   t.regex(stderr, /no space left on device|disk is full/i);
   t.regex(stderr, /next:.*Free some space on that disk/);
 });
+
+(isRoot ? test : test.skip)('a log that lies on the full disk too takes no control plane down', async t => {
+  t.timeout(2 * 60_000);
+  const folder = await smallDisk(t);
+  // As most people run it: in the background, with its log in the state folder.
+  const command = await OutriggerCommand.open({ environment: { OUTRIGGER_STATE: path.join(folder, 'state') } });
+  t.teardown(() => command.dispose());
+  await command.write('compose.yaml', SERVICE_FILE);
+  await command.must('up', '-d', '-p', 'logged');
+  const before = await command.controlPlane();
+  const filler = await fill(folder);
+  const [service] = await command.services('logged');
+  await new Docker().getContainer(service?.replicas[0]?.containerId ?? '').kill();
+  await until(
+    async () => (await command.run('resolve', '-p', 'logged', 'web')).status !== 0,
+    () => 'nobody is sent to the dead replica',
+  );
+  const refused = await command.run('scale', '-p', 'logged', 'web=2');
+  t.is(refused.status, 1);
+  t.regex(refused.stderr, /Free some space on that disk/);
+  t.is((await command.controlPlane())?.pid, before?.pid, 'it is the same process');
+  await rm(filler);
+  await until(
+    async () => (await command.services('logged'))[0]?.replicas[0]?.phase === 'backoff',
+    () => 'it goes on once there is room',
+  );
+  await command.must('down', '-p', 'logged');
+});
+
+const SERVICE_FILE = `
+services:
+  web:
+    image: ${BUSYBOX_IMAGE}
+    command: ["sh", "-c", "${SERVE}"]
+    init: true
+    x-outrigger: {protocol: http, port: 8080}
+`;
