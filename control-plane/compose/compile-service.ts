@@ -11,6 +11,7 @@ import { logging } from './logging.ts';
 import { mounts } from './mounts.ts';
 import { nearestKey } from './nearest-key.ts';
 import { networks } from './networks.ts';
+import { warnNotYet } from './not-yet.ts';
 import { publishedPorts, servicePort } from './ports.ts';
 import { privileges } from './privileges.ts';
 import { probes } from './probes.ts';
@@ -78,6 +79,7 @@ export function compileService(
   };
   applyRules(service);
   checkTogether(service, x, input);
+  warnNotYet(service, x, wanted);
   if (project.findings.errors.length > errorsBefore) return undefined;
 
   const bare = parseSpec(input, service, project);
@@ -136,12 +138,6 @@ function checkTogether(service: Fields, x: XOutrigger, input: ServiceSpecInput):
     service.findings.error(
       service.at('ports'),
       `expected no host port, because ${max} replicas cannot all publish ${fixed.hostPort}; leave the host port out`,
-    );
-  }
-  if (x.idle_timeout !== undefined && (input.replicas?.min ?? 1) > 0) {
-    service.findings.warn(
-      [...service.at('x-outrigger'), 'idle_timeout'],
-      `has no effect unless replicas.min is 0; it is ${input.replicas?.min ?? 1}`,
     );
   }
   if (x.warmup && x.warmup.http.port === undefined && input.port === undefined) {

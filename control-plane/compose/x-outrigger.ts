@@ -123,7 +123,7 @@ const replicas = z.union(
         .transform(Number)
         .refine(n => n > 0, ABOVE_0)
         .optional()
-        .describe('Requests in flight that one replica should have; scaling between min and max aims at it.'),
+        .describe('Requests in flight that one replica should have. No effect yet: nothing scales by load.'),
     }),
   ],
   { error: 'expected a number of replicas, or a mapping with min, max, initial and target_in_flight' },
@@ -137,10 +137,12 @@ const body = z.strictObject({
   scope: z
     .enum(['job', 'shared'])
     .optional()
-    .describe('job: every job has its own; shared (default): one for the namespace.'),
+    .describe('job: every job has its own (no effect yet: as shared); shared (default): one for the namespace.'),
   gpu: z
     .strictObject({
-      memory: size.optional().describe('Device memory a replica needs; given, it may share the device.'),
+      memory: size
+        .optional()
+        .describe('Device memory a replica needs. No sharing yet: a whole device with at least so much.'),
       models: z
         .array(z.string({ error: 'expected the name of a GPU model' }).min(1).max(128), {
           error: 'expected a list of GPU models, such as [H100, A100]',
@@ -148,11 +150,15 @@ const body = z.strictObject({
         .max(64)
         .optional()
         .describe('Only devices whose model contains one of these.'),
-      exclusive: flag.optional().describe('Default: false where memory is given, else true.'),
+      exclusive: flag
+        .optional()
+        .describe('Default: false where memory is given, else true. false has no effect yet: devices are not shared.'),
     })
     .optional()
     .describe("Refines Compose's device reservation; alone it asks for one device."),
-  replicas: replicas.optional().describe('A number, or a range.'),
+  replicas: replicas
+    .optional()
+    .describe('A number, or a range within which `outrigger scale` may go; nothing scales by itself yet.'),
   probes: z
     .strictObject({ startup: startupProbe.optional(), readiness: probe.optional(), liveness: probe.optional() })
     .optional(),
@@ -183,7 +189,7 @@ const body = z.strictObject({
     .optional(),
   idle_timeout: duration({ minMs: 0 })
     .optional()
-    .describe('With replicas.min 0: without requests for so long, it scales to zero.'),
+    .describe('With replicas.min 0: without requests for so long, it scales to zero. No effect yet.'),
 });
 
 export const xOutrigger = z

@@ -144,9 +144,14 @@ test(
     resources: { gpu: { count: 2, memoryBytes: 10 * 1024 ** 3, models: ['H100'], exclusive: true } },
   },
 );
-test('GPU memory alone asks for a share of one device', compiles, 'x-outrigger: {gpu: {memory: 10GiB}}', {
-  resources: { gpu: { count: 1, memoryBytes: 10 * 1024 ** 3, exclusive: false } },
-});
+test(
+  'GPU memory alone asks for one device, and says that a share would do',
+  compiles,
+  'x-outrigger: {gpu: {memory: 10GiB}}',
+  {
+    resources: { gpu: { count: 1, memoryBytes: 10 * 1024 ** 3, exclusive: false } },
+  },
+);
 
 // mounts and files
 test(

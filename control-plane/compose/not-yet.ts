@@ -1,0 +1,38 @@
+import type { ServiceSpecInput } from '../core/spec.ts';
+import type { Fields } from './fields.ts';
+import type { XOutrigger } from './x-outrigger.ts';
+
+/**
+ * Keys that are part of the grammar and of the spec, and that nothing acts on in this version. A file may have them
+ * already; it says with a warning what happens instead. Each goes away with what makes its key work.
+ */
+export function warnNotYet(service: Fields, x: XOutrigger, replicas: ServiceSpecInput['replicas']): void {
+  const warn = (key: readonly string[], instead: string) =>
+    service.findings.warn([...service.at('x-outrigger'), ...key], `is accepted, but has no effect yet: ${instead}`);
+  if (x.scope === 'job') {
+    warn(['scope'], 'there is one for the whole namespace, as with scope: shared, and it runs until it is taken down');
+  }
+  if (x.idle_timeout !== undefined) warn(['idle_timeout'], 'replicas run on, however long nobody calls them');
+  const { min = 1, max = 1, initial = 1, targetInFlight } = replicas ?? {};
+  const untilScaled = `${initial} of ${min} to ${max} replicas run until \`outrigger scale\` says otherwise`;
+  if (targetInFlight !== undefined) {
+    warn(
+      ['replicas', 'target_in_flight'],
+      min < max ? `nothing scales by load; ${untilScaled}` : 'nothing scales by load',
+    );
+  } else if (min < max) {
+    service.findings.warn(
+      [...service.at('x-outrigger'), 'replicas'],
+      `nothing scales between the two by itself yet: ${untilScaled}`,
+    );
+  }
+  if (x.gpu?.exclusive === false) {
+    warn(['gpu', 'exclusive'], 'devices are not shared; each replica gets whole ones of its own');
+  } else if (x.gpu?.memory !== undefined && x.gpu.exclusive === undefined) {
+    service.findings.warn(
+      [...service.at('x-outrigger'), 'gpu', 'memory'],
+      'devices are not shared yet: each replica gets a whole one that has at least this much memory; ' +
+        'exclusive: true beside it says that this is meant',
+    );
+  }
+}

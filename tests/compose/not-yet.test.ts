@@ -1,0 +1,42 @@
+import test from 'ava';
+import { load, projectFolder, shown } from './project-folder.ts';
+
+const NO_EFFECT = 'is accepted, but has no effect yet';
+
+const says = test.macro({
+  title: (_, x: string) => `x-outrigger: ${x}`,
+  exec: async (t, x: string, expected: readonly string[]) => {
+    const folder = await projectFolder(t, { 'compose.yaml': `services:\n  a:\n    image: i\n    x-outrigger: ${x}` });
+    const result = await load(folder);
+    t.is(result.kind, 'compiled', 'a file that is ahead of this version is no mistake');
+    t.deepEqual(
+      shown(result.warnings, folder).map(line =>
+        line.replace(/^compose\.yaml:\d+:\d+: services\.a\.x-outrigger\./, ''),
+      ),
+      expected,
+    );
+  },
+});
+
+test(says, '{scope: job}', [
+  `scope: ${NO_EFFECT}: there is one for the whole namespace, as with scope: shared, and it runs until it is taken down`,
+]);
+test(says, '{idle_timeout: 5m, replicas: 2}', [
+  `idle_timeout: ${NO_EFFECT}: replicas run on, however long nobody calls them`,
+]);
+test(says, '{replicas: {min: 1, max: 4}}', [
+  'replicas: nothing scales between the two by itself yet: 1 of 1 to 4 replicas run until `outrigger scale` says otherwise',
+]);
+test(says, '{replicas: {min: 0, max: 4, initial: 2, target_in_flight: 8}}', [
+  `replicas.target_in_flight: ${NO_EFFECT}: nothing scales by load; 2 of 0 to 4 replicas run until \`outrigger scale\` says otherwise`,
+]);
+test(says, '{replicas: {min: 2, max: 2, target_in_flight: 8}}', [
+  `replicas.target_in_flight: ${NO_EFFECT}: nothing scales by load`,
+]);
+test(says, '{gpu: {memory: 10GiB}}', [
+  'gpu.memory: devices are not shared yet: each replica gets a whole one that has at least this much memory; exclusive: true beside it says that this is meant',
+]);
+test(says, '{gpu: {memory: 10GiB, exclusive: false}}', [
+  `gpu.exclusive: ${NO_EFFECT}: devices are not shared; each replica gets whole ones of its own`,
+]);
+test(says, '{gpu: {memory: 10GiB, exclusive: true}, scope: shared, replicas: 2}', []);
