@@ -1,0 +1,60 @@
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import type { Stored } from './witness.ts';
+
+/** What somebody was promised of one service. */
+type Wish = { readonly container: string; readonly replicas: number } | null;
+
+/**
+ * What was acknowledged, kept beside the control plane and without its code: the store must say the same at any time.
+ * A command without an acknowledgement may have been stored or not; both are right until the store tells.
+ */
+export class Acknowledged {
+  readonly #possible = new Map<string, readonly Wish[]>();
+  /** Every container that was ever asked for, by service: a rollback may go to one of those and to no other. */
+  readonly #asked = new Map<string, Set<string>>();
+
+  applied(key: string, spec: ServiceSpecInput, replicas: number, acknowledged: boolean): void {
+    const container = containerOf(spec);
+    this.#asked.set(key, (this.#asked.get(key) ?? new Set()).add(container));
+    this.#step(key, acknowledged, () => ({ container, replicas }));
+  }
+
+  scaled(key: string, replicas: number, acknowledged: boolean): void {
+    this.#step(key, acknowledged, wish => wish && { ...wish, replicas });
+  }
+
+  removed(key: string, acknowledged: boolean): void {
+    this.#step(key, acknowledged, () => null);
+  }
+
+  /** Throws where the store says something else. What it says is what holds from here on. */
+  check(keys: readonly string[], stored: Stored): void {
+    for (const key of keys) {
+      const service = stored.service(key);
+      const actual: Wish =
+        service === null || service.removal
+          ? null
+          : { container: containerOf(service.spec), replicas: service.replicas };
+      const rolledBack = service?.rollout.kind === 'rolled_back';
+      const known = actual === null || this.#asked.get(key)?.has(actual.container) === true;
+      const allowed = this.#possible.get(key) ?? [null];
+      if (!(rolledBack && known) && !allowed.some(wish => JSON.stringify(wish) === JSON.stringify(actual))) {
+        throw new Error(
+          `8: ${key} is stored as ${JSON.stringify(actual)}, acknowledged was ${allowed.map(w => JSON.stringify(w)).join(' or ')}`,
+        );
+      }
+      this.#possible.set(key, [actual]);
+    }
+  }
+
+  #step(key: string, acknowledged: boolean, wish: (before: Wish) => Wish): void {
+    const before = this.#possible.get(key) ?? [null];
+    const after = before.map(wish);
+    this.#possible.set(key, acknowledged ? after : [...before, ...after]);
+  }
+}
+
+function containerOf(spec: ServiceSpecInput): string {
+  const { image, command, resources } = spec;
+  return JSON.stringify([image, command, resources?.cpus, resources?.gpu?.count ?? 0]);
+}
