@@ -133,8 +133,10 @@ export class Controller implements ControlPlane {
     return this.#submit(state => applySpecs(state, admitted, request.origin, this.#options.clock.now()));
   }
 
-  remove(request: { namespace: string; names: readonly string[]; volumes: boolean }): Promise<ServiceRef[]> {
-    return this.#submit(state => removeServices(state, request, this.#options.clock.now()));
+  async remove(request: { namespace: string; names: readonly string[]; volumes: boolean }): Promise<ServiceRef[]> {
+    const removed = await this.#submit(state => removeServices(state, request, this.#options.clock.now()));
+    if (removed.length === 0 && request.volumes) await this.#removeVolumes(request.namespace);
+    return removed;
   }
 
   async scale(ref: ServiceRef, replicas: number): Promise<ServiceView> {
@@ -349,6 +351,17 @@ export class Controller implements ControlPlane {
     await clock.sleep(Math.min(Math.max(at - clock.now(), 1), LONGEST_NAP_MS), signal).catch(() => {});
   }
 
+  /** Those that an earlier removal kept; volumes that a container refers to are left alone by the engine. */
+  async #removeVolumes(namespace: string): Promise<void> {
+    const limits = { clock: this.#options.clock, timeoutMs: VOLUMES_DEADLINE_MS, signal: this.#stop.signal };
+    const what = `removing volumes of ${namespace}`;
+    await Promise.all(
+      this.#options.engines.map(e =>
+        within(limits, what, signal => e.cleanNamespace(namespace, { volumes: true }, signal)),
+      ),
+    );
+  }
+
   async #imageId(spec: ServiceSpec): Promise<string | null> {
     const engine = this.#options.engines[0];
     // A request waits for no engine that is known to be away; null means "not known", which changes nothing.
@@ -404,6 +417,7 @@ interface QueuedCommand {
 const PASS_RETRY_MS = 500;
 const LONGEST_NAP_MS = 60_000;
 /** Of the one second that an answer may take while an engine hangs that nobody has noticed yet. */
+const VOLUMES_DEADLINE_MS = 20_000;
 const IMAGE_ID_DEADLINE_MS = 500;
 const MOST_QUEUED_COMMANDS = 1_000;
 

@@ -15,15 +15,20 @@ export interface DownOptions extends ProjectOptions {
 export async function down(context: Context, names: readonly string[], options: DownOptions): Promise<ExitCode> {
   const timeoutMs = options.waitTimeout === undefined ? undefined : parseTimeoutMs(options.waitTimeout);
   const namespace = await namespaceOf(context, options);
-  const nothing = () => {
+  const nothing = (further = '') => {
     if (context.options.json) context.out.json({ type: 'removed', removed: [], left: [] });
-    else context.err.line(`nothing runs in project "${namespace}"`);
+    else context.err.line(`nothing runs in project "${namespace}"${further}`);
     return EXIT_CODE.ok;
   };
   const client = await connectIfRunning(context);
   if (client === null) return nothing();
   const running = await client.services(namespace, context.signal);
-  if (running.length === 0) return nothing();
+  if (running.length === 0) {
+    if (!options.volumes || names.length > 0) return nothing();
+    // An earlier down may have kept them.
+    await client.remove({ namespace, names, volumes: true }, context.signal);
+    return nothing('; volumes that it left are removed');
+  }
   requireServices(names, running, namespace);
   return await removeAndWait(context, {
     client,

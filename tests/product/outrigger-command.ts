@@ -31,6 +31,7 @@ export class OutriggerCommand {
   readonly folder: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly #program: string;
+  readonly #started: ChildProcess[] = [];
   #instance: string | undefined;
 
   private constructor(folder: string, program: string, environment: NodeJS.ProcessEnv) {
@@ -62,7 +63,9 @@ export class OutriggerCommand {
   }
 
   start(...args: readonly string[]): RunningCommand {
-    return startCommand(this.#program, args, { cwd: this.folder, env: this.environment });
+    const command = startCommand(this.#program, args, { cwd: this.folder, env: this.environment });
+    this.#started.push(command.child);
+    return command;
   }
 
   async run(...args: readonly string[]): Promise<CommandResult> {
@@ -109,6 +112,7 @@ export class OutriggerCommand {
   }
 
   async dispose(): Promise<void> {
+    for (const child of this.#started) child.kill('SIGKILL');
     const status = await this.controlPlane().catch(() => null);
     if (status) {
       this.#instance ??= status.instance;
