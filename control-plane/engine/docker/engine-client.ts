@@ -7,7 +7,11 @@ import { type DockerConnection, describeConnection } from './connection.ts';
 import { Dockerode } from './dockerode.ts';
 import { translateError } from './translate-error.ts';
 
-/** How long each kind of call may take before the engine counts as not answering. Milliseconds. */
+/**
+ * How long each kind of call may take before the engine counts as not answering. Milliseconds. These normally fire first,
+ * and say which call hung; an effect as a whole, of several calls perhaps, is bounded by control-plane/effects.ts. A
+ * listing is the exception: control-plane/observer.ts gives it up before a single question of it is late.
+ */
 export interface EngineDeadlines {
   /** Questions: list, inspect, info. */
   readonly queryMs: number;
@@ -26,7 +30,7 @@ export interface EngineDeadlines {
 export const DEFAULT_DEADLINES: EngineDeadlines = {
   queryMs: 10_000,
   changeMs: 30_000,
-  startMs: 120_000,
+  startMs: 90_000,
   stopMarginMs: 15_000,
   pullIdleMs: 180_000,
   credentialsMs: 15_000,
