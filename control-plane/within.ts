@@ -15,7 +15,9 @@ export async function within<T>(
   const deadline = new AbortController();
   const over = clock.sleep(timeoutMs, settled.signal).then(
     () => {
-      const error = new OutriggerError('timeout', `${what} got no answer within ${Math.round(timeoutMs / 1_000)} s`);
+      const error = new OutriggerError('timeout', `${what} got no answer within ${Math.round(timeoutMs / 1_000)} s`, {
+        next: 'The engine hangs or is overloaded; `docker ps` there shows the same. It is asked again.',
+      });
       deadline.abort(error);
       throw error;
     },
