@@ -1,0 +1,28 @@
+import type Docker from 'dockerode';
+import { runCommand } from '../run-command.ts';
+import { untilAnswering } from './until-answering.ts';
+
+const NAMES = Array.from({ length: 10 }, (_, i) => `outrigger-bench-tiny-${i}`);
+
+/** Ten `docker run -d` at once: until all have returned, and until all containers answer. Milliseconds. */
+export async function dockerRun(
+  docker: Docker,
+  signal: AbortSignal,
+): Promise<{ returnedMs: number; answeringMs: number }> {
+  const start = performance.now();
+  await Promise.all(
+    NAMES.map(name => runCommand('docker', ['run', '--detach', '--name', name, 'outrigger-bench/tiny'], { signal })),
+  );
+  const returnedMs = performance.now() - start;
+  await Promise.all(
+    NAMES.map(async name => {
+      const { NetworkSettings } = await docker.getContainer(name).inspect();
+      await untilAnswering(NetworkSettings.Networks['bridge']?.IPAddress ?? '', signal);
+    }),
+  );
+  return { returnedMs, answeringMs: performance.now() - start };
+}
+
+export async function removeDockerRun(): Promise<void> {
+  await runCommand('docker', ['rm', '--force', ...NAMES], { signal: new AbortController().signal });
+}
