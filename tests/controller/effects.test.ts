@@ -1,0 +1,253 @@
+import test from 'ava';
+import { type Action, actionKey, containerName, pullAction } from '../../control-plane/core/actions.ts';
+import { OutriggerError } from '../../control-plane/core/errors.ts';
+import { imageKey } from '../../control-plane/core/observed.ts';
+import { Effects } from '../../control-plane/effects.ts';
+import type { Engine } from '../../control-plane/ports.ts';
+import { aSpec } from '../core/specs.ts';
+import { settle, VirtualClock } from '../fakes/clock.ts';
+import { FakeEngine } from '../fakes/engine.ts';
+
+const SPEC = aSpec();
+const PULL: Action = pullAction('local', SPEC);
+const IMAGE = imageKey(pullAction('local', SPEC));
+
+function create(replicaId = 'r1'): Extract<Action, { kind: 'create' }> {
+  const name = containerName('ns/svc', replicaId);
+  const placement = { node: 'local', devices: [] };
+  return {
+    kind: 'create',
+    node: 'local',
+    replicaId,
+    attempt: 1,
+    generation: 1,
+    containerName: name,
+    placement,
+    spec: SPEC,
+  };
+}
+
+function stop(containerId: string, node = 'local'): Action {
+  return { kind: 'stop', node, replicaId: 'r1', attempt: 1, containerId, graceMs: 10_000 };
+}
+
+/** Effects on a fake engine whose calls take 10 ms; `settled` tells what ended, and how. */
+function onFakes(engines?: (clock: VirtualClock) => Engine) {
+  const clock = new VirtualClock();
+  const engine = new FakeEngine({ clock, latencyMs: 10, deadlineMs: 1e9 });
+  const settled: [string, string | null][] = [];
+  let progress = 0;
+  const effects = new Effects({
+    engines: new Map([['local', engines?.(clock) ?? engine]]),
+    clock,
+    onSettled: (action, error) => void settled.push([action.kind, error?.code ?? null]),
+    onProgress: () => {
+      progress += 1;
+    },
+  });
+  return { clock, engine, effects, settled, progress: () => progress };
+}
+
+const down = () => new OutriggerError('unavailable', 'Docker is down', { next: 'start it' });
+
+test('an effect is under way from the moment it is begun, and settled once the engine has answered', async t => {
+  const { clock, engine, effects, settled } = onFakes();
+  engine.machine.images.set('image:1', 'sha');
+  effects.begin([create()]);
+  t.deepEqual(effects.states.get(actionKey(create())), { kind: 'under_way' });
+  await clock.advance(10);
+  const [container] = engine.machine.containers.values();
+  t.deepEqual(effects.states.get(actionKey(create())), {
+    kind: 'settled',
+    at: clock.now(),
+    containerId: container!.id,
+  });
+  t.deepEqual(settled, [['create', null]]);
+});
+
+test('the same effect is not begun a second time while it runs', async t => {
+  const { clock, engine, effects } = onFakes();
+  effects.begin([stop('c1'), stop('c1')]);
+  effects.begin([stop('c1')]);
+  await clock.advance(10);
+  t.is(engine.calls.length, 1);
+  effects.begin([stop('c1')]);
+  t.is(engine.calls.length, 2, 'and is once it ended');
+});
+
+test('no more than 64 run at once; the others are begun when they are asked for again and there is room', async t => {
+  const { clock, engine, effects } = onFakes();
+  const actions = Array.from({ length: 70 }, (_, i) => stop(`c${i}`));
+  effects.begin(actions);
+  t.is(engine.calls.length, 64);
+  t.is(effects.states.has('stop c64'), false);
+  effects.begin(actions);
+  t.is(engine.calls.length, 64);
+  await clock.advance(10);
+  effects.begin(actions.slice(64));
+  t.is(engine.calls.length, 70);
+});
+
+test('a failure says its code, its words with what to do next, and when to try again: twice as long each time', async t => {
+  const { clock, engine, effects, settled } = onFakes();
+  const pauses: number[] = [];
+  for (let i = 0; i < 9; i += 1) {
+    engine.failNext('stop', { kind: 'error', error: down() });
+    effects.begin([stop('c1')]);
+    await clock.advance(10);
+    const state = effects.states.get('stop c1');
+    t.like(state, { kind: 'failed', code: 'unavailable', message: 'Docker is down (start it)', at: clock.now() });
+    if (state?.kind === 'failed') pauses.push(state.notBefore - state.at);
+  }
+  t.deepEqual(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  t.deepEqual(settled.at(-1), ['stop', 'unavailable']);
+  effects.begin([stop('c1')]);
+  await clock.advance(10);
+  engine.failNext('stop', { kind: 'error', error: down() });
+  effects.begin([stop('c1')]);
+  await clock.advance(10);
+  const again = effects.states.get('stop c1');
+  t.true(again?.kind === 'failed' && again.notBefore - again.at === 500, 'a success in between begins anew');
+});
+
+test('what no engine answers is given up at its deadline by the Clock', async t => {
+  for (const [action, method, limitMs] of [
+    [create(), 'create', 120_000],
+    [stop('c1'), 'stop', 70_000],
+    [PULL, 'pull', 6 * 3_600_000],
+  ] as const) {
+    const { clock, engine, effects } = onFakes();
+    engine.failNext(method, { kind: 'hang' });
+    effects.begin([action]);
+    await clock.advance(limitMs - 1);
+    t.like(effects.states.get(actionKey(action)), { kind: 'under_way' }, method);
+    await clock.advance(1);
+    const state = effects.states.get(actionKey(action));
+    t.like(state, { kind: 'failed', code: 'timeout' }, method);
+    t.true(state?.kind === 'failed' && state.message.startsWith(`${action.kind} on node local got no answer`));
+  }
+});
+
+test('an engine that does not heed its signal holds up neither the effect nor the end', async t => {
+  const { clock, effects } = onFakes(() => ({ stop: () => new Promise(() => {}) }) as unknown as Engine);
+  effects.begin([stop('c1'), stop('c2')]);
+  await clock.advance(70_000);
+  t.like(effects.states.get('stop c1'), { kind: 'failed', code: 'timeout' });
+  effects.begin([stop('c1')]);
+  await effects.close();
+  t.like(effects.states.get('stop c1'), { kind: 'failed', code: 'unavailable' });
+});
+
+test('an engine that throws at once fails the effect and nothing else', async t => {
+  const { effects, settled } = onFakes(
+    () =>
+      ({
+        stop: () => {
+          throw new TypeError('a defect');
+        },
+      }) as unknown as Engine,
+  );
+  effects.begin([stop('c1')]);
+  await settle();
+  t.like(effects.states.get('stop c1'), { kind: 'failed', code: 'internal', message: 'a defect' });
+  t.deepEqual(settled, [['stop', 'internal']]);
+});
+
+test('an action for a node that nobody configured fails, and is tried again later', async t => {
+  const { effects } = onFakes();
+  effects.begin([stop('c1', 'elsewhere')]);
+  await settle();
+  t.like(effects.states.get('stop c1'), {
+    kind: 'failed',
+    code: 'unavailable',
+    message: 'node elsewhere is not configured',
+  });
+});
+
+test('an outcome is remembered for a minute after it', async t => {
+  const { clock, effects } = onFakes();
+  effects.begin([stop('c1')]);
+  await clock.advance(10);
+  await clock.advance(60_000);
+  effects.prune();
+  t.true(effects.states.has('stop c1'));
+  await clock.advance(1);
+  effects.prune();
+  t.false(effects.states.has('stop c1'));
+});
+
+test('a failure is remembered for a minute after the time of its next try, so that its pauses go on growing', async t => {
+  const { clock, engine, effects } = onFakes();
+  const fail = async () => {
+    engine.failNext('stop', { kind: 'error', error: down() });
+    effects.begin([stop('c1')]);
+    await clock.advance(10);
+  };
+  for (let i = 0; i < 8; i += 1) await fail();
+  await clock.advance(85_000);
+  effects.prune();
+  t.like(effects.states.get('stop c1'), { kind: 'failed' });
+  await fail();
+  const state = effects.states.get('stop c1');
+  t.true(state?.kind === 'failed' && state.notBefore - state.at === 30_000);
+  await clock.advance(90_001);
+  effects.prune();
+  t.false(effects.states.has('stop c1'));
+  await fail();
+  const fresh = effects.states.get('stop c1');
+  t.true(fresh?.kind === 'failed' && fresh.notBefore - fresh.at === 500);
+});
+
+test('what runs is never forgotten', async t => {
+  const { clock, engine, effects } = onFakes();
+  engine.failNext('pull', { kind: 'hang' });
+  effects.begin([PULL]);
+  await clock.advance(3_600_000);
+  effects.prune();
+  t.like(effects.states.get(actionKey(PULL)), { kind: 'under_way' });
+});
+
+test('a pull tells its progress and, at the end, that the image is there', async t => {
+  const { clock, engine, effects, progress } = onFakes();
+  engine.machine.remoteImages.set('image:1', { id: 'sha', bytes: 400, durationMs: 400 });
+  effects.begin([PULL]);
+  await clock.advance(250);
+  t.like(effects.images.get(IMAGE), { kind: 'pulling', receivedBytes: 200, totalBytes: 400 });
+  t.true(progress() >= 3);
+  await clock.advance(1_000);
+  const state = effects.images.get(IMAGE);
+  t.true(state?.kind === 'present' && state.at <= clock.now());
+});
+
+test('a pull that fails says so of its image', async t => {
+  const { clock, effects } = onFakes();
+  effects.begin([PULL]);
+  await clock.advance(10);
+  t.like(effects.images.get(IMAGE), { kind: 'failed', code: 'image_unavailable', at: clock.now() });
+});
+
+test('an image that vanished before a create is known no more, so that the next pull really looks', async t => {
+  const { clock, engine, effects } = onFakes();
+  engine.machine.remoteImages.set('image:1', { id: 'sha', bytes: 1, durationMs: 0 });
+  effects.begin([PULL]);
+  await clock.advance(20);
+  t.like(effects.images.get(IMAGE), { kind: 'present' });
+  engine.failNext('create', { kind: 'error', error: down() });
+  effects.begin([create()]);
+  await clock.advance(10);
+  t.like(effects.images.get(IMAGE), { kind: 'present' }, 'any other failure says nothing of the image');
+  engine.machine.images.clear();
+  effects.begin([create()]);
+  await clock.advance(10);
+  t.like(effects.states.get(actionKey(create())), { kind: 'failed', code: 'image_unavailable' });
+  t.is(effects.images.get(IMAGE), undefined);
+});
+
+test('closing aborts what runs and leaves nobody waiting', async t => {
+  const { clock, engine, effects, settled } = onFakes();
+  engine.failNext('pull', { kind: 'hang' });
+  effects.begin([PULL, stop('c1')]);
+  await effects.close();
+  t.deepEqual(new Set(settled.map(([, code]) => code)), new Set(['unavailable']));
+  t.is(clock.waiting, 0);
+});

@@ -1,0 +1,131 @@
+import test from 'ava';
+import { OutriggerError } from '../../control-plane/core/errors.ts';
+import { Observer } from '../../control-plane/observer.ts';
+import type { Engine } from '../../control-plane/ports.ts';
+import { aContainer } from '../core/replicas.ts';
+import { settle, VirtualClock } from '../fakes/clock.ts';
+import { FakeEngine } from '../fakes/engine.ts';
+
+function onFakes() {
+  const clock = new VirtualClock();
+  const engine = new FakeEngine({ clock, latencyMs: 10, deadlineMs: 1e9, cpus: 3 });
+  let listings = 0;
+  const observer = new Observer(engine, clock, () => {
+    listings += 1;
+  });
+  const asked = () => engine.calls.filter(c => c.method === 'observe').length;
+  return { clock, engine, observer, listings: () => listings, asked };
+}
+
+async function listed(clock: VirtualClock, observer: Observer): Promise<void> {
+  let done = false;
+  void observer.list().then(() => (done = true));
+  await clock.advanceUntil(() => done, 10_000);
+}
+
+test('before the first listing nothing is known, and the node does not answer', t => {
+  t.like(onFakes().observer.node(), { name: 'local', answering: false, error: 'not asked yet', containers: [] });
+});
+
+test('a listing counts from when it was asked for, not from when it came', async t => {
+  const { clock, observer, listings } = onFakes();
+  const from = clock.now();
+  await listed(clock, observer);
+  t.like(observer.node(), { answering: true, listedFrom: from, cpus: 3 });
+  t.is(clock.now(), from + 10);
+  t.is(listings(), 1);
+});
+
+test('an engine that fails keeps its last listing and answers no more; the next good one clears the error', async t => {
+  const { clock, engine, observer, listings } = onFakes();
+  engine.observe = async () => ({
+    cpus: 3,
+    memoryBytes: 5,
+    devices: [],
+    labels: { zone: 'east' },
+    containers: [aContainer()],
+  });
+  await listed(clock, observer);
+  const good = observer.node();
+  engine.observe = async () => {
+    throw new OutriggerError('unavailable', 'Docker is down', { next: 'start it' });
+  };
+  await clock.advance(100);
+  await listed(clock, observer);
+  const { error, next, ...rest } = observer.node();
+  t.deepEqual(rest, { ...good, answering: false });
+  t.deepEqual([error, next], ['Docker is down', 'start it']);
+  t.is(listings(), 2, 'that it fails is news');
+  engine.observe = async () => {
+    throw new Error('without advice');
+  };
+  await listed(clock, observer);
+  t.like(observer.node(), { answering: false, error: 'without advice' });
+  t.false('next' in observer.node(), 'no advice of an earlier error');
+  engine.observe = FakeEngine.prototype.observe.bind(engine);
+  await listed(clock, observer);
+  t.true(observer.node().answering);
+  t.is(observer.node().error, undefined);
+});
+
+test('a listing that gets no answer within five seconds counts as none', async t => {
+  const { clock, engine, observer } = onFakes();
+  engine.failNext('observe', { kind: 'hang' });
+  let done = false;
+  void observer.list().then(() => (done = true));
+  await clock.advance(4_999);
+  t.false(done);
+  await clock.advance(1);
+  t.true(done);
+  t.like(observer.node(), { answering: false });
+  t.regex(observer.node().error ?? '', /no answer within 5 s/);
+});
+
+test('it lists again every ten seconds though no event came, and every second while the engine is away', async t => {
+  const { clock, engine, observer, asked } = onFakes();
+  engine.loseEvents = true;
+  const running = observer.run();
+  await clock.advance(100);
+  const before = asked();
+  await clock.advance(30_030);
+  t.is(asked() - before, 3);
+  engine.machine.setDaemon('down');
+  await clock.advance(10_000);
+  t.false(observer.node().answering);
+  const away = asked();
+  await clock.advance(5_050);
+  t.is(asked() - away, 5);
+  observer.close();
+  await running;
+});
+
+test('an event makes it list at once; many while a listing is under way make one more', async t => {
+  const { clock, engine, observer, asked } = onFakes();
+  const running = observer.run();
+  await clock.advance(1_000);
+  const before = asked();
+  engine.machine.notify();
+  await settle();
+  t.is(asked(), before + 1);
+  for (let i = 0; i < 5; i += 1) {
+    observer.refresh();
+    engine.machine.notify();
+    await settle();
+  }
+  t.is(asked(), before + 1);
+  await clock.advance(500);
+  t.is(asked(), before + 2);
+  observer.close();
+  await running;
+});
+
+test('closing ends it, also in the midst of a listing that never comes back', async t => {
+  const { clock, engine, observer, listings } = onFakes();
+  engine.observe = (() => new Promise(() => {})) as Engine['observe'];
+  const running = observer.run();
+  await settle();
+  observer.close();
+  await running;
+  t.is(listings(), 0);
+  t.is(clock.waiting, 0);
+});

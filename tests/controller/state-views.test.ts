@@ -1,0 +1,41 @@
+import test from 'ava';
+import { DesiredState } from '../../control-plane/desired-state.ts';
+import { StateViews } from '../../control-plane/state-views.ts';
+import { aNode, seen } from '../core/replicas.ts';
+
+test('views are made once, when they are asked for, and made anew after a change', t => {
+  let looks = 0;
+  let cpus = 1;
+  const views = new StateViews(() => {
+    looks += 1;
+    const state = DesiredState.from({ services: [], replicas: [], generations: [] });
+    return { state, observed: seen({ nodes: [aNode({ cpus })] }) };
+  });
+  t.is(looks, 0);
+  const [services, nodes] = [views.services(), views.nodes()];
+  t.is(views.services(), services);
+  t.is(views.nodes(), nodes);
+  t.is(looks, 2);
+  t.true(Object.isFrozen(services) && Object.isFrozen(nodes));
+  cpus = 2;
+  t.is(views.nodes()[0]?.cpus, 1);
+  views.changed();
+  t.is(views.nodes()[0]?.cpus, 2);
+  t.not(views.services(), services);
+});
+
+test('listeners are told of each change until they leave, and find the new state', t => {
+  let cpus = 1;
+  const state = DesiredState.from({ services: [], replicas: [], generations: [] });
+  const views = new StateViews(() => ({ state, observed: seen({ nodes: [aNode({ cpus })] }) }));
+  views.nodes();
+  const found: (number | undefined)[] = [];
+  const leave = views.onChange(() => found.push(views.nodes()[0]?.cpus));
+  cpus = 2;
+  views.changed();
+  cpus = 3;
+  views.changed();
+  leave();
+  views.changed();
+  t.deepEqual(found, [2, 3]);
+});
