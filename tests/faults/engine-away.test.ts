@@ -141,6 +141,23 @@ test.serial('an engine killed with live-restore: what lives is untouched, what d
   );
 });
 
+test.serial('an engine killed in the middle of a deployment: every replica comes, with one container', async t => {
+  t.timeout(3 * 60_000);
+  const controlPlane = await begin(t);
+  const killAfterMs = Math.floor(Math.random() * 800);
+  t.log(`killed ${killAfterMs} ms after the deployment was accepted`);
+  await controlPlane.apply(web({ namespace: 'halfway', replicas: 6 }));
+  await new Promise(resolve => setTimeout(resolve, killAfterMs));
+  await engine.endDaemon('KILL');
+  await engine.startDaemon({ liveRestore: true });
+  const [service] = await controlPlane.ready('halfway');
+  t.is(service?.readyReplicas, 6);
+  t.is((await controlPlane.containers()).length, 6);
+  await controlPlane.remove('halfway');
+  await controlPlane.gone('halfway');
+  t.deepEqual(await controlPlane.containers(), []);
+});
+
 for (const [how, signal] of [
   ['killed', 'KILL'],
   ['shut down', 'TERM'],

@@ -105,6 +105,14 @@ const REFUSALS: readonly { readonly words: RegExp; readonly status?: number; rea
     },
   },
   {
+    // 20.10 on: dockerd died between the start of a task and its own note of it.
+    words: /\btask [0-9a-f]{64}: already exists|^id already in use/i,
+    known: {
+      code: 'conflict',
+      next: 'The engine died while it started this container, and holds on to what it had begun; a new container takes its place.',
+    },
+  },
+  {
     words: /unknown or invalid runtime name|unknown runtime/i,
     known: { code: 'container_rejected', next: 'List the runtimes of the engine with `docker info`.' },
   },

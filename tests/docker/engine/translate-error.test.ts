@@ -50,6 +50,8 @@ const rows: readonly [string, Error, ErrorCode][] = [
   ['something else', answer(500, 'cgroups: cannot do what was asked'), 'container_rejected'],
   ['no image', answer(404, 'No such image: a:1'), 'image_unavailable'],
   ['no container', answer(404, 'No such container: 1f'), 'not_found'],
+  ['task left by a dead engine', answer(500, `task ${'0af1'.repeat(16)}: already exists`), 'conflict'],
+  ['id left by a dead engine', answer(500, 'id already in use'), 'conflict'],
   ['name taken', answer(409, 'Conflict. The container name "/a" is already in use'), 'conflict'],
   ['engine starting', answer(503, 'not ready'), 'unavailable'],
   ['no socket', failure('ENOENT'), 'unavailable'],
