@@ -84,6 +84,11 @@ function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts: Replic
 function afterStart(phase: PhaseOf<'starting'>, facts: ReplicaFacts): ReplicaEvent | null {
   const refused = facts.observed.effects.get(startKey(phase.container.id));
   if (refused?.kind === 'failed' && isFinal(refused.code)) return failed(facts.spec, refusal(refused.message));
+  // An engine that died while it started a container may hold on to what it had begun, and no further start gets past
+  // that. Another container does, and it is no fault of the replica's: its budget is not asked.
+  if (refused?.kind === 'failed' && refused.code === 'conflict' && facts.now >= phase.since + STUBBORN_AFTER_MS) {
+    return { kind: 'failed', cause: refusal(refused.message), policy: { startAttempts: null, maxAttempts: null } };
+  }
   const report = facts.observed.probes.get(phase.container.id);
   if (report?.startup === 'passed') return { kind: 'started_up', warmup: facts.spec.warmup !== undefined };
   if (report?.startup === 'failed') {
@@ -94,6 +99,9 @@ function afterStart(phase: PhaseOf<'starting'>, facts: ReplicaFacts): ReplicaEve
   }
   return null;
 }
+
+/** Enough for several tries: what is in the way for a moment only is waited for. */
+const STUBBORN_AFTER_MS = 5_000;
 
 function afterWarmup(phase: PhaseOf<'warming'>, facts: ReplicaFacts): ReplicaEvent | null {
   const report = facts.observed.probes.get(phase.container.id);

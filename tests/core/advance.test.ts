@@ -84,6 +84,15 @@ for (const code of ['conflict', 'unavailable', 'timeout'] as const) {
   });
 }
 
+test('a start that a conflict keeps up for seconds is given to another container, whatever the budget', t => {
+  const spec = aSpec({ restart: { startAttempts: 1, maxAttempts: 0 } });
+  const starting = aReplica(phaseOf('starting', 100));
+  const observed = seen({ effects: { 'start c1': failedAt(5_000, 'conflict') } });
+  const at = (now: number) => moved(starting, { spec, observed, now, containers: [aContainer({ state: 'created' })] });
+  t.is(at(5_099).phase.kind, 'starting');
+  t.is(at(5_100).phase.kind, 'backoff');
+});
+
 test('a port in use and a refused start are final', t => {
   for (const code of ['port_in_use', 'container_rejected', 'not_found'] as const) {
     const observed = seen({ effects: { 'start c1': failedAt(150, code) } });
