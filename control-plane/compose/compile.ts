@@ -1,4 +1,5 @@
 import type { ServiceSpec } from '../core/spec.ts';
+import { checkHostPorts } from './check-host-ports.ts';
 import { compileService, isOutriggerProvider } from './compile-service.ts';
 import { Fields, isMapping, misplaced } from './fields.ts';
 import { Findings } from './findings.ts';
@@ -56,6 +57,10 @@ export function compile(
     const result = compileService(name, service, project, selected);
     return result ? [{ name, ...result }] : [];
   });
+  checkHostPorts(
+    compiled.map(service => service.spec),
+    findings,
+  );
   const applications = services.filter(([name]) => !selected.has(name));
   for (const [, application] of applications) warnUnused(application);
   return {

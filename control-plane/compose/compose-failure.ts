@@ -12,6 +12,10 @@ import type { Sources } from './sources.ts';
  */
 export function explainFailure(message: string, sources: Sources): Located[] {
   throwIfNotTheFile(message);
+  if (sources.keysOf(['services']).includes('x-outrigger')) {
+    const tooHigh = 'x-outrigger stands directly under a service; here, Compose takes it for the name of one';
+    return [sources.locate({ keyPath: ['services', 'x-outrigger'], message: tooHigh })];
+  }
   const syntax = /\byaml: |failed to parse/.test(message) ? syntaxErrors(sources) : [];
   if (syntax.length > 0) return syntax;
   for (const [pattern, explain] of PATTERNS) {
@@ -25,6 +29,7 @@ function throwIfNotTheFile(message: string): void {
   if (/no configuration file provided/.test(message)) {
     throw new OutriggerError('not_found', 'there is no service file here or in a folder above', {
       next: 'Go to the folder with compose.yaml, or name the file with -f.',
+      details: { noServiceFile: true },
     });
   }
   const service = /^no such service: (.+)$/m.exec(message)?.[1];

@@ -240,6 +240,22 @@ test(
     '5:14: services.a.deploy.update_config: expected order: stop-first, because two replicas cannot both publish host port 8080; or leave the host port out',
   ],
 );
+test(
+  'one host port for two services',
+  refused,
+  [
+    'services:',
+    '  a: {image: x, ports: ["127.0.0.1:8080:80"]}',
+    '  b: {image: x, ports: ["127.0.0.1:8080:81/udp", "127.0.0.2:8080:80"]}',
+    '  c: {image: x, ports: ["0.0.0.0:8080:80"]}',
+  ].join('\n'),
+  [
+    'compose.yaml:4:17: services.c.ports: expected another host port than 8080/tcp, because services "a" and "c" cannot both publish it; give one of them another, or leave the host port out',
+  ],
+);
+test('x-outrigger beside the services', refused, 'services:\n  a: {image: x}\n  x-outrigger:\n    port: 80\n', [
+  'compose.yaml:3:3: services.x-outrigger: x-outrigger stands directly under a service; here, Compose takes it for the name of one',
+]);
 test('a range of host ports', refusedService, 'ports: ["8000-8005:80"]', [
   '4:13: services.a.ports[0].published: expected one host port, found "8000-8005"; leave it out to let the engine choose a free one',
 ]);
