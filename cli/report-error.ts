@@ -2,6 +2,7 @@ import { OutriggerError } from '../control-plane/core/errors.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { isUnreachable } from './http-exchange.ts';
 import type { Output } from './output.ts';
+import { quotedLine } from './render/text.ts';
 
 /** Shows an error for people: what failed, then what to do next. As JSON where the command was asked for JSON. */
 export function reportError(thrown: unknown, err: Output, options: { json: boolean; debug: boolean }): ExitCode {
@@ -12,7 +13,7 @@ export function reportError(thrown: unknown, err: Output, options: { json: boole
     else {
       err.line(`${err.style('red', 'error:')} ${message}`);
       for (const reason of textsIn(details['reasons'])) err.line(`  - ${reason}`);
-      for (const line of textsIn(details['logTail'])) err.line(`  ${err.style('dim', '|')} ${line}`);
+      for (const line of textsIn(details['logTail'])) err.line(`  ${err.style('dim', '|')} ${quotedLine(line)}`);
       if (next !== undefined) err.line(`${err.style('dim', 'next:')}  ${next}`);
     }
   } else {

@@ -1,15 +1,17 @@
 import { isIPv4 } from 'node:net';
-import { toOutriggerError } from '../../control-plane/core/errors.ts';
+import { type OutriggerError, toOutriggerError } from '../../control-plane/core/errors.ts';
 import type { ServiceView } from '../../control-plane/views.ts';
 import { hostAndPort } from '../address.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { connectIfRunning, ensureControlPlane } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
+import { lastLines } from '../last-lines.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { loadProject, namespaceOf, projectFolders } from '../project.ts';
 import { removeServices } from '../remove-services.ts';
 import { failureLines } from '../render/failure.ts';
 import { PhaseLines } from '../render/progress.ts';
+import { singleLine } from '../render/text.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
 import { usageError } from '../usage-error.ts';
 import { waitForRollout } from '../wait-for-rollout.ts';
@@ -35,10 +37,25 @@ export async function compose(context: Context, words: readonly string[]): Promi
     }
   } catch (thrown) {
     if (context.signal.aborted) throw context.signal.reason;
-    const { message, next } = toOutriggerError(thrown);
-    say(context, 'error', next === undefined ? message : `${message} ${next}`);
+    say(context, 'error', explain(toOutriggerError(thrown)));
     return EXIT_CODE.failed;
   }
+}
+
+/** What is wrong, each reason, and what to do, as whole sentences: Compose prints it as it is. */
+function explain({ message, next, details }: OutriggerError): string {
+  const reasons = Array.isArray(details['reasons']) ? details['reasons'].map(reason => `\n  - ${reason}`) : [];
+  const todo =
+    details['noServiceFile'] === true
+      ? "docker compose does not hand its -f on: set provider.options.file to the file's path, or COMPOSE_FILE."
+      : next;
+  const separator = reasons.length > 0 ? '\n' : ' ';
+  return `${sentence(message)}${reasons.join('')}${todo === undefined ? '' : separator + sentence(todo)}`;
+}
+
+function sentence(text: string): string {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.:!?]$/.test(begun) ? begun : `${begun}.`;
 }
 
 interface Call {
@@ -138,8 +155,11 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
   if (outcome.kind !== 'ready') {
     const lines =
       outcome.kind === 'failed'
-        ? outcome.failures.flatMap(failure => failureLines(failure, project.namespace))
-        : [`not ready in time: ${outcome.services.map(s => s.message).join('; ')}`];
+        ? outcome.failures.flatMap(failure => failureLines(failure, project.namespace, 'docker compose up'))
+        : [
+            `not ready in time: ${outcome.services.map(s => singleLine(s.message)).join('; ')}`,
+            ...(await lastLines(client, outcome.services)),
+          ];
     if (result?.outcome === 'created') {
       await client.remove({ namespace: project.namespace, names: [call.service], volumes: false }, context.signal);
     }

@@ -40,8 +40,8 @@ async function checkNode(): Promise<readonly Finding[]> {
   return [{ name: 'node', status: 'ok', message: `Node.js ${process.versions.node} (${process.execPath})` }];
 }
 
-const MARKS = { ok: '✔', warn: '!', fail: '✘' } as const;
-const STYLES: Readonly<Record<Finding['status'], Style>> = { ok: 'green', warn: 'yellow', fail: 'red' };
+const MARKS = { ok: '✔', info: '–', warn: '!', fail: '✘' } as const;
+const STYLES: Readonly<Record<Finding['status'], Style>> = { ok: 'green', info: 'dim', warn: 'yellow', fail: 'red' };
 
 function findingLines(findings: readonly Finding[], style: (style: Style, text: string) => string): string[] {
   const width = Math.max(...findings.map(f => f.name.length));

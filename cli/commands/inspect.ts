@@ -5,7 +5,7 @@ import type { Context, ProjectOptions } from '../context.ts';
 import { namespaceOf } from '../project.ts';
 import { exitCodeMeaning } from '../render/failure.ts';
 import { phaseDetail, phaseDurations, readiness } from '../render/phase.ts';
-import { singleLine } from '../render/text.ts';
+import { quotedLine, singleLine } from '../render/text.ts';
 import { formatAge, formatTime } from '../render/units.ts';
 import { parseServiceReference } from '../service-reference.ts';
 
@@ -115,7 +115,7 @@ function replicaLines(service: ServiceView, replica: ReplicaView): string[] {
       ],
       ['timings', durations],
     ]),
-    ...(replica.logTail.length > 0 ? ['last lines:', ...replica.logTail.map(line => `  | ${line}`)] : []),
+    ...(replica.logTail.length > 0 ? ['last lines:', ...replica.logTail.map(line => `  | ${quotedLine(line)}`)] : []),
   ];
 }
 

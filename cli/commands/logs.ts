@@ -1,4 +1,5 @@
-import type { LogLineView } from '../../control-plane/views.ts';
+import { OutriggerError } from '../../control-plane/core/errors.ts';
+import type { LogLineView, ServiceView } from '../../control-plane/views.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import type { Output, Style } from '../output.ts';
 import { parseSinceMs, parseTail } from '../parse-values.ts';
@@ -19,6 +20,9 @@ export async function logs(context: Context, names: readonly string[], options: 
   const namespace = await namespaceOf(context, options);
   const client = await context.client();
   const tail = parseTail(options.tail ?? 'all');
+  if (options.replica !== undefined) {
+    requireReplica(options.replica, names, await client.services(namespace, context.signal));
+  }
   const print = logPrinter(context.out, {
     json: context.options.json === true,
     color: options.color !== false,
@@ -34,6 +38,16 @@ export async function logs(context: Context, names: readonly string[], options: 
     ...(options.replica !== undefined && { replicaId: options.replica }),
   };
   for await (const line of client.logs(request, context.signal)) print(line);
+}
+
+/** One that does not exist writes nothing, and that must not look like one that is silent. */
+function requireReplica(id: string, names: readonly string[], running: readonly ServiceView[]): void {
+  const asked = running.filter(s => names.length === 0 || names.includes(s.name));
+  const ids = asked.flatMap(s => s.replicas.map(r => r.id));
+  if (ids.includes(id)) return;
+  throw new OutriggerError('not_found', `There is no such replica: "${id}".`, {
+    next: ids.length > 0 ? `There are: ${ids.join(', ')}.` : 'See "outrigger ps".',
+  });
 }
 
 export interface LogPrinterOptions {

@@ -5,12 +5,14 @@ import { type Context, Interruption, type ProjectOptions } from '../context.ts';
 import type { ControlClient } from '../control-client.ts';
 import { ensureControlPlane } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
+import { lastLines } from '../last-lines.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { openProgressDisplay, type ProgressDisplay } from '../progress-display.ts';
 import { buildProject, loadProject, projectFolders } from '../project.ts';
 import { removeAndWait } from '../remove-and-wait.ts';
 import { failureLines } from '../render/failure.ts';
 import { readiness } from '../render/phase.ts';
+import { singleLine } from '../render/text.ts';
 import { formatDuration } from '../render/units.ts';
 import { requireAnsweringNode } from '../require-answering-node.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
@@ -79,6 +81,7 @@ interface Run {
 async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<ExitCode | null> {
   const { context, client, namespace, results } = run;
   const display = await openProgressDisplay(context.err, { quiet: context.options.json === true, known: run.known });
+  let latest: readonly ServiceView[] = [];
   try {
     const result = await waitForRollout({
       client,
@@ -87,6 +90,7 @@ async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<
       signal: context.signal,
       ...(timeoutMs !== undefined && { timeoutMs }),
       onUpdate: services => {
+        latest = services;
         display.update(services);
         if (context.options.json) context.out.json({ type: 'progress', services: services.map(brief) });
       },
@@ -96,7 +100,7 @@ async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<
     return await settle(run, result, timeoutMs);
   } catch (error) {
     display.stop();
-    if (context.signal.aborted && error === context.signal.reason) return await interrupted(run, display);
+    if (context.signal.aborted && error === context.signal.reason) return await interrupted(run, display, latest);
     throw error;
   }
 }
@@ -124,10 +128,11 @@ async function settle(run: Run, result: RolloutResult, timeoutMs: number | undef
       err.line(
         `${err.style('red', 'error:')} not ready within ${(timeoutMs ?? 0) / 1_000} s: ${result.waitingFor.join(', ')}`,
       );
-      for (const service of result.services) {
-        if (result.waitingFor.includes(service.name) && service.message)
-          err.line(`  ${service.name}: ${service.message}`);
+      const waitingFor = result.services.filter(s => result.waitingFor.includes(s.name));
+      for (const service of waitingFor) {
+        if (service.message) err.line(`  ${service.name}: ${singleLine(service.message)}`);
       }
+      for (const line of await lastLines(run.client, waitingFor)) err.line(line);
       err.line('  next: give it more time with --wait-timeout, or see "outrigger logs" and "outrigger events"');
       await removeCreated(run);
       return EXIT_CODE.failed;
@@ -146,10 +151,16 @@ function readyLine({ context, results, startedAtMs }: Run, services: readonly Se
   return `${context.err.style('green', 'ready')} in ${took}: ${each.join(', ')}`;
 }
 
-async function interrupted(run: Run, display: ProgressDisplay): Promise<ExitCode> {
+async function interrupted(run: Run, display: ProgressDisplay, latest: readonly ServiceView[]): Promise<ExitCode> {
+  const { context, results } = run;
   display.stop();
+  const isNew = (name: string) => results.some(r => r.outcome === 'created' && r.service.name === name);
+  const unready = latest.filter(s => isNew(s.name) && s.state !== 'ready');
+  for (const line of await lastLines(run.client, unready)) context.err.line(line);
   await removeCreated(run);
-  return run.context.signal.reason instanceof Interruption && run.context.signal.reason.cause === 'reader_gone'
+  const goOn = results.filter(r => r.outcome === 'updated' || r.outcome === 'scaled').map(r => r.service.name);
+  if (goOn.length > 0) context.err.line(`the update of ${goOn.join(', ')} goes on; see "outrigger ps"`);
+  return context.signal.reason instanceof Interruption && context.signal.reason.cause === 'reader_gone'
     ? EXIT_CODE.ok
     : EXIT_CODE.interrupted;
 }

@@ -3,8 +3,8 @@ import { OutriggerError } from '../../control-plane/core/errors.ts';
 /** What one check of `outrigger doctor` found. */
 export interface Finding {
   readonly name: string;
-  /** `fail`: Outrigger does not work here until it is mended; `warn`: some of it will not. */
-  readonly status: 'ok' | 'warn' | 'fail';
+  /** `fail`: Outrigger does not work here until it is mended; `warn`: some of it will not; `info`: neither good nor bad. */
+  readonly status: 'ok' | 'info' | 'warn' | 'fail';
   readonly message: string;
   /** How to mend it; there unless all is well. */
   readonly next?: string;

@@ -15,7 +15,7 @@ export async function checkControlPlane(
   const where = formatAddress(client.address);
   try {
     const status = await client.status(signal, 5_000);
-    const message = `version ${status.version} answers at ${where} (process ${status.pid}, ${status.services} services)`;
+    const message = `version ${status.version} answers at ${where} (process ${status.pid}, ${status.services} service${status.services === 1 ? '' : 's'})`;
     const registry: Finding = status.registry.healthy
       ? { name: 'registry', status: 'ok', message: `${status.registry.kind}` }
       : {

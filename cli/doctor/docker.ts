@@ -78,7 +78,7 @@ function gpuFinding(info: Info, isLocal: boolean): Finding {
       next: 'Install nvidia-container-toolkit, run "sudo nvidia-ctk runtime configure --runtime=docker", restart Docker.',
     };
   }
-  return { name, status: 'ok', message: 'no GPU here; services that ask for one stay pending' };
+  return { name, status: 'info', message: 'no GPU here; services that ask for one stay pending' };
 }
 
 /** The engine's clock against ours, by the middle of the question's way. */

@@ -1,8 +1,11 @@
 import type { ServiceFailure } from '../wait-for-rollout.ts';
-import { singleLine } from './text.ts';
+import { quotedLine, singleLine } from './text.ts';
 
-/** Explains a failed service: what happened, its exit code, the last lines it wrote, and what to do next. */
-export function failureLines(failure: ServiceFailure, namespace: string): string[] {
+/**
+ * Explains a failed service: what happened, its exit code, the last lines it wrote, and what to do next.
+ * @param command what the person ran, and is told to run again
+ */
+export function failureLines(failure: ServiceFailure, namespace: string, command = 'outrigger up'): string[] {
   const { culprit } = failure;
   const exit =
     culprit?.exitCode === undefined ? [] : [`exit code: ${culprit.exitCode}${exitCodeMeaning(culprit.exitCode)}`];
@@ -14,9 +17,12 @@ export function failureLines(failure: ServiceFailure, namespace: string): string
       : []),
     ...exit.map(line => `  ${line}`),
     ...(log.length > 0
-      ? [`  last lines${culprit?.id ? ` of replica ${culprit.id}` : ''}:`, ...log.map(line => `  | ${line}`)]
+      ? [
+          `  last lines${culprit?.id ? ` of replica ${culprit.id}` : ''}:`,
+          ...log.map(line => `  | ${quotedLine(line)}`),
+        ]
       : []),
-    `  next: ${nextStep(failure, namespace)}`,
+    `  next: ${nextStep(failure, namespace, command)}`,
   ];
 }
 
@@ -47,13 +53,13 @@ export function exitCodeMeaning(exitCode: number): string {
   }
 }
 
-function nextStep(failure: ServiceFailure, namespace: string): string {
-  if (failure.reason === 'removed') return `start it again with "outrigger up ${failure.service}"`;
+function nextStep(failure: ServiceFailure, namespace: string, command: string): string {
+  if (failure.reason === 'removed') return `start it again with "${command} ${failure.service}"`;
   if (failure.reason === 'rolled_back') {
-    return `mend the service file and run "outrigger up" again; "outrigger events -p ${namespace} ${failure.service}" tells the whole story`;
+    return `mend the service file and run "${command}" again; "outrigger events -p ${namespace} ${failure.service}" tells the whole story`;
   }
   if (failure.culprit && failure.culprit.logTail.length === 0 && failure.culprit.exitCode !== undefined) {
     return 'it wrote nothing; run its image by hand with the same command to see why it ends';
   }
-  return 'mend the cause above and run "outrigger up" again';
+  return `mend the cause above and run "${command}" again`;
 }

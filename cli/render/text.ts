@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import cliTruncate from 'cli-truncate';
 import stringWidth from 'string-width';
 
@@ -20,6 +21,19 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
 
 /** One printable line: what a container or a person wrote may hold line ends and terminal controls. */
 export function singleLine(text: string): string {
+  return (
+    stripVTControlCharacters(text)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
+      .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+      .trim()
+  );
+}
+
+/**
+ * A line that a container wrote, for a display that is ours: without what would move the cursor, clear the screen or
+ * colour the lines after it. Tabs and the space at its beginning stay.
+ */
+export function quotedLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+  return stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]+/g, '');
 }

@@ -170,6 +170,16 @@ test('logs carry the name of their replica, and end when the reader goes', async
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
 });
 
+test('logs of a replica that does not exist are an error, not silence', async t => {
+  const { cli, controlPlane } = await withEcho(t);
+  const line = { service: 'echo', stream: 'stdout', timestamp: '2026-01-01T00:00:00Z' } as const;
+  controlPlane.addLogLine({ ...line, replicaId: 'r0000001', text: 'hello' });
+  t.is((await cli('logs', '--replica', 'r0000001', '--no-log-prefix')).stdout, 'hello\n');
+  const { code, stdout, stderr } = await cli('logs', '--replica', 'zzz');
+  t.deepEqual({ code, stdout }, { code: 1, stdout: '' });
+  t.is(stderr, 'error: There is no such replica: "zzz".\nnext:  There are: r0000001, r0000002.\n');
+});
+
 test('events are told once each, past ones first', async t => {
   const { controlPlane, environment, cli } = await withEcho(t);
   t.regex((await cli('events')).stdout, /^.* echo {2}service\.applied {2}generation 1\n$/);

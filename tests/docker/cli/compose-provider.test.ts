@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { BUSYBOX_IMAGE } from '../../images/busybox.ts';
@@ -79,6 +79,15 @@ test.serial('a file of another name is given as an option of the provider', asyn
   const text = `services:\n  app:${APPLICATION}  model:${MODEL.replace('{type: outrigger}', '{type: outrigger, options: {file: models.yaml}}')}`;
   await writeFile(path.join(project.folder, 'models.yaml'), text.replaceAll('BUSYBOX', BUSYBOX_IMAGE));
   const compose = await composeWith(t, project);
+  const untold = text.replace(', options: {file: models.yaml}', '').replaceAll('BUSYBOX', BUSYBOX_IMAGE);
+  await rm(path.join(project.folder, 'compose.yaml'));
+  await writeFile(path.join(project.folder, 'untold.yaml'), untold);
+  const failed = await compose('-f', 'untold.yaml', 'up', '-d');
+  t.not(failed.code, 0);
+  t.regex(
+    failed.output,
+    /no service file here or in a folder above\. docker compose does not hand its -f on: set provider\.options\.file/i,
+  );
   const up = await compose('-f', 'models.yaml', 'up', '-d');
   t.is(up.code, 0, up.output);
   t.is((await project.containers()).length, 3);

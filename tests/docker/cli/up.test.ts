@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { dockerProject } from './project.ts';
+import { dockerProject, type Project } from './project.ts';
 
 /** Answers on port 8080 with the value of ANSWER, and ends in order. */
 const WEB = `
@@ -231,3 +231,44 @@ test.serial('a service without a port that ends right away is a failure too', as
   t.regex(stderr, /\| nothing to do/);
   t.deepEqual(await project.containers(), []);
 });
+
+test.serial('what does not become ready in time is shown with its last lines before it is removed', async t => {
+  const deaf =
+    'services:\n  deaf:\n    image: BUSYBOX\n    command: [sh, -c, "echo still loading; trap exit TERM; while :; do sleep 0.1; done"]\n    x-outrigger: {protocol: tcp, port: 8080}\n';
+  const project = await dockerProject(t, deaf);
+  const { code, stderr } = await project.cli('up', '-d', '--wait-timeout', '3s');
+  t.is(code, 1);
+  t.regex(
+    stderr,
+    /not ready within 3 s: deaf\n(.*\n)* {2}\| still loading\n(.*\n)*removing what this command created: deaf/,
+  );
+
+  const up = project.start('up', '-d');
+  await up.until('stderr', /deaf \w+ {2}starting/);
+  await logsUntil(project, 'still loading');
+  up.child.kill('SIGINT');
+  const interrupted = await up.ended;
+  t.is(interrupted.code, 130);
+  t.regex(interrupted.stderr, / {2}\| still loading\n(.*\n)*removing what this command created: deaf/);
+  t.deepEqual(await project.containers(), []);
+});
+
+test.serial('Ctrl-C during an update says that the update goes on', async t => {
+  const project = await dockerProject(t, ONE_WEB);
+  t.is((await project.cli('up', '-d')).code, 0);
+  await project.write(ONE_WEB.replace('httpd -p 8080 -h /tmp/w', 'true').replace('first', 'second'));
+  const up = project.start('up');
+  await up.until('stderr', /web \w+ {2}starting/);
+  up.child.kill('SIGINT');
+  const { code, stderr } = await up.ended;
+  t.is(code, 130);
+  t.regex(stderr, /the update of web goes on; see "outrigger ps"\n$/);
+});
+
+/** Resolves once some replica has written this. */
+async function logsUntil(project: Project, text: string): Promise<void> {
+  const deadlineMs = performance.now() + 30_000;
+  while (!(await project.cli('logs')).stdout.includes(text)) {
+    if (performance.now() > deadlineMs) throw new Error(`nothing wrote ${text}`);
+  }
+}
