@@ -33,6 +33,7 @@ interface Service {
   readonly replicas: readonly Replica[];
 }
 
+let cleanedUp = false;
 try {
   await play();
   story.end();
@@ -40,7 +41,7 @@ try {
   console.error(`\nThe demo failed: ${(error as Error).message}`);
   process.exitCode = 1;
 } finally {
-  await outrigger(['down', '-f', FILE], environment).catch(() => {});
+  if (!cleanedUp) await outrigger(['down', '-f', FILE], environment).catch(() => {});
   await rm(folder, { recursive: true, force: true });
 }
 
@@ -93,6 +94,7 @@ async function play(): Promise<void> {
   story.step(`outrigger down -f ${FILE}: everything drained and removed`);
   const { instance } = await status();
   await outrigger(['down', '-f', FILE], environment);
+  cleanedUp = true;
   const docker = (...args: string[]) => read('docker', args, environment);
   const label = `label=dev.outrigger.instance=${instance}`;
   story.check((await docker('ps', '-aq', '--filter', label)).trim() === '', 'no container is left');
