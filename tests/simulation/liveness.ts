@@ -7,7 +7,7 @@ export async function checkLiveness(world: SimulatedWorld): Promise<void> {
   world.disk.faults.length = 0;
   if (!world.alive) await world.begin();
   world.engine.loseEvents = false;
-  world.remoteBack();
+  world.remote?.back();
   world.sidecar.changed();
   await world.advance(60_000);
   // Every history also has to survive one more crash of whatever runs by then.

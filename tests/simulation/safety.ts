@@ -2,10 +2,9 @@ import type { Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { DiscoveryHub } from '../../control-plane/registry/hub.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
-import type { FakeRegistry } from '../fakes/registry.ts';
 import type { Health } from './fake-sidecar.ts';
 import type { Watchers } from './watchers.ts';
-import type { Stored, Witness, WitnessedNode } from './witness.ts';
+import type { Stored, Witness, WitnessedNode, WitnessedRegistry } from './witness.ts';
 
 /** What the judge looks at; the present life's parts are null while the control plane is dead. */
 export interface Scene {
@@ -17,9 +16,7 @@ export interface Scene {
   readonly stored: Stored;
   readonly watchers: Watchers;
   readonly hub: DiscoveryHub | null;
-  readonly remote: FakeRegistry | null;
-  /** This life has heard from the remote registry: it knows what an earlier one left there. */
-  readonly knowsRemote: boolean;
+  readonly remote: WitnessedRegistry | null;
 }
 
 /**
@@ -55,7 +52,7 @@ export class Safety implements Witness {
   onStop(container: FakeContainer): void {
     const { id, request } = container;
     this.#toldToStop.add(id);
-    const { hub, remote, watchers, stored, now, health, knowsRemote } = this.#scene();
+    const { hub, remote, watchers, stored, now, health } = this.#scene();
     const service = `${request.spec.namespace}/${request.spec.name}` as const;
     // Rule 6: whatever it is stopped for, it is published no more when it is told.
     if (hub?.snapshot(service).endpoints.some(e => e.containerId === id)) this.#broken('rule 6', `${id} is in the hub`);
@@ -67,9 +64,12 @@ export class Safety implements Witness {
       return;
     }
     const drainedFrom = replica.timings.findLast(t => t.phase === 'draining')?.at;
-    if (drainedFrom === undefined || now() >= drainedFrom + request.spec.drain.timeoutMs) return;
+    // How long clients may take is a policy: a later file may have changed it for the container that is there.
+    const drainMs = stored.specOf(service, replica.generation)?.drain.timeoutMs ?? 0;
+    if (drainedFrom === undefined || now() >= drainedFrom + drainMs) return;
     if (watchers.mayCall(service, id)) this.#broken('rule 6', `a client may still call ${id}`);
-    if (knowsRemote && remote?.held.get(request.replicaId)?.metadata['container'] === id)
+    // Until the registry was heard of, a control plane does not know what an earlier life of it left there.
+    if (remote?.heard && remote.held.get(request.replicaId)?.metadata['container'] === id)
       this.#broken('rule 6', `the registry still has ${id}`);
   }
 

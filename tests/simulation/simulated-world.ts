@@ -6,12 +6,11 @@ import type { Registry } from '../../control-plane/ports.ts';
 import { EmbeddedRegistry } from '../../control-plane/registry/embedded.ts';
 import { DiscoveryHub } from '../../control-plane/registry/hub.ts';
 import { countingIds, settle, VirtualClock } from '../fakes/clock.ts';
-import { FakeRegistry } from '../fakes/registry.ts';
 import { Disk } from '../fakes/store.ts';
 import { FakeSidecar, Health } from './fake-sidecar.ts';
 import { Safety } from './safety.ts';
 import { Watchers } from './watchers.ts';
-import { storedOn, WitnessedEngine, WitnessedNode, WitnessedStore } from './witness.ts';
+import { storedOn, WitnessedEngine, WitnessedNode, WitnessedRegistry, WitnessedStore } from './witness.ts';
 
 export const NAMESPACE = 'sim';
 export const DEVICES = ['0', '1', '2'].map(i => ({ id: `nvidia.com/gpu=${i}`, driver: 'cdi' as const }));
@@ -35,9 +34,7 @@ export class SimulatedWorld {
   sidecar!: FakeSidecar;
   hub!: DiscoveryHub;
   /** Null with the embedded registry. */
-  remote: FakeRegistry | null = null;
-  /** This life has heard from the remote registry. */
-  knowsRemote = false;
+  remote: WitnessedRegistry | null = null;
   #store!: WitnessedStore;
   #controller: Controller | null = null;
   #life = new AbortController();
@@ -57,7 +54,6 @@ export class SimulatedWorld {
       watchers: this.watchers,
       hub: this.alive ? this.hub : null,
       remote: this.remote,
-      knowsRemote: this.knowsRemote,
     }));
     for (const image of ['image:1', 'image:2'])
       this.machine.remoteImages.set(image, { id: `sha-${image}`, bytes: 100, durationMs: 200 });
@@ -173,11 +169,6 @@ export class SimulatedWorld {
     await this.clock.advance(ms);
   }
 
-  remoteBack(): void {
-    this.remote?.back();
-    this.knowsRemote = true;
-  }
-
   async end(): Promise<void> {
     if (!this.alive) return;
     await this.settled(this.controller.close());
@@ -191,16 +182,15 @@ export class SimulatedWorld {
   #newRegistry(): Registry {
     if (!this.#isRemote) return new EmbeddedRegistry({ instance: this.disk.instance });
     const before = this.remote;
-    const registry = new FakeRegistry(this.disk.instance);
+    const registry = new WitnessedRegistry(this.disk.instance);
     for (const [id, entry] of before?.held ?? []) registry.held.set(id, entry);
     if (before && !before.status().healthy) registry.away();
-    this.knowsRemote = registry.status().healthy;
     this.remote = registry;
     void this.#compareRemote(registry, this.#life.signal);
     return registry;
   }
 
-  async #compareRemote(registry: FakeRegistry, signal: AbortSignal): Promise<void> {
+  async #compareRemote(registry: WitnessedRegistry, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.clock.sleep(REMOTE_INTERVAL_MS, signal).catch(() => {});
       if (!signal.aborted) registry.converge();

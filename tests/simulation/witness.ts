@@ -1,9 +1,11 @@
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
+import type { ServiceSpec } from '../../control-plane/core/spec.ts';
 import type { Change, Clock } from '../../control-plane/ports.ts';
 import { FakeEngine, type FakeEngineOptions } from '../fakes/engine.ts';
 import type { Behaviour } from '../fakes/engine-behaviour.ts';
 import { type FakeContainer, FakeNode } from '../fakes/engine-node.ts';
+import { FakeRegistry } from '../fakes/registry.ts';
 import { type Disk, FakeStore } from '../fakes/store.ts';
 
 /** What somebody who stands beside the ports sees. Each fake tells at the very moment, before anything follows from it. */
@@ -17,6 +19,7 @@ export interface Witness {
 export interface Stored {
   readonly service: (key: string) => Service | null;
   readonly replicasOf: (key: string) => readonly Replica[];
+  readonly specOf: (key: string, generation: number) => ServiceSpec | null;
 }
 
 export function storedOn(disk: Disk): Stored {
@@ -25,7 +28,11 @@ export function storedOn(disk: Disk): Stored {
     return text === undefined ? null : (JSON.parse(text) as Service);
   };
   const replicas = () => [...disk.replicas.values()].map(text => JSON.parse(text) as Replica);
-  return { service, replicasOf: key => replicas().filter(r => r.service === key) };
+  const specOf = (key: string, generation: number) => {
+    const text = disk.generations.get(`${key} ${generation}`);
+    return text === undefined ? null : (JSON.parse(text) as { spec: ServiceSpec }).spec;
+  };
+  return { service, specOf, replicasOf: key => replicas().filter(r => r.service === key) };
 }
 
 export class WitnessedEngine extends FakeEngine {
@@ -66,6 +73,16 @@ export class WitnessedStore extends FakeStore {
         this.#witness.onReplica(old === undefined ? null : (JSON.parse(old) as Replica), after, stored);
       }
     }
+  }
+}
+
+/** A remote registry that remembers whether its control plane has compared itself with it yet. */
+export class WitnessedRegistry extends FakeRegistry {
+  heard = false;
+
+  override converge(): void {
+    super.converge();
+    this.heard ||= this.status().healthy;
   }
 }
 
