@@ -56,7 +56,7 @@ export class Balancer {
   /** What runs may end; what still waits for a replica gets an error. */
   async close(): Promise<void> {
     this.#end(new DiscoveryError('closed', 'This dispatcher was closed.'));
-    for (const replica of this.#replicas.values()) this.#retire(replica);
+    for (const replica of this.#replicas.values()) void this.#retire(replica);
     await Promise.all(this.#retiring);
   }
 
@@ -72,18 +72,21 @@ export class Balancer {
     this.#unsubscribe();
   }
 
-  #take({ snapshot, connection }: WatchState): void {
-    if (!snapshot || connection.kind === 'connecting' || connection.kind === 'idle') return;
+  /** Returns the end of what still runs on replicas that left just now: they are stopped once it has ended, or their time is over. */
+  #take({ snapshot, connection }: WatchState): Promise<unknown> | undefined {
+    if (!snapshot || connection.kind === 'connecting' || connection.kind === 'idle') return undefined;
     const { endpoints } = this.#view.resolutionOf(snapshot, connection.kind === 'current');
     const wanted = new Map(endpoints.map(endpoint => [originOf(endpoint), endpoint]));
+    const leaving: Promise<void>[] = [];
     for (const [origin, replica] of this.#replicas) {
       // Another container at the same address shares nothing with the one before, its connections least of all.
-      if (wanted.get(origin)?.endpoint.containerId !== replica.containerId) this.#retire(replica);
+      if (wanted.get(origin)?.endpoint.containerId !== replica.containerId) leaving.push(this.#retire(replica));
     }
     for (const [origin, { endpoint }] of wanted) {
       if (!this.#replicas.has(origin)) this.#replicas.set(origin, this.#connect(origin, endpoint.containerId));
     }
     if (this.#replicas.size > 0) for (const wake of [...this.#waiting]) wake();
+    return leaving.length > 0 ? Promise.all(leaving) : undefined;
   }
 
   #connect(origin: string, containerId: string): Replica {
@@ -98,11 +101,11 @@ export class Balancer {
   }
 
   /** What runs on it ends in peace. */
-  #retire(replica: Replica): void {
+  #retire(replica: Replica): Promise<void> {
     this.#replicas.delete(replica.origin);
     const closing = replica.pool.close();
     this.#retiring.add(closing);
-    void closing.finally(() => this.#retiring.delete(closing));
+    return closing.finally(() => this.#retiring.delete(closing));
   }
 
   #first(waitMs: number, signal: AbortSignal): Promise<void> {

@@ -32,12 +32,13 @@ export interface ReachableEndpoint {
 
 /**
  * Calls the listener with what is known of the service, in the next turn if something is known already, and again after
- * every change, until it is closed or the signal fires. Rejects nothing: with the control plane away it waits. Keeps the
+ * every change, until it is closed or the signal fires. Where the listener returns a promise, replicas that have left are
+ * stopped once it has settled, or their `drain.timeout` is over. Rejects nothing: with the control plane away it waits. Keeps the
  * process from ending meanwhile.
  */
 export function watch(
   service: string,
-  listener: (resolution: Resolution) => void,
+  listener: (resolution: Resolution) => unknown,
   options: DiscoverOptions = {},
 ): { close(): void } {
   const view = viewOf(service, options);
@@ -45,12 +46,12 @@ export function watch(
   let toldCurrent: boolean | undefined;
   const take = (state: WatchState) => {
     const { snapshot, connection } = state;
-    if (!snapshot || connection.kind === 'connecting' || connection.kind === 'idle') return;
+    if (!snapshot || connection.kind === 'connecting' || connection.kind === 'idle') return undefined;
     const current = connection.kind === 'current';
-    if (snapshot === told && current === toldCurrent) return;
+    if (snapshot === told && current === toldCurrent) return undefined;
     told = snapshot;
     toldCurrent = current;
-    listener(view.resolutionOf(snapshot, current));
+    return listener(view.resolutionOf(snapshot, current));
   };
   options.signal?.throwIfAborted();
   let open = true;

@@ -30,21 +30,28 @@ export const WATCH_TIMING: WatchTiming = { firstRetryMs: 100, longestRetryMs: 5_
 /** What Node's timers take at most. */
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
 
+/** A promise means: until it settles, replicas that have left are still in use here. */
+type Listener = (state: WatchState) => unknown;
+
 /**
  * The one watch that a process has on a service of a control plane, shared by all that want it. It is open while
- * somebody listens, and comes back by itself. A version is acknowledged once all listeners have taken it up.
+ * somebody listens, and comes back by itself. A version is acknowledged once all listeners have taken it up, and what
+ * they still did with the replicas of earlier ones has ended.
  */
 export class ServiceWatch {
   readonly address: ControlAddress;
   readonly service: ServiceName;
   readonly #timing: WatchTiming;
-  readonly #listeners = new Set<(state: WatchState) => void>();
+  readonly #listeners = new Set<Listener>();
+  /** What still runs on replicas that have left, and the version that they left in. */
+  readonly #inUse = new Map<Promise<unknown>, number>();
   #state: WatchState = { snapshot: null, connection: { kind: 'idle' } };
   #stream: DiscoveryStream | null = null;
   #retry: NodeJS.Timeout | null = null;
   #attempts = 0;
   #held: NodeJS.Timeout | null = null;
   readonly #holds = new Set<NodeJS.Timeout>();
+  #acknowledgeNewest: () => void = () => {};
 
   constructor(address: ControlAddress, service: ServiceName, timing: WatchTiming = WATCH_TIMING) {
     this.address = address;
@@ -62,8 +69,8 @@ export class ServiceWatch {
   }
 
   /** The listener is not called before this returns; read `state` first. Returns what ends it. */
-  subscribe(listener: (state: WatchState) => void): () => void {
-    const entry = (state: WatchState) => listener(state);
+  subscribe(listener: Listener): () => void {
+    const entry: Listener = state => listener(state);
     this.#listeners.add(entry);
     if (this.#listeners.size === 1) this.#open();
     return () => {
@@ -103,6 +110,8 @@ export class ServiceWatch {
 
   #open(): void {
     this.#retry = null;
+    // Whoever begins to watch uses nothing that had left before.
+    this.#inUse.clear();
     if (this.#state.connection.kind === 'idle') this.#state = { ...this.#state, connection: { kind: 'connecting' } };
     try {
       const stream: DiscoveryStream = new DiscoveryStream({
@@ -126,8 +135,19 @@ export class ServiceWatch {
     const before = this.#state.snapshot;
     const apply = () => {
       this.#held = null;
-      this.#put({ snapshot, connection: { kind: 'current' } });
-      if (this.#stream === stream) stream.acknowledge(snapshot.version);
+      const acknowledge = () => {
+        if (this.#stream !== stream) return;
+        const oldestInUse = Math.min(...this.#inUse.values());
+        stream.acknowledge(Math.min(snapshot.version, oldestInUse - 1));
+      };
+      for (const use of this.#put({ snapshot, connection: { kind: 'current' } })) {
+        this.#inUse.set(use, snapshot.version);
+        const ended = () => this.#inUse.delete(use) && this.#acknowledgeNewest();
+        // A listener that rejects surfaces, like one that throws.
+        void use.finally(ended);
+      }
+      this.#acknowledgeNewest = acknowledge;
+      acknowledge();
     };
     // Another life of the control plane that does not know the service may not have read its state or been told yet.
     if (!snapshot.known && before?.known && before.epoch !== snapshot.epoch) {
@@ -158,11 +178,14 @@ export class ServiceWatch {
     return `No control plane at ${address}: ${inWords(problem).replace(/\.$/, '')}. ${next}`;
   }
 
-  #put(state: WatchState): void {
+  /** Returns what the listeners still do with replicas that are not in it. */
+  #put(state: WatchState): readonly Promise<unknown>[] {
     this.#state = state;
+    const uses: Promise<unknown>[] = [];
     for (const listener of [...this.#listeners]) {
       try {
-        listener(state);
+        const use = listener(state);
+        if (use instanceof Promise) uses.push(use);
       } catch (error) {
         // A listener's own mistake is neither the other listeners' nor the watch's; it surfaces as uncaught.
         queueMicrotask(() => {
@@ -170,6 +193,7 @@ export class ServiceWatch {
         });
       }
     }
+    return uses;
   }
 
   #dropTimers(): void {

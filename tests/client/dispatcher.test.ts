@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
 import { request } from 'undici';
 import { controlAddress } from '../../client/control-address.ts';
-import { createFetch, type DispatcherOptions, OutriggerDispatcher } from '../../client/index.ts';
+import { createFetch, type DispatcherOptions, OutriggerDispatcher, watch } from '../../client/index.ts';
 import { watchOf } from '../../client/watches.ts';
 import { freePort, httpServer, type RunningServer, tcpServer } from '../sidecar/servers.ts';
 import { until } from '../sidecar/until.ts';
@@ -242,22 +242,34 @@ test('a request that is given up while it runs ends at the replica too', async t
   await until('closed', () => closed);
 });
 
-test('replicas that leave finish what they have; nothing new comes to them; no request fails', async t => {
+test('replicas that leave finish what they have, and are given up by this client only then; no request fails', async t => {
   const control = await TestControlPlane.start(t);
   let release: () => void = () => undefined;
   const a = await replica(t, 'a', (_, response) => {
     release = () => void response.end('finished');
   });
   const b = await replica(t, 'b');
+  const c = await replica(t, 'c');
   publish(control.hub, [a]);
   const fetch = fetchOf(t, control);
   const running = text(fetch('http://any/'));
   await until('it runs', () => a.requests.length === 1);
+  let known: string[] = [];
+  const watching = watch(SERVICE, ({ endpoints }) => (known = endpoints.map(e => e.replicaId)), {
+    address: control.address,
+  });
+  t.teardown(() => watching.close());
   publish(control.hub, [b]);
-  await until('confirmed', () => control.hub.withdrawalConfirmed(SERVICE, 'a'));
+  await until('the change is known', () => String(known) === 'b');
   for (let i = 0; i < 10; i++) t.is(await text(fetch('http://any/')), 'b');
+  publish(control.hub, [c]);
+  await until('b, which has nothing to do, is left for c', () => String(known) === 'c');
+  for (let i = 0; i < 10; i++) t.is(await text(fetch('http://any/')), 'c');
+  t.false(control.hub.withdrawalConfirmed(SERVICE, 'a'), 'a still works for this client');
   release();
   t.is(await running, 'finished');
+  await until('a may be stopped', () => control.hub.withdrawalConfirmed(SERVICE, 'a'));
+  t.true(control.hub.withdrawalConfirmed(SERVICE, 'b'));
   t.is(a.requests.length, 1);
 });
 

@@ -11,7 +11,7 @@ import { RunningControlPlane } from './running-control-plane.ts';
 import { until } from './until.ts';
 
 /**
- * Four kinds of servers under continuous load from one client process, while everything happens to them that may happen
+ * Five kinds of servers under continuous load from one client process, while everything happens to them that may happen
  * to a service. Clients repeat calls, as they do by default (gRPC) or when they are told that they may (HTTP).
  */
 
@@ -58,6 +58,15 @@ async function specs(): Promise<ServiceSpecInput[]> {
       port: 8_080,
     },
     {
+      ...node,
+      name: 'abrupt',
+      entrypoint: ['node', '/srv/server.mjs'],
+      files: [await source(path.join(servers, 'abrupt-http-server.mjs'), '/srv/server.mjs')],
+      protocol: 'http',
+      port: 8_080,
+      replicas: { min: 0, max: 3, initial: 2 },
+    },
+    {
       ...common,
       name: 'llm',
       image: 'outrigger/llama-tiny:demo',
@@ -92,8 +101,8 @@ test.before(async t => {
       workers: 6,
       call: async () => (await grpcjs.echo({ delayMs: delayMs() })).replica,
     }),
-    new Load({ name: 'GET', workers: 4, call: () => web(once, 'GET', delayMs()) }),
-    new Load({ name: 'POST', workers: 4, call: () => web(often, 'POST', delayMs()) }),
+    new Load({ name: 'GET', workers: 4, call: () => ask(once, 'web', 'GET', delayMs()) }),
+    new Load({ name: 'POST', workers: 4, call: () => ask(often, 'web', 'POST', delayMs()) }),
     new Load({ name: 'completions', workers: 2, call: () => completion(often) }),
   ];
   const never = { ...CHANNEL_OPTIONS, 'grpc.service_config': JSON.stringify({ ...SERVICE_CONFIG, methodConfig: [] }) };
@@ -104,7 +113,8 @@ test.before(async t => {
     new Load({ name: 'streams, grpc-js', workers: 3, call: () => grpcjs.stream({ count: 40, intervalMs: 25 }) }),
     new Load({ name: 'once, SDK', workers: 2, call: async () => (await sdkOnce.echo({ delayMs: 20 })).replica }),
     new Load({ name: 'once, grpc-js', workers: 2, call: async () => (await grpcjsOnce.echo({ delayMs: 20 })).replica }),
-    new Load({ name: 'POST once', workers: 2, call: () => web(once, 'POST', delayMs()) }),
+    new Load({ name: 'POST once', workers: 2, call: () => ask(once, 'web', 'POST', delayMs()) }),
+    new Load({ name: 'POST once, abrupt', workers: 3, call: () => ask(once, 'abrupt', 'POST', 0) }),
   ];
   closing.push(async () => {
     await Promise.all([...loads, ...unrepeated].map(load => load.stop()));
@@ -198,7 +208,7 @@ test.serial('no call fails while services are scaled to one replica and up again
   const failures = await meanwhile(t, async context => {
     await scale(context, () => 1);
     await settled(context);
-    await scale(context, name => (name === 'llm' ? 2 : 3));
+    await scale(context, name => (name === 'llm' || name === 'abrupt' ? 2 : 3));
   });
   t.deepEqual(failures, NONE);
 });
@@ -215,17 +225,17 @@ test.serial('no call fails while the control plane is killed with -9 and started
   t.deepEqual(await ids(), before, 'nothing was replaced');
 });
 
-test.serial('no call fails while a replica of each service is killed', async t => {
+test.serial('no call fails while a replica of each service is killed, but answers that had begun', async t => {
   t.timeout(180_000);
   const failures = await meanwhile(t, async context => {
     const victims = await oneOfEach(context);
     for (const { containerId } of victims) await docker.getContainer(containerId ?? '').kill();
     await returned(context, victims);
   });
-  t.deepEqual(failures.repeated, []);
+  onlyBegunAnswersFailed(t, failures.repeated);
 });
 
-test.serial('no call fails while replicas are killed that no control plane is there to take out', async t => {
+test.serial('nor while replicas are killed that no control plane is there to take out', async t => {
   t.timeout(180_000);
   const failures = await meanwhile(t, async context => {
     const { controlPlane, loads } = context;
@@ -237,10 +247,27 @@ test.serial('no call fails while replicas are killed that no control plane is th
     await controlPlane.launch();
     await returned(context, victims);
   });
-  t.deepEqual(failures.repeated, []);
+  onlyBegunAnswersFailed(t, failures.repeated);
 });
 
-const NAMES = ['sdk', 'grpcjs', 'web', 'llm'];
+const GRPCJS = 'grpc, grpc-js';
+const GRPCJS_WORKERS = 6;
+
+/**
+ * gRPC repeats nothing once the headers of an answer are there. The SDK's server sends headers, message and status in
+ * one piece; that of grpc-js one after the other, so that a kill may come in between. Then a call that was under way
+ * there fails, as `docs/client.md` says; never one that began later, and none of any other server.
+ */
+function onlyBegunAnswersFailed(t: ExecutionContext, failures: readonly string[]): void {
+  const cutShort = failures.filter(failure => failure.startsWith(`${GRPCJS}: Error: 14 UNAVAILABLE`));
+  t.deepEqual(
+    failures.filter(failure => !cutShort.includes(failure)),
+    [],
+  );
+  t.true(cutShort.length <= GRPCJS_WORKERS, cutShort.join('\n'));
+}
+
+const NAMES = ['sdk', 'grpcjs', 'web', 'abrupt', 'llm'];
 
 /** Resolves once each of these replicas is ready in another container. */
 async function returned({ controlPlane }: Context, victims: readonly ReplicaView[]): Promise<void> {
@@ -279,9 +306,9 @@ function phases(services: readonly ServiceView[]): readonly string[] {
   return services.flatMap(s => s.replicas.map(r => `${s.name} ${r.id} ${r.phase} ${r.message}`));
 }
 
-async function web(fetch: OutriggerFetch, method: string, delayMs: number): Promise<string> {
+async function ask(fetch: OutriggerFetch, service: string, method: string, delayMs: number): Promise<string> {
   const body = method === 'POST' ? { body: 'x'.repeat(10_000) } : {};
-  const response = await fetch(`http://web.${NAMESPACE}.outrigger/?delay_ms=${delayMs}`, { method, ...body });
+  const response = await fetch(`http://${service}.${NAMESPACE}.outrigger/?delay_ms=${delayMs}`, { method, ...body });
   if (!response.ok) throw new Error(`${method} was answered ${response.status}: ${await response.text()}`);
   return ((await response.json()) as { replica: string }).replica;
 }
