@@ -11,6 +11,7 @@ import type { Context } from './context.ts';
 import type { ControlClient } from './control-client.ts';
 import { isUnreachable } from './http-exchange.ts';
 import { LEAN_NODE } from './lean-node.ts';
+import { CHOOSE_ANOTHER_STATE, stateFolderProblem } from './state-folder-problem.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
@@ -26,6 +27,7 @@ export async function ensureControlPlane(
   context: Context,
   bindFolders: readonly string[] = [],
 ): Promise<ControlClient> {
+  requireUsableState(context);
   const client = await context.client();
   const isEmbedded = isEmbeddedAddress(context.options, context);
   if (isEmbedded && bindFolders.length > 0) await allowBinds(context, bindFolders);
@@ -39,6 +41,16 @@ export async function ensureControlPlane(
   }
   await startInBackground(context, client);
   return client;
+}
+
+/** Rejects what could never hold a control plane, in the words of `doctor`, before anything is built or started for it. */
+export function requireUsableState(context: Context): void {
+  if (!isEmbeddedAddress(context.options, context)) return;
+  const problem = stateFolderProblem(stateFolder(context.environment, context.options.state));
+  if (problem === null) return;
+  throw new OutriggerError('invalid_argument', `The state folder cannot be used: ${problem}.`, {
+    next: CHOOSE_ANOTHER_STATE,
+  });
 }
 
 /**
@@ -66,7 +78,7 @@ async function ensureStateFolder(context: Context): Promise<StateFolder> {
   const state = stateFolder(context.environment, context.options.state);
   await mkdir(state.folder, { recursive: true, mode: 0o700 }).catch(cause => {
     throw new OutriggerError('invalid_argument', `The state folder ${state.folder} cannot be made (${cause.code}).`, {
-      next: 'Choose another one with --state or OUTRIGGER_STATE.',
+      next: CHOOSE_ANOTHER_STATE,
       cause,
     });
   });

@@ -17,20 +17,20 @@ export interface Output {
 }
 
 /**
- * Wraps a stream. A reader that goes away (`outrigger logs | head`) is no error: `onReaderGone` is called once and later
- * writes go nowhere.
+ * Wraps a stream. `onGone` is called once when it takes nothing more, and later writes go nowhere: without an error for a
+ * reader that went away (`outrigger logs | head`), with one where what was written is lost (a full disk).
  */
 export function streamOutput(
   stream: NodeJS.WriteStream,
   environment: NodeJS.ProcessEnv,
-  onReaderGone: () => void,
+  onGone: (lost?: NodeJS.ErrnoException) => void,
 ): Output {
   let gone = false;
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (gone) return;
     gone = true;
-    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') process.exitCode = 1;
-    onReaderGone();
+    const isReaderGone = error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED';
+    onGone(isReaderGone ? undefined : error);
   });
   const write = (text: string) => {
     if (!gone) stream.write(text);

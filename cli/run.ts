@@ -1,9 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import { CommanderError } from 'commander';
 import { connect } from './connect.ts';
 import { type CommonOptions, type Context, Interruption } from './context.ts';
 import { EXIT_CODE } from './exit-code.ts';
-import { listenForInterrupts } from './interruption.ts';
-import { streamOutput } from './output.ts';
+import { type Interruptible, listenForInterrupts } from './interruption.ts';
+import { type Output, streamOutput } from './output.ts';
 import { createProgram } from './program.ts';
 import { reportError } from './report-error.ts';
 
@@ -11,8 +12,30 @@ import { reportError } from './report-error.ts';
 export async function run(argv: readonly string[]): Promise<number> {
   const environment = process.env;
   const interrupts = listenForInterrupts();
-  const out = streamOutput(process.stdout, environment, interrupts.readerGone);
+  let lost: Error | undefined;
+  const out = streamOutput(process.stdout, environment, error => {
+    lost = error;
+    interrupts.readerGone();
+  });
   const err = streamOutput(process.stderr, environment, () => {});
+  const exitCode = await runCommand(argv, { out, err, interrupts });
+  await Promise.all([out.drained(), err.drained()]);
+  // A stream that fails says so only after what waited for it.
+  await setImmediate();
+  interrupts.close();
+  if (lost === undefined) return exitCode;
+  err.line(`${err.style('red', 'error:')} what belongs on stdout could not be written: ${lost.message}`);
+  return EXIT_CODE.failed;
+}
+
+interface Surroundings {
+  readonly out: Output;
+  readonly err: Output;
+  readonly interrupts: Interruptible;
+}
+
+async function runCommand(argv: readonly string[], { out, err, interrupts }: Surroundings): Promise<number> {
+  const environment = process.env;
   let json = argv.includes('--json');
   try {
     let exitCode: number = EXIT_CODE.ok;
@@ -39,9 +62,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     }
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODE.ok : EXIT_CODE.usage;
     return reportError(error, err, { json, debug: Boolean(environment['OUTRIGGER_DEBUG']) });
-  } finally {
-    await Promise.all([out.drained(), err.drained()]);
-    interrupts.close();
   }
 }
 

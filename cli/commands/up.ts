@@ -3,7 +3,7 @@ import type { ServiceView } from '../../control-plane/views.ts';
 import { attach } from '../attach.ts';
 import { type Context, Interruption, type ProjectOptions } from '../context.ts';
 import type { ControlClient } from '../control-client.ts';
-import { ensureControlPlane } from '../embedded-control-plane.ts';
+import { ensureControlPlane, requireUsableState } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { lastLines } from '../last-lines.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
@@ -37,6 +37,7 @@ export interface UpOptions extends ProjectOptions {
 export async function up(context: Context, names: readonly string[], options: UpOptions): Promise<ExitCode> {
   const timeoutMs = options.waitTimeout === undefined ? undefined : parseTimeoutMs(options.waitTimeout);
   const scales = new Map((options.scale ?? []).map(parseScale).map(({ name, replicas }) => [name, replicas]));
+  requireUsableState(context);
   const project = await loadProject(context, options, names);
   for (const warning of project.warnings) context.err.line(`${context.err.style('yellow', 'warning:')} ${warning}`);
   const unknown = [...scales.keys()].find(name => !project.services.some(s => s.name === name));

@@ -2,28 +2,24 @@ import { constants, existsSync } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import path from 'node:path';
-import { MAX_SOCKET_PATH_BYTES, type StateFolder } from '../../control-plane/state-folder.ts';
+import type { StateFolder } from '../../control-plane/state-folder.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../control-plane/store/schema.ts';
 import { stateCorrupt, translate } from '../../control-plane/store/sqlite-errors.ts';
+import { CHOOSE_ANOTHER_STATE, stateFolderProblem } from '../state-folder-problem.ts';
 import { type Finding, failure } from './check.ts';
 import { diskFinding } from './disk.ts';
-
-const CHOOSE_ANOTHER = 'Choose another one with --state or OUTRIGGER_STATE.';
 
 /** The state folder: writable, private, its socket's path short enough, space on its disk. */
 export async function checkStateFolder(state: StateFolder): Promise<readonly Finding[]> {
   const name = 'state folder';
-  const socketBytes = Buffer.byteLength(state.socket);
-  if (socketBytes > MAX_SOCKET_PATH_BYTES) {
-    const message = `${state.socket} has ${socketBytes} bytes; a socket's path may have ${MAX_SOCKET_PATH_BYTES}`;
-    return [{ name, status: 'fail', message, next: CHOOSE_ANOTHER }];
-  }
+  const problem = stateFolderProblem(state);
+  if (problem !== null) return [{ name, status: 'fail', message: problem, next: CHOOSE_ANOTHER_STATE }];
   const existing = nearestExisting(state.folder);
   try {
     await access(existing, constants.W_OK | constants.X_OK);
   } catch {
     const message = `${existing} cannot be written by ${userInfo().username}`;
-    return [{ name, status: 'fail', message, next: `Make it writable. ${CHOOSE_ANOTHER}` }];
+    return [{ name, status: 'fail', message, next: `Make it writable. ${CHOOSE_ANOTHER_STATE}` }];
   }
   const { mode, uid } = await stat(existing);
   const disk = await diskFinding('state disk', existing, { warnBytes: 512 * 1024 ** 2, failBytes: 16 * 1024 ** 2 });

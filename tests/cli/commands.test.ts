@@ -1,7 +1,11 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { serve } from '../api/served.ts';
 import { runCli, startCli, testFolder } from './run-cli.ts';
 
+const MAIN = path.join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
 const ECHO = { namespace: 'demo', name: 'echo', image: 'echo:1', protocol: 'grpc' as const, port: 50_051 };
 const REF = { namespace: 'demo', name: 'echo' };
 
@@ -256,6 +260,41 @@ test('an error of the control plane reaches the person word by word', async t =>
   const { code, stderr } = await cli('scale', 'echo=9');
   t.is(code, 1);
   t.is(stderr, 'error: replicas above 5 are not allowed here\nnext:  Ask the operator.\n');
+});
+
+test('output that cannot be written is a failure, not a command that did well', async t => {
+  const { environment } = await withEcho(t);
+  for (const flags of ['', '--json']) {
+    const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>(resolve => {
+      const script = `exec "$0" "$1" ps ${flags} >/dev/full`;
+      const env = { ...process.env, ...environment };
+      execFile('sh', ['-c', script, process.execPath, MAIN], { env }, (error, _stdout, stderr) =>
+        resolve({ code: error?.code ?? 0, stderr }),
+      );
+    });
+    t.is(code, 1);
+    t.regex(stderr, /^error: what belongs on stdout could not be written: ENOSPC/);
+  }
+});
+
+test('a state folder that can never hold a control plane is refused by up before the service file is read', async t => {
+  const folder = await testFolder(t);
+  const file = path.join(folder, 'file');
+  await writeFile(file, '');
+  const deep = path.join(folder, 'x'.repeat(107));
+  for (const [state, expected] of [
+    [deep, /control\.sock has \d+ bytes; a socket's path may have 107/],
+    [file, /file is not a folder/],
+    [path.join(file, 'below'), /lies below a file/],
+  ] as const) {
+    const environment = { OUTRIGGER_STATE: state };
+    const up = await runCli({ args: ['up'], environment, cwd: folder });
+    t.is(up.code, 1);
+    t.regex(up.stderr, expected);
+    t.regex(up.stderr, /next: +Choose another one with --state or OUTRIGGER_STATE/);
+    const doctor = await runCli({ args: ['doctor'], environment });
+    t.regex(doctor.stdout, expected);
+  }
 });
 
 test('wrong usage is exit code 2 and names the nearest word', async t => {
