@@ -20,11 +20,15 @@ async function begin(t: ExecutionContext) {
   return { proxy, controlPlane };
 }
 
-async function isExactlyThree(t: ExecutionContext, controlPlane: RunningControlPlane): Promise<void> {
+async function isExactlyThree(
+  t: ExecutionContext,
+  controlPlane: RunningControlPlane,
+  namespace: string,
+): Promise<void> {
   const containers = await controlPlane.containers();
   t.is(containers.length, 3, 'exactly one container a replica');
   t.is(new Set(containers.map(c => c.Config.Labels[LABELS.replica])).size, 3);
-  const [service] = await controlPlane.services('made');
+  const [service] = await controlPlane.services(namespace);
   t.deepEqual(
     service?.replicas.map(r => r.attempt),
     [1, 1, 1],
@@ -40,21 +44,22 @@ for (const [what, request] of [
     const { proxy, controlPlane } = await begin(t);
     // More than one for each, as the adapter itself tries a closed connection twice.
     proxy.cutNext(request, 9);
-    await controlPlane.apply(web({ namespace: 'made', replicas: 3 }));
-    await controlPlane.ready('made');
+    const namespace = `lost-${what}`;
+    await controlPlane.apply(web({ namespace, replicas: 3 }));
+    await controlPlane.ready(namespace);
     t.true(proxy.cut.length >= 3, 'not one answer came through at first');
-    await isExactlyThree(t, controlPlane);
+    await isExactlyThree(t, controlPlane, namespace);
   });
 }
 
 test('the answers to stop and remove are lost: everything goes all the same, once', async t => {
   const { proxy, controlPlane } = await begin(t);
-  await controlPlane.apply(web({ namespace: 'made', replicas: 3 }));
-  await controlPlane.ready('made');
+  await controlPlane.apply(web({ namespace: 'lost-ends', replicas: 3 }));
+  await controlPlane.ready('lost-ends');
   proxy.cutNext(/^POST \/containers\/[0-9a-f]+\/stop/, 3);
   proxy.cutNext(/^DELETE \/containers\//, 3);
-  await controlPlane.remove('made');
-  await controlPlane.gone('made');
+  await controlPlane.remove('lost-ends');
+  await controlPlane.gone('lost-ends');
   t.is(proxy.cut.length, 6);
   t.deepEqual(await controlPlane.containers(), []);
 });
