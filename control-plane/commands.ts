@@ -101,10 +101,14 @@ function applySpec(request: {
     rollout: {
       kind: 'progressing',
       since: now,
-      previous: existing.rollout.kind === 'progressing' ? existing.rollout.previous : existing.generation,
+      previous: lastGood(existing),
     },
   };
   return accepted(updated, { service, outcome: 'updated', generation, warnings }, now);
+}
+
+function lastGood({ rollout, generation }: Service): number | null {
+  return rollout.kind === 'progressing' || rollout.kind === 'paused' ? rollout.previous : generation;
 }
 
 /** A tag that points to another image is a change, though the file is the same; a paused update is tried anew. */

@@ -65,6 +65,7 @@ export class Controller implements ControlPlane {
       clock: options.clock,
       onSettled: (action, error) => this.#onSettled(action, error),
       onProgress: () => this.#views.changed(),
+      admit: spec => options.admit(spec),
     });
     this.#observers = options.engines.map(e => new Observer(e, options.clock, () => this.wake()));
   }

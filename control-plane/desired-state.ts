@@ -83,8 +83,9 @@ export class DesiredState implements Desired {
     for (const replica of replicas.values()) needed.add(generationKey(replica.service, replica.generation));
     for (const service of services.values()) {
       needed.add(generationKey(service.key, service.generation));
-      if (service.rollout.kind === 'progressing' && service.rollout.previous !== null) {
-        needed.add(generationKey(service.key, service.rollout.previous));
+      const { rollout } = service;
+      if ((rollout.kind === 'progressing' || rollout.kind === 'paused') && rollout.previous !== null) {
+        needed.add(generationKey(service.key, rollout.previous));
       }
     }
     return [...this.#generations.values()]

@@ -1,6 +1,7 @@
 import { type Action, actionKey, pullAction } from './core/actions.ts';
 import { OutriggerError, toOutriggerError } from './core/errors.ts';
 import { type EffectState, type ImageState, imageKey } from './core/observed.ts';
+import type { ServiceSpec } from './core/spec.ts';
 import type { Clock, Engine } from './ports.ts';
 import { within } from './within.ts';
 
@@ -15,6 +16,7 @@ export class Effects {
   readonly #clock: Clock;
   readonly #onSettled: (action: Action, error: OutriggerError | null) => void;
   readonly #onProgress: () => void;
+  readonly #admit: (spec: ServiceSpec) => Promise<unknown>;
   readonly #stop = new AbortController();
   readonly #running = new Map<string, Promise<void>>();
   readonly #failuresInARow = new Map<string, number>();
@@ -24,11 +26,14 @@ export class Effects {
     clock: Clock;
     onSettled: (action: Action, error: OutriggerError | null) => void;
     onProgress: () => void;
+    /** Rejects where the spec may not run any more: a path that was judged when the spec came may lead elsewhere by now. */
+    admit: (spec: ServiceSpec) => Promise<unknown>;
   }) {
     this.#engines = options.engines;
     this.#clock = options.clock;
     this.#onSettled = options.onSettled;
     this.#onProgress = options.onProgress;
+    this.#admit = options.admit;
   }
 
   /** Begins the actions that there is room for; the rest is asked for again by the next pass. */
@@ -99,6 +104,7 @@ export class Effects {
         return undefined;
       }
       case 'create':
+        await this.#admit(action.spec);
         return (await engine.create(action, signal)).containerId;
       case 'start':
         await engine.start(action.containerId, signal);

@@ -1,4 +1,5 @@
 import type { EventQuery } from './control-plane.ts';
+import { splitKey } from './core/spec.ts';
 import type { Store, StoredEvent } from './ports.ts';
 import type { EventView } from './views.ts';
 
@@ -54,7 +55,7 @@ export class EventFeed {
 const MOST_EVENTS = 10_000;
 
 function eventView(event: StoredEvent): EventView {
-  const [namespace = '', service = ''] = event.service.split('/');
+  const [namespace, service] = splitKey(event.service);
   return {
     sequence: event.sequence,
     atMs: event.at,

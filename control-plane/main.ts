@@ -62,7 +62,10 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const tokens =
     options.tokens === undefined ? undefined : parseTokens(await readOperatorFile(options.tokens), options.tokens);
   const policy = await policyOf(options);
-  const hidden = [folder.folder];
+  const connection = await resolveConnection({ environment });
+  // What controls the engine or this control plane stays out of every container, whatever a policy allows.
+  const secrets = [options.tokens, options.admission, options.consul?.tokenFile].flatMap(file => file ?? []);
+  const hidden = [folder.folder, ...(connection.kind === 'unix' ? [connection.socketPath] : []), ...secrets];
   const ofItsUser = options.exitWhenIdle === true && policyFile(options) === undefined;
   const clock = createSteadyClock();
   const store = cleanup.adopt(await openSqliteStore(folder.database), s => s.close());
@@ -74,7 +77,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const engine = createDockerEngine({
     node: 'local',
     instance: store.instance,
-    connection: await resolveConnection({ environment }),
+    connection,
     clock,
     environment,
     ...(options.publishOn === undefined ? {} : { publishOn: options.publishOn }),
@@ -145,7 +148,9 @@ async function createRegistry(options: ControlPlaneOptions, store: Store, clock:
 async function policyOf(options: ControlPlaneOptions): Promise<AdmissionPolicy> {
   const file = policyFile(options);
   const allowed = (options.allowBind ?? []).map(folder => path.resolve(folder));
-  if (file === undefined) return defaultPolicy({ folders: [homedir(), ...allowed] });
+  // Who comes over TCP with a token is not the user whose home this is.
+  const own = options.listen?.some(address => address.kind === 'tcp') ? [] : [homedir()];
+  if (file === undefined) return defaultPolicy({ folders: [...own, ...allowed] });
   return withBindRoots(await loadPolicy(path.resolve(file)), allowed);
 }
 

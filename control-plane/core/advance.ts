@@ -44,7 +44,7 @@ function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
     case 'warming':
       return gone(replica, phase, facts) ?? afterWarmup(phase, facts);
     case 'ready':
-      return gone(replica, phase, facts) ?? whileReady(phase, facts);
+      return gone(replica, phase, facts) ?? cutOff(replica, phase, facts) ?? whileReady(phase, facts);
     case 'draining':
       return endOfContainer(replica, phase.container, facts) ? { kind: 'drained' } : afterDrain(replica, phase, facts);
     case 'stopping':
@@ -162,6 +162,21 @@ function gone(
   const end = endOfContainer(replica, phase.container, facts);
   return end ? failed(facts.spec, end) : null;
 }
+
+/** It runs, and the engine says that it has no address any more: its network was taken away, and nobody can call it. */
+function cutOff(
+  replica: Replica,
+  phase: PhaseOf<'ready'>,
+  { spec, containers, now }: ReplicaFacts,
+): ReplicaEvent | null {
+  if (spec.port === undefined || spec.networkMode !== undefined || replica.addresses.length > 0) return null;
+  const seen = containers.find(c => c.id === phase.container.id);
+  if (seen?.state !== 'running' || now < phase.since + NO_ADDRESS_PATIENCE_MS) return null;
+  return { kind: 'condemned', cause: probeCause('liveness', 'its network was taken away from outside', undefined) };
+}
+
+/** A listing may lag behind a start; one that is older than this does not. */
+const NO_ADDRESS_PATIENCE_MS = 10_000;
 
 function endOfContainer(replica: Replica, container: ContainerRef, facts: ReplicaFacts): Cause | null {
   const seen = facts.containers.find(c => c.id === container.id);

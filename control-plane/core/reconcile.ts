@@ -1,4 +1,4 @@
-import { type Action, actionKey, createAction, pullAction } from './actions.ts';
+import { type Action, actionKey, containerName, createAction, pullAction } from './actions.ts';
 import { advance, isRemoved } from './advance.ts';
 import { addressesOf, type Endpoint } from './endpoint.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
@@ -70,10 +70,11 @@ class World {
     this.#services = new Map(desired.services);
     this.#replicas = new Map();
     for (const replica of desired.replicas.values()) this.#put(replica);
-    this.#containers = Map.groupBy(
-      [...observed.nodes.values()].flatMap(n => n.containers),
-      c => c.replicaId,
-    );
+    // `docker commit` copies labels into an image and so into its containers: only the name that we gave says whose it is,
+    // or the id, where somebody renamed it.
+    const known = new Set([...desired.replicas.values()].map(r => containerOf(r)?.id));
+    const ours = [...observed.nodes.values()].flatMap(n => n.containers).filter(c => known.has(c.id) || isNamedByUs(c));
+    this.#containers = Map.groupBy(ours, c => c.replicaId);
   }
 
   advanceAll(): void {
@@ -151,9 +152,9 @@ class World {
       case 'continue':
         return service;
       case 'pause':
-        return { ...service, rollout: { kind: 'paused', cause } };
+        return { ...service, rollout: { kind: 'paused', cause, previous: rollout.previous } };
       case 'rollback': {
-        if (!previous) return { ...service, rollout: { kind: 'paused', cause } };
+        if (!previous) return { ...service, rollout: { kind: 'paused', cause, previous: rollout.previous } };
         const replicas = Math.min(Math.max(service.replicas, previous.replicas.min), previous.replicas.max);
         return {
           ...service,
@@ -235,6 +236,7 @@ class World {
     const actions: Action[] = [];
     for (const node of this.#observed.nodes.values()) {
       for (const container of node.containers) {
+        if (!isNamedByUs(container)) continue;
         if (this.#replicas.has(container.replicaId) || isRemoved(container.id, this.#observed)) continue;
         const stub = { id: container.replicaId, attempt: container.attempt };
         actions.push(endAction(node.name, stub, container, undefined));
@@ -369,6 +371,10 @@ class World {
 
 /** How soon a draining replica's load is looked at again. */
 const LOAD_LOOK_MS = 250;
+
+function isNamedByUs(container: ObservedContainer): boolean {
+  return container.name === containerName(container.service as ServiceKey, container.replicaId);
+}
 
 function newReplica(id: string, service: Service, now: number): Replica {
   return {

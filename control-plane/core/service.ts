@@ -32,4 +32,5 @@ export type Rollout =
   | { readonly kind: 'progressing'; readonly since: number; readonly previous: number | null }
   /** The new generation failed and the one before is wanted again, as generation `to`. */
   | { readonly kind: 'rolled_back'; readonly failed: number; readonly to: number; readonly cause: Cause }
-  | { readonly kind: 'paused'; readonly cause: Cause };
+  /** `previous`: the last generation that is known to work. */
+  | { readonly kind: 'paused'; readonly cause: Cause; readonly previous: number | null };

@@ -27,7 +27,20 @@ const leavingMs = z
   .min(0)
   .max(24 * 3_600_000, 'expected at most 24 hours');
 const bytes = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
-const plainText = z.string().max(128 * 1024);
+/** A NUL ends a string for the kernel; runtimes refuse it, and quote the rest of it in their errors. */
+const plainText = z
+  .string()
+  .max(128 * 1024)
+  .regex(/^[^\0]*$/, 'expected no NUL character');
+
+/** The reference grammar of distribution, and image ids. What is no reference could lead a request elsewhere. */
+const imageReference = z
+  .string()
+  .max(512)
+  .regex(
+    /^(?:sha256:[0-9a-f]{64}|(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,128})?)$/,
+    'expected an image reference: [host[:port]/]name[:tag][@digest], the name in lower case',
+  );
 
 export const serviceName = name;
 export const namespaceName = name;
@@ -184,7 +197,7 @@ export const serviceSpec = z.strictObject({
   name: serviceName,
 
   // the container
-  image: z.string().min(1).max(512),
+  image: imageReference,
   pullPolicy: z.enum(['always', 'missing', 'never']).default('missing'),
   platform: z.string().max(64).optional(),
   command: z.array(plainText).max(4_096).optional(),

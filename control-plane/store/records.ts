@@ -89,7 +89,7 @@ export const serviceRecord = z.strictObject({
     z.strictObject({ kind: z.literal('settled') }),
     z.strictObject({ kind: z.literal('progressing'), since: time, previous: count.nullable() }),
     z.strictObject({ kind: z.literal('rolled_back'), failed: count, to: count, cause }),
-    z.strictObject({ kind: z.literal('paused'), cause }),
+    z.strictObject({ kind: z.literal('paused'), cause, previous: count.nullable() }),
   ]),
 });
 

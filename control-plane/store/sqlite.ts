@@ -31,6 +31,8 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     const database = await lock(path, lockWaitMs);
     try {
       const instance = migrate(database, path);
+      // The file alone says from now on whose it is, even if somebody copies it without its log.
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE); PRAGMA wal_autocheckpoint = 100');
       const { ino: inode } = await stat(path, { bigint: true });
       // Only a hint for whoever is refused; the lock itself needs no cleaning up.
       await writeFile(holderFile(path), `${process.pid} ${hostname()}\n`, { mode: 0o600 }).catch(() => {});

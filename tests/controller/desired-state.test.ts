@@ -68,7 +68,12 @@ test('with the service and its replicas go all its generations', t => {
 });
 
 test('the changes to a state lead to it', t => {
-  const other: Service = { ...service, key: 'ns/other', generation: 1, rollout: { kind: 'paused', cause: CAUSE } };
+  const other: Service = {
+    ...service,
+    key: 'ns/other',
+    generation: 1,
+    rollout: { kind: 'paused', cause: CAUSE, previous: null },
+  };
   const moved = { ...replica, attempt: 2 };
   const fresh = aReplica(phaseOf('pending', 9), { id: 'r9', generation: 3 });
   const wanted = { services: services({ ...service, replicas: 2 }, other), replicas: replicas(moved, fresh) };

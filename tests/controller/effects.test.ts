@@ -37,6 +37,7 @@ function onFakes(engines?: (clock: VirtualClock) => Engine) {
   const engine = new FakeEngine({ clock, latencyMs: 10, deadlineMs: 1e9 });
   const settled: [string, string | null][] = [];
   let progress = 0;
+  const denied: { reason: string | null } = { reason: null };
   const effects = new Effects({
     engines: new Map([['local', engines?.(clock) ?? engine]]),
     clock,
@@ -44,8 +45,11 @@ function onFakes(engines?: (clock: VirtualClock) => Engine) {
     onProgress: () => {
       progress += 1;
     },
+    admit: async () => {
+      if (denied.reason !== null) throw new OutriggerError('denied', denied.reason);
+    },
   });
-  return { clock, engine, effects, settled, progress: () => progress };
+  return { clock, engine, effects, settled, denied, progress: () => progress };
 }
 
 const down = () => new OutriggerError('unavailable', 'Docker is down', { next: 'start it' });
@@ -241,6 +245,16 @@ test('an image that vanished before a create is known no more, so that the next 
   await clock.advance(10);
   t.like(effects.states.get(actionKey(create())), { kind: 'failed', code: 'image_unavailable' });
   t.is(effects.images.get(IMAGE), undefined);
+});
+
+test('a container that may not be made any more is not made, whatever was decided before', async t => {
+  const { clock, engine, effects, denied } = onFakes();
+  engine.machine.images.set('image:1', 'sha');
+  denied.reason = 'the path leads elsewhere now';
+  effects.begin([create()]);
+  await clock.advance(10);
+  t.like(effects.states.get(actionKey(create())), { kind: 'failed', code: 'denied', message: denied.reason });
+  t.is(engine.calls.length, 0);
 });
 
 test('closing aborts what runs and leaves nobody waiting', async t => {

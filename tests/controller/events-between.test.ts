@@ -91,7 +91,9 @@ test('the end of an update is told, with its cause where it failed', t => {
       words,
     ]);
   t.deepEqual(ends({ kind: 'settled' }), [['service.ready', 'generation 2 is in place']]);
-  t.deepEqual(ends({ kind: 'paused', cause: CAUSE }), [['service.paused', `generation 2 failed: ${CAUSE.message}`]]);
+  t.deepEqual(ends({ kind: 'paused', cause: CAUSE, previous: null }), [
+    ['service.paused', `generation 2 failed: ${CAUSE.message}`],
+  ]);
   t.deepEqual(ends({ kind: 'rolled_back', failed: 2, to: 1, cause: CAUSE }), [
     ['service.rolled_back', `generation 2 failed: ${CAUSE.message}; back to generation 1`],
   ]);

@@ -67,7 +67,11 @@ test('the time that a stop takes does not count as ready', t => {
     { kind: 'condemned', cause: CAUSE },
     FORGIVEN_AFTER_READY_MS - 1,
   );
-  const ended = transition(condemned, { kind: 'ended', policy: FOREVER }, FORGIVEN_AFTER_READY_MS + 30_000);
+  const ended = transition(
+    condemned,
+    { kind: 'ended', logTail: [], policy: FOREVER },
+    FORGIVEN_AFTER_READY_MS + 30_000,
+  );
   t.is(ended.failures, 5);
   t.is(ended.phase.kind, 'backoff');
 });

@@ -136,7 +136,7 @@ test('a range keeps the present number of replicas as far as it reaches, a plain
 });
 
 test('the same file again after a pause is another try', t => {
-  const paused = running({ rollout: { kind: 'paused', cause: CAUSE } });
+  const paused = running({ rollout: { kind: 'paused', cause: CAUSE, previous: null } });
   t.like(applied(paused, aSpec()).result[0], { outcome: 'updated', generation: 2 });
 });
 
@@ -249,7 +249,7 @@ test('a restart replaces every replica of the service, or the one that was named
 
 for (const [words, given] of [
   ['being taken down', { removal: { askedAt: 1, volumes: false } }],
-  ['is paused', { rollout: { kind: 'paused', cause: CAUSE } }],
+  ['is paused', { rollout: { kind: 'paused', cause: CAUSE, previous: null } }],
 ] as const) {
   test(`a service that ${words} is neither scaled nor restarted: it could not come true`, t => {
     const state = running(given);

@@ -118,7 +118,7 @@ test('replicas of one age leave in an order that does not depend on the order of
 });
 
 test('a paused update starts and replaces nobody, and still scales down', t => {
-  const paused = { rollout: { kind: 'paused', cause: CAUSE } } as const;
+  const paused = { rollout: { kind: 'paused', previous: null, cause: CAUSE } } as const;
   const step = rolloutStep(aService(2, {}, paused), [...many(2, 'ready', 1), replica('failed', 2)]);
   t.deepEqual(step, { create: 0, drain: [], settled: false });
   t.is(rolloutStep(aService(1, {}, paused), many(2, 'ready', 2)).drain.length, 1);

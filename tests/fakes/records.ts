@@ -5,7 +5,8 @@ import { type ServiceKey, serviceSpec, splitKey } from '../../control-plane/core
 
 /** Stored records of every shape, for properties. Small pools of names, so that changes meet. */
 const time = fc.integer({ min: 0, max: 2 ** 42 });
-const text = fc.string({ unit: 'binary', maxLength: 20 });
+/** What a spec may say holds no NUL. */
+const text = fc.string({ unit: 'binary', maxLength: 20 }).map(s => s.replaceAll('\0', '0'));
 const container = fc.record({ id: text, seenAt: time });
 const placement = fc.record({ node: text, devices: fc.array(text, { maxLength: 2 }) });
 const cause = fc.record(
@@ -95,7 +96,7 @@ export const anyService: fc.Arbitrary<Service> = fc
       fc.constant({ kind: 'settled' as const }),
       fc.record({ kind: fc.constant('progressing' as const), since: time, previous: fc.option(fc.nat(5)) }),
       fc.record({ kind: fc.constant('rolled_back' as const), failed: fc.nat(5), to: fc.nat(5), cause }),
-      fc.record({ kind: fc.constant('paused' as const), cause }),
+      fc.record({ kind: fc.constant('paused' as const), cause, previous: fc.option(fc.nat(5)) }),
     ),
   })
   .map(s => ({ key: `${s.spec.namespace}/${s.spec.name}` as const, ...s }));

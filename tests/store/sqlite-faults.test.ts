@@ -143,6 +143,8 @@ test('ten replicas and their events are one transaction in the log', async t => 
 
 /** Frames of the log that end a transaction; each cost one fsync (https://www.sqlite.org/fileformat2.html#walformat). */
 function committedTransactions(log: Buffer): number {
+  // Right after a checkpoint the log is empty.
+  if (log.length < 32) return 0;
   const pageBytes = log.readUInt32BE(8);
   const salt = log.subarray(16, 24);
   let count = 0;
@@ -152,6 +154,23 @@ function committedTransactions(log: Buffer): number {
   }
   return count;
 }
+
+test('a state file without its log is still known as ours, with its instance', async t => {
+  const file = path.join(await folderFor(t), 'state.db');
+  const { child, acknowledged } = commitInChild(file, 1);
+  await until('it runs', () => acknowledged() >= 1);
+  await killed(child);
+  const whole = await openSqliteStore(file);
+  const { instance } = whole;
+  await whole.close();
+  const second = commitInChild(file, 2);
+  await until('it runs', () => second.acknowledged() >= 2);
+  await killed(second.child);
+  await rm(`${file}-wal`);
+  const alone = await openSqliteStore(file);
+  t.is(alone.instance, instance);
+  await alone.close();
+});
 
 test('a process that is just ending is waited for', async t => {
   const file = path.join(await folderFor(t), 'state.db');
