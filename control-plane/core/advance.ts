@@ -1,4 +1,5 @@
 import { actionKey, createAction, pullAction, removeKey, startKey } from './actions.ts';
+import { addressesOf } from './endpoint.ts';
 import type { ErrorCode } from './errors.ts';
 import { imageKey, type Observed, type ObservedContainer } from './observed.ts';
 import type { Cause, CauseKind, ContainerRef, Phase, PhaseOf, Replica } from './replica.ts';
@@ -44,7 +45,7 @@ function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
     case 'warming':
       return gone(replica, phase, facts) ?? afterWarmup(phase, facts);
     case 'ready':
-      return gone(replica, phase, facts) ?? cutOff(replica, phase, facts) ?? whileReady(phase, facts);
+      return gone(replica, phase, facts) ?? cutOff(phase, facts) ?? whileReady(phase, facts);
     case 'draining':
       return endOfContainer(replica, phase.container, facts) ? { kind: 'drained' } : afterDrain(replica, phase, facts);
     case 'stopping':
@@ -164,14 +165,14 @@ function gone(
 }
 
 /** It runs, and the engine says that it has no address any more: its network was taken away, and nobody can call it. */
-function cutOff(
-  replica: Replica,
-  phase: PhaseOf<'ready'>,
-  { spec, containers, now }: ReplicaFacts,
-): ReplicaEvent | null {
-  if (spec.port === undefined || spec.networkMode !== undefined || replica.addresses.length > 0) return null;
+function cutOff(phase: PhaseOf<'ready'>, facts: ReplicaFacts): ReplicaEvent | null {
+  const { spec, containers, now } = facts;
+  if (spec.port === undefined || spec.networkMode !== undefined || now < phase.since + NO_ADDRESS_PATIENCE_MS)
+    return null;
+  const node = facts.observed.nodes.get(phase.placement.node);
   const seen = containers.find(c => c.id === phase.container.id);
-  if (seen?.state !== 'running' || now < phase.since + NO_ADDRESS_PATIENCE_MS) return null;
+  const isFresh = node?.answering && node.listedFrom > phase.since + NO_ADDRESS_PATIENCE_MS;
+  if (!isFresh || seen?.state !== 'running' || addressesOf(spec, seen, node.name).length > 0) return null;
   return { kind: 'condemned', cause: probeCause('liveness', 'its network was taken away from outside', undefined) };
 }
 

@@ -79,6 +79,7 @@ function perform(world: ModelWorld, op: Operation): void {
       return;
     case 'engine':
       world.answering = op.answers;
+      world.list();
       return;
     default:
       op satisfies never;

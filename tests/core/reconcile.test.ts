@@ -386,3 +386,20 @@ test('services may be scaled to zero and back', t => {
   t.is(world.running().length, 3);
   t.throws(() => scaleService(world.state, ref, 4, world.now), { message: /0 to 3 replicas/ });
 });
+
+test('a replica whose network was taken away is replaced, for nobody could call it', t => {
+  const world = new ModelWorld();
+  apply(world, aSpec());
+  world.settle();
+  const [cut] = world.running();
+  world.containers.set(cut!.id, { ...cut!, node: 'local', addresses: [] });
+  world.list();
+  world.settle();
+  t.deepEqual(phases(world), ['ready'], 'a listing may lag');
+  world.advance(11_000);
+  world.settle();
+  t.deepEqual(phases(world), ['backoff']);
+  world.advance(FIRST_DELAY_MS * 1.2);
+  world.settle();
+  t.is(world.step().endpoints.length, 1);
+});
