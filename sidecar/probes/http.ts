@@ -13,8 +13,13 @@ export async function httpProbe(check: HttpCheck, address: ProbeAddress, signal:
   try {
     const headers = { 'user-agent': 'outrigger-probe', ...check.headers };
     const response = await exchange(address, { method: 'GET', path: check.path, headers }, signal);
-    // The status decides; what of the body is still to come goes away with the connection.
-    response.destroy();
+    // The status decides. A short body is let in, because breaking off costs more; a long or endless one goes away with
+    // the connection.
+    if (Number(response.headers['content-length']) <= SHORT_BYTES) {
+      response.resume().setTimeout(STALLED_MS, () => response.destroy());
+    } else {
+      response.destroy();
+    }
     const { statusCode = 0 } = response;
     if (check.expect === 'answer' || (statusCode >= 200 && statusCode < 400)) return PASSED;
     return failed(`${what}: status ${statusCode}, expected 200-399`);
@@ -22,3 +27,6 @@ export async function httpProbe(check: HttpCheck, address: ProbeAddress, signal:
     return failed(`${what}: ${describeHttpError(error)}`);
   }
 }
+
+const SHORT_BYTES = 16_384;
+const STALLED_MS = 1_000;
