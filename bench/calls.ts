@@ -13,9 +13,9 @@ const SIDES = ['hard-coded address', 'outrigger://', 'HAProxy', 'nginx'] as cons
 type Side = (typeof SIDES)[number];
 const BASE = 'hard-coded address' satisfies Side;
 
-const UNARY = { kind: 'unary', inFlight: 16, payloadBytes: 128, durationMs: 600 } as const satisfies Workload;
+const UNARY = { kind: 'unary', inFlight: 16, payloadBytes: 128, durationMs: 300 } as const satisfies Workload;
 const LARGE = { kind: 'large', payloadBytes: 64 * 1024 * 1024, calls: 1 } as const satisfies Workload;
-const STREAM = { kind: 'stream', messages: 2_000, messageBytes: 1_024, durationMs: 600 } as const satisfies Workload;
+const STREAM = { kind: 'stream', messages: 2_000, messageBytes: 1_024, durationMs: 300 } as const satisfies Workload;
 
 /**
  * (a) The same stock grpc-js client on the same container: by its hard-coded address, by `outrigger://`, through HAProxy
@@ -56,7 +56,7 @@ export async function benchCalls(context: BenchContext): Promise<{ rows: Row[]; 
       ...(await alternate(SIDES, { rounds: ROUNDS_EACH, measure: measure(UNARY), what: 'unary calls', ...each })),
     );
     large.push(
-      ...(await alternate(SIDES, { rounds: ROUNDS_EACH / 2, measure: measure(LARGE), what: '64 MiB', ...each })),
+      ...(await alternate(SIDES, { rounds: ROUNDS_EACH / 4, measure: measure(LARGE), what: '64 MiB', ...each })),
     );
     stream.push(
       ...(await alternate(SIDES, { rounds: ROUNDS_EACH / 2, measure: measure(STREAM), what: 'streaming', ...each })),
@@ -67,6 +67,7 @@ export async function benchCalls(context: BenchContext): Promise<{ rows: Row[]; 
     ...rowsOf('unary calls, 16 at once', unary, { unit: 'calls/s', read: m => m.perSecond, target: throughput }),
     ...rowsOf('unary p50', unary, { unit: 'ms', read: m => m.p50Ms }),
     ...rowsOf('unary p99', unary, { unit: 'ms', read: m => m.p99Ms, target: { of: 'ratio', atMost: 1.05 } }),
+    ...rowsOf('CPU time of the caller, a unary call', unary, { unit: 'ms', read: m => m.cpuMs }),
     ...rowsOf('64 MiB there and back', large, {
       unit: 'MiB/s each way',
       read: m => m.perSecond / 2 ** 20,
@@ -77,8 +78,8 @@ export async function benchCalls(context: BenchContext): Promise<{ rows: Row[]; 
   return { rows, raw: { unary, large, stream, workloads: { UNARY, LARGE, STREAM } } };
 }
 
-/** Even; the rounds that one set of callers makes. */
-const ROUNDS_EACH = 6;
+/** A multiple of four; the rounds that one set of callers makes. */
+const ROUNDS_EACH = 16;
 /** Until V8 has compiled what is hot. */
 const WARM_UP_MS = 1_500;
 

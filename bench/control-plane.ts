@@ -11,7 +11,7 @@ import { medianInterval } from './statistics.ts';
 const FILE = 'bench/starts/outrigger.yaml';
 const QUESTIONS = ['HTTP list', 'HTTP resolve', 'gRPC list', 'gRPC resolve'] as const;
 const GENERATOR = path.join(import.meta.dirname, 'control-plane/request-generator.ts');
-const MIB = 2 ** 20;
+const MB = 1e6;
 
 /** (c) The control plane by itself: its start, and what it takes and answers with ten replicas that are probed. */
 export async function benchControlPlane(context: BenchContext): Promise<{ rows: Row[]; raw: unknown }> {
@@ -61,11 +61,11 @@ export async function benchControlPlane(context: BenchContext): Promise<{ rows: 
     row('start to serving', startsMs, 'ms', 500),
     row(
       'resident memory, idle, 10 replicas',
-      slices.map(s => s.residentBytes / MIB),
-      'MiB',
-      100e6 / MIB,
+      slices.map(s => s.residentBytes / MB),
+      'MB',
+      100,
     ),
-    row('resident memory after the requests below', [busyBytes / MIB], 'MiB'),
+    row('resident memory after the requests below', [busyBytes / MB], 'MB'),
     row(
       'idle CPU, 10 replicas',
       slices.map(s => 100 * s.cpuShare),

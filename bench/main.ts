@@ -45,7 +45,7 @@ async function main(signal: AbortSignal): Promise<void> {
     signal,
     progress,
     pairs: {
-      calls: pairs ?? (quick ? 12 : 36),
+      calls: pairs ?? (quick ? 32 : 96),
       starts: pairs ?? (quick ? 3 : 10),
       controlPlane: quick ? 5 : 10,
     },

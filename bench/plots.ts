@@ -9,7 +9,7 @@ export async function drawPlots(rows: readonly Row[], folder: string): Promise<v
   const calls = rows.filter(row => row.part === 'calls' && row.ratio);
   if (calls.length > 0) {
     const throughput = calls.filter(row => row.unit !== 'ms');
-    const latency = calls.filter(row => row.unit === 'ms');
+    const latency = calls.filter(row => row.unit === 'ms' && row.measure.startsWith('unary'));
     await writeFile(
       path.join(folder, 'bench-throughput.svg'),
       dotPlot({

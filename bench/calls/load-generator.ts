@@ -40,21 +40,19 @@ async function run(target: Client, workload: Workload): Promise<Measured> {
   switch (workload.kind) {
     case 'unary': {
       const payload = Buffer.alloc(workload.payloadBytes, 7);
-      const { times, seconds } = await closedLoop(workload, () => unary(target, payload));
-      return measured(times, times.length / seconds);
+      const looped = await closedLoop(workload, () => unary(target, payload));
+      return measured(looped, looped.times.length / looped.seconds);
     }
     case 'large': {
       const payload = Buffer.alloc(workload.payloadBytes, 7);
       const once = { inFlight: 1, durationMs: 0, atLeast: workload.calls };
-      const { times, seconds } = await closedLoop(once, () => unary(target, payload));
-      return measured(times, (times.length * payload.length) / seconds);
+      const looped = await closedLoop(once, () => unary(target, payload));
+      return measured(looped, (looped.times.length * payload.length) / looped.seconds);
     }
     case 'stream': {
       const { messages, messageBytes, durationMs } = workload;
-      const { times, seconds } = await closedLoop({ inFlight: 1, durationMs }, () =>
-        stream(target, messages, messageBytes),
-      );
-      return measured(times, (times.length * messages) / seconds);
+      const looped = await closedLoop({ inFlight: 1, durationMs }, () => stream(target, messages, messageBytes));
+      return measured(looped, (looped.times.length * messages) / looped.seconds);
     }
     default:
       return workload satisfies never;
@@ -65,9 +63,10 @@ async function run(target: Client, workload: Workload): Promise<Measured> {
 async function closedLoop(
   { inFlight, durationMs, atLeast = 1 }: { inFlight: number; durationMs: number; atLeast?: number },
   call: () => Promise<void>,
-): Promise<{ times: number[]; seconds: number }> {
+): Promise<Looped> {
   const times: number[] = [];
   const start = performance.now();
+  const cpuBefore = process.cpuUsage();
   const caller = async () => {
     while (times.length < atLeast || performance.now() - start < durationMs) {
       const before = performance.now();
@@ -76,12 +75,21 @@ async function closedLoop(
     }
   };
   await Promise.all(Array.from({ length: inFlight }, caller));
-  return { times, seconds: (performance.now() - start) / 1_000 };
+  const seconds = (performance.now() - start) / 1_000;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { times, seconds, cpuMs: (user + system) / 1_000 };
 }
 
-function measured(times: readonly number[], perSecond: number): Measured {
+interface Looped {
+  readonly times: readonly number[];
+  readonly seconds: number;
+  readonly cpuMs: number;
+}
+
+function measured({ times, cpuMs }: Looped, perSecond: number): Measured {
   const sorted = Float64Array.from(times).sort();
-  return { perSecond, p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99), calls: times.length };
+  const calls = times.length;
+  return { perSecond, p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99), cpuMs: cpuMs / calls, calls };
 }
 
 const CALL_DEADLINE_MS = 60_000;

@@ -13,6 +13,8 @@ export interface Measured {
   /** The time of a whole call; of a stream that of its first message to its last. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Processor time that the caller's own process took for a call; hardly moved by what else the machine does. */
+  readonly cpuMs: number;
   readonly calls: number;
 }
 
