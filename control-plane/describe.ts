@@ -115,6 +115,7 @@ function describeReplica(replica: Replica, spec: ServiceSpec, observed: Observed
   return {
     id: replica.id,
     generation: replica.generation,
+    image: spec.image,
     phase: phase.kind,
     sinceMs: phase.since,
     message: replicaMessage(replica, spec, observed),

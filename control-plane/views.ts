@@ -44,6 +44,8 @@ export type ServiceState = 'starting' | 'ready' | 'updating' | 'degraded' | 'fai
 export interface ReplicaView {
   readonly id: string;
   readonly generation: number;
+  /** Of this replica's generation; during an update it differs from the service's. */
+  readonly image: string;
   readonly phase: PhaseKind;
   readonly sinceMs: number;
   readonly message: string;

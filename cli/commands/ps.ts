@@ -78,6 +78,6 @@ function psColumns(nowMs: number, withProject: boolean, rows: readonly Row[]): C
     ...(some ? [devices] : []),
     { title: 'GEN', priority: 20, align: 'right', cell: r => String(r.replica?.generation ?? r.service.generation) },
     { title: 'NODE', priority: 15, minWidth: 6, cell: r => r.replica?.node ?? '' },
-    { title: 'IMAGE', priority: 10, minWidth: 10, cell: r => r.service.image },
+    { title: 'IMAGE', priority: 10, minWidth: 10, cell: r => r.replica?.image ?? r.service.image },
   ];
 }

@@ -41,6 +41,7 @@ export const replicaView = z
   .strictObject({
     id: z.string(),
     generation: count,
+    image: z.string(),
     phase: phaseKind,
     sinceMs: timeMs,
     message: z.string(),

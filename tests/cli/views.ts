@@ -5,6 +5,7 @@ export function replicaView(part: Partial<ReplicaView> = {}): ReplicaView {
   return {
     id: 'r1',
     generation: 1,
+    image: 'echo:1',
     phase: 'ready',
     sinceMs: 1_000,
     message: '',

@@ -254,6 +254,7 @@ export class FakeControlPlane implements ControlPlane {
     return {
       id,
       generation: service.generation,
+      image: service.image,
       phase: 'ready',
       sinceMs: this.#nowMs++,
       message: '',

@@ -24,6 +24,7 @@ export interface Replica {
   'pullTotalBytes'?: (number | string | Long);
   'createdAtMs'?: (number | string | Long);
   'timings'?: (_outrigger_v1_PhaseTiming)[];
+  'image'?: (string);
   '_exitCode'?: "exitCode";
 }
 
@@ -47,5 +48,6 @@ export interface Replica__Output {
   'pullTotalBytes': (number);
   'createdAtMs': (number);
   'timings': (_outrigger_v1_PhaseTiming__Output)[];
+  'image': (string);
   '_exitCode'?: "exitCode";
 }
