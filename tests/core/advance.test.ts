@@ -158,6 +158,25 @@ test('a readiness probe that fails takes the endpoint and not the container, and
   t.like(regained.phase, { kind: 'ready', impaired: false });
 });
 
+test('a replica that runs without any address is tried again, once a listing that is fresh says so', t => {
+  const ready = aReplica(phaseOf('ready', 100));
+  const bare = { containers: [aContainer({ addresses: [] })] };
+  const listed = (listedFrom: number, answering = true) => seen({ nodes: [aNode({ listedFrom, answering })] });
+  const late = { ...bare, now: 20_000 };
+  t.is(moved(ready, { ...bare, observed: listed(10_050), now: 10_099 }), ready, 'the listing may lag behind the start');
+  t.is(moved(ready, { ...late, observed: listed(10_100) }), ready, 'so may one that was made then');
+  t.is(moved(ready, { ...late, observed: listed(10_101, false) }), ready, 'unknown is not dead');
+  t.like(moved(ready, { ...late, observed: listed(10_101) }).phase, {
+    kind: 'stopping',
+    afterwards: { kind: 'retried' },
+  });
+  const { port: _, ...portless } = aSpec();
+  t.is(moved(ready, { ...late, spec: portless, observed: listed(10_101) }), ready, 'nobody calls it');
+  const published = [{ containerPort: 50051, hostIp: '127.0.0.1', hostPort: 1_234, protocol: 'tcp' as const }];
+  const containers = [aContainer({ addresses: [], publishedPorts: published })];
+  t.is(moved(ready, { ...late, containers, observed: listed(10_101) }), ready, 'its published port leads to it');
+});
+
 // ---- how a container ends
 
 for (const [exit, kind, words] of [

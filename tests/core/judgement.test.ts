@@ -274,6 +274,13 @@ test('an endpoint follows its container to a new address', t => {
   );
 });
 
+test('a ready replica whose address comes late, as after an engine that hung, is published and left alone', t => {
+  const observed = seen({ nodes: [aNode({ containers: [aContainer()] })] });
+  const plan = planOf(stored([aReplica(phaseOf('ready', 5), { addresses: [] })]), observed, 60_000);
+  t.deepEqual(plan.actions, []);
+  t.is(plan.endpoints.length, 1);
+});
+
 // ---- effects
 
 const STOPPING = stored([aReplica(phaseOf('stopping', 5))], [aSpec({ replicas: exactly(0), stopGraceMs: 2_500 })]);

@@ -1,0 +1,207 @@
+import test from 'ava';
+import { actionKey, createAction, pullAction } from '../../control-plane/core/actions.ts';
+import { imageKey, type Observed, type ProbeReport } from '../../control-plane/core/observed.ts';
+import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
+import type { Rollout, Service } from '../../control-plane/core/service.ts';
+import { describeNodes, describeServices } from '../../control-plane/describe.ts';
+import { DesiredState } from '../../control-plane/desired-state.ts';
+import { aNode, aReplica, CAUSE, PLACED, phaseOf, seen } from '../core/replicas.ts';
+import { aSpec } from '../core/specs.ts';
+
+const SETTLED: Rollout = { kind: 'settled' };
+const SPEC = aSpec({ resources: { cpus: 0.5, memoryBytes: 1_000 } });
+
+function stateOf(
+  replicas: readonly Replica[],
+  given: Partial<Service> = {},
+  key: Service['key'] = 'ns/svc',
+): DesiredState {
+  const service: Service = {
+    key,
+    spec: SPEC,
+    imageId: null,
+    generation: 1,
+    latestGeneration: 1,
+    replicas: 2,
+    acceptedAt: 7,
+    removal: null,
+    origin: 'shop.yaml',
+    rollout: SETTLED,
+    ...given,
+  };
+  const generations = [1, 2].map(generation => ({ service: key, generation, spec: SPEC }));
+  return DesiredState.from({ services: [service], replicas, generations });
+}
+
+function shown(replicas: readonly Replica[], given: Partial<Service> = {}, observed: Observed = seen()) {
+  return describeServices(stateOf(replicas, given), observed)[0]!;
+}
+
+let count = 0;
+function one(kind: PhaseKind, given: Partial<Replica> = {}, phase = {}): Replica {
+  count += 1;
+  return aReplica(phaseOf(kind, 10, phase), { id: `r${count}`, createdAt: count, ...given });
+}
+
+const PROGRESSING = (previous: number | null): Rollout => ({ kind: 'progressing', since: 0, previous });
+
+for (const [words, replicas, given, expected] of [
+  ['all that are wanted are ready', () => [one('ready'), one('ready')], {}, 'ready'],
+  ['nobody is wanted', () => [], { replicas: 0 }, 'ready'],
+  ['one of two is ready', () => [one('ready'), one('backoff')], {}, 'degraded'],
+  ['one is ready and impaired', () => [one('ready'), one('ready', {}, { impaired: true })], {}, 'degraded'],
+  ['the first generation is not through', () => [one('starting')], { rollout: PROGRESSING(null) }, 'starting'],
+  ['a later generation is not through', () => [one('ready')], { rollout: PROGRESSING(1) }, 'updating'],
+  ['enough serve and one is on its way out', () => [one('ready'), one('ready'), one('draining')], {}, 'updating'],
+  ['one is to be replaced', () => [one('ready'), one('ready', { replace: true })], {}, 'updating'],
+  ['nobody is ready and one gave up', () => [one('failed')], { rollout: PROGRESSING(null) }, 'failed'],
+  ['one is ready and one gave up', () => [one('ready'), one('failed')], {}, 'degraded'],
+  ['an update is paused', () => [one('ready')], { rollout: { kind: 'paused', cause: CAUSE, previous: 1 } }, 'failed'],
+  ['it is taken down', () => [one('draining')], { removal: { askedAt: 1, volumes: false } }, 'deleting'],
+] as const) {
+  test(`a service is ${expected} where ${words}`, t => {
+    t.is(shown(replicas(), given as Partial<Service>).state, expected);
+  });
+}
+
+test('a service is shown with what was asked for and what is there', t => {
+  const view = shown([one('ready'), one('starting')]);
+  t.like(view, {
+    namespace: 'ns',
+    name: 'svc',
+    generation: 1,
+    image: 'image:1',
+    protocol: 'grpc',
+    port: 50051,
+    wantedReplicas: 2,
+    readyReplicas: 1,
+    deleting: false,
+    origin: 'shop.yaml',
+    acceptedAtMs: 7,
+  });
+  t.like(shown([], { removal: { askedAt: 1, volumes: false } }), { wantedReplicas: 0, deleting: true });
+});
+
+test('services come by name, replicas by age', t => {
+  const [young, old] = [one('ready', { createdAt: 9 }), one('ready', { createdAt: 1 })];
+  t.deepEqual(
+    shown([young, old]).replicas.map(r => r.id),
+    [old.id, young.id],
+  );
+  const two = stateOf([], {}, 'ns/b').with([
+    { kind: 'put_service', service: { ...stateOf([], {}, 'ns/a').services.get('ns/a')!, spec: aSpec({ name: 'a' }) } },
+  ]);
+  t.deepEqual(
+    describeServices(two, seen()).map(s => s.name),
+    ['a', 'svc'],
+  );
+});
+
+test('the message of a service says why: paused, node away, rolled back, then its worst replica', t => {
+  const rolledBack: Rollout = { kind: 'rolled_back', failed: 2, to: 1, cause: CAUSE };
+  const away = seen({ nodes: [aNode({ answering: false, error: 'connection refused' })] });
+  const down = [one('backoff'), one('pending', {}, { reasons: ['no room'] })];
+  t.regex(
+    shown(down, { rollout: { kind: 'paused', cause: CAUSE, previous: 1 } }, away).message,
+    /paused: exited with code 1/,
+  );
+  t.regex(shown(down, { rollout: rolledBack }, away).message, /node local does not answer \(connection refused\)/);
+  t.regex(shown(down, { rollout: rolledBack }).message, /generation 2 failed .* rolled back to generation 1/);
+  t.is(shown(down).message, 'exited with code 1');
+  t.is(shown([one('ready'), one('pending', {}, { reasons: ['no room', 'no GPU'] })]).message, 'no room; no GPU');
+  t.is(shown([one('ready'), one('ready')]).message, '');
+});
+
+test('a failed update is shown with its generation, cause, exit code and last lines', t => {
+  const cause = { ...CAUSE, exitCode: 3, logTail: ['last words'] };
+  const expected = { message: cause.message, exitCode: 3, logTail: ['last words'] };
+  t.deepEqual(shown([], { generation: 2, rollout: { kind: 'paused', cause, previous: 1 } }).failedRollout, {
+    generation: 2,
+    rolledBack: false,
+    ...expected,
+  });
+  t.deepEqual(shown([], { rollout: { kind: 'rolled_back', failed: 2, to: 1, cause } }).failedRollout, {
+    generation: 2,
+    rolledBack: true,
+    ...expected,
+  });
+  t.false('failedRollout' in shown([]));
+});
+
+test('a replica is shown with where it is, its container, and when it is tried again', t => {
+  const [view] = shown([
+    one('ready', { id: 'r', attempt: 3 }, { placement: { node: 'local', devices: ['gpu0'] } }),
+  ]).replicas;
+  t.like(view, { phase: 'ready', sinceMs: 10, node: 'local', devices: ['gpu0'], containerId: 'c1', attempt: 3 });
+  t.is(view?.containerName, 'ns-svc-r');
+  const [waits] = shown([one('backoff', {}, { until: 99, cause: { ...CAUSE, exitCode: 1, logTail: ['l'] } })]).replicas;
+  t.like(waits, { retryAtMs: 99, exitCode: 1, logTail: ['l'], message: CAUSE.message });
+  t.false('containerId' in waits!);
+});
+
+test('addresses are shown only while somebody may call them', t => {
+  const addresses = [{ kind: 'network' as const, network: 'n', host: '10.0.0.2', port: 1 }];
+  const count = (kind: PhaseKind) => shown([one(kind, { addresses })]).replicas[0]?.addresses.length;
+  t.deepEqual((['ready', 'draining', 'starting', 'backoff', 'stopping'] as const).map(count), [1, 1, 0, 0, 0]);
+});
+
+test('a pull is shown in bytes', t => {
+  const images = {
+    [imageKey(pullAction('local', SPEC))]: { kind: 'pulling', receivedBytes: 5, totalBytes: 9 } as const,
+  };
+  const [view] = shown([one('pulling')], {}, seen({ images })).replicas;
+  t.like(view, { pulledBytes: 5, pullTotalBytes: 9, message: 'image:1' });
+});
+
+test('what holds a replica up is said in its words: the failed effect, the probe, the drain', t => {
+  const failed = { kind: 'failed', at: 1, code: 'unavailable', message: 'why', notBefore: 2 } as const;
+  const probes = new Map<string, ProbeReport>([
+    [
+      'c1',
+      {
+        containerId: 'c1',
+        startup: 'pending',
+        warmup: 'pending',
+        readiness: 'failing',
+        liveness: 'unknown',
+        message: 'refused',
+      },
+    ],
+  ]);
+  const message = (replica: Replica, observed = seen()) => shown([replica], {}, observed).replicas[0]?.message;
+  const creating = one('creating');
+  t.is(message(one('pulling'), seen({ effects: { [actionKey(pullAction('local', SPEC))]: failed } })), 'why');
+  t.is(message(creating, seen({ effects: { [actionKey(createAction(creating, PLACED, SPEC))]: failed } })), 'why');
+  t.is(message(one('starting'), seen({ effects: { 'start c1': failed }, probes })), 'why');
+  for (const kind of ['starting', 'warming'] as const) t.is(message(one(kind), seen({ probes })), 'refused');
+  t.is(message(one('ready', {}, { impaired: true }), seen({ probes })), 'refused');
+  t.is(message(one('ready', {}, { impaired: true })), 'the readiness probe fails');
+  t.is(message(one('ready'), seen({ probes })), '');
+  t.is(message(one('draining')), 'scaled down');
+  t.is(message(one('stopping', {}, { afterwards: { kind: 'retried', cause: CAUSE } })), CAUSE.message);
+  t.is(message(one('lost')), 'its node does not answer');
+});
+
+test('a node is shown with what is reserved on it and who holds its devices; what gave up holds nothing', t => {
+  const devices = ['0', '1'].map(id => ({ id, driver: 'cdi' as const }));
+  const observed = seen({ nodes: [aNode({ devices, cpus: 4, labels: { zone: 'a' } })] });
+  const on = (device: string) => ({ placement: { node: 'local', devices: [device] } });
+  const state = stateOf([one('ready', { id: 'holder' }, on('0')), one('failed', {}, on('1')), one('pending')]);
+  const [view] = describeNodes(state, observed);
+  t.like(view, { name: 'local', answering: true, cpus: 4, reservedCpus: 0.5, reservedMemoryBytes: 1_000, replicas: 1 });
+  t.deepEqual(
+    view?.devices.map(d => d.heldBy),
+    ['holder', undefined],
+  );
+  t.false('error' in view!);
+});
+
+test('a node that does not answer says why, and what to do', t => {
+  const silent = (next?: string) =>
+    describeNodes(
+      stateOf([]),
+      seen({ nodes: [aNode({ answering: false, error: 'refused', ...(next === undefined ? {} : { next }) })] }),
+    )[0]?.error;
+  t.is(silent(), 'refused');
+  t.is(silent('Start Docker.'), 'refused. Start Docker.');
+});
