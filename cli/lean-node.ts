@@ -1,6 +1,6 @@
 /**
  * How Node runs a control plane: a process that is there for weeks, has little to do and should not be noticed beside the
- * models. All of it can only be said when Node starts, and together it takes 25 MB off.
+ * models. All of it can only be said when Node starts, and together it takes 30 MB off.
  */
 export const LEAN_NODE = {
   flags: [
@@ -8,6 +8,8 @@ export const LEAN_NODE = {
     '--max-semi-space-size=2',
     // Without its last compiler, whose work only pays where the same code runs all the time.
     '--no-opt',
+    // Fewer pages kept in advance.
+    '--optimize-for-size',
   ],
   // glibc would otherwise keep a heap for each thread that ever allocated.
   environment: { MALLOC_ARENA_MAX: '2' },
