@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
@@ -7,24 +7,26 @@ import path from 'node:path';
  * runs, or that is started again, takes a further project like the first. What cannot be read allows nothing.
  */
 export async function readBindFolders(file: string): Promise<readonly string[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const folders = text.split('\n').flatMap(line => parse(line) ?? []);
+  return [...new Set(folders)].slice(-MOST_FOLDERS);
+}
+
+/** Adds folders that are not there yet. Only appends, a line each, so that several commands may do it at once. */
+export async function addBindFolders(file: string, added: readonly string[]): Promise<void> {
+  const before = await readBindFolders(file);
+  const lines = added.filter(folder => !before.includes(folder)).map(folder => `${JSON.stringify(folder)}\n`);
+  if (lines.length > 0) await appendFile(file, lines.join(''), { mode: 0o600 });
+}
+
+function parse(line: string): string | null {
   try {
-    const folders: unknown = JSON.parse(await readFile(file, 'utf8'));
-    return Array.isArray(folders)
-      ? folders.filter(folder => typeof folder === 'string' && path.isAbsolute(folder))
-      : [];
+    const folder: unknown = JSON.parse(line);
+    return typeof folder === 'string' && path.isAbsolute(folder) ? folder : null;
   } catch {
-    return [];
+    return null;
   }
 }
 
-/** Adds folders, newest last; of very many the newest are kept. Two commands at once: the later one's may be lost. */
-export async function addBindFolders(file: string, added: readonly string[]): Promise<void> {
-  const before = await readBindFolders(file);
-  if (added.every(folder => before.includes(folder))) return;
-  const all = [...before.filter(folder => !added.includes(folder)), ...added].slice(-MOST_FOLDERS);
-  const draft = `${file}.${process.pid}`;
-  await writeFile(draft, JSON.stringify(all), { mode: 0o600 });
-  await rename(draft, file);
-}
-
+/** Of more, those that were added last. */
 const MOST_FOLDERS = 1_000;

@@ -10,7 +10,7 @@ export interface StateFolder {
   readonly socket: string;
   /** What a control plane that was started in the background writes. */
   readonly log: string;
-  /** Folders of the projects that `up` brought up here. */
+  /** Folders of the projects that `up` brought up here, a JSON string a line. */
   readonly bindFolders: string;
 }
 
@@ -29,7 +29,7 @@ export function stateFolder(environment: NodeJS.ProcessEnv, chosen?: string): St
     database: path.join(folder, 'state.db'),
     socket: path.join(folder, 'control.sock'),
     log: path.join(folder, 'control-plane.log'),
-    bindFolders: path.join(folder, 'bind-folders.json'),
+    bindFolders: path.join(folder, 'bind-folders.jsonl'),
   };
 }
 

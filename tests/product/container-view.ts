@@ -47,11 +47,9 @@ export async function containerView(id: string, service: string, file: ComposeFi
       identity: await lines(id, ['id']),
       folder: await lines(id, ['pwd']),
       processOne: (await lines(id, ['cat', '/proc/1/cmdline'])).join('\n').split('\0'),
-      limits: await lines(id, [
-        'sh',
-        '-c',
-        'ulimit -n; ulimit -u; df -k /dev/shm | tail -n 1 | tr -s " " | cut -d" " -f2',
-      ]),
+      // Of the first process: one that is executed later may get other ones from the engine.
+      limits: await lines(id, ['sh', '-c', 'grep -E "open files|processes" /proc/1/limits | tr -s " "']),
+      sharedMemory: await lines(id, ['sh', '-c', 'df -k /dev/shm | tail -n 1 | tr -s " " | cut -d" " -f2']),
       folders: await lines(id, ['sh', '-c', 'stat -c "%n %a %u:%g" /tmp /run /scratch /fast /made 2> /dev/null; true']),
       rootIsWritable: (await status(id, ['touch', '/.probe'])) === 0,
       files: Object.fromEntries(

@@ -4,6 +4,7 @@ import test from 'ava';
 import { close, createFetch } from '../../client/index.ts';
 import { DigitsClient, EXAMPLES } from './example-clients.ts';
 import { OutriggerCommand, output } from './outrigger-command.ts';
+import { until } from './until.ts';
 
 /** The demo's models, brought up from their Compose file as a person does, and called by everything that may call them. */
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -94,7 +95,10 @@ test.serial('no request passes through the control plane: calls go on while its 
   const pid = (await outrigger.controlPlane())?.pid ?? -1;
   process.kill(pid, 'SIGSTOP');
   try {
-    t.regex(await readFile(`/proc/${pid}/stat`, 'utf8'), /\) T /, 'the process is stopped');
+    await until(
+      async () => /\) T /.test(await readFile(`/proc/${pid}/stat`, 'utf8')),
+      () => 'the process is stopped',
+    );
     const { accuracy, replicas } = await classify(client, rows);
     t.true(accuracy > 0.95, `accuracy ${accuracy}`);
     t.is(replicas, 2);
@@ -132,9 +136,9 @@ test.serial('the LLM server answers OpenAI requests by its service name', async 
 
 test.serial('the LLM server streams its answer piece by piece', async t => {
   const fetch = createFetch();
-  const { pieces, reads } = await chat(fetch, { maxTokens: 200 });
-  t.true(pieces.length >= 100, `${pieces.length} pieces`);
-  t.true(reads > 3, `${reads} parts came one after the other`);
+  const { pieces, reads } = await chat(fetch, { maxTokens: 2_000 });
+  t.true(pieces.length >= 1_000, `${pieces.length} pieces`);
+  t.true(reads >= 2, `${reads} parts came before the end`);
   await fetch.close();
 });
 
