@@ -13,7 +13,7 @@ for (const { count, low, high, confidence } of [
   { count: 20, low: 6, high: 15, confidence: 0.9586 },
   { count: 30, low: 10, high: 21, confidence: 0.9572 },
 ]) {
-  test(`the 95 % interval of ${count} values goes from the ${low}th to the ${high}th`, t => {
+  test(`the 95 % interval of ${count} values goes from rank ${low} to rank ${high}`, t => {
     const interval = medianInterval(upTo(count));
     t.like(interval, { median: (count + 1) / 2, low, high, count });
     t.is(Math.round(interval.confidence * 1e4) / 1e4, Math.round(confidence * 1e4) / 1e4);
