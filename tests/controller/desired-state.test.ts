@@ -37,12 +37,17 @@ test('no difference is no change', t => {
   t.deepEqual(state.changesTo(services(service), replicas(replica)), []);
 });
 
-test('a generation that an update can go back to is kept until the update is through', t => {
-  const updating: Service = { ...service, rollout: { kind: 'progressing', since: 1, previous: 1 } };
-  t.deepEqual(forgotten(state.changesTo(services(updating), replicas(replica))), [2]);
-  const through = state.with(state.changesTo(services(updating), replicas(replica)));
-  t.deepEqual(forgotten(through.changesTo(services(service), replicas(replica))), [1]);
-});
+for (const rollout of [
+  { kind: 'progressing', since: 1, previous: 1 },
+  { kind: 'paused', cause: CAUSE, previous: 1 },
+] as const) {
+  test(`the generation that an update can go back to is kept while it is ${rollout.kind}, and no longer`, t => {
+    const updating: Service = { ...service, rollout };
+    t.deepEqual(forgotten(state.changesTo(services(updating), replicas(replica))), [2]);
+    const through = state.with(state.changesTo(services(updating), replicas(replica)));
+    t.deepEqual(forgotten(through.changesTo(services(service), replicas(replica))), [1]);
+  });
+}
 
 test('a generation is kept as long as a replica of it is there', t => {
   const old = aReplica(phaseOf('draining', 1), { id: 'r2', generation: 2 });

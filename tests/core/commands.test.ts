@@ -102,6 +102,16 @@ test('an update on top of one that is not through yet goes back to the last that
   t.like(serviceIn(third), { generation: 3, rollout: { kind: 'progressing', previous: 1 } });
 });
 
+test('an update after one that was paused goes back to the last that worked, not to the one that failed', t => {
+  const paused = running({
+    generation: 2,
+    latestGeneration: 2,
+    rollout: { kind: 'paused', cause: CAUSE, previous: 1 },
+  });
+  const third = after(paused, applied(paused, aSpec({ image: 'image:3' })));
+  t.like(serviceIn(third), { generation: 3, rollout: { kind: 'progressing', previous: 1 } });
+});
+
 test('a generation never gets a number that was given before', t => {
   const rolledBack = running({
     latestGeneration: 4,
