@@ -68,17 +68,14 @@ test('an engine that fails keeps its last listing and answers no more; the next 
   t.is(observer.node().error, undefined);
 });
 
-test('a listing that gets no answer within eight seconds counts as none', async t => {
+test('a listing that gets no answer counts as none before the next one is due', async t => {
   const { clock, engine, observer } = onFakes();
   engine.failNext('observe', { kind: 'hang' });
-  let done = false;
-  void observer.list().then(() => (done = true));
-  await clock.advance(7_999);
-  t.false(done);
-  await clock.advance(1);
-  t.true(done);
+  const from = clock.now();
+  await listed(clock, observer);
+  t.true(clock.now() - from >= 2_000, 'a busy engine is given time');
   t.like(observer.node(), { answering: false });
-  t.regex(observer.node().error ?? '', /no answer within 8 s/);
+  t.regex(observer.node().error ?? '', /no answer within \d+ s/);
 });
 
 test('it lists again every ten seconds though no event came, and every second while the engine is away', async t => {

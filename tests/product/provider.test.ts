@@ -28,7 +28,7 @@ test('docker compose up brings models up through Outrigger, hands their addresse
   });
 
   const { stderr: progress } = await compose('--progress', 'plain', 'up', '-d');
-  t.regex(progress, /digits \w{8} {2}ready/, "the model's phases show in Compose's display");
+  t.regex(progress, /digits +\w{8} {2}ready/, "the model's phases show in Compose's display");
   const said = await until(
     async () => {
       const { stdout } = await compose('logs', '--no-log-prefix', 'app');
