@@ -1,7 +1,9 @@
+import Docker from 'dockerode';
 import { GeneratorProcess } from './calls/generator-process.ts';
 import type { Measured, Workload } from './calls/workload.ts';
 import type { BenchContext } from './context.ts';
 import { Outrigger } from './outrigger.ts';
+import { removeContainers } from './remove-containers.ts';
 import type { Row, Target } from './report.ts';
 import { alternate, type Round } from './rounds.ts';
 import { runCommand, tidy } from './run-command.ts';
@@ -109,8 +111,8 @@ async function startProxy(
   signal: AbortSignal,
 ): Promise<string> {
   const container = `outrigger-bench-${name}`;
-  const never = new AbortController().signal;
-  const remove = () => runCommand('docker', ['rm', '--force', container], { signal: never });
+  const docker = new Docker();
+  const remove = () => removeContainers(docker, container, { interrupted: signal.aborted });
   await remove();
   cleanup.defer(() => tidy(`remove the container ${container}`, remove));
   const options = ['--detach', '--name', container, '--network', NETWORK];

@@ -100,7 +100,7 @@ function text(
   style: { anchor?: string; weight?: number; colour?: string; size: number },
 ): string {
   const { anchor = 'start', weight = 400, colour = '#111827', size } = style;
-  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}" fill="${colour}">${escaped(content)}</text>`;
+  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}" fill="${colour}" stroke="#ffffff" stroke-width="3" paint-order="stroke">${escaped(content)}</text>`;
 }
 
 function line(x1: number, y1: number, x2: number, y2: number, colour: string, width = 1): string {

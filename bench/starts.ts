@@ -1,10 +1,11 @@
 import Docker from 'dockerode';
 import type { BenchContext } from './context.ts';
 import { Outrigger } from './outrigger.ts';
+import { removeContainers } from './remove-containers.ts';
 import type { Row, Target } from './report.ts';
 import { alternate } from './rounds.ts';
 import { runCommand, tidy, timed } from './run-command.ts';
-import { dockerRun, removeDockerRun } from './starts/docker-run.ts';
+import { DOCKER_RUN_PREFIX, dockerRun } from './starts/docker-run.ts';
 import { Swarm } from './starts/swarm.ts';
 import { medianInterval, ratioInterval } from './statistics.ts';
 
@@ -38,7 +39,7 @@ export async function benchStarts(context: BenchContext): Promise<{ rows: Row[];
         const { returnedMs, answeringMs } = await dockerRun(docker, signal);
         return { 'docker run': returnedMs, 'docker run, answering': answeringMs };
       } finally {
-        await removeDockerRun();
+        await removeContainers(docker, DOCKER_RUN_PREFIX, { interrupted: signal.aborted });
       }
     },
     'outrigger up': async () => {

@@ -2,7 +2,8 @@ import type Docker from 'dockerode';
 import { runCommand } from '../run-command.ts';
 import { untilAnswering } from './until-answering.ts';
 
-const NAMES = Array.from({ length: 10 }, (_, i) => `outrigger-bench-tiny-${i}`);
+export const DOCKER_RUN_PREFIX = 'outrigger-bench-tiny-';
+const NAMES = Array.from({ length: 10 }, (_, i) => `${DOCKER_RUN_PREFIX}${i}`);
 
 /** Ten `docker run -d` at once: until all have returned, and until all containers answer. Milliseconds. */
 export async function dockerRun(
@@ -21,8 +22,4 @@ export async function dockerRun(
     }),
   );
   return { returnedMs, answeringMs: performance.now() - start };
-}
-
-export async function removeDockerRun(): Promise<void> {
-  await runCommand('docker', ['rm', '--force', ...NAMES], { signal: new AbortController().signal });
 }
