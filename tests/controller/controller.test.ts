@@ -130,6 +130,19 @@ test('what an action did is looked at right after it, though every event is lost
   await world.end();
 });
 
+test('a replica that gave up without a container is gone soon after it was removed, though every event is lost', async t => {
+  const world = new SimulatedWorld();
+  await world.begin();
+  await apply(world, { image: 'missing:1' });
+  await world.advance(11_000);
+  t.deepEqual(phases(world), ['failed']);
+  world.engine.loseEvents = true;
+  await remove(world);
+  await world.advance(2_000);
+  t.deepEqual(world.controller.services(), []);
+  await world.end();
+});
+
 // ---- publishing
 
 test('what is ready is published in the registry and in the hub', async t => {

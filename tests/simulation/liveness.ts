@@ -1,3 +1,4 @@
+import type { FakeContainer } from '../fakes/engine-node.ts';
 import { CPUS, DEVICES, type SimulatedWorld } from './simulated-world.ts';
 
 /** With the faults over, everything comes to rest as it is wanted, within a bound, and stays there. Invariant 10. */
@@ -33,17 +34,20 @@ function checkServices(world: SimulatedWorld): void {
       spec?.image.startsWith('missing') || ['exit', 'missing-binary'].includes(spec?.command?.[0] ?? '');
     if (cannotRun) continue;
     if (readyReplicas === wantedReplicas && replicas.length === wantedReplicas) continue;
-    // The one excuse is that there is no room, counted from what really runs.
-    const free = freeOn(world);
+    // The one excuse is that others have the room, counted from what really runs: its own old replicas have to make way.
+    const free = freeOn(world, c => c.request.spec.name !== name || c.request.generation === service.generation);
     const { cpus = 0, gpu } = spec?.resources ?? {};
     if (cpus <= free.cpus && (gpu?.count ?? 0) <= free.devices)
       throw new Error(`10: ${name} has ${readyReplicas} of ${wantedReplicas}, and there is room: ${story()}`);
   }
 }
 
-function freeOn(world: SimulatedWorld): { cpus: number; devices: number } {
+function freeOn(
+  world: SimulatedWorld,
+  counts: (container: FakeContainer) => boolean,
+): { cpus: number; devices: number } {
   const running = [...world.machine.containers.values()].filter(
-    c => c.instance === world.disk.instance && c.state === 'running',
+    c => c.instance === world.disk.instance && c.state === 'running' && counts(c),
   );
   return {
     cpus: CPUS - running.reduce((sum, c) => sum + c.request.spec.resources.cpus, 0),
