@@ -28,7 +28,7 @@ build() {
   registry=$(npm config get registry 2>/dev/null || true)
   # Only one of this machine's own: what npm itself would take stands in no build argument.
   [ -z "$registry" ] || [ "$registry" = undefined ] ||
-    [ "$registry" = "$(npm config get registry --userconfig /dev/null --globalconfig /dev/null 2>/dev/null)" ] ||
+    [ "$registry" = "$(env -u NPM_CONFIG_REGISTRY -u npm_config_registry npm config get registry --userconfig /dev/null --globalconfig /dev/null 2>/dev/null)" ] ||
     arguments+=(--build-arg "NPM_CONFIG_REGISTRY=$registry")
   for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
     [ -z "${!proxy:-}" ] || arguments+=(--build-arg "$proxy=${!proxy}")
