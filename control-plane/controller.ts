@@ -326,14 +326,13 @@ export class Controller implements ControlPlane {
 
   #observed(): Observed {
     const { registry, sidecar } = this.#options;
-    const published = registry.published();
     return {
       nodes: new Map(this.#observers.map(o => [o.node().name, o.node()])),
       probes: sidecar.reports(),
       images: this.#effects.images,
       effects: this.#effects.states,
       withdrawn: (service, replicaId) =>
-        this.hub.withdrawalConfirmed(service as ServiceKey, replicaId) && !published.has(replicaId),
+        this.hub.withdrawalConfirmed(service as ServiceKey, replicaId) && !registry.mayHold(replicaId),
     };
   }
 

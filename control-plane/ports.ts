@@ -76,6 +76,8 @@ export interface Registry {
   publish(endpoints: readonly Endpoint[]): void;
   /** Replica ids that the registry may still hand out: what it was last known to hold. */
   published(): ReadonlySet<string>;
+  /** False once it is known that the registry no longer hands the replica out. Not heard of it yet is not known. */
+  mayHold(replicaId: string): boolean;
   /** Reads back what clients of the registry see. Rejects with `unavailable` where it does not answer. */
   read(service: ServiceKey, signal: AbortSignal): Promise<readonly RegisteredEndpoint[]>;
   status(): RegistryStatus;

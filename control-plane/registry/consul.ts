@@ -96,6 +96,10 @@ export class ConsulRegistry implements Registry {
     if (!unchanged) this.#wake();
   }
 
+  mayHold(replicaId: string): boolean {
+    return this.#holdings.mayHold(replicaId);
+  }
+
   published(): ReadonlySet<string> {
     return this.#holdings.ids();
   }

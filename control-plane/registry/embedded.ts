@@ -30,6 +30,10 @@ export class EmbeddedRegistry implements Registry {
     this.#replace(registered);
   }
 
+  mayHold(replicaId: string): boolean {
+    return this.#published.has(replicaId);
+  }
+
   published(): ReadonlySet<string> {
     return this.#published;
   }

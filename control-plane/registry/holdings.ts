@@ -9,6 +9,8 @@ export class Holdings {
   /** Listings still to come before a registration without an answer is believed not to have happened. */
   readonly #doubtful = new Map<string, number>();
   #ids: ReadonlySet<string> = new Set();
+  /** Before the first listing an earlier life of ours may have left anything there. */
+  #wasListed = false;
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
@@ -17,6 +19,10 @@ export class Holdings {
   /** The same set until something changes. */
   ids(): ReadonlySet<string> {
     return this.#ids;
+  }
+
+  mayHold(id: string): boolean {
+    return !this.#wasListed || this.#ids.has(id);
   }
 
   /** What a complete listing shows; it was asked for after everything that was reported here. */
@@ -28,7 +34,10 @@ export class Holdings {
       if (left <= 1) this.#doubtful.delete(id);
       else this.#doubtful.set(id, left - 1);
     }
+    const isFirst = !this.#wasListed;
+    this.#wasListed = true;
     this.#update();
+    if (isFirst) this.#onChange();
   }
 
   attempted(id: string): void {

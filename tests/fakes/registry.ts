@@ -15,6 +15,8 @@ export class FakeRegistry implements Registry {
   readonly held = new Map<string, RegisteredEndpoint>();
   #wanted: ReadonlyMap<string, RegisteredEndpoint> | null = null;
   #known: ReadonlySet<string> = new Set();
+  /** It was compared with what is held at least once. */
+  #heard = false;
   #away: string | null = null;
   #slow = false;
   #closed = false;
@@ -73,6 +75,10 @@ export class FakeRegistry implements Registry {
     if (!this.#slow) queueMicrotask(() => this.#closed || this.converge());
   }
 
+  mayHold(replicaId: string): boolean {
+    return !this.#heard || this.#known.has(replicaId);
+  }
+
   published(): ReadonlySet<string> {
     return this.#known;
   }
@@ -107,7 +113,9 @@ export class FakeRegistry implements Registry {
 
   #learn(): void {
     const next = new Set(this.held.keys());
-    const changed = next.size !== this.#known.size || [...next].some(id => !this.#known.has(id));
+    const first = !this.#heard;
+    this.#heard = true;
+    const changed = first || next.size !== this.#known.size || [...next].some(id => !this.#known.has(id));
     this.#known = next;
     if (changed) this.#notify();
   }

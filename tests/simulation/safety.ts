@@ -2,9 +2,10 @@ import type { Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { DiscoveryHub } from '../../control-plane/registry/hub.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
+import type { FakeRegistry } from '../fakes/registry.ts';
 import type { Health } from './fake-sidecar.ts';
 import type { Watchers } from './watchers.ts';
-import type { Stored, Witness, WitnessedNode, WitnessedRegistry } from './witness.ts';
+import type { Stored, Witness, WitnessedNode } from './witness.ts';
 
 /** What the judge looks at; the present life's parts are null while the control plane is dead. */
 export interface Scene {
@@ -16,7 +17,7 @@ export interface Scene {
   readonly stored: Stored;
   readonly watchers: Watchers;
   readonly hub: DiscoveryHub | null;
-  readonly remote: WitnessedRegistry | null;
+  readonly remote: FakeRegistry | null;
 }
 
 /**
@@ -68,8 +69,7 @@ export class Safety implements Witness {
     const drainMs = stored.specOf(service, replica.generation)?.drain.timeoutMs ?? 0;
     if (drainedFrom === undefined || now() >= drainedFrom + drainMs) return;
     if (watchers.mayCall(service, id)) this.#broken('rule 6', `a client may still call ${id}`);
-    // Until the registry was heard of, a control plane does not know what an earlier life of it left there.
-    if (remote?.heard && remote.held.get(request.replicaId)?.metadata['container'] === id)
+    if (remote && remote.held.get(request.replicaId)?.metadata['container'] === id)
       this.#broken('rule 6', `the registry still has ${id}`);
   }
 

@@ -6,11 +6,12 @@ import type { Registry } from '../../control-plane/ports.ts';
 import { EmbeddedRegistry } from '../../control-plane/registry/embedded.ts';
 import { DiscoveryHub } from '../../control-plane/registry/hub.ts';
 import { countingIds, settle, VirtualClock } from '../fakes/clock.ts';
+import { FakeRegistry } from '../fakes/registry.ts';
 import { Disk } from '../fakes/store.ts';
 import { FakeSidecar, Health } from './fake-sidecar.ts';
 import { Safety } from './safety.ts';
 import { Watchers } from './watchers.ts';
-import { storedOn, WitnessedEngine, WitnessedNode, WitnessedRegistry, WitnessedStore } from './witness.ts';
+import { storedOn, WitnessedEngine, WitnessedNode, WitnessedStore } from './witness.ts';
 
 export const NAMESPACE = 'sim';
 export const DEVICES = ['0', '1', '2'].map(i => ({ id: `nvidia.com/gpu=${i}`, driver: 'cdi' as const }));
@@ -34,7 +35,7 @@ export class SimulatedWorld {
   sidecar!: FakeSidecar;
   hub!: DiscoveryHub;
   /** Null with the embedded registry. */
-  remote: WitnessedRegistry | null = null;
+  remote: FakeRegistry | null = null;
   #store!: WitnessedStore;
   #controller: Controller | null = null;
   #life = new AbortController();
@@ -182,7 +183,7 @@ export class SimulatedWorld {
   #newRegistry(): Registry {
     if (!this.#isRemote) return new EmbeddedRegistry({ instance: this.disk.instance });
     const before = this.remote;
-    const registry = new WitnessedRegistry(this.disk.instance);
+    const registry = new FakeRegistry(this.disk.instance);
     for (const [id, entry] of before?.held ?? []) registry.held.set(id, entry);
     if (before && !before.status().healthy) registry.away();
     this.remote = registry;
@@ -190,7 +191,7 @@ export class SimulatedWorld {
     return registry;
   }
 
-  async #compareRemote(registry: WitnessedRegistry, signal: AbortSignal): Promise<void> {
+  async #compareRemote(registry: FakeRegistry, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.clock.sleep(REMOTE_INTERVAL_MS, signal).catch(() => {});
       if (!signal.aborted) registry.converge();

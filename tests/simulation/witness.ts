@@ -5,7 +5,6 @@ import type { Change, Clock } from '../../control-plane/ports.ts';
 import { FakeEngine, type FakeEngineOptions } from '../fakes/engine.ts';
 import type { Behaviour } from '../fakes/engine-behaviour.ts';
 import { type FakeContainer, FakeNode } from '../fakes/engine-node.ts';
-import { FakeRegistry } from '../fakes/registry.ts';
 import { type Disk, FakeStore } from '../fakes/store.ts';
 
 /** What somebody who stands beside the ports sees. Each fake tells at the very moment, before anything follows from it. */
@@ -73,16 +72,6 @@ export class WitnessedStore extends FakeStore {
         this.#witness.onReplica(old === undefined ? null : (JSON.parse(old) as Replica), after, stored);
       }
     }
-  }
-}
-
-/** A remote registry that remembers whether its control plane has compared itself with it yet. */
-export class WitnessedRegistry extends FakeRegistry {
-  heard = false;
-
-  override converge(): void {
-    super.converge();
-    this.heard ||= this.status().healthy;
   }
 }
 
