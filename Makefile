@@ -16,7 +16,7 @@ setup: ## install and build whatever is missing to run everything else
 	@bash $(steps) node docker compose-plugin consul python base-images product-images
 
 images: ## build the images that the demo and the tests run
-	@bash $(steps) node docker consul base-images product-images
+	@bash $(steps) node docker compose-plugin consul base-images product-images
 
 demo: setup ## start two models, call them, kill the control plane, call on, clean up
 	@npm run --silent demo
