@@ -5,16 +5,17 @@ import { benchCalls } from './calls.ts';
 import type { BenchContext } from './context.ts';
 import { benchControlPlane } from './control-plane.ts';
 import { describeMachine } from './machine.ts';
-import { drawPlots } from './plots.ts';
+import { onlyOne } from './only-one.ts';
 import { Progress } from './progress.ts';
+import { publish, type Results } from './publish.ts';
 import { isMet, type Row, reportText } from './report.ts';
 import { ROOT, runCommand } from './run-command.ts';
 import { benchStarts } from './starts.ts';
 
 /**
- * `node bench/main.ts [--only a,b,c] [--pairs N] [--quick]`: the table goes to standard output, what it is made of to
- * bench/results/, the plots to docs/images/. Ends with status 1 where something could not be measured; a missed target
- * is a result like any other, and is shown.
+ * `node bench/main.ts [--only a,b,c] [--pairs N] [--quick]`: the table goes to standard output, every value to
+ * bench/results/raw/. A whole run is published (publish.ts), a partial or quick one is not. Ends with status 1 where
+ * something could not be measured; a missed target is a result like any other, and is shown.
  */
 const PARTS = { a: benchCalls, b: benchStarts, c: benchControlPlane } as const;
 type Part = keyof typeof PARTS;
@@ -36,6 +37,7 @@ try {
 }
 
 async function main(signal: AbortSignal): Promise<void> {
+  await using _ = await onlyOne();
   const progress = new Progress();
   progress.phase('building the program and the images');
   await runCommand('npm', ['run', '--silent', 'build'], { signal });
@@ -58,13 +60,12 @@ async function main(signal: AbortSignal): Promise<void> {
     rows.push(...measured.rows);
     raw[part] = measured.raw;
   }
-  const results = { measuredAt: new Date().toISOString(), machine, quick, pairs: context.pairs, rows };
+  const results: Results = { measuredAt: new Date().toISOString(), machine, quick, pairs: context.pairs, rows };
   const folder = path.join(ROOT, 'bench/results');
   await mkdir(path.join(folder, 'raw'), { recursive: true });
   const stamp = results.measuredAt.replaceAll(/[:.]/g, '-');
   await writeFile(path.join(folder, 'raw', `${stamp}.json`), JSON.stringify({ ...results, raw }));
-  await writeFile(path.join(folder, 'latest.json'), `${JSON.stringify(results, null, 2)}\n`);
-  await drawPlots(rows, path.join(ROOT, 'docs/images'));
+  if (!quick && Object.keys(PARTS).every(part => only.includes(part as Part))) await publish(results);
   progress.phase('done');
   console.log(reportText(rows));
   const targets = rows.filter(row => row.target);

@@ -1,0 +1,25 @@
+import test from 'ava';
+import { type Results, withFigures } from '../../bench/publish.ts';
+import { medianInterval } from '../../bench/statistics.ts';
+
+const results = {
+  measuredAt: '2026-11-22T10:00:00.000Z',
+  machine: { cpu: 'Abacus', cores: 2, memoryGiB: 24, loadAverage: 1.5 },
+  quick: false,
+  pairs: {},
+  rows: [{ part: 'starts', measure: 'ten replicas', side: 'docker run', value: medianInterval([1.25]), unit: 's' }],
+} as unknown as Results;
+
+test('the figures replace what stood between the marks, and nothing else', t => {
+  const page = 'before\n<!-- figures: written by `make bench` -->\nold\n<!-- end of figures -->\nafter\n';
+  const once = withFigures(page, results);
+  t.regex(once, /^before\n<!-- figures[^\n]*-->\nMeasured 2026-11-22 on 2 cores of an Abacus/);
+  t.regex(once, /\| ten replicas \| docker run \| 1\.25 s \|/);
+  t.regex(once, /\n<!-- end of figures -->\nafter\n$/);
+  t.notRegex(once, /old/);
+  t.is(withFigures(once, results), once);
+});
+
+test('a page without the marks is refused', t => {
+  t.throws(() => withFigures('nothing', results), { message: /lacks the marks/ });
+});
