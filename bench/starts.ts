@@ -11,7 +11,15 @@ import { medianInterval, ratioInterval } from './statistics.ts';
 
 const FILE = 'bench/starts/outrigger.yaml';
 const COMPOSE = ['compose', '-f', 'bench/starts/compose.yaml'];
-const SIDES = ['docker run', 'outrigger up', 'outrigger up, cold', 'compose up --wait', 'Swarm service'] as const;
+const NETWORK = 'outrigger-bench-starts';
+const SIDES = [
+  'docker run',
+  'docker run --network',
+  'outrigger up',
+  'outrigger up, cold',
+  'compose up --wait',
+  'Swarm service',
+] as const;
 type Side = (typeof SIDES)[number];
 type Name = Side | 'docker run, answering';
 const BASE = 'docker run';
@@ -31,13 +39,24 @@ export async function benchStarts(context: BenchContext): Promise<{ rows: Row[];
   const down = (which: Outrigger) => which.run(['down', '-f', FILE], { signal: never });
   await outrigger.serve(signal);
   cleanup.defer(() => tidy('take the replicas down', () => down(outrigger)));
+  await runCommand('docker', ['network', 'create', NETWORK], { signal });
+  cleanup.defer(() =>
+    tidy(`remove the network ${NETWORK}`, () => runCommand('docker', ['network', 'rm', NETWORK], { signal: never })),
+  );
   const swarm = cleanup.use(await Swarm.join(docker, signal));
 
   const measures: Record<Side, () => Promise<Partial<Record<Name, number>>>> = {
     'docker run': async () => {
       try {
-        const { returnedMs, answeringMs } = await dockerRun(docker, signal);
+        const { returnedMs, answeringMs } = await dockerRun(docker, 'bridge', signal);
         return { 'docker run': returnedMs, 'docker run, answering': answeringMs };
+      } finally {
+        await removeContainers(docker, DOCKER_RUN_PREFIX, { interrupted: signal.aborted });
+      }
+    },
+    'docker run --network': async () => {
+      try {
+        return { 'docker run --network': (await dockerRun(docker, NETWORK, signal)).returnedMs };
       } finally {
         await removeContainers(docker, DOCKER_RUN_PREFIX, { interrupted: signal.aborted });
       }
@@ -100,10 +119,14 @@ function rowsOf(times: readonly Record<Name, number>[]): Row[] {
     const target = TARGETS[side];
     return { ...row, ratio: { ...ratio, against: BASE }, ...(target && { target }) };
   });
-  const ahead = (['compose up --wait', 'Swarm service'] as const).map((other): Row => {
+  const others = [
+    { other: 'docker run --network' },
+    { other: 'compose up --wait', target: { of: 'ratio', atMost: 1 } },
+    { other: 'Swarm service', target: { of: 'ratio', atMost: 1 } },
+  ] as const satisfies { other: Name; target?: Target }[];
+  const against = others.map(({ other, ...rest }): Row => {
     const ratio = ratioInterval(times.map(time => ({ value: time['outrigger up'], base: time[other] })));
     const value = medianInterval(times.map(time => time['outrigger up'] / 1_000));
-    const target: Target = { of: 'ratio', atMost: 1 };
     return {
       part: 'starts',
       measure: `against ${other}`,
@@ -111,8 +134,8 @@ function rowsOf(times: readonly Record<Name, number>[]): Row[] {
       value,
       unit: 's',
       ratio: { ...ratio, against: other },
-      target,
+      ...rest,
     };
   });
-  return [...rows, ...ahead];
+  return [...rows, ...against];
 }

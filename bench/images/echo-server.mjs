@@ -5,6 +5,18 @@
 import { createServer } from 'node:http2';
 
 const WINDOW_BYTES = 8 * 1024 * 1024;
+const HEADERS = { ':status': 200, 'content-type': 'application/grpc' };
+const ANSWERS = {
+  '/bench.Echo/Unary': echo,
+  '/bench.Echo/Stream': stream =>
+    stream.once('data', request => sendMessages(stream, request.readUInt32BE(5), request.readUInt32BE(9))),
+  '/grpc.health.v1.Health/Check': stream => {
+    stream.resume();
+    // One message of two bytes: field 1, SERVING.
+    stream.end(Buffer.from([0, 0, 0, 0, 2, 8, 1]));
+  },
+};
+
 const server = createServer({
   settings: { initialWindowSize: WINDOW_BYTES, maxConcurrentStreams: 1_000 },
   maxSessionMemory: 1_000,
@@ -12,23 +24,15 @@ const server = createServer({
 server.on('session', session => session.setLocalWindowSize(WINDOW_BYTES));
 server.on('stream', (stream, headers) => {
   stream.on('error', () => {});
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-  switch (headers[':path']) {
-    case '/bench.Echo/Unary':
-      echo(stream);
-      return;
-    case '/bench.Echo/Stream':
-      stream.once('data', request => sendMessages(stream, request.readUInt32BE(5), request.readUInt32BE(9)));
-      return;
-    case '/grpc.health.v1.Health/Check':
-      // One message of two bytes: field 1, SERVING.
-      stream.resume();
-      stream.end(Buffer.from([0, 0, 0, 0, 2, 8, 1]));
-      return;
-    default:
-      stream.close();
+  const answer = ANSWERS[headers[':path']];
+  if (!answer) {
+    // UNIMPLEMENTED, in headers alone.
+    stream.respond({ ...HEADERS, 'grpc-status': '12' }, { endStream: true });
+    return;
   }
+  stream.respond(HEADERS, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+  answer(stream);
 });
 server.listen(50051, '0.0.0.0');
 process.on('SIGTERM', () => process.exit(0));

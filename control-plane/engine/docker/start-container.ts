@@ -36,6 +36,8 @@ async function start(client: EngineClient, containerId: string, signal: AbortSig
     });
 }
 
+/** 404 on an engine by itself; 500 on a manager of a swarm, which asks the swarm for the network in turn. */
 function isNetworkGone(error: unknown): boolean {
-  return statusOf(error) === 404 && /network .* not found/i.test((error as Error).message);
+  const status = statusOf(error);
+  return (status === 404 || status === 500) && /network .* not found/i.test((error as Error).message);
 }
