@@ -5,6 +5,7 @@ import type { Action } from './core/actions.ts';
 import { OutriggerError, toOutriggerError } from './core/errors.ts';
 import type { Observed } from './core/observed.ts';
 import { type Plan, type Probed, reconcile } from './core/reconcile.ts';
+import { placementOf } from './core/replica.ts';
 import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
 import { DesiredState } from './desired-state.ts';
 import { Effects } from './effects.ts';
@@ -12,7 +13,7 @@ import { EventFeed } from './event-feed.ts';
 import { eventsBetween } from './events-between.ts';
 import { Observer } from './observer.ts';
 import { parseSpecs } from './parse-specs.ts';
-import type { Change, Clock, Engine, Ids, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
+import type { Change, Clock, Engine, Ids, Member, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
 import type { DiscoveryHub } from './registry/hub.ts';
 import { replicaLogs } from './replica-logs.ts';
 import { StateViews } from './state-views.ts';
@@ -20,7 +21,8 @@ import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from '
 import { within } from './within.ts';
 
 export interface ControllerOptions {
-  readonly engines: readonly Engine[];
+  /** The nodes to begin with; `setMembers` changes them. */
+  readonly members: readonly Member[];
   readonly registry: Registry;
   readonly hub: DiscoveryHub;
   readonly store: Store;
@@ -42,7 +44,9 @@ export class Controller implements ControlPlane {
   readonly hub: DiscoveryHub;
   readonly #options: ControllerOptions;
   readonly #effects: Effects;
-  readonly #observers: readonly Observer[];
+  readonly #members = new Map<string, { member: Member; observer: Observer }>();
+  /** Of the members; the effects look into it too. */
+  readonly #engines = new Map<string, Engine>();
   readonly #stop = new AbortController();
   readonly #startedAt: number;
   readonly #commands: QueuedCommand[] = [];
@@ -51,6 +55,7 @@ export class Controller implements ControlPlane {
   #state: DesiredState;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
   #running: Promise<unknown> | null = null;
+  readonly #observing = new Set<Promise<void>>();
   /** What the last pass failed for; null: it did not. */
   #trouble: string | null = null;
 
@@ -61,20 +66,20 @@ export class Controller implements ControlPlane {
     this.hub = options.hub;
     this.#startedAt = options.clock.now();
     this.#effects = new Effects({
-      engines: new Map(options.engines.map(e => [e.node, e])),
+      engines: this.#engines,
       clock: options.clock,
       onSettled: (action, error) => this.#onSettled(action, error),
       onProgress: () => this.#views.changed(),
       admit: spec => options.admit(spec),
     });
-    this.#observers = options.engines.map(e => new Observer(e, options.clock, () => this.wake()));
+    this.setMembers(options.members);
   }
 
   /** Loads the stored state and takes the first look at the world, so that what ran before is known before anyone asks. */
   static async open(options: ControllerOptions): Promise<Controller> {
     const state = DesiredState.from(await options.store.load());
     const controller = new Controller(options, state, await EventFeed.open(options.store));
-    await Promise.all(controller.#observers.map(o => o.list()));
+    await Promise.all(controller.#observers().map(o => o.list()));
     await controller.#pass();
     return controller;
   }
@@ -86,16 +91,43 @@ export class Controller implements ControlPlane {
     registry.onChange(() => this.wake());
     sidecar.onChange(() => this.wake());
     this.hub.onAcknowledged(() => this.wake());
-    this.#running = Promise.all([this.#loop(), ...this.#observers.map(o => o.run())]);
+    this.#running = this.#loop();
+    for (const observer of this.#observers()) this.#observe(observer);
+  }
+
+  /**
+   * The nodes from now on. One that is new joins; one that is not named any more leaves, which ends once its last replica
+   * moved away. Of one that stays, the engine and what is said of it may be new.
+   */
+  setMembers(members: readonly Member[]): void {
+    const named = new Set(members.map(m => m.engine.node));
+    for (const [name, { observer }] of this.#members) if (!named.has(name)) observer.leave();
+    for (const member of members) {
+      const name = member.engine.node;
+      const known = this.#members.get(name);
+      if (known?.member.engine === member.engine) {
+        known.observer.reconfigure(member.profile);
+        this.#members.set(name, { member, observer: known.observer });
+        continue;
+      }
+      if (known) this.#forget(name);
+      const observer = new Observer(member, this.#options.clock, () => this.wake());
+      this.#members.set(name, { member, observer });
+      this.#engines.set(name, member.engine);
+      if (this.#running) this.#observe(observer);
+    }
+    this.wake();
   }
 
   /** Ends the loop and leaves every container as it is. */
   async close(): Promise<void> {
     this.#stop.abort();
     this.wake();
-    for (const observer of this.#observers) observer.close();
+    for (const observer of this.#observers()) observer.close();
     await this.#effects.close();
     await this.#running;
+    await Promise.all(this.#observing);
+    for (const name of [...this.#members.keys()]) this.#forget(name);
     for (const command of this.#commands.splice(0)) command.reject(shuttingDown());
   }
 
@@ -171,9 +203,15 @@ export class Controller implements ControlPlane {
   }
 
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLineView> {
-    const engines = new Map(this.#options.engines.map(e => [e.node, e]));
     const { clock } = this.#options;
-    return replicaLogs({ query, controlPlane: this, engines, containers: () => this.#containers(), clock, signal });
+    return replicaLogs({
+      query,
+      controlPlane: this,
+      engines: this.#engines,
+      containers: () => this.#containers(),
+      clock,
+      signal,
+    });
   }
 
   // ---- the loop
@@ -202,7 +240,7 @@ export class Controller implements ControlPlane {
       const now = clock.now();
       const observed = this.#observed();
       const plan = reconcile(this.#state, observed, now, () => ids.replicaId());
-      const changes = this.#state.changesTo(plan.services, plan.replicas);
+      const changes = this.#state.changesTo(plan);
       if (changes.length > 0) {
         const events = eventsBetween(this.#state, plan, now);
         // Intent before effect: nothing below happens unless this is durable.
@@ -217,6 +255,7 @@ export class Controller implements ControlPlane {
       this.#effects.begin(plan.actions);
       this.#effects.prune();
       this.#listForEndings(plan);
+      this.#letLeave(plan);
       this.#views.changed();
       if (this.#trouble !== null) log.info('the loop goes on');
       this.#trouble = null;
@@ -278,10 +317,37 @@ export class Controller implements ControlPlane {
     const ending = [...plan.replicas.values()].flatMap(({ phase }) =>
       phase.kind === 'stopping' && phase.container === null ? [phase] : [],
     );
-    for (const observer of this.#observers) {
+    for (const observer of this.#observers()) {
       const { name, answering, listedFrom } = observer.node();
       if (answering && ending.some(p => p.placement.node === name && listedFrom <= p.since)) observer.refresh();
     }
+  }
+
+  /** A node that is not configured any more goes once nothing of ours is on it. */
+  #letLeave(plan: Plan): void {
+    for (const [name, { observer }] of this.#members) {
+      const node = observer.node();
+      const isUsed =
+        [...plan.replicas.values()].some(r => placementOf(r)?.node === name) || plan.actions.some(a => a.node === name);
+      if (node.leaving && !isUsed && (!node.answering || node.containers.length === 0)) this.#forget(name);
+    }
+  }
+
+  #forget(name: string): void {
+    const known = this.#members.get(name);
+    this.#members.delete(name);
+    this.#engines.delete(name);
+    known?.observer.close();
+    known?.member.close?.();
+  }
+
+  #observers(): Observer[] {
+    return [...this.#members.values()].map(m => m.observer);
+  }
+
+  #observe(observer: Observer): void {
+    const running = observer.run().finally(() => this.#observing.delete(running));
+    this.#observing.add(running);
   }
 
   #publish(plan: Plan): void {
@@ -327,8 +393,9 @@ export class Controller implements ControlPlane {
   #observed(): Observed {
     const { registry, sidecar } = this.#options;
     return {
-      nodes: new Map(this.#observers.map(o => [o.node().name, o.node()])),
+      nodes: new Map(this.#observers().map(o => [o.node().name, o.node()])),
       probes: sidecar.reports(),
+      deviceReports: new Map(),
       images: this.#effects.images,
       effects: this.#effects.states,
       withdrawn: (service, replicaId) =>
@@ -341,7 +408,7 @@ export class Controller implements ControlPlane {
     if (error && !this.#stop.signal.aborted) {
       log.warn({ action: action.kind, node: action.node, code: error.code, err: error }, 'an action failed');
     }
-    if (action.kind !== 'pull') this.#observers.find(o => o.node().name === action.node)?.refresh();
+    if (action.kind !== 'pull') this.#members.get(action.node)?.observer.refresh();
     this.wake();
   }
 
@@ -356,16 +423,16 @@ export class Controller implements ControlPlane {
     const limits = { clock: this.#options.clock, timeoutMs: VOLUMES_DEADLINE_MS, signal: this.#stop.signal };
     const what = `removing volumes of ${namespace}`;
     await Promise.all(
-      this.#options.engines.map(e =>
+      [...this.#engines.values()].map(e =>
         within(limits, what, signal => e.cleanNamespace(namespace, { volumes: true }, signal)),
       ),
     );
   }
 
   async #imageId(spec: ServiceSpec): Promise<string | null> {
-    const engine = this.#options.engines[0];
     // A request waits for no engine that is known to be away; null means "not known", which changes nothing.
-    if (!engine || !this.#observers.find(o => o.node().name === engine.node)?.node().answering) return null;
+    const engine = [...this.#engines.values()].find(e => this.#members.get(e.node)?.observer.node().answering);
+    if (!engine) return null;
     const limits = { clock: this.#options.clock, timeoutMs: IMAGE_ID_DEADLINE_MS, signal: this.#stop.signal };
     return within(limits, `looking for image ${spec.image}`, signal => engine.imageId(spec.image, signal)).catch(
       () => null,
@@ -382,7 +449,7 @@ export class Controller implements ControlPlane {
 
   #containers(): ReadonlyMap<string, { node: string; containerId: string }> {
     const newest = new Map<string, { node: string; containerId: string; attempt: number }>();
-    for (const observer of this.#observers) {
+    for (const observer of this.#observers()) {
       for (const container of observer.node().containers) {
         const known = newest.get(container.replicaId);
         if (known && known.attempt > container.attempt) continue;

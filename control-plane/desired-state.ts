@@ -1,4 +1,5 @@
-import type { Desired } from './core/reconcile.ts';
+import type { NodeRecord } from './core/node.ts';
+import type { Desired, Plan } from './core/reconcile.ts';
 import type { Replica } from './core/replica.ts';
 import type { Service } from './core/service.ts';
 import type { ServiceKey, ServiceSpec } from './core/spec.ts';
@@ -8,15 +9,18 @@ import type { Change, StoredState } from './ports.ts';
 export class DesiredState implements Desired {
   readonly services: ReadonlyMap<ServiceKey, Service>;
   readonly replicas: ReadonlyMap<string, Replica>;
+  readonly nodes: ReadonlyMap<string, NodeRecord>;
   readonly #generations: ReadonlyMap<string, StoredGeneration>;
 
   constructor(
     services: ReadonlyMap<ServiceKey, Service>,
     replicas: ReadonlyMap<string, Replica>,
+    nodes: ReadonlyMap<string, NodeRecord>,
     generations: ReadonlyMap<string, StoredGeneration>,
   ) {
     this.services = services;
     this.replicas = replicas;
+    this.nodes = nodes;
     this.#generations = generations;
   }
 
@@ -24,6 +28,7 @@ export class DesiredState implements Desired {
     return new DesiredState(
       new Map(stored.services.map(s => [s.key, s])),
       new Map(stored.replicas.map(r => [r.id, r])),
+      new Map(stored.nodes.map(n => [n.name, n])),
       new Map(stored.generations.map(g => [generationKey(g.service, g.generation), g])),
     );
   }
@@ -35,6 +40,7 @@ export class DesiredState implements Desired {
   with(changes: readonly Change[]): DesiredState {
     const services = new Map(this.services);
     const replicas = new Map(this.replicas);
+    const nodes = new Map(this.nodes);
     const generations = new Map(this.#generations);
     for (const change of changes) {
       switch (change.kind) {
@@ -56,17 +62,23 @@ export class DesiredState implements Desired {
         case 'delete_replica':
           replicas.delete(change.id);
           break;
+        case 'put_node':
+          nodes.set(change.node.name, change.node);
+          break;
+        case 'delete_node':
+          nodes.delete(change.name);
+          break;
         case 'event':
           break;
         default:
           change satisfies never;
       }
     }
-    return new DesiredState(services, replicas, generations);
+    return new DesiredState(services, replicas, nodes, generations);
   }
 
-  /** The changes that lead from here to these services and replicas, old generations that nobody needs included. */
-  changesTo(services: ReadonlyMap<ServiceKey, Service>, replicas: ReadonlyMap<string, Replica>): Change[] {
+  /** The changes that lead from here to the plan's state, old generations that nobody needs included. */
+  changesTo({ services, replicas, nodes }: Pick<Plan, 'services' | 'replicas' | 'nodes'>): Change[] {
     const changes: Change[] = [];
     for (const [key, service] of services)
       if (this.services.get(key) !== service) changes.push({ kind: 'put_service', service });
@@ -74,6 +86,8 @@ export class DesiredState implements Desired {
     for (const [id, replica] of replicas)
       if (this.replicas.get(id) !== replica) changes.push({ kind: 'put_replica', replica });
     for (const id of this.replicas.keys()) if (!replicas.has(id)) changes.push({ kind: 'delete_replica', id });
+    for (const [name, node] of nodes) if (this.nodes.get(name) !== node) changes.push({ kind: 'put_node', node });
+    for (const name of this.nodes.keys()) if (!nodes.has(name)) changes.push({ kind: 'delete_node', name });
     if (changes.some(c => c.kind !== 'put_replica')) changes.push(...this.#outdatedGenerations(services, replicas));
     return changes;
   }

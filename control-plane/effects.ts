@@ -115,6 +115,9 @@ export class Effects {
       case 'remove':
         await engine.remove(action.containerId, signal);
         return undefined;
+      case 'measure':
+        await engine.measure(signal);
+        return undefined;
       case 'clean_namespace':
         await engine.cleanNamespace(action.namespace, { volumes: action.volumes }, signal);
         return undefined;
@@ -151,6 +154,7 @@ function deadlineMs(action: Action): number {
     case 'create':
     case 'start':
     case 'remove':
+    case 'measure':
     case 'clean_namespace':
       return 120_000;
     default:

@@ -55,12 +55,13 @@ export class EventFeed {
 const MOST_EVENTS = 10_000;
 
 function eventView(event: StoredEvent): EventView {
-  const [namespace, service] = splitKey(event.service);
+  const [namespace, service] = event.service === undefined ? [] : splitKey(event.service);
   return {
     sequence: event.sequence,
     atMs: event.at,
-    namespace,
-    service,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(service === undefined ? {} : { service }),
+    ...(event.node === undefined ? {} : { node: event.node }),
     ...(event.replicaId === undefined ? {} : { replicaId: event.replicaId }),
     type: event.type,
     message: event.message,

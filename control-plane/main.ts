@@ -13,9 +13,9 @@ import { readBindFolders } from './bind-folders.ts';
 import { createSteadyClock } from './clock.ts';
 import { Controller } from './controller.ts';
 import { OutriggerError } from './core/errors.ts';
-import { createDockerEngine, resolveConnection } from './engine/docker/index.ts';
+import { createDockerEngine, describeConnection, resolveConnection } from './engine/docker/index.ts';
 import { randomIds, randomWord } from './ids.ts';
-import type { Clock, Registry, Store } from './ports.ts';
+import { type Clock, LOCAL_PROFILE, type Registry, type Store } from './ports.ts';
 import { EmbeddedRegistry } from './registry/embedded.ts';
 import { DiscoveryHub } from './registry/hub.ts';
 import type { Advertise } from './registry/registration.ts';
@@ -88,7 +88,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const exitWhenIdle = options.exitWhenIdle ?? false;
   const controller = cleanup.adopt(
     await Controller.open({
-      engines: [engine],
+      members: [{ engine, profile: { ...LOCAL_PROFILE, connection: describeConnection(connection) } }],
       registry,
       hub,
       store,

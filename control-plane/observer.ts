@@ -1,7 +1,7 @@
 import type { OutriggerError } from './core/errors.ts';
 import { toOutriggerError } from './core/errors.ts';
-import type { ObservedNode } from './core/observed.ts';
-import type { Clock, Engine } from './ports.ts';
+import type { ObservedDevice, ObservedNode } from './core/observed.ts';
+import type { Clock, Engine, EngineListing, Member, NodeProfile } from './ports.ts';
 import { within } from './within.ts';
 
 /**
@@ -14,27 +14,48 @@ export class Observer {
   readonly #onListing: () => void;
   readonly #stop = new AbortController();
   #node: ObservedNode;
+  #engineLabels: Readonly<Record<string, string>>;
+  #labels: Readonly<Record<string, string>>;
   #wanted: PromiseWithResolvers<void> = Promise.withResolvers();
 
-  constructor(engine: Engine, clock: Clock, onListing: () => void) {
+  constructor({ engine, profile }: Member, clock: Clock, onListing: () => void) {
     this.#engine = engine;
     this.#clock = clock;
     this.#onListing = onListing;
+    this.#engineLabels = {};
+    this.#labels = profile.labels;
+    const { labels, ...stated } = profile;
     this.#node = {
       name: engine.node,
+      ...stated,
       answering: false,
       error: 'not asked yet',
+      silentSince: clock.now(),
+      leaving: false,
       listedFrom: 0,
       cpus: 0,
       memoryBytes: 0,
       devices: [],
-      labels: {},
+      vanished: [],
+      labels,
+      images: new Set(),
       containers: [],
     };
   }
 
   node(): ObservedNode {
     return this.#node;
+  }
+
+  /** The operator says something else of the node now. */
+  reconfigure({ labels, ...stated }: NodeProfile): void {
+    this.#node = { ...this.#node, ...stated, labels: { ...this.#engineLabels, ...labels }, leaving: false };
+    this.#labels = labels;
+  }
+
+  /** The node is not configured any more; what runs there is looked after until it is gone. */
+  leave(): void {
+    this.#node = { ...this.#node, leaving: true };
   }
 
   /** Something may have changed: list again soon. Cheap; calls while a listing is under way make one more, not many. */
@@ -66,13 +87,24 @@ export class Observer {
       const limits = { clock: this.#clock, timeoutMs: LISTING_DEADLINE_MS, signal: this.#stop.signal };
       const what = `listing the containers of node ${this.#engine.node}`;
       const listing = await within(limits, what, signal => this.#engine.observe(signal));
-      this.#node = { name: this.#engine.node, answering: true, listedFrom, ...listing };
+      this.#engineLabels = listing.labels;
+      const { error: _, next: __, ...known } = this.#node;
+      this.#node = {
+        ...known,
+        ...listing,
+        answering: true,
+        silentSince: null,
+        listedFrom,
+        labels: { ...listing.labels, ...this.#labels },
+        vanished: vanishedFrom(known, listing),
+      };
     } catch (thrown) {
       if (this.#stop.signal.aborted) return;
       const error: OutriggerError = toOutriggerError(thrown);
       const { next: _, ...known } = this.#node;
       const next = error.next === undefined ? {} : { next: error.next };
-      this.#node = { ...known, answering: false, error: error.message, ...next };
+      const silentSince = known.silentSince ?? this.#clock.now();
+      this.#node = { ...known, answering: false, silentSince, error: error.message, ...next };
     }
     this.#onListing();
   }
@@ -80,6 +112,12 @@ export class Observer {
   close(): void {
     this.#stop.abort();
   }
+}
+
+/** Devices that were there once and are not now. */
+function vanishedFrom(before: ObservedNode, { devices }: EngineListing): readonly ObservedDevice[] {
+  const listed = new Set(devices.map(d => d.id));
+  return [...before.devices, ...before.vanished].filter(d => !listed.has(d.id));
 }
 
 const RESYNC_MS = 10_000;

@@ -1,6 +1,14 @@
 import type { Action } from './core/actions.ts';
 import type { Endpoint } from './core/endpoint.ts';
-import type { ImageState, ObservedContainer, ObservedDevice, ProbeReport } from './core/observed.ts';
+import type { NodeRecord } from './core/node.ts';
+import type {
+  DeviceReport,
+  ImageState,
+  ObservedContainer,
+  ObservedDevice,
+  ProbeReport,
+  Reach,
+} from './core/observed.ts';
 import type { Replica } from './core/replica.ts';
 import type { Service } from './core/service.ts';
 import type { ServiceKey, ServiceSpec } from './core/spec.ts';
@@ -44,13 +52,56 @@ export interface Engine {
   watch(wake: () => void, signal: AbortSignal): Promise<void>;
   /** The image's content id, or null where it is not there. Used to notice that a tag points to something new. */
   imageId(image: string, signal: AbortSignal): Promise<string | null>;
+  /**
+   * Asks a running container whether it still sees its devices: `check`, or the vendor's own tool (`nvidia-smi -L`).
+   * Read-only. A container without that tool, or one that ended meanwhile, is `unknown`. Rejects as observe does.
+   */
+  checkDevices(
+    containerId: string,
+    request: { readonly devices: readonly string[]; readonly check?: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<Omit<DeviceReport, 'at'>>;
+  /** Reads the devices anew, measured memory included, so that the next `observe` has it. Where nothing can be measured, that is no error. */
+  measure(signal: AbortSignal): Promise<void>;
 }
+
+/** A node: its engine, and what the operator says of it. */
+export interface Member {
+  readonly engine: Engine;
+  readonly profile: NodeProfile;
+  /** Once nobody speaks to the engine any more. */
+  readonly close?: () => void;
+}
+
+export interface NodeProfile {
+  /** How the engine is reached, as a person writes it: `unix:///var/run/docker.sock`, `ssh://user@host`. */
+  readonly connection: string;
+  /** Under which published ports are reached. */
+  readonly address: string;
+  readonly reach: Reach;
+  /** On top of the engine's own labels. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly keptCpus: number;
+  readonly keptMemoryBytes: number;
+}
+
+/** One Docker Engine on this machine, without any configuration. */
+export const LOCAL_PROFILE: NodeProfile = {
+  connection: 'local',
+  address: '127.0.0.1',
+  reach: 'containers',
+  labels: {},
+  keptCpus: 0,
+  keptMemoryBytes: 0,
+};
 
 export interface EngineListing {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly devices: readonly ObservedDevice[];
   readonly labels: Readonly<Record<string, string>>;
+  /** References (`name:tag`) of the images that are there. */
+  readonly images: ReadonlySet<string>;
   readonly containers: readonly ObservedContainer[];
 }
 
@@ -117,6 +168,7 @@ export interface StoredState {
   readonly services: readonly Service[];
   readonly replicas: readonly Replica[];
   /** Specs of all generations that replicas still refer to, and of the one before the current. */
+  readonly nodes: readonly NodeRecord[];
   readonly generations: readonly {
     readonly service: ServiceKey;
     readonly generation: number;
@@ -136,14 +188,18 @@ export type Change =
   | { readonly kind: 'delete_generation'; readonly service: ServiceKey; readonly generation: number }
   | { readonly kind: 'put_replica'; readonly replica: Replica }
   | { readonly kind: 'delete_replica'; readonly id: string }
+  | { readonly kind: 'put_node'; readonly node: NodeRecord }
+  | { readonly kind: 'delete_node'; readonly name: string }
   | { readonly kind: 'event'; readonly event: Event };
 
 /** Something that happened, for people and programs: `outrigger events`, server-sent events. */
 export interface Event {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
-  readonly service: ServiceKey;
+  /** Absent where it is about a node alone. */
+  readonly service?: ServiceKey;
   readonly replicaId?: string;
+  readonly node?: string;
   /** A stable word such as `replica.ready`, `replica.backoff`, `service.applied`. */
   readonly type: string;
   readonly message: string;

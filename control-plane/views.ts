@@ -98,8 +98,10 @@ export interface StatusView {
 export interface EventView {
   readonly sequence: number;
   readonly atMs: number;
-  readonly namespace: string;
-  readonly service: string;
+  /** Namespace and service are absent where it is about a node alone. */
+  readonly namespace?: string;
+  readonly service?: string;
+  readonly node?: string;
   readonly replicaId?: string;
   readonly type: string;
   readonly message: string;

@@ -150,8 +150,9 @@ export const eventView = z
   .strictObject({
     sequence: count,
     atMs: timeMs,
-    namespace: z.string(),
-    service: z.string(),
+    namespace: optional(z.string()),
+    service: optional(z.string()),
+    node: optional(z.string()),
     replicaId: optional(z.string()),
     type: z.string(),
     message: z.string(),

@@ -59,6 +59,7 @@ const KEYS: Readonly<Record<keyof ServiceSpec, KeyPath>> = {
   idleTimeoutMs: ['x-outrigger', 'idle_timeout'],
   dependsOn: ['depends_on'],
   placement: ['deploy', 'placement'],
+  priority: ['x-outrigger', 'priority'],
 };
 
 /** A path in a ServiceSpec as a key path in the Compose file; the deeper parts only where both write them alike. */

@@ -43,6 +43,8 @@ export type Action =
       readonly attempt: number;
       readonly containerId: string;
     }
+  /** Reads again how much memory the node's devices have free; the next listing has it. */
+  | { readonly kind: 'measure'; readonly node: string }
   /** Networks (and volumes, when asked) of a namespace that has no service any more. */
   | {
       readonly kind: 'clean_namespace';
@@ -65,6 +67,8 @@ export function actionKey(action: Action): string {
       return `stop ${action.containerId}`;
     case 'remove':
       return removeKey(action.containerId);
+    case 'measure':
+      return `measure ${action.node}`;
     case 'clean_namespace':
       return `clean_namespace ${action.node} ${action.namespace} ${action.askedAt}`;
     default:

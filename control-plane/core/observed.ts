@@ -7,6 +7,8 @@ export interface Observed {
   readonly probes: ReadonlyMap<string, ProbeReport>;
   /** By imageKey. */
   readonly images: ReadonlyMap<string, ImageState>;
+  /** What running containers last said of the devices they were given, by container id. */
+  readonly deviceReports: ReadonlyMap<string, DeviceReport>;
   /** What became of the effects that were asked for, by actionKey. */
   readonly effects: ReadonlyMap<string, EffectState>;
   /** Replica ids that every watcher and the registry have confirmed to have left. */
@@ -36,21 +38,56 @@ export interface ObservedNode {
   readonly error?: string;
   /** What a person does about the error. */
   readonly next?: string;
+  /** By the Clock: since when it does not answer; null while it does. */
+  readonly silentSince: number | null;
+  /** It is not configured any more: its replicas move away, and what cannot be reached is forgotten. */
+  readonly leaving: boolean;
+  /** How its engine is reached, as a person writes it. */
+  readonly connection: string;
+  /** Under which its published ports are reached: a host name or an IP address. */
+  readonly address: string;
+  /** Whether clients elsewhere reach the containers' own addresses, or published ports only. */
+  readonly reach: Reach;
   /** When the listing below began and ended, by the Clock; a container that we learnt of after `listedFrom` may be missing in it. */
   readonly listedFrom: number;
+  /** All that the engine has, and what of it the operator keeps back from replicas. */
   readonly cpus: number;
   readonly memoryBytes: number;
+  readonly keptCpus: number;
+  readonly keptMemoryBytes: number;
   readonly devices: readonly ObservedDevice[];
+  /** Listed before and not any more. What holds one goes on; nobody is given it. */
+  readonly vanished: readonly ObservedDevice[];
+  /** The engine's and the operator's. */
   readonly labels: Readonly<Record<string, string>>;
+  /** References (`name:tag`) of the images that are there; a hint for placement. */
+  readonly images: ReadonlySet<string>;
   readonly containers: readonly ObservedContainer[];
 }
 
+export type Reach = 'containers' | 'published';
+
 export interface ObservedDevice {
-  /** The id to request it by: a CDI name (`nvidia.com/gpu=0`) or an NVIDIA index or UUID. */
+  /** The id to request it by: a CDI name (`nvidia.com/gpu=0`) or an NVIDIA UUID. */
   readonly id: string;
   readonly driver: 'cdi' | 'nvidia';
+  /** The driver's number for it: `0`; of a MIG slice `0:1`. */
+  readonly index?: string;
+  readonly uuid?: string;
   readonly model?: string;
   readonly memoryBytes?: number;
+  /** A MIG slice: the UUID or id of its device, and its profile such as `1g.10gb`. */
+  readonly slice?: { readonly of: string; readonly profile: string };
+  /** What the driver last measured, over all processes; `at` by the Clock. Absent where it cannot be read. */
+  readonly measured?: { readonly usedBytes: number; readonly freeBytes: number; readonly at: number };
+}
+
+/** Whether a container still sees its devices. `unknown`: it has nothing to ask with, which speaks for neither. */
+export interface DeviceReport {
+  readonly kind: 'sees' | 'lost' | 'unknown';
+  /** What it saw instead. */
+  readonly message: string;
+  readonly at: number;
 }
 
 /** A container that carries this instance's labels. */

@@ -1,6 +1,7 @@
 import { type Action, actionKey, containerName, createAction, pullAction } from './actions.ts';
 import { advance, isRemoved } from './advance.ts';
 import { addressesOf, type Endpoint } from './endpoint.ts';
+import type { NodeRecord } from './node.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { containerOf, heldPlacement, isAvailable, type Replica } from './replica.ts';
 import { rolloutStep } from './rollout.ts';
@@ -13,6 +14,7 @@ import { transition } from './transition.ts';
 export interface Desired {
   readonly services: ReadonlyMap<ServiceKey, Service>;
   readonly replicas: ReadonlyMap<string, Replica>;
+  readonly nodes: ReadonlyMap<string, NodeRecord>;
   /** The accepted spec of a generation; every generation that a replica refers to is there. */
   readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
 }
@@ -21,6 +23,7 @@ export interface Desired {
 export interface Plan {
   readonly services: ReadonlyMap<ServiceKey, Service>;
   readonly replicas: ReadonlyMap<string, Replica>;
+  readonly nodes: ReadonlyMap<string, NodeRecord>;
   readonly actions: readonly Action[];
   /** Everything that should be published now, complete. */
   readonly endpoints: readonly Endpoint[];
@@ -131,6 +134,7 @@ class World {
     return {
       services: this.#services,
       replicas: this.#replicas,
+      nodes: this.#desired.nodes,
       actions: due,
       endpoints: this.#endpoints(),
       probed: this.#probed(),
@@ -386,6 +390,7 @@ function newReplica(id: string, service: Service, now: number): Replica {
     failures: 0,
     wasReady: false,
     replace: false,
+    returnedAt: null,
     addresses: [],
     phase: { kind: 'pending', since: now, reasons: [] },
     timings: [{ phase: 'pending', at: now }],

@@ -16,6 +16,8 @@ export interface Replica {
   readonly wasReady: boolean;
   /** A rolling restart wants a new replica of the same generation in its place. */
   readonly replace: boolean;
+  /** When its node was found again after it was lost; null: it never was lost. Of two that serve, this one is the extra. */
+  readonly returnedAt: number | null;
   readonly phase: Phase;
   /** Ways to the present container's port, as last seen; kept so that an engine that is away takes nobody's endpoint. */
   readonly addresses: readonly EndpointAddress[];
@@ -57,9 +59,11 @@ export type CauseKind =
   | 'liveness'
   | 'warmup'
   | 'image'
-  | 'rejected';
+  | 'rejected'
+  | 'device_lost';
 
-export type DrainReason = 'scaled_down' | 'replaced' | 'deleted';
+/** `moved`: its node is drained; `preempted`: a service of higher priority needs its place. */
+export type DrainReason = 'scaled_down' | 'replaced' | 'deleted' | 'moved' | 'preempted';
 
 /** Shared by every phase; `since` in milliseconds of the Clock port. */
 interface In<Kind extends string> {

@@ -113,15 +113,26 @@ const healthcheck = z.strictObject({
 });
 
 const gpu = z.strictObject({
-  /** Whole devices a replica needs; -1 means all of a node (Compose's `count: all`). */
+  /** Devices a replica needs, all from one node; -1 means all of a node (Compose's `count: all`). */
   count: z.int().min(-1).max(1_024).default(1),
-  /** Exactly these device ids, as the node lists them; then `count` is their number. */
+  /** Exactly these devices: id, index or UUID as the node lists them; then `count` is their number. */
   deviceIds: z.array(z.string().max(256)).max(1_024).default([]),
+  /** `nvidia`: a device of NVIDIA's, however the engine hands it over; `cdi`: one that has a CDI name. */
   driver: z.enum(['nvidia', 'cdi']).optional(),
+  /** Only devices of this CDI kind, such as `amd.com/gpu`. */
+  kind: z
+    .string()
+    .max(256)
+    .regex(/^[^/=]+\/[^/=]+$/, 'expected a CDI kind: vendor/class')
+    .optional(),
   capabilities: z.array(z.string().max(64)).max(32).default(['gpu']),
+  /** Of each device; with `exclusive: false` the rest of it is others' to use. */
   memoryBytes: bytes.optional(),
+  /** Only devices whose model contains one of these, whatever the case. */
   models: z.array(z.string().max(128)).max(64).default([]),
   exclusive: z.boolean().default(true),
+  /** What is run in the container to ask whether it still sees its devices: exit 0 says yes. Absent: the vendor's own tool. */
+  check: z.array(plainText).min(1).max(64).optional(),
 });
 
 const resources = z.strictObject({
@@ -290,7 +301,17 @@ export const serviceSpec = z.strictObject({
     .array(z.strictObject({ service: name, condition: z.enum(['started', 'ready']) }))
     .max(256)
     .default([]),
-  placement: z.strictObject({ constraints: z.array(z.string().max(512)).max(64).default([]) }).prefault({}),
+  placement: z
+    .strictObject({
+      /** Compose's: `node.labels.KEY == VALUE`, `node.hostname != NAME`. All must hold. */
+      constraints: z.array(z.string().max(512)).max(64).default([]),
+      /** Keys to spread replicas over evenly, most important first: `node.labels.zone`. */
+      spread: z.array(z.string().max(512)).max(16).default([]),
+      maxPerNode: z.int().min(1).max(10_000).optional(),
+    })
+    .prefault({}),
+  /** Higher goes first, and takes the place of idle replicas of lower services that may have none (`replicas.min` 0). */
+  priority: z.int().min(-1_000).max(1_000).default(0),
 });
 
 export type ServiceSpec = z.infer<typeof serviceSpec>;
@@ -331,6 +352,7 @@ export function templateOf(spec: ServiceSpec): string {
     idleTimeoutMs: _i,
     dependsOn: _o,
     scope: _c,
+    priority: _p,
     ...template
   } = spec;
   return canonicalJson(template);

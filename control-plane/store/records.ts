@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { NodeRecord } from '../core/node.ts';
 import { PHASE_KINDS, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import { type ServiceKey, serviceSpec } from '../core/spec.ts';
@@ -23,6 +24,7 @@ const cause = z.strictObject({
     'warmup',
     'image',
     'rejected',
+    'device_lost',
   ]),
   message: z.string(),
   exitCode: z.int().exactOptional(),
@@ -40,7 +42,11 @@ const phase = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('starting'), ...held }),
   z.strictObject({ kind: z.literal('warming'), ...held }),
   z.strictObject({ kind: z.literal('ready'), ...held, impaired: z.boolean() }),
-  z.strictObject({ kind: z.literal('draining'), ...held, reason: z.enum(['scaled_down', 'replaced', 'deleted']) }),
+  z.strictObject({
+    kind: z.literal('draining'),
+    ...held,
+    reason: z.enum(['scaled_down', 'replaced', 'deleted', 'moved', 'preempted']),
+  }),
   z.strictObject({
     kind: z.literal('stopping'),
     ...placed,
@@ -65,6 +71,8 @@ export const replicaRecord = z.strictObject({
   failures: count,
   wasReady: z.boolean(),
   replace: z.boolean(),
+  /** Written since nodes can be lost. */
+  returnedAt: time.nullable().default(null),
   phase,
   addresses: z.array(
     z.discriminatedUnion('kind', [
@@ -93,6 +101,12 @@ export const serviceRecord = z.strictObject({
   ]),
 });
 
+export const nodeRecord = z.strictObject({
+  name: z.string().min(1),
+  drainingSince: time.nullable(),
+  quarantined: z.array(z.strictObject({ device: z.string(), since: time, reason: z.string() })),
+});
+
 export const generationRecord = z.strictObject({ service: key, generation: count, spec: serviceSpec });
 
 /** Both ways: what is read is what core means, and all that core can hold can be written. */
@@ -100,3 +114,4 @@ type Equal<A, B> = Mutable<A> extends Mutable<B> ? (Mutable<B> extends Mutable<A
 type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
 true satisfies Equal<z.output<typeof replicaRecord>, Replica>;
 true satisfies Equal<z.output<typeof serviceRecord>, Service>;
+true satisfies Equal<z.output<typeof nodeRecord>, NodeRecord>;

@@ -24,6 +24,11 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX events_by_service ON events (service, sequence);
   `,
+  `
+  CREATE TABLE nodes (name TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  -- An event about a node alone has an empty service.
+  ALTER TABLE events ADD COLUMN node TEXT;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

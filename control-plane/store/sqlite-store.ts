@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { OutriggerError } from '../core/errors.ts';
 import type { ServiceKey } from '../core/spec.ts';
 import type { Change, Event, Store, StoredEvent, StoredState } from '../ports.ts';
-import { generationRecord, replicaRecord, serviceRecord } from './records.ts';
+import { generationRecord, nodeRecord, replicaRecord, serviceRecord } from './records.ts';
 import { stateCorrupt, translate } from './sqlite-errors.ts';
 
 /** Longest event message that is kept, in characters. */
@@ -41,6 +41,7 @@ export class SqliteStore implements Store {
     return this.#do('reading', () => ({
       services: this.#read('services', 'key', serviceRecord),
       replicas: this.#read('replicas', 'id', replicaRecord),
+      nodes: this.#read('nodes', 'name', nodeRecord),
       generations: this.#read('generations', "service || ' ' || generation", generationRecord),
     }));
   }
@@ -129,6 +130,12 @@ export class SqliteStore implements Store {
       case 'delete_replica':
         s.deleteReplica.run(change.id);
         return;
+      case 'put_node':
+        s.putNode.run(change.node.name, this.#document(change.node, nodeRecord));
+        return;
+      case 'delete_node':
+        s.deleteNode.run(change.name);
+        return;
       case 'event':
         s.putEvent.run(...toRow(change.event));
         return;
@@ -188,7 +195,7 @@ export class SqliteStore implements Store {
 
 function prepare(database: DatabaseSync) {
   const statement = (sql: string): StatementSync => database.prepare(sql);
-  const events = 'SELECT sequence, at, service, replica_id, type, message FROM events';
+  const events = 'SELECT sequence, at, service, replica_id, node, type, message FROM events';
   return {
     putService: statement(
       'INSERT INTO services (key, document) VALUES (?, ?) ON CONFLICT DO UPDATE SET document = excluded.document',
@@ -203,7 +210,11 @@ function prepare(database: DatabaseSync) {
       'INSERT INTO replicas (id, document) VALUES (?, ?) ON CONFLICT DO UPDATE SET document = excluded.document',
     ),
     deleteReplica: statement('DELETE FROM replicas WHERE id = ?'),
-    putEvent: statement('INSERT INTO events (at, service, replica_id, type, message) VALUES (?, ?, ?, ?, ?)'),
+    putNode: statement(
+      'INSERT INTO nodes (name, document) VALUES (?, ?) ON CONFLICT DO UPDATE SET document = excluded.document',
+    ),
+    deleteNode: statement('DELETE FROM nodes WHERE name = ?'),
+    putEvent: statement('INSERT INTO events (at, service, replica_id, node, type, message) VALUES (?, ?, ?, ?, ?, ?)'),
     trimEvents: statement('DELETE FROM events WHERE sequence <= (SELECT max(sequence) FROM events) - ?'),
     eventsAfter: statement(`${events} WHERE sequence > ? ORDER BY sequence LIMIT ?`),
     serviceEventsAfter: statement(`${events} WHERE service = ? AND sequence > ? ORDER BY sequence LIMIT ?`),
@@ -212,18 +223,19 @@ function prepare(database: DatabaseSync) {
   };
 }
 
-function toRow(event: Event): [number, string, string | null, string, string] {
+function toRow(event: Event): [number, string, string | null, string | null, string, string] {
   const message =
     event.message.length > MAX_EVENT_MESSAGE ? `${event.message.slice(0, MAX_EVENT_MESSAGE - 1)}…` : event.message;
-  return [event.at, event.service, event.replicaId ?? null, event.type, message];
+  return [event.at, event.service ?? '', event.replicaId ?? null, event.node ?? null, event.type, message];
 }
 
 function toEvent(row: Record<string, unknown>): StoredEvent {
   return {
     sequence: row['sequence'] as number,
     at: row['at'] as number,
-    service: row['service'] as ServiceKey,
+    ...(row['service'] === '' ? {} : { service: row['service'] as ServiceKey }),
     ...(row['replica_id'] === null ? {} : { replicaId: row['replica_id'] as string }),
+    ...(row['node'] === null ? {} : { node: row['node'] as string }),
     type: row['type'] as string,
     message: row['message'] as string,
   };

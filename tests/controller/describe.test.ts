@@ -30,7 +30,7 @@ function stateOf(
     ...given,
   };
   const generations = [1, 2].map(generation => ({ service: key, generation, spec: SPEC }));
-  return DesiredState.from({ services: [service], replicas, generations });
+  return DesiredState.from({ services: [service], replicas, nodes: [], generations });
 }
 
 function shown(replicas: readonly Replica[], given: Partial<Service> = {}, observed: Observed = seen()) {

@@ -24,6 +24,7 @@ const replica = aReplica(phaseOf('ready', 1), { id: 'r1', generation: 3 });
 const state = DesiredState.from({
   services: [service],
   replicas: [replica],
+  nodes: [],
   generations: [1, 2, 3].map(generation => ({ service: 'ns/svc', generation, spec })),
 });
 
@@ -33,8 +34,8 @@ const forgotten = (changes: readonly Change[]) =>
   changes.flatMap(c => (c.kind === 'delete_generation' ? [c.generation] : []));
 
 test('no difference is no change', t => {
-  t.deepEqual(state.changesTo(state.services, state.replicas), []);
-  t.deepEqual(state.changesTo(services(service), replicas(replica)), []);
+  t.deepEqual(state.changesTo(state), []);
+  t.deepEqual(state.changesTo({ services: services(service), replicas: replicas(replica), nodes: new Map() }), []);
 });
 
 for (const rollout of [
@@ -43,28 +44,42 @@ for (const rollout of [
 ] as const) {
   test(`the generation that an update can go back to is kept while it is ${rollout.kind}, and no longer`, t => {
     const updating: Service = { ...service, rollout };
-    t.deepEqual(forgotten(state.changesTo(services(updating), replicas(replica))), [2]);
-    const through = state.with(state.changesTo(services(updating), replicas(replica)));
-    t.deepEqual(forgotten(through.changesTo(services(service), replicas(replica))), [1]);
+    t.deepEqual(
+      forgotten(state.changesTo({ services: services(updating), replicas: replicas(replica), nodes: new Map() })),
+      [2],
+    );
+    const through = state.with(
+      state.changesTo({ services: services(updating), replicas: replicas(replica), nodes: new Map() }),
+    );
+    t.deepEqual(
+      forgotten(through.changesTo({ services: services(service), replicas: replicas(replica), nodes: new Map() })),
+      [1],
+    );
   });
 }
 
 test('a generation is kept as long as a replica of it is there', t => {
   const old = aReplica(phaseOf('draining', 1), { id: 'r2', generation: 2 });
   const settled: Service = { ...service, replicas: 2 };
-  t.deepEqual(forgotten(state.changesTo(services(settled), replicas(replica, old))), [1]);
-  t.deepEqual(forgotten(state.changesTo(services(settled), replicas(replica))), [1, 2]);
+  t.deepEqual(
+    forgotten(state.changesTo({ services: services(settled), replicas: replicas(replica, old), nodes: new Map() })),
+    [1],
+  );
+  t.deepEqual(
+    forgotten(state.changesTo({ services: services(settled), replicas: replicas(replica), nodes: new Map() })),
+    [1, 2],
+  );
 });
 
 test('the generation that is wanted is kept without a replica of it', t => {
   const empty: Service = { ...service, replicas: 0 };
-  const next = state.with(state.changesTo(services(empty), replicas()));
+  const next = state.with(state.changesTo({ services: services(empty), replicas: replicas(), nodes: new Map() }));
   t.is(next.specOf('ns/svc', 3), spec);
   t.is(next.specOf('ns/svc', 2), undefined);
 });
 
 test('with the service and its replicas go all its generations', t => {
-  const changes = state.changesTo(new Map(), new Map());
+  const changes = state.changesTo({ services: new Map(), replicas: new Map(), nodes: new Map() });
   t.deepEqual(forgotten(changes), [1, 2, 3]);
   t.deepEqual(
     changes.map(c => c.kind).filter(kind => kind !== 'delete_generation'),
@@ -82,10 +97,10 @@ test('the changes to a state lead to it', t => {
   const moved = { ...replica, attempt: 2 };
   const fresh = aReplica(phaseOf('pending', 9), { id: 'r9', generation: 3 });
   const wanted = { services: services({ ...service, replicas: 2 }, other), replicas: replicas(moved, fresh) };
-  const next = state.with(state.changesTo(wanted.services, wanted.replicas));
+  const next = state.with(state.changesTo({ ...wanted, nodes: new Map() }));
   t.deepEqual(next.services, wanted.services);
   t.deepEqual(next.replicas, wanted.replicas);
-  t.deepEqual(next.changesTo(wanted.services, wanted.replicas), []);
+  t.deepEqual(next.changesTo({ ...wanted, nodes: new Map() }), []);
 });
 
 test('a step leaves the state before it as it was', t => {

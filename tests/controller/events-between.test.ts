@@ -25,7 +25,7 @@ function aService(rollout: Rollout, key: ServiceKey = 'ns/svc'): Service {
 /** Type, time and message of what happened from one list of replicas and services to the other. */
 function told(before: { replicas?: Replica[]; services?: Service[] }, after: typeof before, now = 900) {
   const state = (list: typeof before) =>
-    DesiredState.from({ replicas: list.replicas ?? [], services: list.services ?? [], generations: [] });
+    DesiredState.from({ replicas: list.replicas ?? [], services: list.services ?? [], nodes: [], generations: [] });
   return eventsBetween(state(before), state(after), now).map(e => [e.type, e.at, e.message]);
 }
 

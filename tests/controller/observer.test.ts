@@ -1,7 +1,7 @@
 import test from 'ava';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import { Observer } from '../../control-plane/observer.ts';
-import type { Engine } from '../../control-plane/ports.ts';
+import { type Engine, LOCAL_PROFILE } from '../../control-plane/ports.ts';
 import { aContainer } from '../core/replicas.ts';
 import { settle, VirtualClock } from '../fakes/clock.ts';
 import { FakeEngine } from '../fakes/engine.ts';
@@ -10,7 +10,7 @@ function onFakes() {
   const clock = new VirtualClock();
   const engine = new FakeEngine({ clock, latencyMs: 10, deadlineMs: 1e9, cpus: 3 });
   let listings = 0;
-  const observer = new Observer(engine, clock, () => {
+  const observer = new Observer({ engine, profile: LOCAL_PROFILE }, clock, () => {
     listings += 1;
   });
   const asked = () => engine.calls.filter(c => c.method === 'observe').length;
@@ -43,6 +43,7 @@ test('an engine that fails keeps its last listing and answers no more; the next 
     memoryBytes: 5,
     devices: [],
     labels: { zone: 'east' },
+    images: new Set(),
     containers: [aContainer()],
   });
   await listed(clock, observer);

@@ -8,7 +8,7 @@ test('views are made once, when they are asked for, and made anew after a change
   let cpus = 1;
   const views = new StateViews(() => {
     looks += 1;
-    const state = DesiredState.from({ services: [], replicas: [], generations: [] });
+    const state = DesiredState.from({ services: [], replicas: [], nodes: [], generations: [] });
     return { state, observed: seen({ nodes: [aNode({ cpus })] }) };
   });
   t.is(looks, 0);
@@ -26,7 +26,7 @@ test('views are made once, when they are asked for, and made anew after a change
 
 test('listeners are told of each change until they leave, and find the new state', t => {
   let cpus = 1;
-  const state = DesiredState.from({ services: [], replicas: [], generations: [] });
+  const state = DesiredState.from({ services: [], replicas: [], nodes: [], generations: [] });
   const views = new StateViews(() => ({ state, observed: seen({ nodes: [aNode({ cpus })] }) }));
   views.nodes();
   const found: (number | undefined)[] = [];

@@ -15,7 +15,7 @@ import { aReplica, CAUSE, phaseOf } from './replicas.ts';
 import { aSpec, exactly } from './specs.ts';
 
 const REF = { namespace: 'ns', name: 'svc' };
-const EMPTY = DesiredState.from({ services: [], replicas: [], generations: [] });
+const EMPTY = DesiredState.from({ services: [], replicas: [], nodes: [], generations: [] });
 
 function applied(state: DesiredState, spec: ServiceSpec, given: Partial<AdmittedSpec> = {}, now = 100) {
   return applySpecs(state, [{ spec, imageId: null, warnings: [], ...given }], 'shop.yaml', now);

@@ -16,6 +16,7 @@ import { apply, aSpec, exactly } from './specs.ts';
 function stored(replicas: readonly Replica[], specs: readonly ServiceSpec[] = [aSpec()], given: Partial<Service> = {}) {
   return DesiredState.from({
     replicas,
+    nodes: [],
     generations: specs.map(spec => ({ service: serviceKey(spec), generation: 1, spec })),
     services: specs.map(spec => ({
       key: serviceKey(spec),

@@ -24,7 +24,7 @@ export interface ModelNode {
  */
 export class ModelWorld {
   now = 1_000_000;
-  state = DesiredState.from({ services: [], replicas: [], generations: [] });
+  state = DesiredState.from({ services: [], replicas: [], nodes: [], generations: [] });
   containers = new Map<string, ObservedContainer & { node: string }>();
   answering = true;
   /** Images whose containers exit at once with code 1. */
@@ -64,7 +64,7 @@ export class ModelWorld {
       this.now,
       () => `r${this.#nextNumber().toString().padStart(7, '0')}`,
     );
-    this.state = this.state.with(this.state.changesTo(plan.services, plan.replicas));
+    this.state = this.state.with(this.state.changesTo(plan));
     for (const action of plan.actions) this.#carryOut(action);
     this.list();
     return plan;
@@ -75,7 +75,7 @@ export class ModelWorld {
     for (let passes = 1; passes <= limit; passes += 1) {
       const before = this.state;
       const plan = this.step();
-      const changed = before.changesTo(plan.services, plan.replicas).length > 0;
+      const changed = before.changesTo(plan).length > 0;
       if (!changed && plan.actions.length === 0) return passes;
     }
     throw new Error(
@@ -113,8 +113,17 @@ export class ModelWorld {
         {
           name,
           answering: this.answering,
+          silentSince: this.answering ? null : this.#listedFrom,
+          leaving: false,
+          connection: 'local',
+          address: '127.0.0.1',
+          reach: 'containers' as const,
           listedFrom: this.#listedFrom,
+          keptCpus: 0,
+          keptMemoryBytes: 0,
+          vanished: [],
           labels: {},
+          images: new Set<string>(),
           ...node,
           containers: this.#listing.filter(c => (c as ObservedContainer & { node: string }).node === name),
         },
@@ -123,6 +132,7 @@ export class ModelWorld {
     return {
       nodes,
       probes: this.#probes(),
+      deviceReports: new Map(),
       images: this.#images,
       effects: this.#effects,
       withdrawn: (_service, replicaId) => !this.clung.has(replicaId),
@@ -201,6 +211,7 @@ export class ModelWorld {
         this.containers.delete(action.containerId);
         settled();
         return;
+      case 'measure':
       case 'clean_namespace':
         settled();
         return;

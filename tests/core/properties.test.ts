@@ -324,6 +324,7 @@ test('every pair of phase and event either moves as the table says or is refused
       failures: 0,
       wasReady: phase.kind === 'ready',
       replace: false,
+      returnedAt: null,
       addresses: [],
       phase,
       timings: [],

@@ -21,6 +21,7 @@ export function aReplica(phase: Phase, given: Partial<Replica> = {}): Replica {
     failures: 0,
     wasReady: false,
     replace: false,
+    returnedAt: null,
     addresses: [],
     timings: [{ phase: phase.kind, at: phase.since }],
     phase,
@@ -69,11 +70,20 @@ export function aNode(given: Partial<ObservedNode> = {}): ObservedNode {
   return {
     name: 'local',
     answering: true,
+    silentSince: null,
+    leaving: false,
+    connection: 'local',
+    address: '127.0.0.1',
+    reach: 'containers',
     listedFrom: 1_000_000,
     cpus: 8,
     memoryBytes: 2 ** 34,
+    keptCpus: 0,
+    keptMemoryBytes: 0,
     devices: [],
+    vanished: [],
     labels: {},
+    images: new Set(),
     containers: [],
     ...given,
   };
@@ -84,6 +94,7 @@ export function seen(
   given: {
     nodes?: readonly ObservedNode[];
     probes?: Observed['probes'];
+    deviceReports?: Observed['deviceReports'];
     images?: Readonly<Record<string, ImageState>>;
     effects?: Readonly<Record<string, EffectState>>;
     withdrawn?: Observed['withdrawn'];
@@ -92,6 +103,7 @@ export function seen(
   return {
     nodes: new Map((given.nodes ?? [aNode()]).map(n => [n.name, n])),
     probes: given.probes ?? new Map(),
+    deviceReports: given.deviceReports ?? new Map(),
     images: new Map(Object.entries(given.images ?? {})),
     effects: new Map(Object.entries(given.effects ?? {})),
     withdrawn: given.withdrawn ?? (() => true),

@@ -2,6 +2,7 @@ import type { Action } from '../../control-plane/core/actions.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type {
   ContainerExit,
+  DeviceReport,
   ImageState,
   ObservedContainer,
   ObservedDevice,
@@ -22,6 +23,8 @@ export type EngineMethod =
   | 'remove'
   | 'cleanNamespace'
   | 'logs'
+  | 'checkDevices'
+  | 'measure'
   | 'imageId';
 
 /** What goes wrong with one call. */
@@ -97,10 +100,19 @@ export class FakeEngine implements Engine {
       memoryBytes: this.#options.memoryBytes ?? 32 * 1024 ** 3,
       devices: this.#options.devices ?? [],
       labels: {},
+      images: new Set(this.machine.images.keys()),
       containers: [...this.machine.containers.values()]
         .filter(({ instance }) => instance === this.instance)
         .map(observedFrom),
     }));
+  }
+
+  async checkDevices(containerId: string, _request: unknown, signal: AbortSignal): Promise<Omit<DeviceReport, 'at'>> {
+    return this.#call('checkDevices', containerId, signal, () => ({ kind: 'unknown' as const, message: '' }));
+  }
+
+  async measure(signal: AbortSignal): Promise<void> {
+    return this.#call('measure', '', signal, () => {});
   }
 
   async pull(request: PullRequest, onProgress: (state: ImageState) => void, signal: AbortSignal): Promise<void> {

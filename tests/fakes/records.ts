@@ -58,6 +58,7 @@ export const anyReplica: fc.Arbitrary<Replica> = fc.record({
   failures: fc.nat(5),
   wasReady: fc.boolean(),
   replace: fc.boolean(),
+  returnedAt: fc.option(time),
   phase,
   addresses: fc.array(
     fc.oneof(

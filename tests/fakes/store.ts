@@ -1,9 +1,10 @@
 import { OutriggerError } from '../../control-plane/core/errors.ts';
+import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
 import type { Change, Store, StoredEvent, StoredState } from '../../control-plane/ports.ts';
-import { replicaRecord, serviceRecord } from '../../control-plane/store/records.ts';
+import { nodeRecord, replicaRecord, serviceRecord } from '../../control-plane/store/records.ts';
 
 /**
  * A Store in memory that can do what a disk was seen to do: be full, and lose the answer to a commit that was made.
@@ -28,6 +29,7 @@ export class FakeStore implements Store {
     return {
       services: byKey(this.#disk.services),
       replicas: byKey(this.#disk.replicas),
+      nodes: byKey(this.#disk.nodes),
       generations: byKey(this.#disk.generations),
     };
   }
@@ -73,7 +75,9 @@ function mustBeReadable(change: Change): void {
       ? serviceRecord.safeParse(change.service)
       : change.kind === 'put_replica'
         ? replicaRecord.safeParse(change.replica)
-        : null;
+        : change.kind === 'put_node'
+          ? nodeRecord.safeParse(change.node)
+          : null;
   if (parsed && !parsed.success) {
     throw new OutriggerError('internal', `refusing to store what could not be read back: ${parsed.error.message}`);
   }
@@ -84,6 +88,7 @@ export class Disk {
   readonly instance: string;
   readonly services = new Map<string, string>();
   readonly replicas = new Map<string, string>();
+  readonly nodes = new Map<string, string>();
   readonly generations = new Map<string, string>();
   readonly events: StoredEvent[] = [];
   /** What the next commits meet, in order. */
@@ -112,6 +117,10 @@ export class Disk {
         return void this.replicas.set(change.replica.id, JSON.stringify(change.replica satisfies Replica));
       case 'delete_replica':
         return void this.replicas.delete(change.id);
+      case 'put_node':
+        return void this.nodes.set(change.node.name, JSON.stringify(change.node satisfies NodeRecord));
+      case 'delete_node':
+        return void this.nodes.delete(change.name);
       case 'event':
         return void this.events.push({ ...structuredClone(change.event), sequence: ++this.#sequence });
       default:

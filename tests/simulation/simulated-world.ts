@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { Controller } from '../../control-plane/controller.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
-import type { Registry } from '../../control-plane/ports.ts';
+import { LOCAL_PROFILE, type Registry } from '../../control-plane/ports.ts';
 import { EmbeddedRegistry } from '../../control-plane/registry/embedded.ts';
 import { DiscoveryHub } from '../../control-plane/registry/hub.ts';
 import { countingIds, settle, VirtualClock } from '../fakes/clock.ts';
@@ -104,7 +104,7 @@ export class SimulatedWorld {
     this.hub = new DiscoveryHub(`life${this.#lives}`);
     this.#store = new WitnessedStore(this.disk, this.safety);
     const opening = Controller.open({
-      engines: [this.engine],
+      members: [{ engine: this.engine, profile: LOCAL_PROFILE }],
       registry: this.#newRegistry(),
       hub: this.hub,
       store: this.#store,

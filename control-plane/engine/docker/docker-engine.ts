@@ -1,7 +1,7 @@
 import { createSteadyClock } from '../../clock.ts';
 import type { Action } from '../../core/actions.ts';
 import { OutriggerError } from '../../core/errors.ts';
-import type { ImageState, ObservedDevice } from '../../core/observed.ts';
+import type { DeviceReport, ImageState, ObservedDevice } from '../../core/observed.ts';
 import type { Clock, Engine, EngineListing, LogLine, LogOptions } from '../../ports.ts';
 import type { DockerConnection } from './connection.ts';
 import { ContainerListing } from './container-listing.ts';
@@ -135,6 +135,14 @@ export class DockerEngine implements Engine {
 
   imageId(image: string, signal: AbortSignal): Promise<string | null> {
     return imageId(this.#client, image, signal);
+  }
+
+  async checkDevices(): Promise<Omit<DeviceReport, 'at'>> {
+    return { kind: 'unknown', message: '' };
+  }
+
+  async measure(): Promise<void> {
+    this.#capacity.forget();
   }
 
   /** Closes idle connections. Calls under way end by their own deadlines. */

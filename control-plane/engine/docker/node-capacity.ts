@@ -8,6 +8,7 @@ export interface Capacity {
   readonly memoryBytes: number;
   readonly devices: readonly ObservedDevice[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly images: ReadonlySet<string>;
 }
 
 /** The parts of the engine's `/info` that are read; DiscoveredDevices came with API 1.50. */
@@ -52,6 +53,7 @@ export class NodeCapacity {
       memoryBytes: info.MemTotal,
       devices: this.#stated ?? discoverDevices(info, await this.#askSmi(info, signal)),
       labels: Object.fromEntries((info.Labels ?? []).map(splitLabel)),
+      images: new Set<string>(),
     };
     this.#read = { at: now, capacity };
     return capacity;

@@ -10,6 +10,7 @@ export interface Event {
   'replicaId'?: (string);
   'type'?: (string);
   'message'?: (string);
+  'node'?: (string);
 }
 
 export interface Event__Output {
@@ -20,4 +21,5 @@ export interface Event__Output {
   'replicaId': (string);
   'type': (string);
   'message': (string);
+  'node': (string);
 }
