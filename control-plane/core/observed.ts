@@ -141,7 +141,12 @@ export interface ProbeReport {
   /** The last failure in words, for `ps` and `inspect`. */
   readonly message?: string;
   /** What the replica last said of its load, where it says anything; `at` by the Clock. */
-  readonly load?: { readonly inFlight: number; readonly at: number };
+  readonly load?: {
+    readonly inFlight: number;
+    readonly at: number;
+    /** Since when every reading said that nothing is in flight; null: something is. */
+    readonly idleSince?: number | null;
+  };
 }
 
 export type ImageState =
