@@ -1,19 +1,11 @@
 import { actionKey, containerName, createAction, pullAction, startKey } from './core/actions.ts';
 import { imageKey, type Observed } from './core/observed.ts';
-import {
-  type Cause,
-  containerOf,
-  heldPlacement,
-  isAvailable,
-  isLive,
-  placementOf,
-  type Replica,
-} from './core/replica.ts';
+import { type Cause, containerOf, isAvailable, isLive, placementOf, type Replica } from './core/replica.ts';
 import type { Service } from './core/service.ts';
 import type { ServiceSpec } from './core/spec.ts';
 import type { DesiredState } from './desired-state.ts';
 import { maskSpec } from './mask-spec.ts';
-import type { NodeView, ReplicaView, ServiceState, ServiceView } from './views.ts';
+import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 
 /** The state in words for people and programs. Pure. */
 export function describeServices(state: DesiredState, observed: Observed): ServiceView[] {
@@ -178,30 +170,4 @@ function replicaMessage(replica: Replica, spec: ServiceSpec, observed: Observed)
 function waitingFor(observed: Observed, key: string): string {
   const effect = observed.effects.get(key);
   return effect?.kind === 'failed' ? effect.message : '';
-}
-
-export function describeNodes(state: DesiredState, observed: Observed): NodeView[] {
-  return [...observed.nodes.values()].map(node => {
-    const held = [...state.replicas.values()].filter(r => heldPlacement(r)?.node === node.name);
-    const specs = held.flatMap(r => state.specOf(r.service, r.generation) ?? []);
-    return {
-      name: node.name,
-      answering: node.answering,
-      ...(node.error === undefined || node.answering ? {} : { error: words(node.error, node.next) }),
-      cpus: node.cpus,
-      memoryBytes: node.memoryBytes,
-      reservedCpus: specs.reduce((sum, s) => sum + s.resources.cpus, 0),
-      reservedMemoryBytes: specs.reduce((sum, s) => sum + s.resources.memoryBytes, 0),
-      devices: node.devices.map(device => {
-        const holder = held.find(r => placementOf(r)?.devices.includes(device.id));
-        return { ...device, ...(holder ? { heldBy: holder.id } : {}) };
-      }),
-      replicas: held.length,
-      labels: node.labels,
-    };
-  });
-}
-
-function words(error: string, next: string | undefined): string {
-  return next === undefined ? error : `${error}. ${next}`;
 }

@@ -1,5 +1,6 @@
 import type { Observed } from './core/observed.ts';
-import { describeNodes, describeServices } from './describe.ts';
+import { describeServices } from './describe.ts';
+import { describeNodes } from './describe-nodes.ts';
 import type { DesiredState } from './desired-state.ts';
 import type { NodeView, ServiceView } from './views.ts';
 

@@ -1,4 +1,5 @@
 import type { EndpointAddress } from './core/endpoint.ts';
+import type { Reach } from './core/observed.ts';
 import type { PhaseKind } from './core/replica.ts';
 
 /**
@@ -67,22 +68,125 @@ export interface ReplicaView {
 
 export interface NodeView {
   readonly name: string;
+  /** How its engine is reached, as a person writes it: `unix:///var/run/docker.sock`, `ssh://user@host`. */
+  readonly connection: string;
+  /** Under which its published ports are reached. */
+  readonly address: string;
+  /** Whether clients elsewhere reach the containers' own addresses, or published ports only. */
+  readonly reach: Reach;
+  readonly state: NodeState;
   readonly answering: boolean;
   readonly error?: string;
+  readonly silentSinceMs?: number;
+  readonly drainingSinceMs?: number;
+  /** All that the engine has; `kept` of it is the operator's, `reserved` what replicas hold. */
   readonly cpus: number;
   readonly memoryBytes: number;
+  readonly keptCpus: number;
+  readonly keptMemoryBytes: number;
   readonly reservedCpus: number;
   readonly reservedMemoryBytes: number;
-  readonly devices: readonly {
-    readonly id: string;
-    readonly driver: string;
-    readonly model?: string;
-    readonly memoryBytes?: number;
-    readonly heldBy?: string;
-  }[];
+  readonly devices: readonly DeviceView[];
+  /** How many replicas hold a place on it. */
   readonly replicas: number;
   readonly labels: Readonly<Record<string, string>>;
 }
+
+/**
+ * answering: takes replicas; silent: did not answer its last question; draining: takes none and gives its own away;
+ * drained: has none left; leaving: it is not configured any more and goes once it is empty. The first that is true of
+ * leaving, silent, draining or drained.
+ */
+export type NodeState = 'answering' | 'silent' | 'draining' | 'drained' | 'leaving';
+
+export interface DeviceView {
+  /** The id to request it by. */
+  readonly id: string;
+  readonly driver: 'cdi' | 'nvidia';
+  /** The CDI kind, such as `nvidia.com/gpu`. */
+  readonly kind: string;
+  readonly index?: string;
+  readonly uuid?: string;
+  readonly model?: string;
+  readonly memoryBytes?: number;
+  /** A MIG slice: its device, and its profile such as `1g.10gb`. */
+  readonly slice?: { readonly of: string; readonly profile: string };
+  readonly state: DeviceState;
+  readonly holders: readonly DeviceHolderView[];
+  /** What the holders together say they use of its memory. */
+  readonly declaredBytes: number;
+  /** What the driver measured, over all processes. Absent where it cannot be read. */
+  readonly measuredUsedBytes?: number;
+  readonly measuredFreeBytes?: number;
+  /** Why it is quarantined or counts as vanished, or what else keeps it from being given. */
+  readonly message?: string;
+}
+
+/**
+ * shared: held by replicas that leave the rest of its memory to others; held: by one that does not; quarantined: listed,
+ * but given to nobody; vanished: not listed any more.
+ */
+export type DeviceState = 'free' | 'shared' | 'held' | 'quarantined' | 'vanished';
+
+export interface DeviceHolderView {
+  readonly namespace: string;
+  readonly service: string;
+  readonly replicaId: string;
+  /** What it declared to use; absent: the whole device. */
+  readonly memoryBytes?: number;
+}
+
+/** Why the replicas of one service are where they are, and what the others wait for. */
+export interface WhyView {
+  readonly namespace: string;
+  readonly name: string;
+  readonly state: ServiceState;
+  readonly message: string;
+  readonly replicas: readonly WhyReplicaView[];
+}
+
+export interface WhyReplicaView {
+  readonly id: string;
+  readonly generation: number;
+  readonly phase: PhaseKind;
+  readonly sinceMs: number;
+  /** It is not ready, and is meant to be. */
+  readonly waiting: boolean;
+  readonly node?: string;
+  readonly devices: readonly string[];
+  readonly retryAtMs?: number;
+  /** The reasons in a few lines. */
+  readonly summary: readonly string[];
+  /** The reasons by what they have in common, with what would help. */
+  readonly groups: readonly WhyGroupView[];
+  /** Of a replica without a place: each reason of each node by itself. */
+  readonly rejections: readonly RejectionView[];
+}
+
+export interface WhyGroupView {
+  /** A stable word: what was not met. */
+  readonly constraint: string;
+  readonly nodes: readonly string[];
+  readonly message: string;
+  readonly requested?: Amount;
+  /** The most that one of the nodes has. */
+  readonly free?: Amount;
+  /** What would help. */
+  readonly help?: string;
+}
+
+export interface RejectionView {
+  readonly node: string;
+  readonly device?: string;
+  readonly constraint: string;
+  readonly message: string;
+  readonly requested?: Amount;
+  readonly free?: Amount;
+  readonly total?: Amount;
+}
+
+/** CPUs, bytes or how many, as the constraint says; or a text such as a model or a label. */
+export type Amount = number | string;
 
 export interface StatusView {
   readonly version: string;

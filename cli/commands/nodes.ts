@@ -40,7 +40,7 @@ const COLUMNS: readonly Column<NodeView>[] = [
     title: 'GPUS',
     priority: 80,
     align: 'right',
-    cell: n => `${n.devices.filter(d => d.heldBy !== undefined).length}/${n.devices.length}`,
+    cell: n => `${n.devices.filter(d => d.holders.length > 0).length}/${n.devices.length}`,
   },
 ];
 
@@ -55,5 +55,5 @@ const DEVICE_COLUMNS: readonly Column<NodeView['devices'][number] & { node: stri
     align: 'right',
     cell: d => (d.memoryBytes === undefined ? '' : formatBytes(d.memoryBytes)),
   },
-  { title: 'HELD BY', priority: 90, minWidth: 8, cell: d => d.heldBy ?? 'free' },
+  { title: 'HELD BY', priority: 90, minWidth: 8, cell: d => d.holders.map(h => h.replicaId).join(', ') || d.state },
 ];

@@ -1,3 +1,4 @@
+import type { Value } from '../../proto/generated/google/protobuf/Value.ts';
 import type { ApplyResponse } from '../../proto/generated/outrigger/v1/ApplyResponse.ts';
 import type { EndpointAddress as AddressMessage } from '../../proto/generated/outrigger/v1/EndpointAddress.ts';
 import type { Event } from '../../proto/generated/outrigger/v1/Event.ts';
@@ -8,9 +9,19 @@ import type { Replica } from '../../proto/generated/outrigger/v1/Replica.ts';
 import type { Service } from '../../proto/generated/outrigger/v1/Service.ts';
 import type { Snapshot } from '../../proto/generated/outrigger/v1/Snapshot.ts';
 import type { Status } from '../../proto/generated/outrigger/v1/Status.ts';
+import type { Why } from '../../proto/generated/outrigger/v1/Why.ts';
 import type { ApplyResult } from '../control-plane.ts';
 import type { EndpointAddress } from '../core/endpoint.ts';
-import type { EventView, LogLineView, NodeView, ReplicaView, ServiceView, StatusView } from '../views.ts';
+import type {
+  Amount,
+  EventView,
+  LogLineView,
+  NodeView,
+  ReplicaView,
+  ServiceView,
+  StatusView,
+  WhyView,
+} from '../views.ts';
 import { kept } from './kept.ts';
 import type { ServiceList } from './operations.ts';
 import type { SnapshotView } from './schemas.ts';
@@ -49,7 +60,30 @@ export function statusMessage(view: StatusView): Status {
 }
 
 export function nodeMessage(view: NodeView): Node {
-  return { ...view, devices: [...view.devices] };
+  return { ...view, devices: view.devices.map(d => ({ ...d, holders: [...d.holders] })) };
+}
+
+export function whyMessage(view: WhyView): Why {
+  return {
+    ...view,
+    replicas: view.replicas.map(replica => ({
+      ...replica,
+      devices: [...replica.devices],
+      summary: [...replica.summary],
+      groups: replica.groups.map(g => ({
+        ...g,
+        nodes: [...g.nodes],
+        requested: amountMessage(g.requested),
+        free: amountMessage(g.free),
+      })),
+      rejections: replica.rejections.map(r => ({
+        ...r,
+        requested: amountMessage(r.requested),
+        free: amountMessage(r.free),
+        total: amountMessage(r.total),
+      })),
+    })),
+  };
 }
 
 export function eventMessage(view: EventView): Event {
@@ -72,6 +106,11 @@ function replicaMessage(view: ReplicaView): Replica {
     addresses: view.addresses.map(addressMessage),
     timings: [...view.timings],
   };
+}
+
+function amountMessage(amount: Amount | undefined): Value | null {
+  if (amount === undefined) return null;
+  return typeof amount === 'number' ? { numberValue: amount } : { stringValue: amount };
 }
 
 function addressMessage(address: EndpointAddress): AddressMessage {

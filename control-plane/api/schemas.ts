@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApplyResult } from '../control-plane.ts';
-import type { EventView, LogLineView, NodeView, ReplicaView, ServiceView, StatusView } from '../views.ts';
+import type { EventView, LogLineView, NodeView, ReplicaView, ServiceView, StatusView, WhyView } from '../views.ts';
 
 /**
  * What the API answers, as schemas: docs/openapi.json is made of them, and the tests hold every answer and every proto
@@ -106,30 +106,112 @@ export const applyResult = z
   })
   .meta({ id: 'ApplyResult' });
 
+const deviceHolder = z
+  .strictObject({
+    namespace: z.string(),
+    service: z.string(),
+    replicaId: z.string(),
+    memoryBytes: optional(count).meta({ description: 'what it declared to use; absent: the whole device' }),
+  })
+  .meta({ id: 'DeviceHolder' });
+
+const deviceSlice = z.strictObject({ of: z.string(), profile: z.string() }).meta({ id: 'DeviceSlice' });
+
 const device = z
   .strictObject({
     id: z.string(),
-    driver: z.string(),
+    driver: z.enum(['cdi', 'nvidia']),
+    kind: z.string().meta({ description: 'the CDI kind, such as nvidia.com/gpu' }),
+    index: optional(z.string()),
+    uuid: optional(z.string()),
     model: optional(z.string()),
     memoryBytes: optional(count),
-    heldBy: optional(z.string()),
+    slice: optional(deviceSlice),
+    state: z.enum(['free', 'shared', 'held', 'quarantined', 'vanished']),
+    holders: z.array(deviceHolder),
+    declaredBytes: count.meta({ description: 'what its holders together declared to use' }),
+    measuredUsedBytes: optional(count),
+    measuredFreeBytes: optional(count),
+    message: optional(z.string()),
   })
-  .meta({ id: 'Device' });
+  .meta({ id: 'Device', description: 'One GPU, or one MIG slice, of a node.' });
 
 export const nodeView = z
   .strictObject({
     name: z.string(),
+    connection: z.string(),
+    address: z.string(),
+    reach: z.enum(['containers', 'published']),
+    state: z.enum(['answering', 'silent', 'draining', 'drained', 'leaving']),
     answering: z.boolean(),
     error: optional(z.string()),
+    silentSinceMs: optional(timeMs),
+    drainingSinceMs: optional(timeMs),
     cpus: z.number(),
     memoryBytes: count,
-    reservedCpus: z.number(),
+    keptCpus: z.number().meta({ description: 'what the operator keeps from replicas' }),
+    keptMemoryBytes: count,
+    reservedCpus: z.number().meta({ description: 'what replicas hold' }),
     reservedMemoryBytes: count,
     devices: z.array(device),
     replicas: count,
     labels: z.record(z.string(), z.string()),
   })
-  .meta({ id: 'Node' });
+  .meta({ id: 'Node', description: 'A Docker Engine with CPUs, memory and devices.' });
+
+const amount = z.union([z.number(), z.string()]).meta({
+  id: 'Amount',
+  description: 'CPUs, bytes or how many, as the constraint says; or a text such as a model or a label.',
+});
+
+const rejection = z
+  .strictObject({
+    node: z.string(),
+    device: optional(z.string()),
+    constraint: z.string(),
+    message: z.string(),
+    requested: optional(amount),
+    free: optional(amount),
+    total: optional(amount),
+  })
+  .meta({ id: 'Rejection', description: 'What one node, or one device of it, does not meet.' });
+
+const whyGroup = z
+  .strictObject({
+    constraint: z.string().meta({ description: 'a stable word: what was not met' }),
+    nodes: z.array(z.string()),
+    message: z.string(),
+    requested: optional(amount),
+    free: optional(amount),
+    help: optional(z.string()),
+  })
+  .meta({ id: 'WhyGroup', description: 'Reasons that have something in common, and what would help.' });
+
+const whyReplica = z
+  .strictObject({
+    id: z.string(),
+    generation: count,
+    phase: phaseKind,
+    sinceMs: timeMs,
+    waiting: z.boolean(),
+    node: optional(z.string()),
+    devices: z.array(z.string()),
+    retryAtMs: optional(timeMs),
+    summary: z.array(z.string()),
+    groups: z.array(whyGroup),
+    rejections: z.array(rejection),
+  })
+  .meta({ id: 'WhyReplica' });
+
+export const whyView = z
+  .strictObject({
+    namespace: z.string(),
+    name: z.string(),
+    state: serviceState,
+    message: z.string(),
+    replicas: z.array(whyReplica),
+  })
+  .meta({ id: 'Why', description: 'Where the replicas of a service are, and what the others wait for.' });
 
 export const statusView = z
   .strictObject({
@@ -215,10 +297,11 @@ export type SchemasAreViews = [
   Same<z.infer<typeof serviceView>, ServiceView>,
   Same<z.infer<typeof replicaView>, ReplicaView>,
   Same<z.infer<typeof nodeView>, NodeView>,
+  Same<z.infer<typeof whyView>, WhyView>,
   Same<z.infer<typeof statusView>, StatusView>,
   Same<z.infer<typeof eventView>, EventView>,
   Same<z.infer<typeof logLineView>, LogLineView>,
   Same<z.infer<typeof applyResult>, ApplyResult>,
 ];
-const _same: SchemasAreViews = [true, true, true, true, true, true, true];
+const _same: SchemasAreViews = [true, true, true, true, true, true, true, true];
 void _same;

@@ -10,6 +10,8 @@ import type { ControlClient as _outrigger_v1_ControlClient, ControlDefinition as
 import type { DeleteRequest as _outrigger_v1_DeleteRequest, DeleteRequest__Output as _outrigger_v1_DeleteRequest__Output } from './outrigger/v1/DeleteRequest.ts';
 import type { DeleteResponse as _outrigger_v1_DeleteResponse, DeleteResponse__Output as _outrigger_v1_DeleteResponse__Output } from './outrigger/v1/DeleteResponse.ts';
 import type { Device as _outrigger_v1_Device, Device__Output as _outrigger_v1_Device__Output } from './outrigger/v1/Device.ts';
+import type { DeviceHolder as _outrigger_v1_DeviceHolder, DeviceHolder__Output as _outrigger_v1_DeviceHolder__Output } from './outrigger/v1/DeviceHolder.ts';
+import type { DeviceSlice as _outrigger_v1_DeviceSlice, DeviceSlice__Output as _outrigger_v1_DeviceSlice__Output } from './outrigger/v1/DeviceSlice.ts';
 import type { DiscoveryClient as _outrigger_v1_DiscoveryClient, DiscoveryDefinition as _outrigger_v1_DiscoveryDefinition } from './outrigger/v1/Discovery.ts';
 import type { Endpoint as _outrigger_v1_Endpoint, Endpoint__Output as _outrigger_v1_Endpoint__Output } from './outrigger/v1/Endpoint.ts';
 import type { EndpointAddress as _outrigger_v1_EndpointAddress, EndpointAddress__Output as _outrigger_v1_EndpointAddress__Output } from './outrigger/v1/EndpointAddress.ts';
@@ -25,6 +27,7 @@ import type { LogsRequest as _outrigger_v1_LogsRequest, LogsRequest__Output as _
 import type { Node as _outrigger_v1_Node, Node__Output as _outrigger_v1_Node__Output } from './outrigger/v1/Node.ts';
 import type { PhaseTiming as _outrigger_v1_PhaseTiming, PhaseTiming__Output as _outrigger_v1_PhaseTiming__Output } from './outrigger/v1/PhaseTiming.ts';
 import type { RegistryStatus as _outrigger_v1_RegistryStatus, RegistryStatus__Output as _outrigger_v1_RegistryStatus__Output } from './outrigger/v1/RegistryStatus.ts';
+import type { Rejection as _outrigger_v1_Rejection, Rejection__Output as _outrigger_v1_Rejection__Output } from './outrigger/v1/Rejection.ts';
 import type { Replica as _outrigger_v1_Replica, Replica__Output as _outrigger_v1_Replica__Output } from './outrigger/v1/Replica.ts';
 import type { ResolveRequest as _outrigger_v1_ResolveRequest, ResolveRequest__Output as _outrigger_v1_ResolveRequest__Output } from './outrigger/v1/ResolveRequest.ts';
 import type { RestartRequest as _outrigger_v1_RestartRequest, RestartRequest__Output as _outrigger_v1_RestartRequest__Output } from './outrigger/v1/RestartRequest.ts';
@@ -35,6 +38,9 @@ import type { Snapshot as _outrigger_v1_Snapshot, Snapshot__Output as _outrigger
 import type { Status as _outrigger_v1_Status, Status__Output as _outrigger_v1_Status__Output } from './outrigger/v1/Status.ts';
 import type { WatchEventsRequest as _outrigger_v1_WatchEventsRequest, WatchEventsRequest__Output as _outrigger_v1_WatchEventsRequest__Output } from './outrigger/v1/WatchEventsRequest.ts';
 import type { WatchRequest as _outrigger_v1_WatchRequest, WatchRequest__Output as _outrigger_v1_WatchRequest__Output } from './outrigger/v1/WatchRequest.ts';
+import type { Why as _outrigger_v1_Why, Why__Output as _outrigger_v1_Why__Output } from './outrigger/v1/Why.ts';
+import type { WhyGroup as _outrigger_v1_WhyGroup, WhyGroup__Output as _outrigger_v1_WhyGroup__Output } from './outrigger/v1/WhyGroup.ts';
+import type { WhyReplica as _outrigger_v1_WhyReplica, WhyReplica__Output as _outrigger_v1_WhyReplica__Output } from './outrigger/v1/WhyReplica.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
   new(...args: ConstructorParameters<Constructor>): Subtype;
@@ -57,6 +63,8 @@ export interface ProtoGrpcType {
       DeleteRequest: MessageTypeDefinition<_outrigger_v1_DeleteRequest, _outrigger_v1_DeleteRequest__Output>
       DeleteResponse: MessageTypeDefinition<_outrigger_v1_DeleteResponse, _outrigger_v1_DeleteResponse__Output>
       Device: MessageTypeDefinition<_outrigger_v1_Device, _outrigger_v1_Device__Output>
+      DeviceHolder: MessageTypeDefinition<_outrigger_v1_DeviceHolder, _outrigger_v1_DeviceHolder__Output>
+      DeviceSlice: MessageTypeDefinition<_outrigger_v1_DeviceSlice, _outrigger_v1_DeviceSlice__Output>
       Discovery: SubtypeConstructor<typeof grpc.Client, _outrigger_v1_DiscoveryClient> & { service: _outrigger_v1_DiscoveryDefinition }
       Endpoint: MessageTypeDefinition<_outrigger_v1_Endpoint, _outrigger_v1_Endpoint__Output>
       EndpointAddress: MessageTypeDefinition<_outrigger_v1_EndpointAddress, _outrigger_v1_EndpointAddress__Output>
@@ -72,6 +80,7 @@ export interface ProtoGrpcType {
       Node: MessageTypeDefinition<_outrigger_v1_Node, _outrigger_v1_Node__Output>
       PhaseTiming: MessageTypeDefinition<_outrigger_v1_PhaseTiming, _outrigger_v1_PhaseTiming__Output>
       RegistryStatus: MessageTypeDefinition<_outrigger_v1_RegistryStatus, _outrigger_v1_RegistryStatus__Output>
+      Rejection: MessageTypeDefinition<_outrigger_v1_Rejection, _outrigger_v1_Rejection__Output>
       Replica: MessageTypeDefinition<_outrigger_v1_Replica, _outrigger_v1_Replica__Output>
       ResolveRequest: MessageTypeDefinition<_outrigger_v1_ResolveRequest, _outrigger_v1_ResolveRequest__Output>
       RestartRequest: MessageTypeDefinition<_outrigger_v1_RestartRequest, _outrigger_v1_RestartRequest__Output>
@@ -82,6 +91,9 @@ export interface ProtoGrpcType {
       Status: MessageTypeDefinition<_outrigger_v1_Status, _outrigger_v1_Status__Output>
       WatchEventsRequest: MessageTypeDefinition<_outrigger_v1_WatchEventsRequest, _outrigger_v1_WatchEventsRequest__Output>
       WatchRequest: MessageTypeDefinition<_outrigger_v1_WatchRequest, _outrigger_v1_WatchRequest__Output>
+      Why: MessageTypeDefinition<_outrigger_v1_Why, _outrigger_v1_Why__Output>
+      WhyGroup: MessageTypeDefinition<_outrigger_v1_WhyGroup, _outrigger_v1_WhyGroup__Output>
+      WhyReplica: MessageTypeDefinition<_outrigger_v1_WhyReplica, _outrigger_v1_WhyReplica__Output>
     }
   }
 }

@@ -38,6 +38,8 @@ for (const component of [
   'PhaseTiming',
   'Node',
   'Device',
+  'DeviceHolder',
+  'DeviceSlice',
   'Status',
   'RegistryStatus',
   'Event',

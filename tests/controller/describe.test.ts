@@ -3,7 +3,7 @@ import { actionKey, createAction, pullAction } from '../../control-plane/core/ac
 import { imageKey, type Observed, type ProbeReport } from '../../control-plane/core/observed.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Rollout, Service } from '../../control-plane/core/service.ts';
-import { describeNodes, describeServices } from '../../control-plane/describe.ts';
+import { describeServices } from '../../control-plane/describe.ts';
 import { DesiredState } from '../../control-plane/desired-state.ts';
 import { aNode, aReplica, CAUSE, PLACED, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
@@ -180,28 +180,4 @@ test('what holds a replica up is said in its words: the failed effect, the probe
   t.is(message(one('draining')), 'scaled down');
   t.is(message(one('stopping', {}, { afterwards: { kind: 'retried', cause: CAUSE } })), CAUSE.message);
   t.is(message(one('lost')), 'its node does not answer');
-});
-
-test('a node is shown with what is reserved on it and who holds its devices; what gave up holds nothing', t => {
-  const devices = ['0', '1'].map(id => ({ id, driver: 'cdi' as const }));
-  const observed = seen({ nodes: [aNode({ devices, cpus: 4, labels: { zone: 'a' } })] });
-  const on = (device: string) => ({ placement: { node: 'local', devices: [device] } });
-  const state = stateOf([one('ready', { id: 'holder' }, on('0')), one('failed', {}, on('1')), one('pending')]);
-  const [view] = describeNodes(state, observed);
-  t.like(view, { name: 'local', answering: true, cpus: 4, reservedCpus: 0.5, reservedMemoryBytes: 1_000, replicas: 1 });
-  t.deepEqual(
-    view?.devices.map(d => d.heldBy),
-    ['holder', undefined],
-  );
-  t.false('error' in view!);
-});
-
-test('a node that does not answer says why, and what to do', t => {
-  const silent = (next?: string) =>
-    describeNodes(
-      stateOf([]),
-      seen({ nodes: [aNode({ answering: false, error: 'refused', ...(next === undefined ? {} : { next }) })] }),
-    )[0]?.error;
-  t.is(silent(), 'refused');
-  t.is(silent('Start Docker.'), 'refused. Start Docker.');
 });

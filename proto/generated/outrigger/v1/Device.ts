@@ -1,5 +1,7 @@
 // Original file: proto/outrigger/v1/control.proto
 
+import type { DeviceSlice as _outrigger_v1_DeviceSlice, DeviceSlice__Output as _outrigger_v1_DeviceSlice__Output } from '../../outrigger/v1/DeviceSlice.ts';
+import type { DeviceHolder as _outrigger_v1_DeviceHolder, DeviceHolder__Output as _outrigger_v1_DeviceHolder__Output } from '../../outrigger/v1/DeviceHolder.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Device {
@@ -7,7 +9,18 @@ export interface Device {
   'driver'?: (string);
   'model'?: (string);
   'memoryBytes'?: (number | string | Long);
-  'heldBy'?: (string);
+  'kind'?: (string);
+  'index'?: (string);
+  'uuid'?: (string);
+  'slice'?: (_outrigger_v1_DeviceSlice | null);
+  'state'?: (string);
+  'holders'?: (_outrigger_v1_DeviceHolder)[];
+  'declaredBytes'?: (number | string | Long);
+  'measuredUsedBytes'?: (number | string | Long);
+  'measuredFreeBytes'?: (number | string | Long);
+  'message'?: (string);
+  '_measuredUsedBytes'?: "measuredUsedBytes";
+  '_measuredFreeBytes'?: "measuredFreeBytes";
 }
 
 export interface Device__Output {
@@ -15,5 +28,16 @@ export interface Device__Output {
   'driver': (string);
   'model': (string);
   'memoryBytes': (number);
-  'heldBy': (string);
+  'kind': (string);
+  'index': (string);
+  'uuid': (string);
+  'slice': (_outrigger_v1_DeviceSlice__Output | null);
+  'state': (string);
+  'holders': (_outrigger_v1_DeviceHolder__Output)[];
+  'declaredBytes': (number);
+  'measuredUsedBytes'?: (number);
+  'measuredFreeBytes'?: (number);
+  'message': (string);
+  '_measuredUsedBytes'?: "measuredUsedBytes";
+  '_measuredFreeBytes'?: "measuredFreeBytes";
 }

@@ -14,6 +14,14 @@ export interface Node {
   'devices'?: (_outrigger_v1_Device)[];
   'replicas'?: (number);
   'labels'?: ({[key: string]: string});
+  'connection'?: (string);
+  'address'?: (string);
+  'reach'?: (string);
+  'state'?: (string);
+  'silentSinceMs'?: (number | string | Long);
+  'drainingSinceMs'?: (number | string | Long);
+  'keptCpus'?: (number | string);
+  'keptMemoryBytes'?: (number | string | Long);
 }
 
 export interface Node__Output {
@@ -27,4 +35,12 @@ export interface Node__Output {
   'devices': (_outrigger_v1_Device__Output)[];
   'replicas': (number);
   'labels': ({[key: string]: string});
+  'connection': (string);
+  'address': (string);
+  'reach': (string);
+  'state': (string);
+  'silentSinceMs': (number);
+  'drainingSinceMs': (number);
+  'keptCpus': (number);
+  'keptMemoryBytes': (number);
 }

@@ -1,0 +1,161 @@
+import test from 'ava';
+import type { NodeRecord } from '../../control-plane/core/node.ts';
+import type { ObservedDevice, ObservedNode } from '../../control-plane/core/observed.ts';
+import type { Replica } from '../../control-plane/core/replica.ts';
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { describeNodes } from '../../control-plane/describe-nodes.ts';
+import { DesiredState } from '../../control-plane/desired-state.ts';
+import { aNode, aReplica, phaseOf, seen } from '../core/replicas.ts';
+import { aSpec } from '../core/specs.ts';
+
+const GIB = 2 ** 30;
+const RESOURCES = { cpus: 0.5, memoryBytes: 1_000 };
+
+function device(id: string, given: Partial<ObservedDevice> = {}): ObservedDevice {
+  return { id, driver: 'cdi', memoryBytes: 80 * GIB, ...given };
+}
+
+/** One replica on `local` for each entry, with these devices and this request for them. */
+function holders(
+  entries: Readonly<Record<string, { devices: string[]; gpu?: NonNullable<ServiceSpecInput['resources']>['gpu'] }>>,
+  given: { nodes?: readonly NodeRecord[]; kind?: 'ready' | 'failed' } = {},
+): DesiredState {
+  const replicas = Object.entries(entries).map(([id, { devices }]): Replica => {
+    const phase = phaseOf(given.kind ?? 'ready', 10, { placement: { node: 'local', devices } });
+    return aReplica(phase, { id, service: `ns/${id}` });
+  });
+  const generations = Object.entries(entries).map(([id, { gpu }]) => ({
+    service: `ns/${id}` as const,
+    generation: 1,
+    spec: aSpec({ name: id, resources: { ...RESOURCES, ...(gpu ? { gpu } : {}) } }),
+  }));
+  return DesiredState.from({ services: [], replicas, nodes: given.nodes ?? [], generations });
+}
+
+function shown(state: DesiredState, node: Partial<ObservedNode>) {
+  return describeNodes(state, seen({ nodes: [aNode(node)] }))[0]!;
+}
+
+test('a node is shown with what is reserved on it and who holds its devices', t => {
+  const state = holders({ holder: { devices: ['a'], gpu: {} }, other: { devices: [] } });
+  const view = shown(state, { devices: [device('a'), device('b')], cpus: 4, labels: { zone: 'a' }, keptCpus: 1 });
+  t.like(view, { name: 'local', state: 'answering', cpus: 4, keptCpus: 1, labels: { zone: 'a' } });
+  t.like(view, { reservedCpus: 1, reservedMemoryBytes: 2_000, replicas: 2 });
+  t.deepEqual(view.devices, [
+    {
+      id: 'a',
+      driver: 'cdi',
+      kind: 'nvidia.com/gpu',
+      memoryBytes: 80 * GIB,
+      state: 'held',
+      holders: [{ namespace: 'ns', service: 'holder', replicaId: 'holder' }],
+      declaredBytes: 80 * GIB,
+    },
+    {
+      id: 'b',
+      driver: 'cdi',
+      kind: 'nvidia.com/gpu',
+      memoryBytes: 80 * GIB,
+      state: 'free',
+      holders: [],
+      declaredBytes: 0,
+    },
+  ]);
+});
+
+test('what gave up holds nothing', t => {
+  const view = shown(holders({ failed: { devices: ['a'], gpu: {} } }, { kind: 'failed' }), { devices: [device('a')] });
+  t.is(view.devices[0]?.state, 'free');
+  t.is(view.replicas, 0);
+});
+
+test('a device that several share shows what each of them declared', t => {
+  const gpu = (memory: number) => ({ exclusive: false, memoryBytes: memory * GIB });
+  const state = holders({ one: { devices: ['a'], gpu: gpu(10) }, two: { devices: ['a'], gpu: gpu(20) } });
+  const measured = { usedBytes: 25 * GIB, freeBytes: 55 * GIB, at: 5 };
+  const [view] = shown(state, { devices: [device('a', { measured })] }).devices;
+  t.like(view, {
+    state: 'shared',
+    declaredBytes: 30 * GIB,
+    measuredUsedBytes: 25 * GIB,
+    measuredFreeBytes: 55 * GIB,
+  });
+  t.deepEqual(
+    view?.holders.map(h => [h.service, h.memoryBytes]),
+    [
+      ['one', 10 * GIB],
+      ['two', 20 * GIB],
+    ],
+  );
+});
+
+test('memory that an exclusive holder asks for is the least it takes; the device is all its own', t => {
+  const state = holders({ one: { devices: ['a'], gpu: { memoryBytes: GIB } } });
+  const [view] = shown(state, { devices: [device('a')] }).devices;
+  t.like(view, { state: 'held', declaredBytes: 80 * GIB });
+  t.false('memoryBytes' in view!.holders[0]!);
+});
+
+test('a quarantined and a vanished device say why they are given to nobody', t => {
+  const quarantined = [{ device: 'a', since: 3, reason: 'replica r1 lost sight of it' }];
+  const state = holders(
+    { one: { devices: ['gone'], gpu: {} } },
+    { nodes: [{ name: 'local', drainingSince: null, quarantined }] },
+  );
+  const view = shown(state, { devices: [device('a')], vanished: [device('gone')] });
+  t.like(view.devices[0], { id: 'a', state: 'quarantined', message: 'replica r1 lost sight of it' });
+  t.like(view.devices[1], { id: 'gone', state: 'vanished', message: 'the node does not list it any more' });
+  t.is(view.devices[1]?.holders.length, 1);
+});
+
+test('a device whose slice is held is not free, nor is a slice whose device is', t => {
+  const slice = device('mig', { slice: { of: 'GPU-1', profile: '1g.10gb' } });
+  const devices = [device('a', { uuid: 'GPU-1' }), slice, device('b')];
+  const states = (held: string) =>
+    shown(holders({ one: { devices: [held], gpu: {} } }), { devices }).devices.map(d => [d.state, d.message]);
+  t.deepEqual(states('mig'), [
+    ['held', 'mig is in use'],
+    ['held', undefined],
+    ['free', undefined],
+  ]);
+  t.deepEqual(states('a'), [
+    ['held', undefined],
+    ['held', 'a is in use'],
+    ['free', undefined],
+  ]);
+});
+
+const DRAINING: NodeRecord = { name: 'local', drainingSince: 7, quarantined: [] };
+for (const [words, node, held, expected] of [
+  ['that answers', {}, {}, 'answering'],
+  ['that does not answer', { answering: false, silentSince: 4 }, {}, 'silent'],
+  ['that is being drained', {}, { one: { devices: [] } }, 'draining'],
+  ['that was drained', {}, {}, 'drained'],
+  ['that is drained and does not answer', { answering: false }, { one: { devices: [] } }, 'silent'],
+  ['that leaves, whatever else', { leaving: true, answering: false }, { one: { devices: [] } }, 'leaving'],
+] as const) {
+  test(`a node ${words} is ${expected}`, t => {
+    const drained = words.includes('drained');
+    const state = holders(held as unknown as Parameters<typeof holders>[0], { nodes: drained ? [DRAINING] : [] });
+    const view = shown(state, node);
+    t.is(view.state, expected);
+    t.is(view.drainingSinceMs, drained ? 7 : undefined);
+    t.is(view.silentSinceMs, 'silentSince' in node ? 4 : undefined);
+  });
+}
+
+test('a node that does not answer says why, and what to do', t => {
+  const silent = (next?: string) =>
+    shown(holders({}), { answering: false, error: 'refused', ...(next === undefined ? {} : { next }) }).error;
+  t.is(silent(), 'refused');
+  t.is(silent('Start Docker.'), 'refused. Start Docker.');
+  t.false('error' in shown(holders({}), {}));
+});
+
+test('nodes come in the order of their names', t => {
+  const views = describeNodes(holders({}), seen({ nodes: ['b', 'a', 'c'].map(name => aNode({ name })) }));
+  t.deepEqual(
+    views.map(v => v.name),
+    ['a', 'b', 'c'],
+  );
+});
