@@ -1,6 +1,12 @@
 import type { Action } from '../../control-plane/core/actions.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
-import type { ContainerExit, NetworkAddress, PublishedAddress } from '../../control-plane/core/observed.ts';
+import type {
+  ContainerExit,
+  DeviceReport,
+  NetworkAddress,
+  ObservedDevice,
+  PublishedAddress,
+} from '../../control-plane/core/observed.ts';
 import type { Clock, LogLine } from '../../control-plane/ports.ts';
 import type { Behaviour } from './engine-behaviour.ts';
 
@@ -18,6 +24,8 @@ export interface FakeContainer {
   publishedPorts: PublishedAddress[];
   health: 'starting' | 'healthy' | 'unhealthy' | undefined;
   exit: ContainerExit | null;
+  /** What a check of its devices finds while it runs. */
+  sight: Omit<DeviceReport, 'at'>;
   readonly log: LogLine[];
 }
 
@@ -30,6 +38,10 @@ export class FakeNode {
   /** By name. */
   readonly networks = new Map<string, { instance: string; namespace: string }>();
   readonly volumes = new Map<string, { instance: string; namespace: string }>();
+  /** What is built in, with what the driver would measure now: a listing has the measurement of the last look only. */
+  devices: readonly ObservedDevice[] = [];
+  /** Bytes in use by all processes, by device id; a device that is not named cannot be measured. */
+  readonly usedBytes = new Map<string, number>();
   /** Counts connections of the event stream: a daemon that went away ends them all. */
   epoch = 0;
   #daemon: 'running' | 'hung' | 'down' = 'running';
@@ -83,6 +95,10 @@ export class FakeNode {
       publishedPorts: [],
       health: undefined,
       exit: null,
+      sight:
+        options.request.placement.devices.length > 0
+          ? { kind: 'sees', message: '' }
+          : { kind: 'unknown', message: 'it was given no devices' },
       log: [],
     };
     this.containers.set(container.id, container);
@@ -137,6 +153,21 @@ export class FakeNode {
     container.publishedPorts = this.#publish(container);
     container.addresses = container.addresses.map(({ network }) => ({ network, ip: this.#nextIp() }));
     this.notify();
+  }
+
+  /** GPUs are added, taken out or break, while the node runs. The engine has no event for that. */
+  setDevices(devices: readonly ObservedDevice[]): void {
+    this.devices = devices;
+  }
+
+  /** The container does not see its devices any more, as after a reload of systemd; its process runs on. */
+  loseSight(id: string, message = 'Failed to initialize NVML: Unknown Error'): void {
+    this.#get(id).sight = { kind: 'lost', message };
+  }
+
+  /** What checks of the container's devices find from now on. */
+  setSight(id: string, sight: Omit<DeviceReport, 'at'>): void {
+    this.#get(id).sight = sight;
   }
 
   setHealth(id: string, health: 'starting' | 'healthy' | 'unhealthy'): void {

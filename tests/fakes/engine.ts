@@ -47,6 +47,7 @@ export interface FakeEngineOptions {
   readonly on?: FakeNode;
   readonly cpus?: number;
   readonly memoryBytes?: number;
+  /** To begin with; `machine.setDevices` changes them. */
   readonly devices?: readonly ObservedDevice[];
   /** What a container does; by default its command says it (engine-behaviour.ts). */
   readonly behaviour?: (container: FakeContainer) => Behaviour;
@@ -73,6 +74,8 @@ export class FakeEngine implements Engine {
   readonly #options: FakeEngineOptions;
   readonly #clock: Clock;
   readonly #faults = new Map<EngineMethod, EngineFault[]>();
+  /** The last look at the driver, kept for as long as the real one keeps it. */
+  #looked: { readonly at: number; readonly usedBytes: ReadonlyMap<string, number> } | null = null;
 
   constructor(options: FakeEngineOptions) {
     this.#options = options;
@@ -80,6 +83,7 @@ export class FakeEngine implements Engine {
     this.node = options.node ?? 'local';
     this.instance = options.instance ?? 'test';
     this.machine = options.on ?? new FakeNode(options.clock);
+    if (options.devices) this.machine.setDevices(options.devices);
   }
 
   /** The next call of the method goes wrong in this way; several are used up in order. */
@@ -98,7 +102,7 @@ export class FakeEngine implements Engine {
     return this.#call('observe', '', signal, () => ({
       cpus: this.#options.cpus ?? 8,
       memoryBytes: this.#options.memoryBytes ?? 32 * 1024 ** 3,
-      devices: this.#options.devices ?? [],
+      devices: this.#devices(),
       labels: {},
       images: new Set(this.machine.images.keys()),
       containers: [...this.machine.containers.values()]
@@ -108,11 +112,17 @@ export class FakeEngine implements Engine {
   }
 
   async checkDevices(containerId: string, _request: unknown, signal: AbortSignal): Promise<Omit<DeviceReport, 'at'>> {
-    return this.#call('checkDevices', containerId, signal, () => ({ kind: 'unknown' as const, message: '' }));
+    return this.#call('checkDevices', containerId, signal, () => {
+      const container = this.machine.containers.get(containerId);
+      if (container?.state === 'running') return container.sight;
+      return { kind: 'unknown' as const, message: 'the container does not run' };
+    });
   }
 
   async measure(signal: AbortSignal): Promise<void> {
-    return this.#call('measure', '', signal, () => {});
+    return this.#call('measure', '', signal, () => {
+      this.#looked = null;
+    });
   }
 
   async pull(request: PullRequest, onProgress: (state: ImageState) => void, signal: AbortSignal): Promise<void> {
@@ -155,7 +165,7 @@ export class FakeEngine implements Engine {
         const { code, message } = behaviour.refusesStart;
         throw new OutriggerError(code, `starting container ${container.name}: ${message}`);
       }
-      const known = new Set(this.#options.devices?.map(({ id }) => id));
+      const known = new Set(this.machine.devices.map(({ id }) => id));
       const missing = container.request.placement.devices.find(id => !known.has(id));
       if (missing !== undefined) {
         throw new OutriggerError('container_rejected', `could not select device driver for ${missing}`);
@@ -233,6 +243,20 @@ export class FakeEngine implements Engine {
     return this.#call('imageId', image, signal, () => this.machine.images.get(image) ?? null);
   }
 
+  #devices(): readonly ObservedDevice[] {
+    const now = this.#clock.now();
+    if (!this.#looked || now - this.#looked.at >= LOOK_AGAIN_MS) {
+      this.#looked = { at: now, usedBytes: new Map(this.machine.usedBytes) };
+    }
+    const { at, usedBytes } = this.#looked;
+    return this.machine.devices.map(device => {
+      const used = usedBytes.get(device.id);
+      if (used === undefined) return device;
+      const freeBytes = Math.max(0, (device.memoryBytes ?? used) - used);
+      return { ...device, measured: { usedBytes: used, freeBytes, at } };
+    });
+  }
+
   #adopt(existing: FakeContainer, { containerName, replicaId, attempt }: CreateRequest): FakeContainer {
     if (existing.instance !== this.instance) {
       throw new OutriggerError(
@@ -305,6 +329,8 @@ export class FakeEngine implements Engine {
     this.machine.notify();
   }
 }
+
+const LOOK_AGAIN_MS = 30_000;
 
 function observedFrom(container: FakeContainer): ObservedContainer {
   const { request } = container;
