@@ -24,6 +24,14 @@ export interface SnapshotView {
   }[];
 }
 
+export interface EventRequest {
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly node?: string;
+  readonly past?: number;
+  readonly after?: number;
+}
+
 export interface LogRequest {
   readonly namespace: string;
   readonly names: readonly string[];
@@ -102,11 +110,10 @@ export class ControlClient {
     return (await this.#call<{ nodes: NodeView[] }>({ method: 'GET', path: '/v1/nodes', signal })).nodes;
   }
 
-  async events(
-    query: { namespace?: string; name?: string; past?: number; after?: number },
-    signal: AbortSignal,
-  ): Promise<readonly EventView[]> {
-    return (await this.#call<{ events: EventView[] }>({ method: 'GET', path: '/v1/events', query, signal })).events;
+  async events(query: EventRequest, signal: AbortSignal): Promise<readonly EventView[]> {
+    return (
+      await this.#call<{ events: EventView[] }>({ method: 'GET', path: '/v1/events', query: { ...query }, signal })
+    ).events;
   }
 
   /** The newest state at once and after every change, until the connection or the signal ends. */
@@ -121,11 +128,8 @@ export class ControlClient {
   }
 
   /** Past events first, then live ones. */
-  watchEvents(
-    query: { namespace?: string; name?: string; past?: number; after?: number },
-    signal: AbortSignal,
-  ): AsyncGenerator<EventView> {
-    return this.#watch('/v1/events', query, signal);
+  watchEvents(query: EventRequest, signal: AbortSignal): AsyncGenerator<EventView> {
+    return this.#watch('/v1/events', { ...query }, signal);
   }
 
   async *logs(request: LogRequest, signal: AbortSignal): AsyncGenerator<LogLineView> {

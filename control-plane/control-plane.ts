@@ -55,6 +55,8 @@ export interface ApplyResult {
 export interface EventQuery {
   readonly namespace?: string;
   readonly name?: string;
+  /** Only events that are about this node. */
+  readonly node?: string;
   readonly afterSequence?: number;
 }
 

@@ -39,20 +39,33 @@ export class EventFeed {
   }
 
   async past(query: EventQuery & { limit: number }): Promise<readonly EventView[]> {
-    const { namespace, name, ...rest } = query;
-    if (namespace !== undefined && name !== undefined) {
+    const { namespace, name, node, ...rest } = query;
+    if (namespace !== undefined && name !== undefined && node === undefined) {
       return (await this.#store.events({ ...rest, service: `${namespace}/${name}` })).map(eventView);
     }
-    // The store filters by service only; a namespace's events are few among the bounded whole.
-    const limit = namespace === undefined ? rest.limit : MOST_EVENTS;
+    // The store filters by service only; those of a namespace or a node are few among the bounded whole.
+    const isWhole = namespace === undefined && name === undefined && node === undefined;
+    const limit = isWhole ? rest.limit : MOST_EVENTS;
     const events = (await this.#store.events({ ...rest, limit })).map(eventView);
-    const chosen = events.filter(e => namespace === undefined || e.namespace === namespace);
+    const chosen = events.filter(e => isAsked(e, query));
     // With a starting point the next ones are asked for, without one the newest.
     return rest.afterSequence === undefined ? chosen.slice(-rest.limit) : chosen.slice(0, rest.limit);
   }
 }
 
 const MOST_EVENTS = 10_000;
+
+/** Whether an event is among those that a query names. */
+export function isAsked(
+  event: EventView,
+  { namespace, name, node }: { [K in keyof EventQuery]: EventQuery[K] | undefined },
+): boolean {
+  return (
+    (namespace === undefined || event.namespace === namespace) &&
+    (name === undefined || event.service === name) &&
+    (node === undefined || event.node === node)
+  );
+}
 
 function eventView(event: StoredEvent): EventView {
   const [namespace, service] = event.service === undefined ? [] : splitKey(event.service);

@@ -8,6 +8,7 @@ import { formatTime } from '../render/units.ts';
 export interface EventsOptions extends ProjectOptions {
   follow?: boolean;
   allProjects?: boolean;
+  node?: string;
   tail?: string;
 }
 
@@ -15,9 +16,16 @@ const DEFAULT_PAST = 100;
 
 export async function events(context: Context, name: string | undefined, options: EventsOptions): Promise<void> {
   const past = options.tail === undefined ? DEFAULT_PAST : (parseTail(options.tail) ?? Number.MAX_SAFE_INTEGER);
-  const namespace = options.allProjects ? undefined : await namespaceOf(context, options);
+  // A node serves every project; only one that is named narrows its events down.
+  const isEverywhere = options.allProjects || (options.node !== undefined && options.projectName === undefined);
+  const namespace = isEverywhere ? undefined : await namespaceOf(context, options);
   const client = await context.client();
-  const query = { past, ...(namespace !== undefined && { namespace }), ...(name !== undefined && { name }) };
+  const query = {
+    past,
+    ...(namespace !== undefined && { namespace }),
+    ...(name !== undefined && { name }),
+    ...(options.node !== undefined && { node: options.node }),
+  };
   const print = (event: EventView) => {
     if (context.options.json) context.out.json(event);
     else context.out.line(eventLine(event, { width: context.out.width(), withProject: namespace === undefined }));
@@ -30,7 +38,9 @@ export async function events(context: Context, name: string | undefined, options
 }
 
 function eventLine(event: EventView, options: { width: number; withProject: boolean }): string {
-  const where = [options.withProject ? `${event.namespace}/${event.service}` : event.service, event.replicaId ?? ''];
-  const text = `${formatTime(event.atMs, Date.now())}  ${where.join(' ').trim()}  ${event.type}  ${singleLine(event.message)}`;
+  const { namespace, service, replicaId, node } = event;
+  const name = options.withProject && namespace !== undefined ? `${namespace}/${service}` : service;
+  const where = [name ?? `node ${node ?? ''}`, replicaId ?? ''].join(' ').trim();
+  const text = `${formatTime(event.atMs, Date.now())}  ${where}  ${event.type}  ${singleLine(event.message)}`;
   return truncate(text.trimEnd(), options.width);
 }

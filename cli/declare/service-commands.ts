@@ -93,10 +93,16 @@ export function declareServiceCommands(program: Command, execute: Execute): void
     .description('print what has happened')
     .option('-f, --follow', 'go on with new events')
     .option('-n, --tail <count>', 'past events, or "all"', '100')
-    .option('--all-projects', 'events of every project')
+    .option('--all-projects', 'events of every project, and of nodes')
+    .option('--node <name>', 'only events about this node')
     .addHelpText(
       'after',
-      examples('outrigger events -f', 'outrigger events --tail 20 embedder', 'outrigger events --all-projects --json'),
+      examples(
+        'outrigger events -f',
+        'outrigger events --tail 20 embedder',
+        'outrigger events --node gpu-a',
+        'outrigger events --all-projects --json',
+      ),
     )
     .action(
       run<EventsOptions>(execute, async ([service], options) => {

@@ -47,6 +47,7 @@ export function controlHandlers(context: GrpcContext): ControlHandlers {
       const wanted = parseRequest(requests.events, {
         namespace: given(request.namespace),
         name: given(request.name),
+        node: given(request.node),
         after,
         past: request.past > 0 || after === undefined ? request.past : undefined,
       });

@@ -43,7 +43,7 @@ function showState(
   registry: Registry,
   { controlPlane, openStreams }: { controlPlane: ControlPlane; openStreams: () => number },
 ): void {
-  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
+  const gauge: MakeGauge = (name, help, labelNames, collect) =>
     new Gauge({
       name,
       help,
@@ -64,6 +64,12 @@ function showState(
   gauge('outrigger_services', 'Services by state.', ['state'], g => {
     for (const service of controlPlane.services()) g.inc({ state: service.state });
   });
+  gauge('outrigger_replicas_waiting', 'Replicas that wait for a place, by service.', ['namespace', 'service'], g => {
+    for (const { namespace, name, replicas } of controlPlane.services()) {
+      g.set({ namespace, service: name }, replicas.filter(r => r.phase === 'pending').length);
+    }
+  });
+  showNodes(gauge, controlPlane);
   gauge('outrigger_endpoints', 'Endpoints in the discovery hub by service.', ['namespace', 'service'], g => {
     for (const key of controlPlane.hub.services()) {
       const [namespace, service] = splitKey(key);
@@ -77,3 +83,52 @@ function showState(
     g.set({ kind }, healthy ? 1 : 0);
   });
 }
+
+type MakeGauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) => void;
+
+function showNodes(gauge: MakeGauge, controlPlane: ControlPlane): void {
+  gauge('outrigger_node_answering', '1 while the node answers.', ['node'], g => {
+    for (const { name, answering } of controlPlane.nodes()) g.set({ node: name }, answering ? 1 : 0);
+  });
+  gauge('outrigger_node_draining', '1 while the node gives its replicas away, or has none left.', ['node'], g => {
+    for (const { name, drainingSinceMs } of controlPlane.nodes()) {
+      g.set({ node: name }, drainingSinceMs === undefined ? 0 : 1);
+    }
+  });
+  gauge(
+    'outrigger_node_cpus',
+    'CPUs of the node, those kept from replicas, and those that replicas hold.',
+    SHARES,
+    g => {
+      for (const { name: node, cpus, keptCpus, reservedCpus } of controlPlane.nodes()) {
+        g.set({ node, share: 'all' }, cpus);
+        g.set({ node, share: 'kept' }, keptCpus);
+        g.set({ node, share: 'reserved' }, reservedCpus);
+      }
+    },
+  );
+  gauge('outrigger_node_memory_bytes', 'Memory of the node, as its CPUs.', SHARES, g => {
+    for (const { name: node, memoryBytes, keptMemoryBytes, reservedMemoryBytes } of controlPlane.nodes()) {
+      g.set({ node, share: 'all' }, memoryBytes);
+      g.set({ node, share: 'kept' }, keptMemoryBytes);
+      g.set({ node, share: 'reserved' }, reservedMemoryBytes);
+    }
+  });
+  gauge('outrigger_devices', 'Devices by node, kind and state.', ['node', 'kind', 'state'], g => {
+    for (const { name: node, devices } of controlPlane.nodes()) {
+      for (const { kind, state } of devices) g.inc({ node, kind, state });
+    }
+  });
+  gauge('outrigger_device_memory_bytes', "The device's memory, declared by holders and measured.", DEVICE_SHARES, g => {
+    for (const { name: node, devices } of controlPlane.nodes()) {
+      for (const { id: device, memoryBytes, declaredBytes, measuredUsedBytes } of devices) {
+        if (memoryBytes !== undefined) g.set({ node, device, share: 'all' }, memoryBytes);
+        g.set({ node, device, share: 'declared' }, declaredBytes);
+        if (measuredUsedBytes !== undefined) g.set({ node, device, share: 'measured' }, measuredUsedBytes);
+      }
+    }
+  });
+}
+
+const SHARES = ['node', 'share'];
+const DEVICE_SHARES = ['node', 'device', 'share'];

@@ -1,6 +1,7 @@
 import type { ApplyResult, ControlPlane, LogQuery } from '../control-plane.ts';
 import { OutriggerError } from '../core/errors.ts';
 import { type ServiceSpecInput, serviceKey, splitKey } from '../core/spec.ts';
+import { isAsked } from '../event-feed.ts';
 import type { Snapshot } from '../registry/hub.ts';
 import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from '../views.ts';
 import type { ApiLog } from './api-log.ts';
@@ -81,18 +82,16 @@ export class Operations {
   }
 
   /** The past events of a query: those after a sequence, or the newest `past`. */
-  async pastEvents({ namespace, name, past, after }: EventsToFollow): Promise<readonly EventView[]> {
+  async pastEvents({ namespace, name, node, past, after }: EventsToFollow): Promise<readonly EventView[]> {
     const limit = past ?? (after === undefined ? 100 : MAX_PAST_EVENTS);
     if (limit === 0) return [];
-    // Past events are found by namespace, or by service within one; a name of any namespace is looked for here.
-    const anywhere = name !== undefined && namespace === undefined;
-    const events = await this.#controlPlane.pastEvents({
-      limit: anywhere ? MAX_PAST_EVENTS : limit,
+    return this.#controlPlane.pastEvents({
+      limit,
       ...(namespace === undefined ? {} : { namespace }),
       ...(name === undefined ? {} : { name }),
+      ...(node === undefined ? {} : { node }),
       ...(after === undefined ? {} : { afterSequence: after }),
     });
-    return anywhere ? events.filter(e => e.service === name).slice(-limit) : events;
   }
 
   logs(request: Requests['logs'], signal: AbortSignal): AsyncIterable<LogLineView> {
@@ -131,7 +130,6 @@ export class Operations {
    * the way to stop.
    */
   async followEvents(request: EventsToFollow, listener: (event: EventView) => void): Promise<() => void> {
-    const { namespace, name } = request;
     let meanwhile: EventView[] | null = [];
     let last = request.after ?? 0;
     const give = (event: EventView) => {
@@ -140,8 +138,7 @@ export class Operations {
       listener(event);
     };
     const stop = this.#controlPlane.onEvent(event => {
-      if (namespace !== undefined && event.namespace !== namespace) return;
-      if (name !== undefined && event.service !== name) return;
+      if (!isAsked(event, request)) return;
       if (!meanwhile) give(event);
       else if (meanwhile.length < MAX_PAST_EVENTS) meanwhile.push(event);
     });

@@ -4,6 +4,7 @@ import { namespaceName, serviceName } from '../core/spec.ts';
 
 /** What may be asked, for both protocols: HTTP puts path, query and body together, gRPC its message, and both parse here. */
 const names = z.array(serviceName).max(1_000).default([]);
+const nodeName = z.string().min(1).max(253);
 const replicaId = z.string().min(1).max(64);
 const service = z.strictObject({ namespace: namespaceName, name: serviceName });
 
@@ -21,6 +22,7 @@ export const requests = {
   events: z.strictObject({
     namespace: namespaceName.optional(),
     name: serviceName.optional(),
+    node: nodeName.optional(),
     past: z.int().min(0).max(10_000).optional(),
     after: z.int().min(0).optional(),
   }),

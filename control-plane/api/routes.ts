@@ -156,7 +156,7 @@ export const ROUTES: readonly Route[] = [
     summary:
       'What happened, newest last. As an event stream: past events first, then new ones; resumes by Last-Event-ID.',
     request: requests.events,
-    query: { namespace: 'text', name: 'text', past: 'integer', after: 'integer' },
+    query: { namespace: 'text', name: 'text', node: 'text', past: 'integer', after: 'integer' },
     answer: z.strictObject({ events: z.array(schemas.eventView) }).meta({ id: 'EventList' }),
     handle: async (request, { operations }) => ({ events: await operations.pastEvents(request) }),
     events: {

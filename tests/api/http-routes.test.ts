@@ -228,7 +228,7 @@ test(
   { status: 400, says: /takes no body/ },
 );
 
-test('events are found by namespace, by service, and by a name in any namespace', async t => {
+test('events are found by namespace, by service, by a name in any namespace, and by node', async t => {
   const served = await serve(t);
   for (const ref of [embedderRef, { ...embedderRef, namespace: 'other' }, { namespace: 'other', name: 'x' }]) {
     served.controlPlane.addEvent(ref, 'replica.ready', `${ref.namespace}/${ref.name}`);
@@ -242,6 +242,10 @@ test('events are found by namespace, by service, and by a name in any namespace'
   t.deepEqual(await found('?name=embedder&past=1'), ['other/embedder']);
   t.deepEqual(await found('?after=2'), ['other/x']);
   t.deepEqual(await found('?past=0'), []);
+  served.controlPlane.addNodeEvent('gpu-a', 'node.silent', 'no answer');
+  served.controlPlane.addNodeEvent('gpu-b', 'node.silent', 'none here either');
+  t.deepEqual(await found('?node=gpu-a'), ['no answer']);
+  t.is((await found('')).length, 5);
 });
 
 test('a method that is not possible names those that are', async t => {
@@ -265,7 +269,7 @@ test('the OpenAPI document is valid, served, and names every route', async t => 
   for (const route of ROUTES) t.is(json.paths[route.path][route.method.toLowerCase()].operationId, route.operation);
 });
 
-test('metrics show services, replicas, endpoints and the requests that were answered', async t => {
+test('metrics show services, replicas, nodes, devices, endpoints and the requests that were answered', async t => {
   const served = await serve(t);
   await apply(served);
   served.controlPlane.settle(embedderRef);
@@ -279,6 +283,11 @@ test('metrics show services, replicas, endpoints and the requests that were answ
     'outrigger_api_requests_total{protocol="http",route="POST /v1/apply",code="ok"} 1',
     'outrigger_api_requests_total{protocol="http",route="unknown",code="not_found"} 1',
     'outrigger_registry_healthy{kind="embedded"} 1',
+    'outrigger_replicas_waiting{namespace="feature-store",service="embedder"} 0',
+    'outrigger_node_answering{node="local"} 1',
+    'outrigger_node_cpus{node="local",share="reserved"} 0.5',
+    'outrigger_devices{node="local",kind="nvidia.com/gpu",state="free"} 1',
+    'outrigger_device_memory_bytes{node="local",device="GPU-0",share="all"} 85899345920',
   ]) {
     t.true(text.includes(`${line}\n`), line);
   }

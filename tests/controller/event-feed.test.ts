@@ -95,3 +95,20 @@ test('from a starting point the next ones are given, so that a reader misses non
   t.deepEqual(numbers(await feed.past({ namespace: 'one', afterSequence: 1, limit: 1 })), [3]);
   t.deepEqual(numbers(await feed.past({ namespace: 'one', name: 'a', afterSequence: 1, limit: 9 })), [5]);
 });
+
+test('the past is found by what an event is about: a namespace, a name in any of them, a node', async t => {
+  const store = new FakeStore();
+  await happened(store, 'a/x', 'b/x', 'b/y');
+  const about = { at: 5, type: 'x', message: 'm' };
+  await store.commit([
+    { kind: 'event', event: { ...about, node: 'gpu-a' } },
+    { kind: 'event', event: { ...about, node: 'gpu-b' } },
+    { kind: 'event', event: { ...about, service: 'b/y', node: 'gpu-a' } },
+  ]);
+  const feed = await EventFeed.open(store);
+  t.deepEqual(numbers(await feed.past({ namespace: 'b', limit: 10 })), [2, 3, 6]);
+  t.deepEqual(numbers(await feed.past({ name: 'x', limit: 10 })), [1, 2]);
+  t.deepEqual(numbers(await feed.past({ node: 'gpu-a', limit: 10 })), [4, 6]);
+  t.deepEqual(numbers(await feed.past({ node: 'gpu-a', namespace: 'b', name: 'y', limit: 10 })), [6]);
+  t.deepEqual(numbers(await feed.past({ node: 'gpu-a', limit: 1 })), [6]);
+});

@@ -159,11 +159,12 @@ export class FakeControlPlane implements ControlPlane {
     return this.#changes.size;
   }
 
-  async pastEvents({ namespace, name, afterSequence, limit }: EventQuery & { limit: number }) {
+  async pastEvents({ namespace, name, node, afterSequence, limit }: EventQuery & { limit: number }) {
     this.#failOnce();
     return this.#events
       .filter(e => (namespace ?? e.namespace) === e.namespace)
-      .filter(e => namespace === undefined || (name ?? e.service) === e.service)
+      .filter(e => (name ?? e.service) === e.service)
+      .filter(e => (node ?? e.node) === e.node)
       .filter(e => e.sequence > (afterSequence ?? 0))
       .slice(-limit);
   }
@@ -201,9 +202,15 @@ export class FakeControlPlane implements ControlPlane {
   }
 
   addEvent(ref: ServiceRef, type: string, message: string): EventView {
-    const sequence = this.#events.length + 1;
-    const { namespace, name: service } = ref;
-    const event = { sequence, atMs: this.#nowMs++, namespace, service, type, message };
+    return this.#addEvent({ namespace: ref.namespace, service: ref.name, type, message });
+  }
+
+  addNodeEvent(node: string, type: string, message: string): EventView {
+    return this.#addEvent({ node, type, message });
+  }
+
+  #addEvent(given: Omit<EventView, 'sequence' | 'atMs'>): EventView {
+    const event = { sequence: this.#events.length + 1, atMs: this.#nowMs++, ...given };
     this.#events.push(event);
     for (const listener of this.#eventListeners) listener(event);
     return event;

@@ -8,6 +8,7 @@ export interface WatchEventsRequest {
   'past'?: (number);
   'follow'?: (boolean);
   'afterSequence'?: (number | string | Long);
+  'node'?: (string);
 }
 
 export interface WatchEventsRequest__Output {
@@ -16,4 +17,5 @@ export interface WatchEventsRequest__Output {
   'past': (number);
   'follow': (boolean);
   'afterSequence': (number);
+  'node': (string);
 }
