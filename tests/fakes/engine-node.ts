@@ -48,9 +48,12 @@ export class FakeNode {
   #count = 0;
   #waiting: (() => void)[] = [];
   readonly #clock: Clock;
+  /** Container ids are the world's, not the node's: what one node calls its own is nobody else's. */
+  readonly #idPrefix: string;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, name = 'local') {
     this.#clock = clock;
+    this.#idPrefix = name === 'local' ? '' : Buffer.from(name).toString('hex').slice(0, 40);
   }
 
   get daemon(): 'running' | 'hung' | 'down' {
@@ -86,7 +89,7 @@ export class FakeNode {
     }
     const container: FakeContainer = {
       ...options,
-      id: (++this.#count).toString(16).padStart(64, '0'),
+      id: this.#idPrefix + (++this.#count).toString(16).padStart(64 - this.#idPrefix.length, '0'),
       name: containerName,
       state: 'created',
       startedAt: null,

@@ -82,7 +82,7 @@ export class FakeEngine implements Engine {
     this.#clock = options.clock;
     this.node = options.node ?? 'local';
     this.instance = options.instance ?? 'test';
-    this.machine = options.on ?? new FakeNode(options.clock);
+    this.machine = options.on ?? new FakeNode(options.clock, this.node);
     if (options.devices) this.machine.setDevices(options.devices);
   }
 
