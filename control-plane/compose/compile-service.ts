@@ -1,7 +1,7 @@
 import { type ServiceSpec, type ServiceSpecInput, serviceSpec } from '../core/spec.ts';
 import { containerFields } from './container-fields.ts';
 import { dependsOn } from './depends-on.ts';
-import { placement } from './deploy.ts';
+import { deployPlacement } from './deploy.ts';
 import { explainIssues } from './explain-issues.ts';
 import { type Fields, isMapping, misplaced } from './fields.ts';
 import { files } from './files.ts';
@@ -12,6 +12,7 @@ import { mounts } from './mounts.ts';
 import { nearestKey } from './nearest-key.ts';
 import { networks } from './networks.ts';
 import { warnNotYet } from './not-yet.ts';
+import { withoutNvidiaRuntime } from './nvidia-runtime.ts';
 import { publishedPorts, servicePort } from './ports.ts';
 import { privileges } from './privileges.ts';
 import { probes } from './probes.ts';
@@ -56,8 +57,7 @@ export function compileService(
     name,
     image: source?.image ?? '',
     pullPolicy: source?.pullPolicy,
-    ...containerFields(service),
-    ...privileges(service),
+    ...withoutNvidiaRuntime({ ...containerFields(service), ...privileges(service) }),
     mounts: [...mounts(service, project), ...written.mounts],
     files: written.files,
     networks: networks(service, name, project),
@@ -75,7 +75,8 @@ export function compileService(
     restart: restart(service, deploy),
     idleTimeoutMs: x.idle_timeout,
     dependsOn: dependsOn(service, selected),
-    placement: placement(deploy),
+    placement: deployPlacement(deploy),
+    priority: x.priority,
   };
   applyRules(service);
   checkTogether(service, x, input);

@@ -1,7 +1,9 @@
+import type { ServiceSpecInput } from '../core/spec.ts';
 import type { Fields } from './fields.ts';
+import { placement } from './placement.ts';
 
 /** `deploy.placement` and what else stands under `deploy` beside resources, replicas, updates and restarts. */
-export function placement(deploy: Fields | undefined): { constraints: string[] } | undefined {
+export function deployPlacement(deploy: Fields | undefined): ServiceSpecInput['placement'] {
   if (!deploy) return undefined;
   const mode = deploy.text('mode');
   if (mode && mode !== 'replicated') {
@@ -10,11 +12,7 @@ export function placement(deploy: Fields | undefined): { constraints: string[] }
   deploy.ignore('endpoint_mode', 'clients go straight to the replicas');
   deploy.ignore('labels', "they are a Swarm service's; labels of the containers stand under labels");
   deploy.ignore('rollback_config', 'a rollback goes the same way as an update');
-  const section = deploy.fields('placement');
-  const constraints = section?.texts('constraints') ?? [];
-  section?.ignore('preferences', 'Outrigger spreads and packs by free resources');
-  section?.refuse('max_replicas_per_node', 'Outrigger does not limit replicas by node; use resources or constraints');
-  section?.end();
+  const placed = placement(deploy.fields('placement'));
   deploy.end();
-  return { constraints };
+  return placed;
 }

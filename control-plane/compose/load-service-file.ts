@@ -1,7 +1,7 @@
 import { OutriggerError } from '../core/errors.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { parseCanonical } from './canonical.ts';
-import { compile, type Only, providedServices } from './compile.ts';
+import type { Only } from './compile.ts';
 import { explainFailure } from './compose-failure.ts';
 import { locateWarning, readComposeLog } from './compose-log.ts';
 import { isMapping } from './fields.ts';
@@ -48,10 +48,12 @@ export async function loadServiceFile(options: ServiceFileOptions, signal: Abort
   const files = findFiles(options);
   const sources = await loadSources(files, { stdin: options.stdin, signal });
   const services = options.services ?? [];
-  // Whether the file names Outrigger as a provider is seen in the whole of it, not in the chosen part.
-  const [run, whole] = await Promise.all([
+  // Whether the file names Outrigger as a provider is seen in the whole of it, not in the chosen part. The compiler's
+  // schemas take about as long to load as Compose takes to read, so that happens meanwhile.
+  const [run, whole, { compile, providedServices }] = await Promise.all([
     runConfig(options, services, signal),
     services.length > 0 ? runConfig(options, [], signal) : undefined,
+    import('./compile.ts'),
   ]);
   const log = readComposeLog(run.stderr);
   const warnings = log.warnings.map(message => locateWarning(message, sources));

@@ -26,13 +26,4 @@ export function warnNotYet(service: Fields, x: XOutrigger, replicas: ServiceSpec
       `nothing scales between the two by itself yet: ${untilScaled}`,
     );
   }
-  if (x.gpu?.exclusive === false) {
-    warn(['gpu', 'exclusive'], 'devices are not shared; each replica gets whole ones of its own');
-  } else if (x.gpu?.memory !== undefined && x.gpu.exclusive === undefined) {
-    service.findings.warn(
-      [...service.at('x-outrigger'), 'gpu', 'memory'],
-      'devices are not shared yet: each replica gets a whole one that has at least this much memory; ' +
-        'exclusive: true beside it says that this is meant',
-    );
-  }
 }

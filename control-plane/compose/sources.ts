@@ -63,7 +63,8 @@ export class Sources {
    * own, so the longest key that stands in a file is taken at each step.
    */
   parseKeyPath(dotted: string): KeyPath {
-    let rest = dotted.replaceAll(/\[([^\]]*)\]/g, '.$1');
+    // Compose writes `gpus.[]` for a member of a list without saying which.
+    let rest = dotted.replaceAll(/\.?\[\]/g, '').replaceAll(/\[([^\]]*)\]/g, '.$1');
     const keyPath: string[] = [];
     while (rest !== '') {
       const parts = rest.split('.');

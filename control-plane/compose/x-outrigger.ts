@@ -10,6 +10,8 @@ import { parseSize, SIZE_PATTERN } from './size.ts';
 
 const DURATION = 'expected a duration with units, such as "30s", "10m" or "1h30m"';
 const SIZE = 'expected a size such as "10GiB", "4g" or a number of bytes';
+const CDI_KIND = 'expected a CDI kind, such as "amd.com/gpu" or "nvidia.com/mig"';
+const CHECK = 'expected a command that ends with 0 while the devices are seen: a list of words, or a line for a shell';
 const ABOVE_0 = 'expected a number above 0';
 const DAY_MS = 24 * 3_600_000;
 const YEAR_MS = 365 * DAY_MS;
@@ -34,9 +36,13 @@ const size = z
 function count(min: number, max: number) {
   const expected = `expected a whole number from ${min} to ${max}`;
   return z
-    .union([z.int(expected).min(min, expected).max(max, expected), z.string(expected).regex(/^\d{1,9}$/, expected)], {
-      error: expected,
-    })
+    .union(
+      [
+        z.int(expected).min(min, expected).max(max, expected),
+        z.string(expected).regex(min < 0 ? /^-?\d{1,9}$/ : /^\d{1,9}$/, expected),
+      ],
+      { error: expected },
+    )
     .transform(Number)
     .refine(n => n >= min && n <= max, expected);
 }
@@ -129,6 +135,37 @@ const replicas = z.union(
   { error: 'expected a number of replicas, or a mapping with min, max, initial and target_in_flight' },
 );
 
+const xGpu = orNothing({
+  count: z
+    .union([count(1, 1_024), z.literal('all').transform(() => -1)], {
+      error: 'expected a whole number from 1 to 1024, or all',
+    })
+    .optional()
+    .describe('Devices of one node that a replica needs; default: what the reservation says, else 1.'),
+  memory: size
+    .optional()
+    .describe('Memory of each device that a replica needs. Unless exclusive is true, others may use the rest.'),
+  models: z
+    .array(z.string({ error: 'expected the name of a GPU model' }).min(1).max(128), {
+      error: 'expected a list of GPU models, such as [H100, A100]',
+    })
+    .max(64)
+    .optional()
+    .describe('Only devices whose model contains one of these.'),
+  exclusive: flag.optional().describe('Nobody else on the device. Default: false where memory is given, else true.'),
+  kind: z
+    .string(CDI_KIND)
+    .max(256)
+    .regex(/^[A-Za-z][A-Za-z0-9_.-]*\/[A-Za-z][A-Za-z0-9_-]*$/, CDI_KIND)
+    .optional()
+    .describe('Only devices of this CDI kind.'),
+  check: z
+    .union([z.string(CHECK).min(1, CHECK), z.array(z.string(CHECK)).min(1, CHECK).max(64)], { error: CHECK })
+    .transform(value => (typeof value === 'string' ? ['/bin/sh', '-c', value] : value))
+    .optional()
+    .describe("Run in the container to ask whether it still sees its devices; default: the vendor's own tool."),
+});
+
 const body = z.strictObject({
   protocol: z.enum(['grpc', 'http', 'tcp']).optional().describe('What clients speak to it; default tcp.'),
   port: portNumber
@@ -138,24 +175,7 @@ const body = z.strictObject({
     .enum(['job', 'shared'])
     .optional()
     .describe('job: every job has its own (no effect yet: as shared); shared (default): one for the namespace.'),
-  gpu: z
-    .strictObject({
-      memory: size
-        .optional()
-        .describe('Device memory a replica needs. No sharing yet: a whole device with at least so much.'),
-      models: z
-        .array(z.string({ error: 'expected the name of a GPU model' }).min(1).max(128), {
-          error: 'expected a list of GPU models, such as [H100, A100]',
-        })
-        .max(64)
-        .optional()
-        .describe('Only devices whose model contains one of these.'),
-      exclusive: flag
-        .optional()
-        .describe('Default: false where memory is given, else true. false has no effect yet: devices are not shared.'),
-    })
-    .optional()
-    .describe("Refines Compose's device reservation; alone it asks for one device."),
+  gpu: xGpu.optional().describe("Refines Compose's device reservation; alone it asks for one device."),
   replicas: replicas
     .optional()
     .describe('A number, or a range within which `outrigger scale` may go; nothing scales by itself yet.'),
@@ -190,6 +210,11 @@ const body = z.strictObject({
   idle_timeout: duration({ minMs: 0 })
     .optional()
     .describe('With replicas.min 0: without requests for so long, it scales to zero. No effect yet.'),
+  priority: count(-1_000, 1_000)
+    .optional()
+    .describe(
+      'Higher is placed first, and takes the room of idle services with replicas.min 0 that are lower; default 0.',
+    ),
 });
 
 export const xOutrigger = z

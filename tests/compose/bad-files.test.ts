@@ -1,4 +1,5 @@
 import test from 'ava';
+import { refusedService } from './one-service.ts';
 import { load, projectFolder, shown } from './project-folder.ts';
 
 /** A whole file, and the lines that a terminal shows for it. */
@@ -9,22 +10,6 @@ const refused = test.macro({
     const result = await load(folder);
     t.is(result.kind, 'invalid');
     t.deepEqual(result.kind === 'invalid' && shown(result.errors, folder), expected);
-  },
-});
-
-/** One service `a` from line 2 on, with an image in line 3 and the row's lines from line 4 on. */
-const refusedService = test.macro({
-  title: (title = '') => title,
-  async exec(t, lines: string, expected: readonly string[], more = '') {
-    const body = lines.split('\n').map(line => `    ${line}`);
-    const text = ['services:', '  a:', '    image: model:1', ...body, more].join('\n');
-    const folder = await projectFolder(t, { 'compose.yaml': text });
-    const result = await load(folder);
-    t.is(result.kind, 'invalid');
-    t.deepEqual(
-      result.kind === 'invalid' && shown(result.errors, folder),
-      expected.map(line => `compose.yaml:${line}`),
-    );
   },
 });
 
@@ -134,16 +119,16 @@ test(
   'services:\n  __proto__: {image: x}\n  constructor: {image: x, x-outrigger: {__proto__: {a: 1}}}\n',
   [
     'compose.yaml:2:3: services.__proto__: expected 1-63 characters: lower-case letters, digits, "-" and "_", first a letter or digit, found "__proto__"',
-    'compose.yaml:3:41: services.constructor.x-outrigger.__proto__: unknown key "__proto__", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout',
+    'compose.yaml:3:41: services.constructor.x-outrigger.__proto__: unknown key "__proto__", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout, priority',
   ],
 );
 
 // x-outrigger
 test('an unknown key of ours', refusedService, 'x-outrigger:\n  prot: grpc', [
-  '5:7: services.a.x-outrigger.prot: unknown key "prot", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout; did you mean "protocol"?',
+  '5:7: services.a.x-outrigger.prot: unknown key "prot", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout, priority; did you mean "protocol"?',
 ]);
 test('camelCase', refusedService, 'x-outrigger: {idleTimeout: 5m}', [
-  '4:19: services.a.x-outrigger.idleTimeout: unknown key "idleTimeout", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout; did you mean "idle_timeout"?',
+  '4:19: services.a.x-outrigger.idleTimeout: unknown key "idleTimeout", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout, priority; did you mean "idle_timeout"?',
 ]);
 test('a word that is none of the allowed', refusedService, 'x-outrigger: {protocol: grcp}', [
   '4:19: services.a.x-outrigger.protocol: expected one of grpc, http, tcp, found "grcp"; did you mean "grpc"?',
@@ -262,17 +247,6 @@ test('a range of host ports', refusedService, 'ports: ["8000-8005:80"]', [
 test('a log driver that keeps nothing', refusedService, 'logging: {driver: syslog}', [
   '4:15: services.a.logging.driver: expected json-file or local, found "syslog"; Outrigger has to read the logs back',
 ]);
-test(
-  'a device that is no GPU',
-  refusedService,
-  'deploy: {resources: {reservations: {devices: [{capabilities: [tpu]}]}}}',
-  [
-    '4:52: services.a.deploy.resources.reservations.devices[0].capabilities: expected the capability "gpu", found tpu; Outrigger schedules GPUs only',
-  ],
-);
-test('a GPU driver of another make', refusedService, 'gpus: [{driver: amd, count: 1}]', [
-  '4:13: services.a.gpus[0].driver: expected nvidia or cdi, found "amd"',
-]);
 test('a CDI device past the scheduler', refusedService, 'devices: ["nvidia.com/gpu=0"]', [
   '4:15: services.a.devices[0]: "nvidia.com/gpu=0" is a device that Outrigger schedules; ask for it with gpus: [{driver: cdi, device_ids: ["nvidia.com/gpu=0"]}]',
 ]);
@@ -330,5 +304,5 @@ test('hooks', refusedService, 'post_start: [{command: [a]}]', [
   '4:5: services.a.post_start: Outrigger does not support "post_start": Outrigger does not run hooks; use x-outrigger.warmup, or the entrypoint of the image',
 ]);
 test('text that writes to the terminal is escaped', refusedService, 'x-outrigger: {"a\\e[2J": 1}', [
-  '4:19: services.a.x-outrigger["a\\u001b[2J"]: unknown key "a\\u001b[2J", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout',
+  '4:19: services.a.x-outrigger["a\\u001b[2J"]: unknown key "a\\u001b[2J", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout, priority',
 ]);

@@ -1,33 +1,6 @@
 import test from 'ava';
-import { type ServiceSpecInput, serviceSpec } from '../../control-plane/core/spec.ts';
+import { compiles } from './one-service.ts';
 import { loadSpecs, projectFolder } from './project-folder.ts';
-
-/** One service `a` with an image, and what a row adds to it; expected is how the spec differs from that of an empty row. */
-const compiles = test.macro({
-  title: (title = '') => title,
-  async exec(t, lines: string, expected: Partial<ServiceSpecInput>, more = '') {
-    const body = lines.split('\n').map(line => `    ${line}`);
-    const image = /^(image|build):/m.test(lines) ? [] : ['    image: model:1'];
-    const text = ['services:', '  a:', ...image, ...body, more].join('\n');
-    const folder = await projectFolder(t, { 'compose.yaml': text });
-    const specs = await loadSpecs(t, folder);
-    const spec = specs.find(candidate => candidate.name === 'a');
-    t.deepEqual(spec, serviceSpec.parse({ ...plain, ...expected, ...inFolder(expected, folder) }));
-  },
-});
-
-const plain: ServiceSpecInput = {
-  namespace: 'project',
-  name: 'a',
-  image: 'model:1',
-  networks: [{ name: 'project_default', key: 'default', aliases: ['a'] }],
-};
-
-/** `FOLDER` in expected mount sources is where the file lies. */
-function inFolder(expected: Partial<ServiceSpecInput>, folder: string): Partial<ServiceSpecInput> {
-  if (!expected.mounts) return {};
-  return { mounts: JSON.parse(JSON.stringify(expected.mounts).replaceAll('FOLDER', folder)) };
-}
 
 // what runs in the container
 test('nothing but an image', compiles, '', {});
@@ -124,35 +97,6 @@ test('the older keys for limits', compiles, 'cpus: 1.5\nmem_limit: 512m\nmem_res
   resources: { limitCpus: 1.5, limitMemoryBytes: 536_870_912, memoryBytes: 1_048_576, pids: 4_194_304 },
 });
 test('a CPU quota', compiles, 'cpu_quota: 50000\ncpu_period: 200000', { resources: { limitCpus: 0.25 } });
-test(
-  'one GPU by reservation',
-  compiles,
-  'deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 1, capabilities: [gpu]}]}}}',
-  {
-    resources: { gpu: { count: 1, driver: 'nvidia' } },
-  },
-);
-test('GPUs by id', compiles, 'gpus: [{driver: cdi, device_ids: [nvidia.com/gpu=0, nvidia.com/gpu=1]}]', {
-  resources: { gpu: { count: 2, deviceIds: ['nvidia.com/gpu=0', 'nvidia.com/gpu=1'], driver: 'cdi' } },
-});
-test('all GPUs', compiles, 'gpus: all', { resources: { gpu: { count: -1 } } });
-test(
-  'x-outrigger refines a reservation',
-  compiles,
-  'gpus: [{count: 2}]\nx-outrigger: {gpu: {memory: 10GiB, models: [H100], exclusive: true}}',
-  {
-    resources: { gpu: { count: 2, memoryBytes: 10 * 1024 ** 3, models: ['H100'], exclusive: true } },
-  },
-);
-test(
-  'GPU memory alone asks for one device, and says that a share would do',
-  compiles,
-  'x-outrigger: {gpu: {memory: 10GiB}}',
-  {
-    resources: { gpu: { count: 1, memoryBytes: 10 * 1024 ** 3, exclusive: false } },
-  },
-);
-
 // mounts and files
 test(
   'volumes of every kind',
@@ -284,11 +228,11 @@ test('several ports and none chosen: no endpoint', compiles, 'expose: ["1", "2"]
 test(
   'numbers from interpolation are text, and taken',
   compiles,
-  `x-outrigger: {port: "\${NOPE:-50051}", replicas: "2", gpu: {exclusive: "false"}}`,
+  `x-outrigger: {port: "\${NOPE:-50051}", replicas: "2", gpu: {exclusive: "false", memory: "1g", count: "2"}}`,
   {
     port: 50_051,
     replicas: { min: 2, max: 2, initial: 2 },
-    resources: { gpu: { count: 1, exclusive: false } },
+    resources: { gpu: { count: 2, exclusive: false, memoryBytes: 2 ** 30 } },
   },
 );
 
@@ -344,9 +288,6 @@ test(
     update: { order: 'stop-first', maxSurge: 0, maxUnavailable: 3, onFailure: 'pause' },
   },
 );
-test('placement constraints', compiles, 'deploy: {placement: {constraints: ["node.labels.zone==a"]}}', {
-  placement: { constraints: ['node.labels.zone==a'] },
-});
 test(
   'dependencies',
   compiles,

@@ -33,10 +33,4 @@ test(says, '{replicas: {min: 0, max: 4, initial: 2, target_in_flight: 8}}', [
 test(says, '{replicas: {min: 2, max: 2, target_in_flight: 8}}', [
   `replicas.target_in_flight: ${NO_EFFECT}: nothing scales by load`,
 ]);
-test(says, '{gpu: {memory: 10GiB}}', [
-  'gpu.memory: devices are not shared yet: each replica gets a whole one that has at least this much memory; exclusive: true beside it says that this is meant',
-]);
-test(says, '{gpu: {memory: 10GiB, exclusive: false}}', [
-  `gpu.exclusive: ${NO_EFFECT}: devices are not shared; each replica gets whole ones of its own`,
-]);
-test(says, '{gpu: {memory: 10GiB, exclusive: true}, scope: shared, replicas: 2}', []);
+test(says, '{gpu: {memory: 10GiB}, priority: 5, scope: shared, replicas: 2}', []);

@@ -1,0 +1,60 @@
+import test from 'ava';
+import { compiles, refusedService } from './one-service.ts';
+
+const placing = (lines: string) => `deploy: {placement: ${lines}}`;
+
+test('constraints', compiles, placing('{constraints: ["node.labels.zone==a", " node.hostname != gpu-b "]}'), {
+  placement: { constraints: ['node.labels.zone==a', 'node.hostname != gpu-b'] },
+});
+test('labels of the engine', compiles, placing('{constraints: ["engine.labels.com.example.tier == a b"]}'), {
+  placement: { constraints: ['engine.labels.com.example.tier == a b'] },
+});
+test(
+  'preferences, the first first',
+  compiles,
+  placing('{preferences: [{spread: node.labels.zone}, {spread: node.labels.rack}]}'),
+  {
+    placement: { spread: ['node.labels.zone', 'node.labels.rack'] },
+  },
+);
+test('so many on one node', compiles, placing('{max_replicas_per_node: 2}'), { placement: { maxPerNode: 2 } });
+test('0 on one node is no limit, as in Compose', compiles, placing('{max_replicas_per_node: 0}'), {});
+
+const refusedConstraint = test.macro({
+  title: (_, constraint: string) => `the constraint ${constraint}`,
+  exec: (t, constraint: string, message: string) =>
+    refusedService.exec(t, placing(`{constraints: [${JSON.stringify(constraint)}]}`), [
+      `4:40: services.a.deploy.placement.constraints[0]: ${message}`,
+    ]),
+});
+const SHAPE = 'expected a constraint such as "node.labels.zone == a" or "node.hostname != b", found';
+const KNOWN = 'expected one of node.hostname, node.labels.KEY, engine.labels.KEY';
+test(refusedConstraint, '', `${SHAPE} ""`);
+test(refusedConstraint, 'node.labels.zone', `${SHAPE} "node.labels.zone"`);
+test(refusedConstraint, 'node.labels.zone = a', `${SHAPE} "node.labels.zone = a"`);
+test(refusedConstraint, 'node.labels.zone ==', 'expected a value after ==, found nothing');
+test(refusedConstraint, 'node.labels.zone === a', 'expected one operator, == or !=, found "node.labels.zone === a"');
+test(refusedConstraint, 'gpu == H100', `unknown attribute "gpu", ${KNOWN}`);
+test(
+  refusedConstraint,
+  'node.hostnam == a',
+  `unknown attribute "node.hostnam", ${KNOWN}; did you mean "node.hostname"?`,
+);
+test(
+  refusedConstraint,
+  'node.label.zone == a',
+  `unknown attribute "node.label.zone", ${KNOWN}; did you mean "node.labels.zone"?`,
+);
+test(refusedConstraint, 'node.labels. == a', `unknown attribute "node.labels.", ${KNOWN}`);
+test(
+  refusedConstraint,
+  'node.role == manager',
+  '"node.role" is manager or worker of a Swarm, and nodes here are neither: write a label',
+);
+
+test('a preference without a label', refusedService, placing('{preferences: [{}]}'), [
+  '4:40: services.a.deploy.placement.preferences[0]: expected a label to spread over, such as spread: node.labels.zone; found nothing',
+]);
+test('a preference over what is no label', refusedService, placing('{preferences: [{spread: node.hostname}]}'), [
+  '4:41: services.a.deploy.placement.preferences[0].spread: expected a label to spread over, such as spread: node.labels.zone; found "node.hostname"',
+]);
