@@ -92,6 +92,7 @@ ensure() {
 }
 
 ensure_debian bookworm
+ensure_debian sid
 ensure python python:3.12-slim bookworm python -m pip --version
 ensure node node:24-bookworm-slim bookworm node --version
 ensure consul hashicorp/consul:1.22 bookworm consul version

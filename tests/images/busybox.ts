@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { pack } from 'tar-stream';
 
-export const BUSYBOX_IMAGE = 'outrigger-test/busybox:1';
+export const BUSYBOX_IMAGE = 'outrigger-test/busybox:2';
 
 /**
  * Makes sure that a tiny image with a shell and the usual commands is there, without an image registry, and resolves to
@@ -22,7 +22,11 @@ export async function ensureBusyboxImage(): Promise<string> {
   const stream = await docker.importImage(await withBusybox(rootFilesystem), {
     repo,
     tag,
-    changes: ['ENV PATH=/bin', 'CMD ["sh"]', 'LABEL outrigger-test=busybox'],
+    changes: [
+      'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      'CMD ["sh"]',
+      'LABEL outrigger-test=busybox',
+    ],
   });
   stream.resume();
   await finished(stream);
