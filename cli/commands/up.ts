@@ -1,6 +1,5 @@
 import type { ApplyResult } from '../../control-plane/control-plane.ts';
 import type { ServiceView } from '../../control-plane/views.ts';
-import { attach } from '../attach.ts';
 import { type Context, Interruption, type ProjectOptions } from '../context.ts';
 import type { ControlClient } from '../control-client.ts';
 import { ensureControlPlane, requireUsableState } from '../embedded-control-plane.ts';
@@ -53,9 +52,11 @@ export async function up(context: Context, names: readonly string[], options: Up
 
   await buildProject(context, project, options.build);
   const client = await ensureControlPlane(context, projectFolders(context, options));
-  await requireAnsweringNode(client, context.signal);
   const startedAtMs = Date.now();
-  const known = await client.services(project.namespace, context.signal);
+  const [known] = await Promise.all([
+    client.services(project.namespace, context.signal),
+    requireAnsweringNode(client, context.signal),
+  ]);
   const results = await client.apply({ specs, origin: project.origin }, context.signal);
   const run: Run = { context, client, namespace: project.namespace, results, startedAtMs, known };
   if (context.options.json) context.out.json({ type: 'applied', results });
@@ -66,6 +67,7 @@ export async function up(context: Context, names: readonly string[], options: Up
   const notReady = await waitUntilReady(run, timeoutMs);
   if (notReady !== null) return notReady;
   if (options.detach) return EXIT_CODE.ok;
+  const { attach } = await import('../attach.ts');
   return await attach({ ...run, names: results.map(r => r.service.name) });
 }
 
