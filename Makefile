@@ -13,7 +13,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install and build whatever is missing to run everything else
-	@bash $(steps) node docker compose-plugin consul python base-images product-images
+	@bash $(steps) node docker compose-plugin consul ssh python base-images product-images
 
 images: ## build the images that the demo and the tests run
 	@bash $(steps) node docker compose-plugin consul base-images product-images

@@ -4,11 +4,13 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { OutriggerError } from '../../core/errors.ts';
+import { describeSsh, parseSshAddress, type SshConnection } from './ssh-address.ts';
 
 /** How an engine is reached. */
 export type DockerConnection =
   | { readonly kind: 'unix'; readonly socketPath: string }
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly tls?: TlsFiles };
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly tls?: TlsFiles }
+  | SshConnection;
 
 export interface TlsFiles {
   readonly ca?: Buffer;
@@ -17,55 +19,96 @@ export interface TlsFiles {
   readonly skipVerify: boolean;
 }
 
+interface Surroundings {
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly home?: string;
+}
+
 /**
  * The engine that the user's own `docker` command would speak to: DOCKER_HOST, then DOCKER_CONTEXT, then the current
- * context of the Docker configuration, then the usual sockets. Rejects with `unsupported` for ssh, and with
- * `invalid_argument` where a context or certificate is named and not there.
+ * context of the Docker configuration, then the usual sockets. Rejects with `invalid_argument` where an address cannot be
+ * read, or a context or certificate is named and not there.
  */
-export async function resolveConnection(
-  options: { environment?: NodeJS.ProcessEnv; host?: string; home?: string } = {},
-): Promise<DockerConnection> {
-  const environment = options.environment ?? process.env;
-  const home = options.home ?? homedir();
-  const configFolder = environment['DOCKER_CONFIG'] || path.join(home, '.docker');
+export async function resolveConnection(options: Surroundings & { host?: string } = {}): Promise<DockerConnection> {
+  const { environment = process.env } = options;
+  const folder = configFolder(options);
   const host = options.host ?? environment['DOCKER_HOST'];
-  if (host) return parseHost(host, await tlsFromEnvironment(environment, configFolder), 'DOCKER_HOST');
-  const context = environment['DOCKER_CONTEXT'] || (await currentContext(configFolder));
-  if (context && context !== 'default') return connectionOfContext(context, configFolder);
-  return { kind: 'unix', socketPath: await defaultSocket(environment, home) };
+  if (host) {
+    const tls = await tlsFromEnvironment(environment, folder);
+    return parseEngineAddress(host, { tls, from: 'DOCKER_HOST', environment: options.environment });
+  }
+  const context = environment['DOCKER_CONTEXT'] || (await currentContext(folder));
+  if (context && context !== 'default') return connectionOfContext(context, options);
+  return defaultConnection(options);
+}
+
+/** A Docker context by its name; `default` is the usual socket. Rejects with `invalid_argument` where there is none. */
+export async function connectionOfContext(name: string, options: Surroundings = {}): Promise<DockerConnection> {
+  if (name === 'default') return defaultConnection(options);
+  return readContext(name, configFolder(options), options.environment);
 }
 
 /** As a person would write it. */
 export function describeConnection(connection: DockerConnection): string {
-  return connection.kind === 'unix' ? `unix://${connection.socketPath}` : `tcp://${connection.host}:${connection.port}`;
+  switch (connection.kind) {
+    case 'unix':
+      return `unix://${connection.socketPath}`;
+    case 'tcp': {
+      const { host, port } = connection;
+      return `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`;
+    }
+    case 'ssh':
+      return describeSsh(connection);
+    default:
+      return connection satisfies never;
+  }
 }
 
-function parseHost(host: string, tls: TlsFiles | undefined, from: string): DockerConnection {
-  const separator = host.indexOf('://');
-  const scheme = separator < 0 ? 'tcp' : host.slice(0, separator);
-  const rest = separator < 0 ? host : host.slice(separator + 3);
+/** `unix://PATH`, `tcp://HOST:PORT` or `ssh://USER@HOST:PORT`. `from` begins the message of an error: where it was read. */
+export function parseEngineAddress(
+  address: string,
+  { tls, from, environment }: { tls?: TlsFiles | undefined; from: string; environment?: NodeJS.ProcessEnv | undefined },
+): DockerConnection {
+  const separator = address.indexOf('://');
+  const scheme = separator < 0 ? 'tcp' : address.slice(0, separator);
+  const rest = separator < 0 ? address : address.slice(separator + 3);
   switch (scheme) {
     case 'unix':
       return { kind: 'unix', socketPath: rest || DEFAULT_SOCKET };
+    case 'ssh':
+      return { ...parseSshAddress(address, from), ...(environment && { environment }) };
     case 'tcp':
     case 'http':
     case 'https': {
       const url = URL.parse(`http://${rest}`);
       if (!url?.hostname) {
-        throw new OutriggerError('invalid_argument', `${from} is "${host}": expected tcp://HOST:PORT or unix://PATH`);
+        throw new OutriggerError(
+          'invalid_argument',
+          `${from} is "${address}": expected tcp://HOST:PORT or unix://PATH`,
+        );
       }
       // URL drops port 80 as the default of http.
       const port = Number(url.port || (/:80\b/.test(rest) ? 80 : tls ? 2376 : 2375));
       return { kind: 'tcp', host: url.hostname.replace(/^\[|\]$/g, ''), port, ...(tls && { tls }) };
     }
     default:
-      throw new OutriggerError('unsupported', `${from} is "${host}": Outrigger reaches engines by unix:// and tcp://`, {
-        next:
-          scheme === 'ssh'
-            ? 'Forward the socket, for instance `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST`, and set DOCKER_HOST=unix:///tmp/docker.sock.'
-            : 'Set DOCKER_HOST to unix://PATH or tcp://HOST:PORT.',
-      });
+      throw new OutriggerError(
+        'unsupported',
+        `${from} is "${address}": Outrigger reaches engines by unix://, tcp:// and ssh://`,
+        { next: 'Write unix://PATH, tcp://HOST:PORT or ssh://USER@HOST.' },
+      );
   }
+}
+
+function configFolder({ environment = process.env, home = homedir() }: Surroundings): string {
+  return environment['DOCKER_CONFIG'] || path.join(home, '.docker');
+}
+
+async function defaultConnection({
+  environment = process.env,
+  home = homedir(),
+}: Surroundings): Promise<DockerConnection> {
+  return { kind: 'unix', socketPath: await defaultSocket(environment, home) };
 }
 
 async function tlsFromEnvironment(environment: NodeJS.ProcessEnv, configFolder: string): Promise<TlsFiles | undefined> {
@@ -89,7 +132,11 @@ async function currentContext(configFolder: string): Promise<string | undefined>
 }
 
 /** The layout of Docker's context store: folders are named by the SHA-256 of the context's name. */
-async function connectionOfContext(name: string, configFolder: string): Promise<DockerConnection> {
+async function readContext(
+  name: string,
+  configFolder: string,
+  environment: NodeJS.ProcessEnv | undefined,
+): Promise<DockerConnection> {
   const folder = createHash('sha256').update(name).digest('hex');
   const metaFolder = path.join(configFolder, 'contexts', 'meta', folder);
   const text = await optional(metaFolder, 'meta.json');
@@ -102,7 +149,11 @@ async function connectionOfContext(name: string, configFolder: string): Promise<
   const tlsFolder = path.join(configFolder, 'contexts', 'tls', folder, 'docker');
   const tls = await readTls(tlsFolder, { skipVerify: endpoint.SkipTLSVerify });
   const secured = tls.ca || tls.cert || endpoint.SkipTLSVerify;
-  return parseHost(endpoint.Host, secured ? tls : undefined, `The Docker context "${name}"`);
+  return parseEngineAddress(endpoint.Host, {
+    tls: secured ? tls : undefined,
+    from: `The Docker context "${name}"`,
+    environment,
+  });
 }
 
 const contextMeta = z.object({

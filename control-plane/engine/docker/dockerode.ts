@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import type Docker from 'dockerode';
 
 /**
- * dockerode without the SSH client that docker-modem loads for ssh:// engines, which `resolveConnection` refuses: it takes
- * 5 MB and 30 ms of every start. An empty module stands in for it while dockerode is loaded, and only then.
+ * dockerode without the SSH client that docker-modem loads for ssh:// engines, which are reached by the user's own `ssh`
+ * here (ssh-socket.ts): it takes 5 MB and 30 ms of every start. An empty module stands in for it while dockerode is loaded, and only then.
  */
 export const Dockerode: typeof Docker = loadDockerode();
 

@@ -2,7 +2,7 @@ import type { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { OutriggerError } from '../../core/errors.ts';
-import { makeAgent } from './agent.ts';
+import { makeAgents } from './agent.ts';
 import { type DockerConnection, describeConnection } from './connection.ts';
 import { Dockerode } from './dockerode.ts';
 import { translateError } from './translate-error.ts';
@@ -54,10 +54,10 @@ export class EngineClient {
   constructor(connection: DockerConnection, deadlines: Partial<EngineDeadlines> = {}) {
     this.address = describeConnection(connection);
     this.deadlines = { ...DEFAULT_DEADLINES, ...deadlines };
-    const agents = [makeAgent(connection, MAX_CALLS), makeAgent(connection, MAX_STREAMS)] as const;
-    this.#agents = agents;
-    this.#calls = new Dockerode(modemOptions(connection, agents[0]));
-    this.#streams = new Dockerode(modemOptions(connection, agents[1]));
+    const { calls, streams } = makeAgents(connection);
+    this.#agents = [calls, streams];
+    this.#calls = new Dockerode(modemOptions(connection, calls));
+    this.#streams = new Dockerode(modemOptions(connection, streams));
   }
 
   /** Runs one call. `doing` begins the message of an error: "listing containers", "starting container 1f2e". */
@@ -197,8 +197,6 @@ function isClosedConnection(error: unknown): boolean {
 const HANGS = 'The engine hangs or is overloaded; `docker ps` shows the same. It is asked again.';
 /** Timers of Node fire at once above this. */
 const MOST_TIMER_MS = 2_147_483_647;
-const MAX_CALLS = 32;
-const MAX_STREAMS = 1_024;
 
 export function givenUp(doing: string, engine: string, signal: AbortSignal): OutriggerError {
   if (signal.reason instanceof OutriggerError) return signal.reason;
@@ -219,13 +217,19 @@ function modemOptions(connection: DockerConnection, agent: Agent): Docker.Docker
     key: undefined,
     timeout: undefined,
   };
-  const own =
-    connection.kind === 'unix'
-      ? { socketPath: connection.socketPath, protocol: 'http' as const }
-      : {
-          host: connection.host,
-          port: connection.port,
-          protocol: connection.tls ? ('https' as const) : ('http' as const),
-        };
-  return { ...nothing, ...own, agent, pathPrefix: '/' } as unknown as Docker.DockerOptions;
+  return { ...nothing, ...targetOf(connection), agent, pathPrefix: '/' } as unknown as Docker.DockerOptions;
+}
+
+function targetOf(connection: DockerConnection): object {
+  switch (connection.kind) {
+    case 'unix':
+      return { socketPath: connection.socketPath, protocol: 'http' };
+    case 'tcp':
+      return { host: connection.host, port: connection.port, protocol: connection.tls ? 'https' : 'http' };
+    case 'ssh':
+      // Only a name for the Host header: the agent's connections lead to the engine by themselves.
+      return { host: 'docker', port: 80, protocol: 'http' };
+    default:
+      return connection satisfies never;
+  }
 }

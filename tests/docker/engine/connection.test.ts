@@ -75,10 +75,43 @@ test('a context that is not there is named, with the way to those that are', asy
   });
 });
 
-test('ssh is not supported, and the error says how to do without', async t => {
-  const error = await t.throwsAsync(
-    resolveConnection({ environment: { DOCKER_HOST: 'ssh://ann@node' }, home: '/nonexistent' }),
-  );
-  t.like(error, { code: 'unsupported' });
-  t.regex((error as unknown as { next: string }).next, /ssh -nNT -L/);
+test('an ssh address keeps user, port and socket, and takes the environment along', async t => {
+  const environment = {
+    DOCKER_HOST: 'ssh://ann@[fe80::7]:2222/run/user/1000/docker.sock',
+    SSH_AUTH_SOCK: '/run/agent',
+  };
+  const connection = await resolveConnection({ environment, home: '/nonexistent' });
+  t.deepEqual(connection, {
+    kind: 'ssh',
+    user: 'ann',
+    host: 'fe80::7',
+    port: 2222,
+    socketPath: '/run/user/1000/docker.sock',
+    environment,
+  });
+  t.is(describeConnection(connection), environment.DOCKER_HOST);
 });
+
+test('a context may name an ssh address', async t => {
+  const home = await emptyHome(t);
+  await writeContext(home, 'gpus', 'ssh://gpu-lab');
+  t.like(await resolveConnection({ environment: { DOCKER_CONTEXT: 'gpus' }, home }), { kind: 'ssh', host: 'gpu-lab' });
+});
+
+const refused: readonly [string, RegExp][] = [
+  ['ssh://', /expected ssh:\/\/USER@HOST:PORT/],
+  ['ssh://ann:secret@node', /"ssh:\/\/ann:…@node": expected no password/],
+  ['ssh://-oProxyCommand=touch%20x', /no host name/],
+  ['ssh://node;touch', /no host name/],
+  ['ssh://-lroot@node', /no user name/],
+  ['ssh://node?x=1', /nothing behind the path/],
+  ['npipe:////./pipe/docker_engine', /reaches engines by unix:\/\/, tcp:\/\/ and ssh:\/\//],
+];
+for (const [host, message] of refused) {
+  test(`DOCKER_HOST=${host} is refused`, async t => {
+    const asked = resolveConnection({ environment: { DOCKER_HOST: host }, home: '/nonexistent' });
+    const error = await t.throwsAsync(asked, { message });
+    t.truthy((error as unknown as { next: string }).next);
+    t.notRegex(String(error?.message), /secret/);
+  });
+}

@@ -1,0 +1,48 @@
+import { OutriggerError } from '../../core/errors.ts';
+
+/** An engine at the far end of the user's own `ssh`. */
+export interface SshConnection {
+  readonly kind: 'ssh';
+  /** A host name, an address, or a name that the user's ssh configuration has. */
+  readonly host: string;
+  readonly user?: string;
+  readonly port?: number;
+  /** The engine's socket on that host; absent: the one that `docker` finds there by itself. */
+  readonly socketPath?: string;
+  /** What ssh runs with: PATH, the agent's socket. Absent: this process's own environment. */
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** `ssh://[USER@]HOST[:PORT][/SOCKET]`, as the docker command takes it. `from` begins the message of an error. */
+export function parseSshAddress(address: string, from: string): SshConnection {
+  const url = URL.parse(address);
+  const wrong = (what: string) =>
+    new OutriggerError('invalid_argument', `${from} is "${withoutPassword(address)}": ${what}`, {
+      next: 'Write it as ssh://USER@HOST:PORT; user and port may be left out.',
+    });
+  if (!url?.hostname) throw wrong('expected ssh://USER@HOST:PORT');
+  if (url.password) throw wrong('expected no password, as ssh asks nobody here; use a key');
+  if (url.search || url.hash) throw wrong('expected nothing behind the path');
+  const host = decodeURIComponent(url.hostname.replace(/^\[|\]$/g, ''));
+  const user = decodeURIComponent(url.username);
+  // ssh takes what begins with a dash for an option, and the far shell must not see anything but names.
+  if (!/^[\w:][\w.:%-]*$/.test(host)) throw wrong(`"${host}" is no host name`);
+  if (user !== '' && !/^[\w.][\w.@+\\-]*$/.test(user)) throw wrong(`"${user}" is no user name`);
+  const socketPath = decodeURIComponent(url.pathname);
+  return {
+    kind: 'ssh',
+    host,
+    ...(user === '' ? {} : { user }),
+    ...(url.port === '' ? {} : { port: Number(url.port) }),
+    ...(socketPath === '' || socketPath === '/' ? {} : { socketPath }),
+  };
+}
+
+export function describeSsh({ host, user, port, socketPath }: SshConnection): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return `ssh://${user === undefined ? '' : `${user}@`}${name}${port === undefined ? '' : `:${port}`}${socketPath ?? ''}`;
+}
+
+function withoutPassword(address: string): string {
+  return address.replace(/(\/\/[^:@/]*):[^@/]*@/, '$1:…@');
+}
