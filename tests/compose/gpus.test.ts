@@ -1,3 +1,4 @@
+import path from 'node:path';
 import test from 'ava';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { compiles, refusedService } from './one-service.ts';
@@ -228,3 +229,21 @@ test(warned, older('all'), []);
 test(warned, 'gpus: [{count: 0}]\nx-outrigger: {gpu: {memory: 1g}}', [
   'compose.yaml:5:19: services.a.x-outrigger.gpu: has no effect, because the service asks for no GPU: its count is 0',
 ]);
+
+test('the example compose/gpu.yaml: two shares and a whole device', async t => {
+  const folder = path.join(import.meta.dirname, '../../compose');
+  const result = await load(folder, { files: ['gpu.yaml'] });
+  t.deepEqual(result.warnings, []);
+  t.deepEqual(
+    result.kind === 'compiled' && result.specs.map(({ name, priority, resources: { gpu } }) => [name, priority, gpu]),
+    [
+      ['digits', 0, whole({ memoryBytes: 2 * GIB, exclusive: false })],
+      ['digits-large', -1, whole({ memoryBytes: 6 * GIB, exclusive: false })],
+      ['llm', 0, whole({ memoryBytes: 8 * GIB, exclusive: true, driver: 'nvidia' })],
+    ],
+  );
+});
+
+function whole(request: Gpu): Gpu {
+  return { count: 1, capabilities: ['gpu'], deviceIds: [], models: [], ...request };
+}

@@ -25,7 +25,7 @@ test('the schema of x-outrigger refuses unknown keys everywhere', t => {
 test('every example of docs/service-file.md compiles', async t => {
   const text = await readFile(path.join(import.meta.dirname, '../../docs/service-file.md'), 'utf8');
   const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, example]) => example!);
-  t.is(examples.length, 3);
+  t.is(examples.length, 5);
   for (const example of examples) {
     const result = await load(await projectFolder(t, { 'compose.yaml': example }));
     t.is(result.kind, 'compiled', JSON.stringify(result));
