@@ -214,8 +214,11 @@ export class Prober {
 
   #setLoad(inFlight: number | undefined): void {
     const { load: known, ...rest } = this.#report;
+    const at = this.#seams.clock.now();
+    // Of a time without readings nothing is known, so it counts anew after it.
+    const idleSince = inFlight === 0 ? (known?.idleSince ?? at) : null;
     // Nothing rather than an old count, which would let a draining replica wait for requests that ended long ago.
-    this.#report = inFlight === undefined ? rest : { ...rest, load: { inFlight, at: this.#seams.clock.now() } };
+    this.#report = inFlight === undefined ? rest : { ...rest, load: { inFlight, at, idleSince } };
     // That nothing changed is no news, but the reading is newer.
     if (inFlight !== known?.inFlight) this.#seams.onReport();
   }

@@ -463,6 +463,43 @@ test('a gRPC server tells its load itself, and when its reports end so does the 
   await until('asked again', () => server.streams() === 1);
 });
 
+test('a replica is idle since the first of the readings that all found nothing in flight', async t => {
+  let text: string | null = 'vllm:num_requests_running 0\n';
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      if (request.url !== '/metrics') return void response.end('ok');
+      if (text === null) response.writeHead(500).end();
+      else response.end(text);
+    }),
+  );
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  sidecar.target([probeTarget({ protocol: 'http', port: server.port }, { startedAt: clock.now() })]);
+  const load = () => report(sidecar).load;
+
+  await until('idle', () => typeof load()?.idleSince === 'number');
+  const first = load()!.at;
+  await advanceUntil(clock, 'read again', () => (load()?.at ?? 0) > first);
+  t.is(load()?.idleSince, first, 'a later reading of nothing does not begin anew');
+
+  text = 'vllm:num_requests_running 1\n';
+  await advanceUntil(clock, 'busy', () => load()?.inFlight === 1);
+  t.is(load()?.idleSince, null);
+
+  text = 'vllm:num_requests_running 0\n';
+  await advanceUntil(clock, 'idle anew', () => load()?.inFlight === 0);
+  const second = load()!.idleSince!;
+  t.true(second > first);
+
+  text = null;
+  await advanceUntil(clock, 'not known', () => load() === undefined);
+  await clock.advance(59_000); // what has no load to tell is asked once a minute
+  text = 'vllm:num_requests_running 0\n';
+  await advanceUntil(clock, 'known again', () => load() !== undefined);
+  t.true(load()!.idleSince! > second, 'what it did meanwhile is not known');
+});
+
 test('TCP probes hold for services of other protocols', async t => {
   const server = await owned(t, tcpServer());
   const sidecar = sidecarOf(t, { clock: createSteadyClock() });
