@@ -1,0 +1,23 @@
+import { Cluster } from './cluster.ts';
+import type { NodeRecord } from './node.ts';
+import type { Observed } from './observed.ts';
+import { heldPlacement, type Replica } from './replica.ts';
+import type { ServiceKey, ServiceSpec } from './spec.ts';
+
+/** The cluster as it is observed, with everything that replicas hold, from the stored intent to the observed exit. */
+export function clusterOf(
+  state: {
+    readonly replicas: ReadonlyMap<string, Replica>;
+    readonly nodes: ReadonlyMap<string, NodeRecord>;
+    readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
+  },
+  observed: Pick<Observed, 'nodes'>,
+): Cluster {
+  const cluster = new Cluster(observed.nodes.values(), state.nodes);
+  for (const replica of state.replicas.values()) {
+    const placement = heldPlacement(replica);
+    const spec = placement && state.specOf(replica.service, replica.generation);
+    if (spec) cluster.hold({ replicaId: replica.id, service: replica.service }, spec, placement);
+  }
+  return cluster;
+}

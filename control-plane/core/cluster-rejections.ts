@@ -1,0 +1,96 @@
+import { microCpus, type NodeLedger } from './cluster-node.ts';
+import { attributeOf, KNOWN_ATTRIBUTES, meets, parseConstraint } from './constraints.ts';
+import { gpuRejections } from './devices-rejections.ts';
+import type { Rejection } from './rejection.ts';
+import type { ServiceSpec } from './spec.ts';
+
+/**
+ * Everything that a node lacks for a replica of the spec, which has `siblings` there; empty where nothing is lacking. What
+ * is so for good hides what other replicas hold: nobody makes room on a node of the wrong kind.
+ */
+export function rejectionsOf(ledger: NodeLedger, spec: ServiceSpec, siblings: number): readonly Rejection[] {
+  const closed = closedRejection(ledger);
+  if (closed) return [closed];
+  const gpus = gpuRejections(ledger, spec);
+  const sizes = sizeRejections(ledger, spec);
+  const lasting = [
+    ...labelRejections(ledger, spec),
+    ...(gpus.lasting ? gpus.rejections : []),
+    ...sizes.filter(r => Number(r.requested) > r.total!),
+  ];
+  if (lasting.length > 0) return lasting;
+  return [...sizes, ...gpus.rejections, ...countRejections(ledger, spec, siblings)];
+}
+
+function closedRejection({ node, record }: NodeLedger): Rejection | null {
+  if (!node.answering) {
+    const error = node.error ?? 'no listing yet';
+    return { node: node.name, constraint: 'silent', found: error, message: `does not answer: ${error}` };
+  }
+  if (node.leaving) return { node: node.name, constraint: 'leaving', message: 'is not configured any more' };
+  if (record && record.drainingSince !== null) {
+    return { node: node.name, constraint: 'draining', message: 'is drained: it takes no new replicas' };
+  }
+  return null;
+}
+
+function labelRejections({ node }: NodeLedger, spec: ServiceSpec): Rejection[] {
+  return spec.placement.constraints.flatMap((text): Rejection[] => {
+    const constraint = parseConstraint(text);
+    const actual = constraint ? attributeOf(node, constraint.attribute) : undefined;
+    if (!constraint || actual === undefined) {
+      const known = KNOWN_ATTRIBUTES.join(', ');
+      const message = `cannot judge the constraint "${text}": known are ${known}, each with == or != and a value`;
+      return [{ node: node.name, constraint: 'unknown_constraint', requested: text, message }];
+    }
+    if (meets(actual, constraint)) return [];
+    const found = actual === '' ? `no ${constraint.attribute}` : `${constraint.attribute} is ${actual}`;
+    const message = `does not meet the constraint "${text}": ${found}`;
+    return [{ node: node.name, constraint: 'label', requested: text, found: actual, message }];
+  });
+}
+
+function sizeRejections(ledger: NodeLedger, spec: ServiceSpec): Rejection[] {
+  const { node, freeMicroCpus, freeMemoryBytes } = ledger;
+  const { cpus, memoryBytes } = spec.resources;
+  const rejections: Rejection[] = [];
+  if (microCpus(cpus) > freeMicroCpus) {
+    const [free, total] = [freeMicroCpus / 1e6, (microCpus(node.cpus) - microCpus(node.keptCpus)) / 1e6];
+    const message = `needs ${cpus} CPUs, ${inCores(free)} of ${inCores(total)} are free`;
+    rejections.push({ node: node.name, constraint: 'cpus', requested: cpus, free, total, message });
+  }
+  if (memoryBytes > freeMemoryBytes) {
+    const [free, total] = [freeMemoryBytes, node.memoryBytes - node.keptMemoryBytes];
+    const message = `needs ${inMib(memoryBytes)} of memory, ${inMib(free)} of ${inMib(total)} are free`;
+    rejections.push({ node: node.name, constraint: 'memory', requested: memoryBytes, free, total, message });
+  }
+  return rejections;
+}
+
+function countRejections(ledger: NodeLedger, spec: ServiceSpec, siblings: number): Rejection[] {
+  const { node } = ledger;
+  const rejections: Rejection[] = [];
+  const { maxPerNode } = spec.placement;
+  if (maxPerNode !== undefined && siblings >= maxPerNode) {
+    const message = `has ${siblings} ${siblings === 1 ? 'replica' : 'replicas'} of the service, at most ${maxPerNode} per node are wanted`;
+    const figures = { requested: 1, free: 0, total: maxPerNode };
+    rejections.push({ node: node.name, constraint: 'max_per_node', ...figures, message });
+  }
+  const taken = ledger.takenPort(spec);
+  if (taken) {
+    const { port, holder } = taken;
+    const message = `host port ${port.hostPort} is taken by another replica, of ${holder.service}`;
+    const heldBy = [holder.service];
+    rejections.push({ node: node.name, constraint: 'host_port', requested: port.hostPort, heldBy, message });
+  }
+  return rejections;
+}
+
+function inCores(cpus: number): number {
+  return Math.round(cpus * 1_000) / 1_000;
+}
+
+/** Whole ones: what is needed is not said to be less, what is free not to be more. */
+function inMib(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}

@@ -1,0 +1,47 @@
+import type { ObservedNode } from './observed.ts';
+
+/** A placement constraint as Compose and Swarm write it: an attribute of the node, `==` or `!=`, a value. */
+export interface PlacementConstraint {
+  readonly attribute: string;
+  readonly equal: boolean;
+  readonly value: string;
+}
+
+/** What a constraint or a spread preference may name. The others that Swarm has are not known of an engine. */
+export const KNOWN_ATTRIBUTES = [
+  'node.hostname',
+  'node.id',
+  'node.role',
+  'node.labels.KEY',
+  'engine.labels.KEY',
+] as const;
+
+/** null where the text is no constraint at all. Its grammar is Swarm's (`swarmkit/manager/constraint`). */
+export function parseConstraint(text: string): PlacementConstraint | null {
+  const match = /^\s*([^\s=!]+)\s*(==|!=)\s*(.*?)\s*$/.exec(text);
+  if (!match || match[3] === '') return null;
+  return { attribute: match[1]!, equal: match[2] === '==', value: match[3]! };
+}
+
+/**
+ * What the node has under a name such as `node.labels.zone`: its label, or its name for `node.hostname` and `node.id`.
+ * A label that is not there is empty, as in Swarm; an attribute that nodes here do not have is undefined.
+ */
+export function attributeOf(node: Pick<ObservedNode, 'name' | 'labels'>, attribute: string): string | undefined {
+  const label = /^(?:node|engine)\.labels\.(.+)$/i.exec(attribute)?.[1];
+  if (label !== undefined) return node.labels[label] ?? '';
+  switch (attribute.toLowerCase()) {
+    case 'node.hostname':
+    case 'node.id':
+      return node.name;
+    case 'node.role':
+      return 'worker';
+    default:
+      return undefined;
+  }
+}
+
+/** Values are compared without regard to case, as Swarm does. */
+export function meets(actual: string, { equal, value }: PlacementConstraint): boolean {
+  return (actual.toLowerCase() === value.toLowerCase()) === equal;
+}

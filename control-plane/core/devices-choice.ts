@@ -1,0 +1,139 @@
+import { misfitOf } from './devices-fit.ts';
+import { deviceKind, isCalled, type Quarantine } from './node.ts';
+import type { ObservedDevice } from './observed.ts';
+import type { RejectionConstraint } from './rejection.ts';
+import type { GpuRequest } from './spec.ts';
+
+/** One device of a node, and what replicas hold of it. */
+export interface DeviceLedger {
+  readonly device: ObservedDevice;
+  readonly quarantine: Quarantine | null;
+  /** The slices of this GPU, or the GPU of this slice: what is never held beside it. */
+  readonly relatives: DeviceLedger[];
+  holders: number;
+  /** Those of the holders that share it with nobody. */
+  exclusiveHolders: number;
+  /** What the others declared, together. */
+  declaredBytes: number;
+}
+
+/** The devices given to a request, and what speaks against that choice: less is better, in this order. */
+export interface DeviceChoice {
+  readonly devices: readonly DeviceLedger[];
+  /** How many of them nobody held before. */
+  readonly opened: number;
+  /** Their memory: a small device that does is better than a large one. */
+  readonly openedBytes: number;
+  /** What stays free on those that were shared already. */
+  readonly leftBytes: number;
+}
+
+export const NO_DEVICES: DeviceChoice = { devices: [], opened: 0, openedBytes: 0, leftBytes: 0 };
+
+/** The ledgers of a node's devices, in the order of the listing, nothing held. */
+export function deviceLedgers(
+  devices: readonly ObservedDevice[],
+  quarantined: readonly Quarantine[] = [],
+): DeviceLedger[] {
+  const ledgers = devices.map(
+    (device): DeviceLedger => ({
+      device,
+      quarantine: quarantined.find(q => isCalled(device, q.device)) ?? null,
+      relatives: [],
+      holders: 0,
+      exclusiveHolders: 0,
+      declaredBytes: 0,
+    }),
+  );
+  for (const slice of ledgers) {
+    const { of } = slice.device.slice ?? {};
+    if (of === undefined) continue;
+    const whole = ledgers.find(l => l !== slice && (l.device.id === of || l.device.uuid === of));
+    whole?.relatives.push(slice);
+    if (whole) slice.relatives.push(whole);
+  }
+  return ledgers;
+}
+
+/** Why the device cannot be given at present, as far as its holders go; null: it can. */
+export function occupancyOf(ledger: DeviceLedger, sharedBytes: number | null): RejectionConstraint | null {
+  if (ledger.quarantine) return 'gpu_quarantined';
+  if (ledger.exclusiveHolders > 0) return 'gpu_held';
+  if (ledger.relatives.length > 0 && ledger.relatives.some(r => r.holders > 0)) return 'gpu_slices';
+  if (sharedBytes === null) return ledger.holders > 0 ? 'gpu_held' : null;
+  return ledger.declaredBytes + sharedBytes > (ledger.device.memoryBytes ?? 0) ? 'gpu_memory_left' : null;
+}
+
+/**
+ * The best devices of one node for a request, or null where too few can be given. `sharedBytes`: what it declares on each
+ * of them; null: it takes them whole. Several devices are of one kind, unless they are asked for by their ids.
+ */
+export function chooseDevices(
+  request: GpuRequest | undefined,
+  ledgers: readonly DeviceLedger[],
+  sharedBytes: number | null,
+): DeviceChoice | null {
+  if (!request) return NO_DEVICES;
+  if (request.deviceIds.length > 0) return chooseCalled(request, ledgers, sharedBytes);
+  const fitting = ledgers.filter(l => misfitOf(request, l.device) === null);
+  if (request.count === -1) {
+    const all = withoutSliced(fitting.filter(l => !l.quarantine));
+    return all.length > 0 && all.every(l => occupancyOf(l, sharedBytes) === null) ? priced(all, sharedBytes) : null;
+  }
+  const free = withoutSliced(fitting.filter(l => occupancyOf(l, sharedBytes) === null));
+  if (free.length < request.count || request.count === 0) return null;
+  if (request.count === 1) return priced([tightest(free, sharedBytes)[0]!], sharedBytes);
+  const choices = [...Map.groupBy(free, l => deviceKind(l.device)).values()]
+    .filter(same => same.length >= request.count)
+    .map(same => priced(tightest(same, sharedBytes).slice(0, request.count), sharedBytes));
+  return choices.sort((a, b) => a.opened - b.opened || a.openedBytes - b.openedBytes)[0] ?? null;
+}
+
+/** The ids that name one device only choose first: `0` may be a device of each of two vendors. */
+function chooseCalled(
+  request: GpuRequest,
+  ledgers: readonly DeviceLedger[],
+  sharedBytes: number | null,
+): DeviceChoice | null {
+  const wanted = request.deviceIds
+    .map(id => ledgers.filter(l => isCalled(l.device, id) && misfitOf(request, l.device) === null))
+    .sort((a, b) => a.length - b.length);
+  const chosen = new Set<DeviceLedger>();
+  for (const candidates of wanted) {
+    if (candidates.length === 1 && chosen.has(candidates[0]!)) continue;
+    const next = candidates.find(
+      l => !chosen.has(l) && occupancyOf(l, sharedBytes) === null && !l.relatives.some(r => chosen.has(r)),
+    );
+    if (!next) return null;
+    chosen.add(next);
+  }
+  return priced(
+    ledgers.filter(l => chosen.has(l)),
+    sharedBytes,
+  );
+}
+
+/** Where a GPU and slices of it could both be given, the slices: they are never fewer. */
+export function withoutSliced(ledgers: readonly DeviceLedger[]): readonly DeviceLedger[] {
+  if (ledgers.every(l => l.relatives.length === 0)) return ledgers;
+  return ledgers.filter(l => l.device.slice !== undefined || !l.relatives.some(r => ledgers.includes(r)));
+}
+
+/** Those that are shared already and will be fullest first, then the smallest; the listing's order decides. */
+function tightest(ledgers: readonly DeviceLedger[], sharedBytes: number | null): readonly DeviceLedger[] {
+  const rank = (l: DeviceLedger) => (sharedBytes !== null && l.holders > 0 ? 0 : 1);
+  const left = (l: DeviceLedger) => (l.device.memoryBytes ?? 0) - l.declaredBytes;
+  return ledgers.toSorted((a, b) => rank(a) - rank(b) || left(a) - left(b));
+}
+
+function priced(devices: readonly DeviceLedger[], sharedBytes: number | null): DeviceChoice {
+  let [opened, openedBytes, leftBytes] = [0, 0, 0];
+  for (const ledger of devices) {
+    const memoryBytes = ledger.device.memoryBytes ?? 0;
+    if (ledger.holders === 0) {
+      opened += 1;
+      openedBytes += memoryBytes;
+    } else leftBytes += memoryBytes - ledger.declaredBytes - (sharedBytes ?? 0);
+  }
+  return { devices, opened, openedBytes, leftBytes };
+}

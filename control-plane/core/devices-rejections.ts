@@ -1,0 +1,245 @@
+import type { NodeLedger } from './cluster-node.ts';
+import { chooseDevices, type DeviceLedger, occupancyOf, withoutSliced } from './devices-choice.ts';
+import { gibInWords, gpusInWords, misfitOf, sharedMemoryOf } from './devices-fit.ts';
+import { deviceKind, isCalled } from './node.ts';
+import type { ObservedDevice } from './observed.ts';
+import { REJECTION_CONSTRAINTS, type Rejection, type RejectionConstraint } from './rejection.ts';
+import type { GpuRequest, ServiceSpec } from './spec.ts';
+
+/**
+ * Why too few devices of a node can be given: the node's own rejection, then one for each device that does not do. Empty
+ * where enough can. `lasting`: it is not for what others hold, so that waiting does not help.
+ */
+export function gpuRejections(ledger: NodeLedger, spec: ServiceSpec): { rejections: Rejection[]; lasting: boolean } {
+  const { gpu } = spec.resources;
+  const sharedBytes = sharedMemoryOf(spec);
+  if (!gpu || chooseDevices(gpu, ledger.devices, sharedBytes)) return { rejections: [], lasting: false };
+  const { vanished } = ledger.node;
+  const asked = ledger.devices.filter(d => isMeant(gpu, d.device));
+  const gone = vanished.filter(d => isMeant(gpu, d) && misfitOf(gpu, d) === null);
+  const perDevice = [
+    ...asked.flatMap(d => deviceRejection(ledger, d, spec) ?? []),
+    ...gone.map((d): Rejection => {
+      const message = 'is not listed by its node any more';
+      return { node: ledger.node.name, device: d.id, constraint: 'gpu_vanished', message };
+    }),
+  ];
+  const own =
+    idRejection(ledger, gpu) ?? lastingRejection(ledger, gpu, asked, gone) ?? passingRejection(ledger, spec, perDevice);
+  return { rejections: [own, ...perDevice], lasting: LASTING.has(own.constraint) };
+}
+
+const LASTING: ReadonlySet<RejectionConstraint> = new Set([
+  'gpu_missing',
+  'gpu_id',
+  'gpu_kind',
+  'gpu_driver',
+  'gpu_model',
+  'gpu_memory',
+  'gpu_count',
+]);
+
+function isMeant(gpu: GpuRequest, device: ObservedDevice): boolean {
+  return gpu.deviceIds.length === 0 || gpu.deviceIds.some(id => isCalled(device, id));
+}
+
+function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: ServiceSpec): Rejection | null {
+  const { gpu } = spec.resources;
+  const sharedBytes = sharedMemoryOf(spec);
+  const constraint = misfitOf(gpu!, device.device) ?? occupancyOf(device, sharedBytes);
+  if (!constraint) return null;
+  const common = { node: ledger.node.name, device: device.device.id, constraint };
+  const { memoryBytes, model } = device.device;
+  const holders = holdersOf(ledger, [device]);
+  const by = holders.length > 0 ? ` by ${holders.join(', ')}` : '';
+  switch (constraint) {
+    case 'gpu_memory': {
+      const found = memoryBytes === undefined ? 'of unknown memory' : `has ${gibInWords(memoryBytes)}`;
+      const figures = { requested: gpu!.memoryBytes!, ...(memoryBytes === undefined ? {} : { total: memoryBytes }) };
+      return { ...common, ...figures, message: `${found}, ${gibInWords(gpu!.memoryBytes!)} are needed` };
+    }
+    case 'gpu_memory_left': {
+      const free = memoryBytes! - device.declaredBytes;
+      const message = `${gibInWords(free)} of ${gibInWords(memoryBytes!)} are free, ${gibInWords(sharedBytes!)} are needed; the rest is held${by}`;
+      return { ...common, requested: sharedBytes!, free, total: memoryBytes!, heldBy: holders, message };
+    }
+    case 'gpu_model': {
+      const found = model ?? 'unknown model';
+      return { ...common, requested: gpu!.models.join(' or '), found, message: `is ${found}` };
+    }
+    case 'gpu_quarantined':
+      return { ...common, message: `is quarantined: ${device.quarantine!.reason}` };
+    case 'gpu_held':
+      return { ...common, heldBy: holders, message: `is held${by}` };
+    case 'gpu_slices': {
+      const others = holdersOf(ledger, device.relatives);
+      const what = device.device.slice ? 'its whole GPU is' : 'slices of it are';
+      return { ...common, heldBy: others, message: `${what} held by ${others.join(', ')}` };
+    }
+    default: {
+      const found = deviceKind(device.device);
+      const requested = constraint === 'gpu_kind' ? gpu!.kind : gpu!.driver;
+      return {
+        ...common,
+        requested: requested ?? '',
+        found,
+        message: `is ${found}, by driver ${device.device.driver}`,
+      };
+    }
+  }
+}
+
+/** A device that is asked for by a name that no device of the node has. */
+function idRejection({ node, devices }: NodeLedger, gpu: GpuRequest): Rejection | null {
+  const unknown = gpu.deviceIds.filter(id => ![...node.devices, ...node.vanished].some(d => isCalled(d, id)));
+  if (unknown.length === 0) return null;
+  const found = devices.map(d => d.device.id).join(', ');
+  const what = unknown.length === 1 ? `device ${unknown[0]} does` : `devices ${unknown.join(', ')} do`;
+  const has = found === '' ? 'no GPU is known on this node' : `the node has ${found}`;
+  const common = { node: node.name, constraint: 'gpu_id' as const, requested: unknown.join(', '), found };
+  return { ...common, message: `${what} not exist; ${has}` };
+}
+
+/** Fewer devices would do for the request than it needs, even if nobody held any. */
+function lastingRejection(
+  { node, devices }: NodeLedger,
+  gpu: GpuRequest,
+  asked: readonly DeviceLedger[],
+  gone: readonly ObservedDevice[],
+): Rejection | null {
+  const needed = neededOf(gpu);
+  const fitting = withoutSliced(asked.filter(d => misfitOf(gpu, d.device) === null));
+  const most = gpu.deviceIds.length > 0 ? fitting.length : mostOfAKind(fitting);
+  if (most >= needed) return null;
+  const words = `needs ${gpusInWords(gpu)}`;
+  const common = { node: node.name, requested: needed, free: most, total: devices.length };
+  if (gone.length > 0) {
+    const message = `${words}: ${gone.map(d => d.id).join(', ')} ${gone.length === 1 ? 'is' : 'are'} not listed any more`;
+    return { ...common, constraint: 'gpu_vanished', message };
+  }
+  if (devices.length === 0) {
+    return { ...common, constraint: 'gpu_missing', message: `${words}, and no GPU is known on this node` };
+  }
+  const constraint = fitting.length === 0 ? furthestMisfit(gpu, asked) : 'gpu_count';
+  const found = describeDevices(devices.map(d => d.device));
+  switch (constraint) {
+    case 'gpu_memory': {
+      const largest = Math.max(
+        ...asked.map(d => (misfitOf(gpu, d.device) === constraint ? (d.device.memoryBytes ?? 0) : 0)),
+      );
+      const figures = { requested: gpu.memoryBytes!, ...(largest > 0 ? { free: largest, total: largest } : {}) };
+      return {
+        ...common,
+        ...figures,
+        constraint,
+        found,
+        message: `${words}; there ${areThere(devices.length)} ${found}`,
+      };
+    }
+    case 'gpu_count': {
+      const message = `${words}: of the ${devices.length} on the node (${found}) ${most} fit${most === 1 ? 's' : ''}`;
+      return { ...common, constraint, found, message };
+    }
+    default: {
+      const requested =
+        constraint === 'gpu_model'
+          ? gpu.models.join(' or ')
+          : ((constraint === 'gpu_kind' ? gpu.kind : gpu.driver) ?? '');
+      return {
+        ...common,
+        requested,
+        constraint,
+        found,
+        message: `${words}; there ${areThere(devices.length)} ${found}`,
+      };
+    }
+  }
+}
+
+/** Enough devices would do, but others hold them, or they are quarantined. */
+function passingRejection(ledger: NodeLedger, spec: ServiceSpec, perDevice: readonly Rejection[]): Rejection {
+  const gpu = spec.resources.gpu!;
+  const needed = neededOf(gpu);
+  const occupied = perDevice.filter(r => !LASTING.has(r.constraint));
+  const counted = [...Map.groupBy(occupied, r => r.constraint)].sort(
+    ([a, some], [b, others]) =>
+      others.length - some.length || REJECTION_CONSTRAINTS.indexOf(a) - REJECTION_CONSTRAINTS.indexOf(b),
+  );
+  const constraint = counted[0]?.[0] ?? 'gpu_held';
+  const fitting = ledger.devices.filter(d => isMeant(gpu, d.device) && misfitOf(gpu, d.device) === null).length;
+  const free = fitting - occupied.filter(r => r.constraint !== 'gpu_vanished').length;
+  const heldBy = [...new Set(occupied.flatMap(r => r.heldBy ?? []))].sort();
+  const common = { node: ledger.node.name, constraint, ...(heldBy.length > 0 ? { heldBy } : {}) };
+  const words = `needs ${gpusInWords(gpu)}`;
+  const why = counted
+    .map(([c, some]) => `${some.length} ${REASONS[c] ?? c}${c === 'gpu_held' ? by(heldBy) : ''}`)
+    .join(', ');
+  if (constraint === 'gpu_memory_left') {
+    const most = Math.max(...occupied.map(r => r.free ?? 0));
+    const total = Math.max(...occupied.map(r => r.total ?? 0));
+    const message = `${words}: at most ${gibInWords(most)} of ${gibInWords(total)} are free on one, the rest is held${by(heldBy)}`;
+    return { ...common, requested: gpu.memoryBytes!, free: most, total, message };
+  }
+  const message = `${words}: ${free} of ${fitting} ${areFree(free)}, ${why}`;
+  return { ...common, requested: needed, free, total: fitting, message };
+}
+
+const REASONS: Partial<Record<RejectionConstraint, string>> = {
+  gpu_held: 'held',
+  gpu_quarantined: 'quarantined',
+  gpu_vanished: 'not listed any more',
+  gpu_slices: 'in use in part, or as slices',
+  gpu_memory_left: 'without so much memory left',
+};
+
+function by(holders: readonly string[]): string {
+  if (holders.length === 0) return '';
+  const some = holders.slice(0, NAMED_HOLDERS).join(', ');
+  return ` by ${some}${holders.length > NAMED_HOLDERS ? ` and ${holders.length - NAMED_HOLDERS} more` : ''}`;
+}
+
+const NAMED_HOLDERS = 3;
+
+function areThere(count: number): string {
+  return count === 1 ? 'is' : 'are';
+}
+
+function areFree(count: number): string {
+  return count === 1 ? 'is free' : 'are free';
+}
+
+function neededOf(gpu: GpuRequest): number {
+  if (gpu.deviceIds.length > 0) return new Set(gpu.deviceIds).size;
+  return gpu.count === -1 ? 1 : gpu.count;
+}
+
+function mostOfAKind(devices: readonly DeviceLedger[]): number {
+  return Math.max(
+    0,
+    ...Map.groupBy(devices, d => deviceKind(d.device))
+      .values()
+      .map(some => some.length),
+  );
+}
+
+/** What the device that came furthest fails at: a wrong size says more than a wrong vendor. */
+function furthestMisfit(gpu: GpuRequest, devices: readonly DeviceLedger[]): RejectionConstraint {
+  const misfits = devices.flatMap(d => misfitOf(gpu, d.device) ?? []);
+  return misfits.sort((a, b) => REJECTION_CONSTRAINTS.indexOf(b) - REJECTION_CONSTRAINTS.indexOf(a))[0] ?? 'gpu_count';
+}
+
+/** `4 H100 with 80 GiB, 1 L4 with 24 GiB`. */
+function describeDevices(devices: readonly ObservedDevice[]): string {
+  const alike = Map.groupBy(devices, d => {
+    const memory = d.memoryBytes === undefined ? '' : ` with ${gibInWords(d.memoryBytes)}`;
+    return `${d.model ?? deviceKind(d)}${memory}`;
+  });
+  return [...alike].map(([what, some]) => `${some.length} × ${what}`).join(', ');
+}
+
+/** The services whose replicas hold any of the devices. */
+function holdersOf({ holders }: NodeLedger, devices: readonly DeviceLedger[]): string[] {
+  const ids = new Set(devices.map(d => d.device.id));
+  const services = [...holders.values()].filter(h => h.placement.devices.some(id => ids.has(id))).map(h => h.service);
+  return [...new Set(services)].sort();
+}
