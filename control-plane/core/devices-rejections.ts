@@ -214,12 +214,8 @@ function neededOf(gpu: GpuRequest): number {
 }
 
 function mostOfAKind(devices: readonly DeviceLedger[]): number {
-  return Math.max(
-    0,
-    ...Map.groupBy(devices, d => deviceKind(d.device))
-      .values()
-      .map(some => some.length),
-  );
+  const kinds = [...Map.groupBy(devices, d => deviceKind(d.device)).values()];
+  return Math.max(0, ...kinds.map(some => some.length));
 }
 
 /** What the device that came furthest fails at: a wrong size says more than a wrong vendor. */
