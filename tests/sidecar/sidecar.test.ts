@@ -474,7 +474,7 @@ test('a replica is idle since the first of the readings that all found nothing i
     }),
   );
   const clock = new VirtualClock();
-  const sidecar = sidecarOf(t, { clock });
+  const sidecar = sidecarOf(t, { clock, random: () => 0.5 });
   sidecar.target([probeTarget({ protocol: 'http', port: server.port }, { startedAt: clock.now() })]);
   const load = () => report(sidecar).load;
 
