@@ -28,12 +28,12 @@ const refusedConstraint = test.macro({
     ]),
 });
 const SHAPE = 'expected a constraint such as "node.labels.zone == a" or "node.hostname != b", found';
-const KNOWN = 'expected one of node.hostname, node.labels.KEY, engine.labels.KEY';
+const KNOWN = 'expected one of node.hostname, node.id, node.role, node.labels.KEY, engine.labels.KEY';
 test(refusedConstraint, '', `${SHAPE} ""`);
 test(refusedConstraint, 'node.labels.zone', `${SHAPE} "node.labels.zone"`);
 test(refusedConstraint, 'node.labels.zone = a', `${SHAPE} "node.labels.zone = a"`);
-test(refusedConstraint, 'node.labels.zone ==', 'expected a value after ==, found nothing');
-test(refusedConstraint, 'node.labels.zone === a', 'expected one operator, == or !=, found "node.labels.zone === a"');
+test(refusedConstraint, 'node.labels.zone ==', `${SHAPE} "node.labels.zone =="`);
+test(refusedConstraint, 'node.labels.zone === a', `${SHAPE} "node.labels.zone === a"`);
 test(refusedConstraint, 'gpu == H100', `unknown attribute "gpu", ${KNOWN}`);
 test(
   refusedConstraint,
@@ -49,8 +49,9 @@ test(refusedConstraint, 'node.labels. == a', `unknown attribute "node.labels.", 
 test(
   refusedConstraint,
   'node.role == manager',
-  '"node.role" is manager or worker of a Swarm, and nodes here are neither: write a label',
+  '"node.role == manager" is met by no node: outside of a Swarm all are workers; write a label',
 );
+test(refusedConstraint, 'node.platform.os == linux', '"node.platform.os" is always linux here; remove it');
 
 test('a preference without a label', refusedService, placing('{preferences: [{}]}'), [
   '4:40: services.a.deploy.placement.preferences[0]: expected a label to spread over, such as spread: node.labels.zone; found nothing',
