@@ -17,6 +17,7 @@ export class Observer {
   #engineLabels: Readonly<Record<string, string>>;
   #labels: Readonly<Record<string, string>>;
   #wanted: PromiseWithResolvers<void> = Promise.withResolvers();
+  #listing: Promise<void> | null = null;
 
   constructor({ engine, profile }: Member, clock: Clock, onListing: () => void) {
     this.#engine = engine;
@@ -80,11 +81,20 @@ export class Observer {
     await watching;
   }
 
-  /** One listing now; never rejects. */
-  async list(): Promise<void> {
+  /** One listing now, or the one that is under way; never rejects. */
+  list(): Promise<void> {
+    this.#listing ??= this.#list().finally(() => {
+      this.#listing = null;
+    });
+    return this.#listing;
+  }
+
+  async #list(): Promise<void> {
     const listedFrom = this.#clock.now();
     try {
-      const limits = { clock: this.#clock, timeoutMs: LISTING_DEADLINE_MS, signal: this.#stop.signal };
+      // One that is silent has nothing to lose by it, and a connection over several machines may take its time to open.
+      const timeoutMs = this.#node.answering ? LISTING_DEADLINE_MS : FIRST_LISTING_DEADLINE_MS;
+      const limits = { clock: this.#clock, timeoutMs, signal: this.#stop.signal };
       const what = `listing the containers of node ${this.#engine.node}`;
       const listing = await within(limits, what, signal => this.#engine.observe(signal));
       this.#engineLabels = listing.labels;
@@ -114,6 +124,26 @@ export class Observer {
   }
 }
 
+/**
+ * One listing of each, as far as they answer soon: a node that is away holds nobody up once another one has answered. Those
+ * that are late are asked on, and their listing counts when it comes.
+ */
+export async function firstLook(observers: readonly Observer[], clock: Clock): Promise<void> {
+  const enough = new AbortController();
+  const wait = (forMs: number) => clock.sleep(forMs, enough.signal).catch(() => {});
+  const listings = observers.map(observer => observer.list());
+  const answers = observers.map(async (observer, i) => {
+    await listings[i];
+    if (!observer.node().answering) throw new Error('silent');
+  });
+  const others = Promise.any(answers).then(
+    () => wait(OTHERS_MS),
+    () => {},
+  );
+  await Promise.race([Promise.all(listings), others, wait(LISTING_DEADLINE_MS)]);
+  enough.abort();
+}
+
 /** Devices that were there once and are not now. */
 function vanishedFrom(before: ObservedNode, { devices }: EngineListing): readonly ObservedDevice[] {
   const listed = new Set(devices.map(d => d.id));
@@ -123,3 +153,7 @@ function vanishedFrom(before: ObservedNode, { devices }: EngineListing): readonl
 const RESYNC_MS = 10_000;
 const RETRY_MS = 1_000;
 const LISTING_DEADLINE_MS = 5_000;
+/** An engine's own deadline for a question, so that it says which one hung. */
+const FIRST_LISTING_DEADLINE_MS = 10_000;
+/** How long the start waits for the rest of the nodes after the first one answered. */
+const OTHERS_MS = 1_000;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
-import { Observer } from '../../control-plane/observer.ts';
+import { firstLook, Observer } from '../../control-plane/observer.ts';
 import { type Engine, LOCAL_PROFILE } from '../../control-plane/ports.ts';
 import { aContainer } from '../core/replicas.ts';
 import { settle, VirtualClock } from '../fakes/clock.ts';
@@ -15,6 +15,10 @@ function onFakes() {
   });
   const asked = () => engine.calls.filter(c => c.method === 'observe').length;
   return { clock, engine, observer, listings: () => listings, asked };
+}
+
+function bare() {
+  return { cpus: 3, memoryBytes: 5, devices: [], labels: {}, images: new Set<string>(), containers: [] };
 }
 
 async function listed(clock: VirtualClock, observer: Observer): Promise<void> {
@@ -53,15 +57,18 @@ test('an engine that fails keeps its last listing and answers no more; the next 
   };
   await clock.advance(100);
   await listed(clock, observer);
-  const { error, next, ...rest } = observer.node();
-  t.deepEqual(rest, { ...good, answering: false });
+  const { error, next, silentSince, ...rest } = observer.node();
+  const { silentSince: before, ...known } = good;
+  t.deepEqual(rest, { ...known, answering: false });
+  t.deepEqual([before, silentSince], [null, clock.now()]);
   t.deepEqual([error, next], ['Docker is down', 'start it']);
   t.is(listings(), 2, 'that it fails is news');
   engine.observe = async () => {
     throw new Error('without advice');
   };
+  await clock.advance(5_000);
   await listed(clock, observer);
-  t.like(observer.node(), { answering: false, error: 'without advice' });
+  t.like(observer.node(), { answering: false, error: 'without advice', silentSince });
   t.false('next' in observer.node(), 'no advice of an earlier error');
   engine.observe = FakeEngine.prototype.observe.bind(engine);
   await listed(clock, observer);
@@ -115,6 +122,73 @@ test('an event makes it list at once; many while a listing is under way make one
   t.is(asked(), before + 2);
   observer.close();
   await running;
+});
+
+test('labels of the operator come on top of those of the engine, and may change', async t => {
+  const { clock, engine, observer } = onFakes();
+  const labelled = async () => ({ ...bare(), labels: { zone: 'east', rack: '7' } });
+  engine.observe = labelled;
+  observer.reconfigure({ ...LOCAL_PROFILE, labels: { zone: 'west' }, keptCpus: 1 });
+  t.like(observer.node(), { labels: { zone: 'west' }, keptCpus: 1, answering: false });
+  await listed(clock, observer);
+  t.deepEqual(observer.node().labels, { zone: 'west', rack: '7' });
+  observer.reconfigure(LOCAL_PROFILE);
+  t.like(observer.node(), { labels: { zone: 'east', rack: '7' }, keptCpus: 0, answering: true });
+});
+
+test('a node that leaves says so until it is configured again', async t => {
+  const { observer } = onFakes();
+  observer.leave();
+  t.true(observer.node().leaving);
+  observer.reconfigure(LOCAL_PROFILE);
+  t.false(observer.node().leaving);
+});
+
+test('a device that is not listed any more is remembered as vanished until it is back', async t => {
+  const { clock, engine, observer } = onFakes();
+  const gpu = { id: 'nvidia.com/gpu=0', driver: 'cdi' as const };
+  const having = (devices: (typeof gpu)[]) => {
+    engine.observe = async () => ({ ...bare(), devices });
+    return listed(clock, observer);
+  };
+  await having([gpu]);
+  await having([]);
+  t.like(observer.node(), { devices: [], vanished: [gpu] });
+  await having([]);
+  t.like(observer.node(), { vanished: [gpu] });
+  await having([gpu]);
+  t.like(observer.node(), { devices: [gpu], vanished: [] });
+});
+
+test('the first look waits a second for the rest once one has answered, and its listing counts when it comes', async t => {
+  const quick = onFakes();
+  const { clock } = quick;
+  const slow = new FakeEngine({ clock, latencyMs: 4_000, deadlineMs: 1e9 });
+  const late = new Observer({ engine: slow, profile: LOCAL_PROFILE }, clock, () => {});
+  const from = clock.now();
+  let looked = 0;
+  void firstLook([quick.observer, late], clock).then(() => (looked = clock.now() - from));
+  await clock.advanceUntil(() => looked > 0, 10_000);
+  t.is(looked, 1_010);
+  t.like(late.node(), { answering: false, error: 'not asked yet' });
+  const again = late.list();
+  await clock.advance(3_000);
+  await again;
+  t.true(late.node().answering);
+  t.is(slow.calls.filter(c => c.method === 'observe').length, 1, 'the one that was under way');
+});
+
+test('the first look ends at once where all have answered or failed, and after five seconds where none does', async t => {
+  const { clock, engine, observer } = onFakes();
+  const from = clock.now();
+  await Promise.all([firstLook([observer], clock), clock.advance(10)]);
+  t.is(clock.now() - from, 10);
+  t.true(observer.node().answering);
+  engine.failNext('observe', { kind: 'hang' });
+  let looked = 0;
+  void firstLook([observer], clock).then(() => (looked = clock.now()));
+  await clock.advanceUntil(() => looked > 0, 60_000);
+  t.is(looked, from + 5_010);
 });
 
 test('closing ends it, also in the midst of a listing that never comes back', async t => {

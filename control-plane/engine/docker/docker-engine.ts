@@ -31,6 +31,11 @@ export interface DockerEngineOptions {
   readonly devices?: readonly ObservedDevice[];
   /** Memory limit of containers whose spec has none; absent: 95 % of the node's memory. 0: no limit. */
   readonly defaultMemoryLimitBytes?: number;
+  /**
+   * Told which engine answers, before its first listing and after each reconnection; throws where that is another node's.
+   * `id` is the one that the engine made for itself.
+   */
+  readonly claim?: (engine: { readonly id: string; readonly hostName: string }) => void;
   /** Where DOCKER_CONFIG and credential helpers are looked up. Absent: this process's environment. */
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -45,6 +50,7 @@ export class DockerEngine implements Engine {
   readonly #listing: ContainerListing;
   readonly #networks: Networks;
   readonly #volumes: Volumes;
+  #claimed = false;
 
   constructor(options: DockerEngineOptions) {
     const { instance, connection } = options;
@@ -62,7 +68,8 @@ export class DockerEngine implements Engine {
     this.#volumes = new Volumes(this.#client, instance);
   }
 
-  observe(signal: AbortSignal): Promise<EngineListing> {
+  async observe(signal: AbortSignal): Promise<EngineListing> {
+    if (!this.#claimed) await this.#claim(signal);
     return this.#listing.observe(signal);
   }
 
@@ -128,6 +135,7 @@ export class DockerEngine implements Engine {
         this.#networks.forget();
         this.#volumes.forget();
         this.#capacity.forget();
+        this.#claimed = false;
       },
     };
     return watchEvents(this.#client, this.#options.instance, handlers, signal);
@@ -143,6 +151,16 @@ export class DockerEngine implements Engine {
 
   async measure(): Promise<void> {
     this.#capacity.forget();
+  }
+
+  async #claim(signal: AbortSignal): Promise<void> {
+    const { claim } = this.#options;
+    if (claim) {
+      const what = { doing: 'asking the engine who it is', path: '/info', signal };
+      const { ID: id, Name: hostName } = await this.#client.get<{ ID: string; Name: string }>(what);
+      claim({ id, hostName });
+    }
+    this.#claimed = true;
   }
 
   /** Closes idle connections. Calls under way end by their own deadlines. */
