@@ -1,6 +1,6 @@
 import type { ServiceSpecInput } from './core/spec.ts';
 import type { DiscoveryHub } from './registry/hub.ts';
-import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from './views.ts';
+import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from './views.ts';
 
 /**
  * What the servers in api/ ask of the control plane; the controller is its one implementation. Commands resolve once
@@ -25,6 +25,8 @@ export interface ControlPlane {
   /** The newest state; synchronous and cheap: the same frozen array until something changes. */
   services(): readonly ServiceView[];
   nodes(): readonly NodeView[];
+  /** Where the replicas of a service are, and what the others wait for. `not_found` where there is no such service. */
+  why(ref: ServiceRef): WhyView;
   /** Called after each change of services() or nodes(), at most once per pass of the loop. Returns the way to stop. */
   onChange(listener: () => void): () => void;
 

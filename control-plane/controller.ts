@@ -17,7 +17,8 @@ import type { Change, Clock, Engine, Ids, Member, ProbeTarget, Registry, Sidecar
 import type { DiscoveryHub } from './registry/hub.ts';
 import { replicaLogs } from './replica-logs.ts';
 import { StateViews } from './state-views.ts';
-import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from './views.ts';
+import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from './views.ts';
+import { whyService } from './why.ts';
 import { within } from './within.ts';
 
 export interface ControllerOptions {
@@ -188,6 +189,10 @@ export class Controller implements ControlPlane {
 
   nodes(): readonly NodeView[] {
     return this.#views.nodes();
+  }
+
+  why(ref: ServiceRef): WhyView {
+    return whyService(this.#view(ref), this.#state, this.#observed());
   }
 
   onChange(listener: () => void): () => void {

@@ -167,25 +167,33 @@ export interface WhyGroupView {
   /** A stable word: what was not met. */
   readonly constraint: string;
   readonly nodes: readonly string[];
+  /** In words; where several nodes are meant, of the one that comes closest. So are the figures. */
   readonly message: string;
   readonly requested?: Amount;
-  /** The most that one of the nodes has. */
-  readonly free?: Amount;
-  /** What would help. */
-  readonly help?: string;
+  readonly free?: number;
+  readonly total?: number;
+  /** The services, as `namespace/name`, whose replicas hold what is missing. */
+  readonly heldBy: readonly string[];
+  /** What a person can do, the simplest first. */
+  readonly help: readonly string[];
 }
 
 export interface RejectionView {
+  /** Empty where there is no node at all. */
   readonly node: string;
   readonly device?: string;
   readonly constraint: string;
   readonly message: string;
+  /** In the unit of the constraint: cores, bytes, devices; or a text such as a model or a label. */
   readonly requested?: Amount;
-  readonly free?: Amount;
-  readonly total?: Amount;
+  readonly free?: number;
+  readonly total?: number;
+  /** What is there instead. */
+  readonly found?: string;
+  /** The services, as `namespace/name`, whose replicas hold what is missing. */
+  readonly heldBy: readonly string[];
 }
 
-/** CPUs, bytes or how many, as the constraint says; or a text such as a model or a label. */
 export type Amount = number | string;
 
 export interface StatusView {

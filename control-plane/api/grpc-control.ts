@@ -36,6 +36,7 @@ export function controlHandlers(context: GrpcContext): ControlHandlers {
     GetService: unary(context, ref =>
       messages.serviceMessage(operations.service(parseRequest(requests.service, named(ref)))),
     ),
+    Why: unary(context, ref => messages.whyMessage(operations.why(parseRequest(requests.service, named(ref))))),
     ListNodes: unary(context, () => ({ nodes: operations.nodes().map(messages.nodeMessage) })),
     GetStatus: unary(context, () => messages.statusMessage(operations.status())),
     WatchServices: streaming(context, (request, out) => {

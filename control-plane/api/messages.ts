@@ -73,14 +73,14 @@ export function whyMessage(view: WhyView): Why {
       groups: replica.groups.map(g => ({
         ...g,
         nodes: [...g.nodes],
+        heldBy: [...g.heldBy],
+        help: [...g.help],
         requested: amountMessage(g.requested),
-        free: amountMessage(g.free),
       })),
       rejections: replica.rejections.map(r => ({
         ...r,
+        heldBy: [...r.heldBy],
         requested: amountMessage(r.requested),
-        free: amountMessage(r.free),
-        total: amountMessage(r.total),
       })),
     })),
   };

@@ -3,7 +3,7 @@ import { OutriggerError } from '../core/errors.ts';
 import { type ServiceSpecInput, serviceKey, splitKey } from '../core/spec.ts';
 import { isAsked } from '../event-feed.ts';
 import type { Snapshot } from '../registry/hub.ts';
-import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from '../views.ts';
+import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from '../views.ts';
 import type { ApiLog } from './api-log.ts';
 import type { Caller } from './auth.ts';
 import { kept } from './kept.ts';
@@ -73,6 +73,11 @@ export class Operations {
     const view = this.#controlPlane.services().find(s => s.name === name && s.namespace === namespace);
     if (!view) throw noSuchService({ namespace, name });
     return view;
+  }
+
+  why(ref: Requests['service']): WhyView {
+    this.service(ref);
+    return this.#controlPlane.why(ref);
   }
 
   snapshot(ref: Requests['service']): SnapshotView {

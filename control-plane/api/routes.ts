@@ -91,6 +91,15 @@ export const ROUTES: readonly Route[] = [
     handle: (request, { operations }) => operations.service(request),
   }),
   route({
+    method: 'GET',
+    path: '/v1/services/{namespace}/{name}/why',
+    operation: 'whyService',
+    summary: 'Where the replicas of a service are, and what the others wait for, with the reason of every node.',
+    request: requests.service,
+    answer: schemas.whyView,
+    handle: (request, { operations }) => operations.why(request),
+  }),
+  route({
     method: 'DELETE',
     path: '/v1/services/{namespace}',
     operation: 'removeServices',

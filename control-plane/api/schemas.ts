@@ -161,7 +161,7 @@ export const nodeView = z
 
 const amount = z.union([z.number(), z.string()]).meta({
   id: 'Amount',
-  description: 'CPUs, bytes or how many, as the constraint says; or a text such as a model or a label.',
+  description: 'In the unit of the constraint: cores, bytes, devices; or a text such as a model or a label.',
 });
 
 const rejection = z
@@ -171,8 +171,10 @@ const rejection = z
     constraint: z.string(),
     message: z.string(),
     requested: optional(amount),
-    free: optional(amount),
-    total: optional(amount),
+    free: optional(z.number()),
+    total: optional(z.number()),
+    found: optional(z.string()).meta({ description: 'what is there instead' }),
+    heldBy: z.array(z.string()).meta({ description: 'services whose replicas hold what is missing' }),
   })
   .meta({ id: 'Rejection', description: 'What one node, or one device of it, does not meet.' });
 
@@ -180,10 +182,12 @@ const whyGroup = z
   .strictObject({
     constraint: z.string().meta({ description: 'a stable word: what was not met' }),
     nodes: z.array(z.string()),
-    message: z.string(),
+    message: z.string().meta({ description: 'of the node that comes closest; so are the figures' }),
     requested: optional(amount),
-    free: optional(amount),
-    help: optional(z.string()),
+    free: optional(z.number()),
+    total: optional(z.number()),
+    heldBy: z.array(z.string()).meta({ description: 'services whose replicas hold what is missing' }),
+    help: z.array(z.string()).meta({ description: 'what a person can do, the simplest first' }),
   })
   .meta({ id: 'WhyGroup', description: 'Reasons that have something in common, and what would help.' });
 

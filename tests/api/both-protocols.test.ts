@@ -1,5 +1,6 @@
 import test from 'ava';
 import { toStruct } from '../../control-plane/api/struct.ts';
+import type { Why__Output } from '../../proto/generated/outrigger/v1/Why.ts';
 import { call, embedder, embedderRef, grpcClients, serve } from './served.ts';
 
 test('one socket answers HTTP and gRPC', async t => {
@@ -27,6 +28,24 @@ test('a service applied over one protocol is seen over the other', async t => {
   t.is(snapshot.json.endpoints.length, 2);
   const resolved = await call(done => discovery.resolve({ namespace: 'feature-store', service: 'embedder' }, done));
   t.is((resolved as { endpoints: unknown[] }).endpoints.length, 2);
+});
+
+test('why a service waits is told alike over both protocols', async t => {
+  const served = await serve(t);
+  const { control } = grpcClients(t, `unix:${served.socket}`);
+  await served.request('POST', '/v1/apply', { body: { specs: [embedder] } });
+  served.controlPlane.settle(embedderRef);
+  served.controlPlane.wait(embedderRef);
+  const { json } = await served.request('GET', '/v1/services/feature-store/embedder/why');
+  const waiting = json.replicas.find((r: { waiting: boolean }) => r.waiting);
+  t.like(waiting.groups[0], { constraint: 'gpu_memory', nodes: ['local'], requested: 96 * 2 ** 30 });
+  const why = await call<Why__Output>(done => control.why(embedderRef, done));
+  const overGrpc = why.replicas.find(r => r.waiting)!;
+  t.like(overGrpc, { id: waiting.id, phase: 'pending', summary: waiting.summary });
+  t.like(overGrpc.groups[0], { constraint: 'gpu_memory', free: 80 * 2 ** 30, help: waiting.groups[0].help });
+  t.like(overGrpc.groups[0]?.requested, { kind: 'numberValue', numberValue: 96 * 2 ** 30 });
+  t.like(overGrpc.rejections[0], { node: 'local', device: '', message: waiting.rejections[0].message });
+  t.is((await served.request('GET', '/v1/services/feature-store/nobody/why')).status, 404);
 });
 
 test('metrics count the calls of both protocols by their outcome', async t => {

@@ -23,6 +23,7 @@ import type {
   ReplicaView,
   ServiceView,
   StatusView,
+  WhyView,
 } from '../../control-plane/views.ts';
 
 interface Entry {
@@ -150,6 +151,29 @@ export class FakeControlPlane implements ControlPlane {
     ];
   }
 
+  why(ref: ServiceRef): WhyView {
+    const { view } = this.#entry(ref);
+    const waiting = view.replicas.filter(r => r.phase === 'pending');
+    return {
+      namespace: view.namespace,
+      name: view.name,
+      state: view.state,
+      message: view.message,
+      replicas: view.replicas.map(r => ({
+        id: r.id,
+        generation: r.generation,
+        phase: r.phase,
+        sinceMs: r.sinceMs,
+        waiting: waiting.includes(r),
+        ...(r.node === undefined ? {} : { node: r.node }),
+        devices: r.devices,
+        summary: waiting.includes(r) ? ['local: needs 96 GiB on one GPU, the largest has 80 GiB'] : [],
+        groups: waiting.includes(r) ? [TOO_LARGE] : [],
+        rejections: waiting.includes(r) ? [{ ...REJECTED, node: 'local' }] : [],
+      })),
+    };
+  }
+
   onChange(listener: () => void): () => void {
     this.#changes.add(listener);
     return () => this.#changes.delete(listener);
@@ -201,6 +225,15 @@ export class FakeControlPlane implements ControlPlane {
     return this.#update(ref, { replicas: [...kept, ...added], readyReplicas: view.wantedReplicas, state: 'ready' });
   }
 
+  /** A replica more that is wanted and has no place. */
+  wait(ref: ServiceRef): ServiceView {
+    const { view } = this.#entry(ref);
+    const { node, containerId, ...rest } = this.#replica(view);
+    const pending = { ...rest, phase: 'pending' as const, devices: [], addresses: [], message: 'no room' };
+    const wantedReplicas = view.wantedReplicas + 1;
+    return this.#update(ref, { wantedReplicas, replicas: [...view.replicas, pending], state: 'degraded' });
+  }
+
   addEvent(ref: ServiceRef, type: string, message: string): EventView {
     return this.#addEvent({ namespace: ref.namespace, service: ref.name, type, message });
   }
@@ -248,7 +281,9 @@ export class FakeControlPlane implements ControlPlane {
 
   #changed(): void {
     this.#services = Object.freeze([...this.#entries.values()].map(e => e.view));
-    const endpoints = this.#services.flatMap(s => s.replicas.map(r => endpointOf(s, r)));
+    const endpoints = this.#services.flatMap(s =>
+      s.replicas.filter(r => r.phase === 'ready').map(r => endpointOf(s, r)),
+    );
     this.hub.publish(new Set(this.#entries.keys()), endpoints);
     for (const listener of this.#changes) listener();
   }
@@ -298,6 +333,15 @@ export class FakeControlPlane implements ControlPlane {
     };
   }
 }
+
+const REJECTED = {
+  constraint: 'gpu_memory',
+  message: 'needs 96 GiB on one GPU, the largest has 80 GiB',
+  requested: 96 * 2 ** 30,
+  free: 80 * 2 ** 30,
+  heldBy: [],
+};
+const TOO_LARGE = { ...REJECTED, nodes: ['local'], help: ['lower x-outrigger.gpu.memory to at most 80 GiB'] };
 
 function endpointOf(service: ServiceView, replica: ReplicaView): Endpoint {
   return {

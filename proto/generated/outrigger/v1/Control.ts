@@ -20,6 +20,7 @@ import type { Service as _outrigger_v1_Service, Service__Output as _outrigger_v1
 import type { ServiceRef as _outrigger_v1_ServiceRef, ServiceRef__Output as _outrigger_v1_ServiceRef__Output } from '../../outrigger/v1/ServiceRef.ts';
 import type { Status as _outrigger_v1_Status, Status__Output as _outrigger_v1_Status__Output } from '../../outrigger/v1/Status.ts';
 import type { WatchEventsRequest as _outrigger_v1_WatchEventsRequest, WatchEventsRequest__Output as _outrigger_v1_WatchEventsRequest__Output } from '../../outrigger/v1/WatchEventsRequest.ts';
+import type { Why as _outrigger_v1_Why, Why__Output as _outrigger_v1_Why__Output } from '../../outrigger/v1/Why.ts';
 
 export interface ControlClient extends grpc.Client {
   Apply(argument: _outrigger_v1_ApplyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_ApplyResponse__Output>): grpc.ClientUnaryCall;
@@ -109,6 +110,15 @@ export interface ControlClient extends grpc.Client {
   watchServices(argument: _outrigger_v1_ListServicesRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_outrigger_v1_ListServicesResponse__Output>;
   watchServices(argument: _outrigger_v1_ListServicesRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_outrigger_v1_ListServicesResponse__Output>;
   
+  Why(argument: _outrigger_v1_ServiceRef, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Why__Output>): grpc.ClientUnaryCall;
+  Why(argument: _outrigger_v1_ServiceRef, metadata: grpc.Metadata, callback: grpc.requestCallback<_outrigger_v1_Why__Output>): grpc.ClientUnaryCall;
+  Why(argument: _outrigger_v1_ServiceRef, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Why__Output>): grpc.ClientUnaryCall;
+  Why(argument: _outrigger_v1_ServiceRef, callback: grpc.requestCallback<_outrigger_v1_Why__Output>): grpc.ClientUnaryCall;
+  why(argument: _outrigger_v1_ServiceRef, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Why__Output>): grpc.ClientUnaryCall;
+  why(argument: _outrigger_v1_ServiceRef, metadata: grpc.Metadata, callback: grpc.requestCallback<_outrigger_v1_Why__Output>): grpc.ClientUnaryCall;
+  why(argument: _outrigger_v1_ServiceRef, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Why__Output>): grpc.ClientUnaryCall;
+  why(argument: _outrigger_v1_ServiceRef, callback: grpc.requestCallback<_outrigger_v1_Why__Output>): grpc.ClientUnaryCall;
+  
 }
 
 export interface ControlHandlers extends grpc.UntypedServiceImplementation {
@@ -134,6 +144,8 @@ export interface ControlHandlers extends grpc.UntypedServiceImplementation {
   
   WatchServices: grpc.handleServerStreamingCall<_outrigger_v1_ListServicesRequest__Output, _outrigger_v1_ListServicesResponse>;
   
+  Why: grpc.handleUnaryCall<_outrigger_v1_ServiceRef__Output, _outrigger_v1_Why>;
+  
 }
 
 export interface ControlDefinition extends grpc.ServiceDefinition {
@@ -148,4 +160,5 @@ export interface ControlDefinition extends grpc.ServiceDefinition {
   Scale: MethodDefinition<_outrigger_v1_ScaleRequest, _outrigger_v1_Service, _outrigger_v1_ScaleRequest__Output, _outrigger_v1_Service__Output>
   WatchEvents: MethodDefinition<_outrigger_v1_WatchEventsRequest, _outrigger_v1_Event, _outrigger_v1_WatchEventsRequest__Output, _outrigger_v1_Event__Output>
   WatchServices: MethodDefinition<_outrigger_v1_ListServicesRequest, _outrigger_v1_ListServicesResponse, _outrigger_v1_ListServicesRequest__Output, _outrigger_v1_ListServicesResponse__Output>
+  Why: MethodDefinition<_outrigger_v1_ServiceRef, _outrigger_v1_Why, _outrigger_v1_ServiceRef__Output, _outrigger_v1_Why__Output>
 }

@@ -8,8 +8,12 @@ export interface Rejection {
   'constraint'?: (string);
   'message'?: (string);
   'requested'?: (_google_protobuf_Value | null);
-  'free'?: (_google_protobuf_Value | null);
-  'total'?: (_google_protobuf_Value | null);
+  'free'?: (number | string);
+  'total'?: (number | string);
+  'found'?: (string);
+  'heldBy'?: (string)[];
+  '_free'?: "free";
+  '_total'?: "total";
 }
 
 export interface Rejection__Output {
@@ -18,6 +22,10 @@ export interface Rejection__Output {
   'constraint': (string);
   'message': (string);
   'requested': (_google_protobuf_Value__Output | null);
-  'free': (_google_protobuf_Value__Output | null);
-  'total': (_google_protobuf_Value__Output | null);
+  'free'?: (number);
+  'total'?: (number);
+  'found': (string);
+  'heldBy': (string)[];
+  '_free'?: "free";
+  '_total'?: "total";
 }

@@ -7,8 +7,12 @@ export interface WhyGroup {
   'nodes'?: (string)[];
   'message'?: (string);
   'requested'?: (_google_protobuf_Value | null);
-  'free'?: (_google_protobuf_Value | null);
-  'help'?: (string);
+  'free'?: (number | string);
+  'total'?: (number | string);
+  'heldBy'?: (string)[];
+  'help'?: (string)[];
+  '_free'?: "free";
+  '_total'?: "total";
 }
 
 export interface WhyGroup__Output {
@@ -16,6 +20,10 @@ export interface WhyGroup__Output {
   'nodes': (string)[];
   'message': (string);
   'requested': (_google_protobuf_Value__Output | null);
-  'free': (_google_protobuf_Value__Output | null);
-  'help': (string);
+  'free'?: (number);
+  'total'?: (number);
+  'heldBy': (string)[];
+  'help': (string)[];
+  '_free'?: "free";
+  '_total'?: "total";
 }

@@ -1,0 +1,224 @@
+import { clusterOf } from './core/cluster.ts';
+import { explain } from './core/explain.ts';
+import type { Observed, ObservedNode } from './core/observed.ts';
+import type { Rejection } from './core/rejection.ts';
+import { isAvailable, type PhaseOf, type Replica } from './core/replica.ts';
+import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
+import { causeOf } from './describe.ts';
+import type { DesiredState } from './desired-state.ts';
+import type { RejectionView, ReplicaView, ServiceView, WhyGroupView, WhyReplicaView, WhyView } from './views.ts';
+
+/**
+ * Why the replicas of a service are where they are, and what those wait for that are not ready: for a place, with the
+ * reason of every node; for a service that they depend on; for the end of a back-off; or for whatever their phase waits
+ * for. Pure.
+ * @param shown the service as describeServices shows it
+ */
+export function whyService(shown: ServiceView, state: DesiredState, observed: Observed): WhyView {
+  const { namespace, name, message } = shown;
+  const key = serviceKey(shown);
+  const replicas = shown.replicas.flatMap(view => {
+    const replica = state.replicas.get(view.id);
+    const spec = replica && state.specOf(replica.service, replica.generation);
+    return replica && spec ? [whyReplica({ view, replica, spec, service: key, state, observed })] : [];
+  });
+  return { namespace, name, state: shown.state, message, replicas };
+}
+
+interface Asked {
+  readonly view: ReplicaView;
+  readonly replica: Replica;
+  readonly spec: ServiceSpec;
+  readonly service: ServiceKey;
+  readonly state: DesiredState;
+  readonly observed: Observed;
+}
+
+function whyReplica(asked: Asked): WhyReplicaView {
+  const { view } = asked;
+  const { groups, rejections = [], summary } = reasonsOf(asked);
+  const { id, generation, phase, sinceMs, node, devices, retryAtMs } = view;
+  return {
+    id,
+    generation,
+    phase,
+    sinceMs,
+    waiting: isWaiting(view),
+    ...(node === undefined ? {} : { node }),
+    devices,
+    ...(retryAtMs === undefined ? {} : { retryAtMs }),
+    summary: summary ?? groups.map(g => g.message),
+    groups,
+    rejections: rejections.map(rejectionView),
+  };
+}
+
+function isWaiting({ phase, impaired }: ReplicaView): boolean {
+  switch (phase) {
+    case 'pending':
+    case 'pulling':
+    case 'creating':
+    case 'starting':
+    case 'warming':
+    case 'backoff':
+    case 'failed':
+    case 'lost':
+      return true;
+    case 'ready':
+      return impaired;
+    case 'draining':
+    case 'stopping':
+    case 'stopped':
+      return false;
+    default:
+      return phase satisfies never;
+  }
+}
+
+interface Reasons {
+  readonly groups: readonly WhyGroupView[];
+  readonly rejections?: readonly Rejection[];
+  /** Absent: the groups' messages. */
+  readonly summary?: readonly string[];
+}
+
+function reasonsOf(asked: Asked): Reasons {
+  const { replica, view, observed } = asked;
+  const { phase } = replica;
+  if (phase.kind === 'pending') return reasonsOfPending(asked, phase);
+  const silent = 'placement' in phase ? silentNode(observed.nodes.get(phase.placement.node)) : [];
+  switch (phase.kind) {
+    case 'pulling':
+      return one('image', `pulls ${view.message || asked.spec.image}`, silent, view);
+    case 'creating':
+      return one('creating', view.message || 'its container is being created', silent, view);
+    case 'starting':
+      return one('starting', view.message || 'its startup probe has not passed yet', silent, view, [
+        logsOf(asked, 'shows what it is doing'),
+      ]);
+    case 'warming':
+      return one('warming', view.message || 'its warm-up request is under way', silent, view);
+    case 'ready':
+      return phase.impaired
+        ? one('impaired', view.message, silent, view, [logsOf(asked, 'shows what it is doing')])
+        : { groups: silent };
+    case 'draining':
+      return one('draining', DRAIN_WORDS[phase.reason], silent, view);
+    case 'stopping':
+      return one('stopping', view.message || 'it was told to stop and has its grace period', silent, view);
+    case 'stopped':
+      return { groups: [] };
+    case 'backoff':
+      return one('backoff', causeInWords(asked), silent, view, [logsOf(asked, 'shows its last lines')]);
+    case 'failed':
+      return one('failed', causeInWords(asked), silent, view, [
+        'mend the cause and run outrigger up again',
+        logsOf(asked, 'shows its last lines'),
+      ]);
+    case 'lost':
+      return one('lost', view.message, silent, view);
+    default:
+      return phase satisfies never;
+  }
+}
+
+const DRAIN_WORDS = {
+  scaled_down: 'fewer replicas are wanted',
+  replaced: 'another replica takes its place',
+  deleted: 'its service is being removed',
+  moved: 'its node gives its replicas away',
+  preempted: 'a service of higher priority needs its place',
+} as const;
+
+function one(
+  constraint: string,
+  message: string,
+  silent: readonly WhyGroupView[],
+  { node }: ReplicaView,
+  help: readonly string[] = [],
+): Reasons {
+  // What does not answer explains what does not get on.
+  return { groups: [...silent, { constraint, nodes: node === undefined ? [] : [node], message, heldBy: [], help }] };
+}
+
+function silentNode(node: ObservedNode | undefined): WhyGroupView[] {
+  if (node === undefined || node.answering) return [];
+  return [
+    {
+      constraint: 'silent',
+      nodes: [node.name],
+      message: `its node does not answer (${node.error ?? 'unknown reason'}); what runs there is left alone`,
+      heldBy: [],
+      help: node.next === undefined ? [] : [node.next],
+    },
+  ];
+}
+
+/** Dependencies come first: a place is looked for once they are met. */
+function reasonsOfPending(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
+  const { replica, spec, service, state, observed } = asked;
+  const dependencies = unmetDependencies(asked);
+  if (dependencies.length > 0) return { groups: dependencies };
+  const request = { replicaId: replica.id, service, spec, createdAt: replica.createdAt };
+  const verdict = clusterOf(state, observed).place(request);
+  if (verdict.kind === 'placed') {
+    const message = `there is room on ${verdict.placement.node} now`;
+    const said = phase.reasons.length > 0 ? phase.reasons : [message];
+    const groups = said.map(m => ({ constraint: 'turn', nodes: [], message: m, heldBy: [], help: [] }));
+    return { groups };
+  }
+  const groups = explain(verdict.rejections).map(
+    ({ constraint, nodes, message, requested, free, total, heldBy, help }): WhyGroupView => ({
+      constraint,
+      nodes: nodes.filter(n => n !== ''),
+      message,
+      ...(requested === undefined ? {} : { requested }),
+      ...(free === undefined ? {} : { free }),
+      ...(total === undefined ? {} : { total }),
+      heldBy,
+      help,
+    }),
+  );
+  return {
+    groups,
+    rejections: verdict.rejections,
+    ...(phase.reasons.length > 0 ? { summary: phase.reasons } : {}),
+  };
+}
+
+function unmetDependencies({ spec, state }: Asked): WhyGroupView[] {
+  return spec.dependsOn.flatMap(({ service, condition }) => {
+    const needed = state.services.get(`${spec.namespace}/${service}`);
+    // One outside Outrigger's care is Compose's to order; one of which none are wanted is waited for by nobody.
+    if (!needed || needed.removal || needed.replicas === 0) return [];
+    const isMet = [...state.replicas.values()].some(
+      r => r.service === needed.key && (condition === 'ready' ? isAvailable(r) : STARTED.has(r.phase.kind)),
+    );
+    if (isMet) return [];
+    return [
+      {
+        constraint: 'dependency',
+        nodes: [],
+        message: `waits for service ${service} to be ${condition}`,
+        heldBy: [],
+        help: [`outrigger why ${needed.key} says what that one waits for`],
+      },
+    ];
+  });
+}
+
+const STARTED: ReadonlySet<string> = new Set(['starting', 'warming', 'ready']);
+
+function causeInWords({ replica, view }: Asked): string {
+  const exitCode = causeOf(replica)?.exitCode;
+  const message = view.message || 'no reason was given';
+  return exitCode === undefined || message.includes(String(exitCode)) ? message : `${message} (exit code ${exitCode})`;
+}
+
+function logsOf({ replica, spec }: Asked, what: string): string {
+  return `outrigger logs -p ${spec.namespace} --replica ${replica.id} ${spec.name} ${what}`;
+}
+
+function rejectionView({ heldBy = [], ...rejection }: Rejection): RejectionView {
+  return { ...rejection, heldBy };
+}

@@ -1,0 +1,157 @@
+import test from 'ava';
+import type { ObservedNode } from '../../control-plane/core/observed.ts';
+import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
+import type { Service } from '../../control-plane/core/service.ts';
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { describeServices } from '../../control-plane/describe.ts';
+import { DesiredState } from '../../control-plane/desired-state.ts';
+import type { WhyReplicaView } from '../../control-plane/views.ts';
+import { whyService } from '../../control-plane/why.ts';
+import { aNode, aReplica, phaseOf, seen } from '../core/replicas.ts';
+import { aSpec } from '../core/specs.ts';
+
+const GIB = 2 ** 30;
+
+interface Given {
+  readonly spec?: Partial<ServiceSpecInput>;
+  readonly replicas: readonly Replica[];
+  readonly nodes?: readonly ObservedNode[];
+  readonly others?: readonly { spec: Partial<ServiceSpecInput>; replicas: readonly Replica[] }[];
+}
+
+/** Why the service `ns/svc` is as it is, in a state of it and of others. */
+function why({ spec = {}, replicas, nodes = [aNode()], others = [] }: Given) {
+  const all = [{ spec: { name: 'svc', ...spec }, replicas }, ...others];
+  const services = all.map(({ spec }): Service => {
+    const parsed = aSpec(spec);
+    return {
+      key: `${parsed.namespace}/${parsed.name}`,
+      spec: parsed,
+      imageId: null,
+      generation: 1,
+      latestGeneration: 1,
+      replicas: 1,
+      acceptedAt: 0,
+      removal: null,
+      origin: '',
+      rollout: { kind: 'settled' },
+    };
+  });
+  const state = DesiredState.from({
+    services,
+    replicas: all.flatMap(({ replicas }, i) => replicas.map(r => ({ ...r, service: services[i]!.key }))),
+    nodes: [],
+    generations: services.map(s => ({ service: s.key, generation: 1, spec: s.spec })),
+  });
+  const observed = seen({ nodes });
+  const shown = describeServices(state, observed).find(s => s.name === 'svc')!;
+  return whyService(shown, state, observed);
+}
+
+function one(kind: PhaseKind, phase: object = {}, given: Partial<Replica> = {}): Replica {
+  return aReplica(phaseOf(kind, 10, phase), { id: `${kind}-1`, ...given });
+}
+
+const constraints = (replica: WhyReplicaView | undefined) => replica?.groups.map(g => g.constraint);
+
+test('a replica without room has the reason of every node, grouped, with what would help', t => {
+  const device = { id: 'nvidia.com/gpu=0', driver: 'cdi' as const, model: 'A100', memoryBytes: 80 * GIB };
+  const nodes = [
+    aNode({ name: 'a', devices: [device] }),
+    aNode({ name: 'b', devices: [device] }),
+    aNode({ name: 'c' }),
+  ];
+  const spec = { resources: { gpu: { memoryBytes: 96 * GIB } } };
+  const view = why({ spec, nodes, replicas: [one('pending', { reasons: ['no node is large enough'] })] });
+  t.like(view, { namespace: 'ns', name: 'svc' });
+  const [replica] = view.replicas;
+  t.like(replica, { phase: 'pending', waiting: true, summary: ['no node is large enough'], devices: [] });
+  t.false('node' in replica!);
+  t.deepEqual(constraints(replica), ['gpu_missing', 'gpu_memory']);
+  const memory = replica!.groups.find(g => g.constraint === 'gpu_memory')!;
+  t.like(memory, { nodes: ['a', 'b'], requested: 96 * GIB, free: 80 * GIB });
+  t.regex(memory.help[0]!, /80/);
+  t.deepEqual([...new Set(replica!.rejections.map(r => r.node))], ['a', 'b', 'c']);
+  t.true(replica!.rejections.every(r => Array.isArray(r.heldBy)));
+});
+
+test('what other replicas hold is not free, and its holders are named', t => {
+  const devices = [{ id: 'gpu0', driver: 'cdi' as const }];
+  const gpu = { resources: { gpu: {} } };
+  const holder = one('ready', { placement: { node: 'local', devices: ['gpu0'] } });
+  const others = [{ spec: { name: 'other', ...gpu }, replicas: [holder] }];
+  const view = why({ spec: gpu, nodes: [aNode({ devices })], replicas: [one('pending')], others });
+  t.deepEqual(constraints(view.replicas[0]), ['gpu_held']);
+  t.deepEqual(view.replicas[0]!.groups[0]!.heldBy, ['ns/other']);
+});
+
+test('without any node that is the reason, and no node is named', t => {
+  const [replica] = why({ nodes: [], replicas: [one('pending')] }).replicas;
+  t.deepEqual(constraints(replica), ['no_node']);
+  t.deepEqual(replica!.groups[0]!.nodes, []);
+});
+
+test('a dependency that is not there comes before any place', t => {
+  const spec = { dependsOn: [{ service: 'db', condition: 'ready' as const }], resources: { cpus: 1_000 } };
+  const starting = { spec: { name: 'db' }, replicas: [one('starting')] };
+  const [replica] = why({ spec, replicas: [one('pending')], others: [starting] }).replicas;
+  t.deepEqual(constraints(replica), ['dependency']);
+  t.like(replica!.groups[0], { message: 'waits for service db to be ready' });
+  t.regex(replica!.groups[0]!.help[0]!, /outrigger why ns\/db/);
+  const ready = { spec: { name: 'db' }, replicas: [one('ready')] };
+  t.deepEqual(constraints(why({ spec, replicas: [one('pending')], others: [ready] }).replicas[0]), ['cpus']);
+  const started = { ...spec, dependsOn: [{ service: 'db', condition: 'started' as const }] };
+  t.deepEqual(constraints(why({ spec: started, replicas: [one('pending')], others: [starting] }).replicas[0]), [
+    'cpus',
+  ]);
+});
+
+test('a replica that has room and was not placed yet says so', t => {
+  const [replica] = why({ replicas: [one('pending')] }).replicas;
+  t.deepEqual(replica!.summary, ['there is room on local now']);
+  const [waiting] = why({ replicas: [one('pending', { reasons: ['waits its turn'] })] }).replicas;
+  t.deepEqual(waiting!.summary, ['waits its turn']);
+});
+
+for (const [kind, phase, expected, waiting] of [
+  ['pulling', {}, ['image'], true],
+  ['creating', {}, ['creating'], true],
+  ['starting', {}, ['starting'], true],
+  ['warming', {}, ['warming'], true],
+  ['ready', { impaired: false }, [], false],
+  ['ready', { impaired: true }, ['impaired'], true],
+  ['draining', { reason: 'moved' }, ['draining'], false],
+  ['stopping', {}, ['stopping'], false],
+  ['backoff', {}, ['backoff'], true],
+  ['failed', {}, ['failed'], true],
+  ['lost', {}, ['lost'], true],
+] as const) {
+  test(`a replica that is ${kind}${'impaired' in phase && phase.impaired ? ' and impaired' : ''} says so in the same shape`, t => {
+    const [replica] = why({ replicas: [one(kind, phase)] }).replicas;
+    t.deepEqual(constraints(replica), [...expected]);
+    t.is(replica?.waiting, waiting);
+    t.is(replica?.node, 'local');
+    t.deepEqual(replica?.rejections, []);
+    t.true(replica!.groups.every(g => g.message !== ''));
+    t.deepEqual(
+      replica?.summary,
+      replica?.groups.map(g => g.message),
+    );
+  });
+}
+
+test('one that failed says with which exit code, and where its lines are', t => {
+  const cause = { kind: 'exited' as const, message: 'it ended', exitCode: 3, logTail: [] };
+  const [replica] = why({ replicas: [one('failed', { cause })] }).replicas;
+  t.is(replica!.groups[0]!.message, 'it ended (exit code 3)');
+  t.true(replica!.groups[0]!.help.some(h => h.includes('outrigger logs -p ns --replica failed-1 svc')));
+});
+
+test('the silence of its node comes first, with what to do about it', t => {
+  const nodes = [aNode({ answering: false, error: 'refused', next: 'Start Docker.' })];
+  const [ready, starting] = why({ nodes, replicas: [one('ready'), one('starting')] }).replicas;
+  t.deepEqual(constraints(starting), ['silent', 'starting']);
+  t.deepEqual(constraints(ready), ['silent']);
+  t.regex(ready!.groups[0]!.message, /does not answer \(refused\)/);
+  t.deepEqual(ready!.groups[0]!.help, ['Start Docker.']);
+});
