@@ -11,7 +11,7 @@ import { DesiredState } from './desired-state.ts';
 import { Effects } from './effects.ts';
 import { EventFeed } from './event-feed.ts';
 import { eventsBetween } from './events-between.ts';
-import { Observer } from './observer.ts';
+import { firstLook, Observer } from './observer.ts';
 import { parseSpecs } from './parse-specs.ts';
 import type { Change, Clock, Engine, Ids, Member, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
 import type { DiscoveryHub } from './registry/hub.ts';
@@ -80,7 +80,7 @@ export class Controller implements ControlPlane {
   static async open(options: ControllerOptions): Promise<Controller> {
     const state = DesiredState.from(await options.store.load());
     const controller = new Controller(options, state, await EventFeed.open(options.store));
-    await Promise.all(controller.#observers().map(o => o.list()));
+    await firstLook(controller.#observers(), options.clock);
     await controller.#pass();
     return controller;
   }
