@@ -1,0 +1,79 @@
+import type Docker from 'dockerode';
+import { LABELS } from '../../control-plane/engine/docker/index.ts';
+import type { NestedEngine } from '../engines/nested-engine.ts';
+
+/** A container of a replica as its own engine lists it. */
+export interface Holding {
+  readonly node: string;
+  readonly containerId: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly replicaId: string;
+  /** `created`, `running`, `exited`, … */
+  readonly state: string;
+  /** Indexes of the devices that the engine was asked to give it. */
+  readonly devices: readonly number[];
+  readonly environment: readonly string[];
+}
+
+/** What the engines themselves say is there, past the control plane and whatever cuts their nodes off. */
+export class Holdings {
+  readonly #engines: ReadonlyMap<string, NestedEngine>;
+  /** What never changes of a container, read once. */
+  readonly #fixed = new Map<string, Pick<Holding, 'devices' | 'environment'>>();
+
+  constructor(engines: ReadonlyMap<string, NestedEngine>) {
+    this.#engines = engines;
+  }
+
+  /** Those that run or are going to; containers of replicas only. Each node is listed at one moment, all of them not. */
+  async live(): Promise<readonly Holding[]> {
+    const all = await this.all();
+    return all.filter(({ state }) => ['created', 'running', 'paused', 'restarting'].includes(state));
+  }
+
+  async all(): Promise<readonly Holding[]> {
+    const listed = await Promise.all([...this.#engines].map(([node, engine]) => this.#ofNode(node, engine)));
+    return listed.flat();
+  }
+
+  async #ofNode(node: string, engine: NestedEngine): Promise<readonly Holding[]> {
+    const listed = await engine.docker.listContainers({ all: true, filters: { label: [LABELS.replica] } });
+    const holdings = await Promise.all(
+      listed.map(async ({ Id, Labels, State }): Promise<Holding[]> => {
+        const fixed = this.#fixed.get(Id) ?? (await read(engine.docker.getContainer(Id)));
+        // Gone between the listing and the look at it.
+        if (!fixed) return [];
+        this.#fixed.set(Id, fixed);
+        return [
+          {
+            node,
+            containerId: Id,
+            namespace: Labels[LABELS.namespace] ?? '',
+            service: Labels[LABELS.service] ?? '',
+            replicaId: Labels[LABELS.replica] ?? '',
+            state: State,
+            ...fixed,
+          },
+        ];
+      }),
+    );
+    return holdings.flat();
+  }
+}
+
+async function read(container: Docker.Container): Promise<Pick<Holding, 'devices' | 'environment'> | null> {
+  const inspected = await container.inspect().catch((error: { statusCode?: number }) => {
+    if (error.statusCode === 404) return null;
+    throw error;
+  });
+  if (!inspected) return null;
+  const ids = (inspected.HostConfig.DeviceRequests ?? []).flatMap(({ DeviceIDs }) => DeviceIDs ?? []);
+  return { devices: ids.map(indexOf), environment: inspected.Config.Env };
+}
+
+function indexOf(id: string): number {
+  const index = /^nvidia\.com\/gpu=(\d+)$/.exec(id)?.[1];
+  if (index === undefined) throw new Error(`a container was given the device ${id}, which no node has by that name`);
+  return Number(index);
+}
