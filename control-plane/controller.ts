@@ -11,6 +11,7 @@ import { DesiredState } from './desired-state.ts';
 import { Effects } from './effects.ts';
 import { EventFeed } from './event-feed.ts';
 import { eventsBetween } from './events-between.ts';
+import { drainNode, type NodeRequest, releaseDevice, undrainNode } from './node-commands.ts';
 import { firstLook, Observer } from './observer.ts';
 import { parseSpecs } from './parse-specs.ts';
 import type { Change, Clock, Engine, Ids, Member, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
@@ -181,6 +182,19 @@ export class Controller implements ControlPlane {
   async restart(ref: ServiceRef, options: { replicaId?: string }): Promise<ServiceView> {
     await this.#submit(state => restartService(state, ref, options.replicaId, this.#options.clock.now()));
     return this.#view(ref);
+  }
+
+  async drainNode(name: string): Promise<NodeView> {
+    await this.#submit(state => drainNode(this.#nodeRequest(state, name)));
+    return this.#nodeView(name);
+  }
+
+  async undrainNode(name: string, { device }: { device?: string }): Promise<NodeView> {
+    await this.#submit(state => {
+      const request = this.#nodeRequest(state, name);
+      return device === undefined ? undrainNode(request) : releaseDevice({ ...request, device });
+    });
+    return this.#nodeView(name);
   }
 
   services(): readonly ServiceView[] {
@@ -375,22 +389,15 @@ export class Controller implements ControlPlane {
     this.#options.registry.publish(kept);
   }
 
-  #probeTarget({ replica, spec, container, resume }: Probed): ProbeTarget {
-    const hosts = replica.addresses.map(address =>
-      address.kind === 'network'
-        ? { host: address.host, portOf: null }
-        : { host: address.host, portOf: publishedPorts(container.publishedPorts) },
-    );
-    // A service without a port of its own may still be probed at a stated one, by the container's first address.
-    const own = hosts.length > 0 ? hosts : container.addresses.map(a => ({ host: a.ip, portOf: null }));
+  #probeTarget({ replica, spec, container, containerId, hosts, resume }: Probed): ProbeTarget {
     return {
-      containerId: container.id,
+      containerId,
       replicaId: replica.id,
       service: replica.service,
       spec,
-      hosts: own,
-      ...(container.health === undefined ? {} : { containerHealth: container.health }),
-      startedAt: container.startedAt ?? replica.phase.since,
+      hosts,
+      ...(container?.health === undefined ? {} : { containerHealth: container.health }),
+      startedAt: container?.startedAt ?? replica.phase.since,
       resume,
     };
   }
@@ -452,6 +459,16 @@ export class Controller implements ControlPlane {
     return view;
   }
 
+  #nodeRequest(state: DesiredState, name: string): NodeRequest {
+    return { state, nodes: this.#observed().nodes, name, now: this.#options.clock.now() };
+  }
+
+  #nodeView(name: string): NodeView {
+    const view = this.nodes().find(n => n.name === name);
+    if (!view) throw new OutriggerError('not_found', `node ${name} left meanwhile`);
+    return view;
+  }
+
   #containers(): ReadonlyMap<string, { node: string; containerId: string }> {
     const newest = new Map<string, { node: string; containerId: string; attempt: number }>();
     for (const observer of this.#observers()) {
@@ -492,12 +509,6 @@ const LONGEST_NAP_MS = 60_000;
 const VOLUMES_DEADLINE_MS = 20_000;
 const IMAGE_ID_DEADLINE_MS = 500;
 const MOST_QUEUED_COMMANDS = 1_000;
-
-function publishedPorts(
-  ports: readonly { containerPort: number; hostPort: number; protocol: string }[],
-): Record<number, number> {
-  return Object.fromEntries(ports.filter(p => p.protocol === 'tcp').map(p => [p.containerPort, p.hostPort]));
-}
 
 function shuttingDown(): OutriggerError {
   return new OutriggerError('unavailable', 'the control plane is shutting down', {

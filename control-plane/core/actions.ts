@@ -64,7 +64,7 @@ export function actionKey(action: Action): string {
     case 'start':
       return startKey(action.containerId);
     case 'stop':
-      return `stop ${action.containerId}`;
+      return stopKey(action.containerId);
     case 'remove':
       return removeKey(action.containerId);
     case 'measure':
@@ -106,6 +106,10 @@ export function pullAction(node: string, spec: ServiceSpec): Extract<Action, { k
 /** The key of the start of a container, whichever replica it belongs to. */
 export function startKey(containerId: string): string {
   return `start ${containerId}`;
+}
+
+export function stopKey(containerId: string): string {
+  return `stop ${containerId}`;
 }
 
 export function removeKey(containerId: string): string {

@@ -1,9 +1,18 @@
 import { actionKey, createAction, pullAction, removeKey, startKey } from './actions.ts';
 import { addressesOf } from './endpoint.ts';
 import type { ErrorCode } from './errors.ts';
+import type { NodeCare } from './node-care.ts';
 import { imageKey, type Observed, type ObservedContainer } from './observed.ts';
-import type { Cause, CauseKind, ContainerRef, Phase, PhaseOf, Replica } from './replica.ts';
-import type { ServiceSpec } from './spec.ts';
+import {
+  type Cause,
+  type CauseKind,
+  type ContainerRef,
+  hasServed,
+  type PhaseOf,
+  type Placement,
+  type Replica,
+} from './replica.ts';
+import { effectiveProbes, type ServiceSpec } from './spec.ts';
 import { type ReplicaEvent, transition } from './transition.ts';
 
 /** Moves one replica as far as what is observed carries it. Level-triggered: the same facts give the same end. */
@@ -23,8 +32,9 @@ const MAX_STEPS = 16;
 export interface ReplicaFacts {
   readonly spec: ServiceSpec;
   readonly observed: Observed;
-  /** Containers of this replica, of all its attempts, as the last listing of its node showed them. */
+  /** Containers of this replica, of all its attempts, as the last listings of its node and of answering ones showed them. */
   readonly containers: readonly ObservedContainer[];
+  readonly nodes: NodeCare;
   readonly now: number;
 }
 
@@ -34,27 +44,62 @@ function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
     case 'pending':
     case 'stopped':
     case 'failed':
-    case 'lost':
       return null;
     case 'pulling':
-      return afterPull(phase, facts);
+      return displaced(phase.placement, facts) ?? afterPull(phase, facts);
     case 'creating':
-      return afterCreate(replica, phase, facts);
+      return displaced(phase.placement, facts) ?? afterCreate(replica, phase, facts);
     case 'starting':
-      return gone(replica, phase, facts) ?? afterStart(phase, facts);
+      return whileItRuns(replica, phase, facts) ?? afterStart(replica, phase, facts);
     case 'warming':
-      return gone(replica, phase, facts) ?? afterWarmup(phase, facts);
+      return whileItRuns(replica, phase, facts) ?? afterWarmup(phase, facts);
     case 'ready':
-      return gone(replica, phase, facts) ?? cutOff(phase, facts) ?? whileReady(phase, facts);
+      return whileItRuns(replica, phase, facts) ?? cutOff(phase, facts) ?? whileReady(phase, facts);
+    case 'lost':
+      return whileLost(phase, facts);
     case 'draining':
       return endOfContainer(replica, phase.container, facts) ? { kind: 'drained' } : afterDrain(replica, phase, facts);
     case 'stopping':
       return afterStop(replica, phase, facts);
     case 'backoff':
-      return facts.now >= phase.until ? { kind: 'retry' } : null;
+      if (facts.now < phase.until) return null;
+      return displaced(phase.placement, facts) ?? { kind: 'retry' };
     default:
       return phase satisfies never;
   }
+}
+
+/** No container of it was started there, and none should be any more. */
+function displaced(placement: Placement, { nodes }: ReplicaFacts): ReplicaEvent | null {
+  return nodes.isGood(placement) ? null : { kind: 'displaced' };
+}
+
+/** What may befall a container from its start to its drain, whatever its probes say of it. */
+function whileItRuns(
+  replica: Replica,
+  phase: PhaseOf<'starting' | 'warming' | 'ready'>,
+  facts: ReplicaFacts,
+): ReplicaEvent | null {
+  const end = endOfContainer(replica, phase.container, facts);
+  if (end) return failed(facts.spec, end);
+  if (isUnheard(phase, facts)) return { kind: 'node_lost' };
+  const report = facts.observed.deviceReports.get(phase.container.id);
+  if (report?.kind !== 'lost') return null;
+  const devices = phase.placement.devices.join(', ');
+  return { kind: 'condemned', cause: probeCause('device_lost', `it lost sight of ${devices}`, report.message) };
+}
+
+/** Silence is not death, and its own probe that passes over the network is proof of life. */
+function isUnheard(phase: PhaseOf<'starting' | 'warming' | 'ready' | 'lost'>, facts: ReplicaFacts): boolean {
+  if (!facts.nodes.isLost(phase.placement.node)) return false;
+  const check = effectiveProbes(facts.spec).readiness?.check.kind;
+  const isAsked = check === 'grpc' || check === 'http' || check === 'tcp';
+  return !isAsked || facts.observed.probes.get(phase.container.id)?.readiness !== 'passing';
+}
+
+function whileLost(phase: PhaseOf<'lost'>, facts: ReplicaFacts): ReplicaEvent | null {
+  if (!isUnheard(phase, facts)) return { kind: 'node_found' };
+  return facts.nodes.isGone(phase.placement.node) ? { kind: 'forgotten' } : null;
 }
 
 function afterPull(phase: PhaseOf<'pulling'>, { spec, observed }: ReplicaFacts): ReplicaEvent | null {
@@ -82,15 +127,20 @@ function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts: Replic
   return isFinal(effect.code) ? failed(facts.spec, refusal(effect.message)) : null;
 }
 
-function afterStart(phase: PhaseOf<'starting'>, facts: ReplicaFacts): ReplicaEvent | null {
+function afterStart(replica: Replica, phase: PhaseOf<'starting'>, facts: ReplicaFacts): ReplicaEvent | null {
   const refused = facts.observed.effects.get(startKey(phase.container.id));
   if (refused?.kind === 'failed' && isFinal(refused.code)) return failed(facts.spec, refusal(refused.message));
   // An engine that died while it started a container may hold on to what it had begun, and no further start gets past
   // that. Another container does, and it is no fault of the replica's: its budget is not asked.
   if (refused?.kind === 'failed' && refused.code === 'conflict' && facts.now >= phase.since + STUBBORN_AFTER_MS) {
-    return { kind: 'failed', cause: refusal(refused.message), policy: { startAttempts: null, maxAttempts: null } };
+    return { kind: 'failed', cause: refusal(refused.message), policy: NO_BUDGET };
   }
   const report = facts.observed.probes.get(phase.container.id);
+  if (hasServed(replica)) {
+    // It was lost and is found: neither started up nor warmed again, but nobody calls it before a probe passed anew.
+    if (report?.readiness === 'passing') return { kind: 'started_up', warmup: false };
+    return report?.liveness === 'failing' ? { kind: 'condemned', cause: notAlive(report.message) } : null;
+  }
   if (report?.startup === 'passed') return { kind: 'started_up', warmup: facts.spec.warmup !== undefined };
   if (report?.startup === 'failed') {
     return {
@@ -115,7 +165,7 @@ function afterWarmup(phase: PhaseOf<'warming'>, facts: ReplicaFacts): ReplicaEve
 function whileReady(phase: PhaseOf<'ready'>, facts: ReplicaFacts): ReplicaEvent | null {
   const report = facts.observed.probes.get(phase.container.id);
   if (report?.liveness === 'failing') {
-    return { kind: 'condemned', cause: probeCause('liveness', 'the liveness probe failed', report.message) };
+    return { kind: 'condemned', cause: notAlive(report.message) };
   }
   if (report?.readiness === 'failing' && !phase.impaired) return { kind: 'readiness_lost' };
   if (report?.readiness === 'passing' && phase.impaired) return { kind: 'readiness_regained' };
@@ -135,8 +185,9 @@ function afterDrain(
 }
 
 function afterStop(replica: Replica, phase: PhaseOf<'stopping'>, facts: ReplicaFacts): ReplicaEvent | null {
-  const ended: ReplicaEvent = { kind: 'ended', policy: facts.spec.restart, logTail: [] };
   const { container, placement } = phase;
+  if (facts.nodes.isGone(placement.node)) return { kind: 'forgotten' };
+  const ended: ReplicaEvent = { kind: 'ended', policy: policyAfter(phase, facts.spec), logTail: [] };
   if (phase.afterwards.kind === 'retried') {
     const end = container && endOfContainer(replica, container, facts);
     if (container !== null && !end) return null;
@@ -154,15 +205,12 @@ function afterStop(replica: Replica, phase: PhaseOf<'stopping'>, facts: ReplicaF
   return node?.answering && node.listedFrom > certainFrom ? ended : null;
 }
 
-/** The end of a container that should run, as a failure with the reason in words. */
-function gone(
-  replica: Replica,
-  phase: Extract<Phase, { container: ContainerRef }>,
-  facts: ReplicaFacts,
-): ReplicaEvent | null {
-  const end = endOfContainer(replica, phase.container, facts);
-  return end ? failed(facts.spec, end) : null;
+/** Losing its devices is no fault of the replica's: its budget is not asked. */
+function policyAfter({ afterwards }: PhaseOf<'stopping'>, { restart }: ServiceSpec): ServiceSpec['restart'] {
+  return afterwards.kind === 'retried' && afterwards.cause.kind === 'device_lost' ? NO_BUDGET : restart;
 }
+
+const NO_BUDGET: ServiceSpec['restart'] = { startAttempts: null, maxAttempts: null };
 
 /** It runs, and the engine says that it has no address any more: its network was taken away, and nobody can call it. */
 function cutOff(phase: PhaseOf<'ready'>, facts: ReplicaFacts): ReplicaEvent | null {
@@ -172,7 +220,9 @@ function cutOff(phase: PhaseOf<'ready'>, facts: ReplicaFacts): ReplicaEvent | nu
   const node = facts.observed.nodes.get(phase.placement.node);
   const seen = containers.find(c => c.id === phase.container.id);
   const isFresh = node?.answering && node.listedFrom > phase.since + NO_ADDRESS_PATIENCE_MS;
-  if (!isFresh || seen?.state !== 'running' || addressesOf(spec, seen, node.name).length > 0) return null;
+  if (!isFresh || seen?.state !== 'running') return null;
+  // Not whether clients elsewhere reach it: a container of a node whose published ports count may have none.
+  if (addressesOf(spec, seen, { address: node.address, reach: 'containers' }).length > 0) return null;
   return { kind: 'condemned', cause: probeCause('liveness', 'its network was taken away from outside', undefined) };
 }
 
@@ -213,6 +263,10 @@ export function isFinal(code: ErrorCode): boolean {
 
 function failed(spec: ServiceSpec, cause: Cause): ReplicaEvent {
   return { kind: 'failed', cause, policy: spec.restart };
+}
+
+function notAlive(detail: string | undefined): Cause {
+  return probeCause('liveness', 'the liveness probe failed', detail);
 }
 
 function refusal(message: string): Cause {

@@ -132,6 +132,12 @@ export function isAvailable(replica: Replica): boolean {
   return replica.phase.kind === 'ready' && !replica.phase.impaired;
 }
 
+/** Its present container was ready before, which a restart of ours or the loss of its node does not undo. */
+export function hasServed({ timings }: Replica): boolean {
+  const last = (kind: PhaseKind) => timings.findLastIndex(t => t.phase === kind);
+  return last('ready') > last('creating');
+}
+
 /** Where the replica is, or was when it gave up. */
 export function placementOf(replica: Replica): Placement | null {
   return 'placement' in replica.phase ? replica.phase.placement : null;

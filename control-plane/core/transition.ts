@@ -19,12 +19,16 @@ export type ReplicaEvent =
   /** The attempt has to be ended: start-up deadline, liveness, warm-up. */
   | { readonly kind: 'condemned'; readonly cause: Cause }
   | { readonly kind: 'retry' }
+  /** Where it is or was placed is no good any more, and no container of it was started there: it is placed anew. */
+  | { readonly kind: 'displaced' }
   | { readonly kind: 'drain'; readonly reason: DrainReason }
   | { readonly kind: 'drained' }
   /** Nothing of the attempt runs any more; `logTail`: its last lines. */
   | { readonly kind: 'ended'; readonly policy: ServiceSpec['restart']; readonly logTail: readonly string[] }
   | { readonly kind: 'node_lost' }
-  | { readonly kind: 'node_found' };
+  | { readonly kind: 'node_found' }
+  /** Its node is neither configured nor heard of any more: whatever runs there is nobody's. */
+  | { readonly kind: 'forgotten' };
 
 /** The one function that moves a replica. A pair that cannot be is a defect of the caller: it throws. */
 export function transition(replica: Replica, event: ReplicaEvent, now: number): Replica {
@@ -96,6 +100,10 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
     case 'retry':
       if (phase.kind !== 'backoff') return impossible(replica, event);
       return enter({ ...replica, timings: [] }, { kind: 'pulling', since: now, placement: phase.placement });
+    case 'displaced':
+      if (phase.kind !== 'pulling' && phase.kind !== 'creating' && phase.kind !== 'backoff')
+        return impossible(replica, event);
+      return enter({ ...replica, addresses: [], timings: [] }, { kind: 'pending', since: now, reasons: [] });
     case 'drain':
       return drain(replica, event.reason, now);
     case 'drained':
@@ -123,7 +131,13 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
     case 'node_found':
       // Its probes decide again how far it is: nothing is known of what happened meanwhile.
       if (phase.kind !== 'lost') return impossible(replica, event);
-      return enter(replica, { kind: 'starting', since: now, placement: phase.placement, container: phase.container });
+      return enter(
+        { ...replica, returnedAt: now },
+        { kind: 'starting', since: now, placement: phase.placement, container: phase.container },
+      );
+    case 'forgotten':
+      if (!('container' in phase)) return impossible(replica, event);
+      return enter(replica, { kind: 'stopped', since: now });
     default:
       return event satisfies never;
   }
@@ -148,13 +162,21 @@ function drain(replica: Replica, reason: DrainReason, now: number): Replica {
     case 'starting':
     case 'warming':
     case 'ready':
-    case 'lost':
       return enter(replica, {
         kind: 'draining',
         since: now,
         placement: phase.placement,
         container: phase.container,
         reason,
+      });
+    // Its endpoint left when it was lost. Once its node answers, its container is ended.
+    case 'lost':
+      return enter(replica, {
+        kind: 'stopping',
+        since: now,
+        placement: phase.placement,
+        container: phase.container,
+        afterwards: { kind: 'stopped' },
       });
     case 'stopping':
       return { ...replica, phase: { ...phase, afterwards: { kind: 'stopped' } } };

@@ -2,6 +2,8 @@ import test from 'ava';
 import { actionKey, createAction, pullAction } from '../../control-plane/core/actions.ts';
 import { advance, type ReplicaFacts } from '../../control-plane/core/advance.ts';
 import type { ErrorCode } from '../../control-plane/core/errors.ts';
+import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
+import { NodeCare } from '../../control-plane/core/node-care.ts';
 import { type EffectState, imageKey, type ProbeReport } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import { aContainer, aNode, aReplica, CAUSE, PLACED, phaseOf, seen } from './replicas.ts';
@@ -10,7 +12,9 @@ import { aSpec } from './specs.ts';
 const imageOf = (spec = aSpec()) => imageKey(pullAction('local', spec));
 
 function moved(replica: Replica, facts: Partial<ReplicaFacts>): Replica {
-  return advance(replica, { spec: aSpec(), observed: seen(), containers: [], now: 500, ...facts });
+  const { observed = seen(), now = 500 } = facts;
+  const nodes = new NodeCare({ observed, records: new Map(), policy: DEFAULT_NODE_POLICY, now });
+  return advance(replica, { spec: aSpec(), observed, containers: [], nodes, now, ...facts });
 }
 
 const createKey = (replica: Replica) => actionKey(createAction(replica, PLACED, aSpec()));

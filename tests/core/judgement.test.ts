@@ -229,7 +229,7 @@ test('only a replica that was past its probes goes on without them: one that sta
     const observed = seen({ nodes: [aNode({ containers: [aContainer()] })], withdrawn: () => false });
     const plan = planOf(stored([aReplica(phaseOf(kind, 5))]), observed);
     t.deepEqual(
-      plan.probed.map(p => [p.replica.id, p.container.id, p.resume]),
+      plan.probed.map(p => [p.replica.id, p.containerId, p.resume]),
       [['r0000001', 'c1', resume]],
       kind,
     );

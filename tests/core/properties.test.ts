@@ -265,21 +265,37 @@ const EVENTS: readonly ReplicaEvent[] = [
   { kind: 'ended', policy, logTail: [] },
   { kind: 'node_lost' },
   { kind: 'node_found' },
+  { kind: 'displaced' },
+  { kind: 'forgotten' },
 ];
 
 /** Every move the state machine knows; a pair that is not here must be refused. */
 const MOVES: Readonly<Record<(typeof PHASE_KINDS)[number], Readonly<Record<string, string>>>> = {
   pending: { unplaceable: 'pending', placed: 'pulling', drain: 'stopped' },
-  pulling: { image_present: 'creating', failed: 'failed', drain: 'stopped' },
-  creating: { created: 'starting', image_missing: 'pulling', failed: 'failed', drain: 'stopping' },
+  pulling: { image_present: 'creating', failed: 'failed', drain: 'stopped', displaced: 'pending' },
+  creating: {
+    created: 'starting',
+    image_missing: 'pulling',
+    failed: 'failed',
+    drain: 'stopping',
+    displaced: 'pending',
+  },
   starting: {
     started_up: 'ready|warming',
     failed: 'failed',
     condemned: 'stopping',
     drain: 'draining',
     node_lost: 'lost',
+    forgotten: 'stopped',
   },
-  warming: { warmed_up: 'ready', failed: 'failed', condemned: 'stopping', drain: 'draining', node_lost: 'lost' },
+  warming: {
+    warmed_up: 'ready',
+    failed: 'failed',
+    condemned: 'stopping',
+    drain: 'draining',
+    node_lost: 'lost',
+    forgotten: 'stopped',
+  },
   ready: {
     readiness_lost: 'ready',
     readiness_regained: 'ready',
@@ -287,13 +303,14 @@ const MOVES: Readonly<Record<(typeof PHASE_KINDS)[number], Readonly<Record<strin
     condemned: 'stopping',
     drain: 'draining',
     node_lost: 'lost',
+    forgotten: 'stopped',
   },
-  draining: { drained: 'stopping' },
-  stopping: { created: 'stopping', drain: 'stopping', ended: 'stopped|failed|backoff' },
+  draining: { drained: 'stopping', forgotten: 'stopped' },
+  stopping: { created: 'stopping', drain: 'stopping', ended: 'stopped|failed|backoff', forgotten: 'stopped' },
   stopped: {},
-  backoff: { retry: 'pulling', drain: 'stopping' },
+  backoff: { retry: 'pulling', drain: 'stopping', displaced: 'pending' },
   failed: { drain: 'stopping' },
-  lost: { failed: 'failed|backoff', drain: 'draining', node_found: 'starting' },
+  lost: { failed: 'failed|backoff', drain: 'stopping', node_found: 'starting', forgotten: 'stopped' },
 };
 
 test('every pair of phase and event either moves as the table says or is refused', t => {

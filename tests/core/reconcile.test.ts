@@ -239,12 +239,15 @@ test('an engine that does not answer stops nothing and takes no endpoint away', 
   apply(world, aSpec({ replicas: exactly(2) }));
   world.settle();
   world.answering = false;
-  world.containers.clear();
   world.advance(3_600_000);
   const plan = world.step();
-  t.is(plan.endpoints.length, 2);
+  t.is(plan.endpoints.length, 2, 'their own probes pass, which is proof of life');
   t.deepEqual(plan.actions, []);
   t.deepEqual(phases(world), ['ready', 'ready']);
+  world.impaired.add('image:1');
+  const later = world.step();
+  t.deepEqual(later.actions, []);
+  t.deepEqual(phases(world), ['lost', 'lost']);
 });
 
 test('a container that was removed from outside is replaced after its back-off', t => {

@@ -1,10 +1,9 @@
 import test from 'ava';
 import { chooseDevices } from '../../control-plane/core/devices.ts';
-import { addressesOf } from '../../control-plane/core/endpoint.ts';
 import type { ObservedDevice, ObservedNode } from '../../control-plane/core/observed.ts';
 import { emptyHoldings, type Holdings, schedule, take } from '../../control-plane/core/schedule.ts';
 import type { GpuRequest, ServiceSpec, ServiceSpecInput } from '../../control-plane/core/spec.ts';
-import { aContainer, aNode } from './replicas.ts';
+import { aNode } from './replicas.ts';
 import { aSpec } from './specs.ts';
 
 const GIB = 2 ** 30;
@@ -152,54 +151,4 @@ test('a fixed host port has one holder on each address and protocol; ports that 
   t.like(on(8081), { node: 'local' });
   const chosen = ports({ containerPort: 80, hostPort: 0 });
   t.like(placed(chosen, [aNode()], held('local', [chosen])), { node: 'local' });
-});
-
-// ---- endpoints
-
-test('a port published on every address is reached at the node, one on a given address there', t => {
-  const published = (hostIp: string) => ({ containerPort: 50051, hostIp, hostPort: 32_768, protocol: 'tcp' as const });
-  const hosts = (...ips: string[]) =>
-    addressesOf(aSpec(), { addresses: [], publishedPorts: ips.map(published) }, '192.0.2.7').map(a => a.host);
-  for (const anywhere of ['', '0.0.0.0', '::']) t.deepEqual(hosts(anywhere), ['192.0.2.7'], anywhere);
-  t.deepEqual(hosts('127.0.0.1'), ['127.0.0.1']);
-  t.deepEqual(hosts('0.0.0.0', '::'), ['192.0.2.7'], 'both families of one port are one address');
-});
-
-test("addresses come in the order of the service's networks, published ones last; what leads nowhere is left out", t => {
-  const spec = aSpec({
-    networks: [
-      { name: 'first', key: 'first' },
-      { name: 'second', key: 'second' },
-    ],
-  });
-  const container = aContainer({
-    addresses: [
-      { network: 'zzz', ip: '10.0.0.4' },
-      { network: 'second', ip: '10.0.0.3' },
-      { network: 'aaa', ip: '10.0.0.5' },
-      { network: 'first', ip: '10.0.0.2' },
-      { network: 'starting', ip: '' },
-    ],
-    publishedPorts: [
-      { containerPort: 50051, hostIp: '127.0.0.1', hostPort: 32_768, protocol: 'tcp' },
-      { containerPort: 50051, hostIp: '127.0.0.1', hostPort: 32_769, protocol: 'udp' },
-      { containerPort: 9_000, hostIp: '127.0.0.1', hostPort: 32_770, protocol: 'tcp' },
-      { containerPort: 50051, hostIp: '127.0.0.1', hostPort: 0, protocol: 'tcp' },
-    ],
-  });
-  t.deepEqual(
-    addressesOf(spec, container, '127.0.0.1').map(a => `${a.kind} ${a.host} ${a.port}`),
-    [
-      'network 10.0.0.2 50051',
-      'network 10.0.0.3 50051',
-      'network 10.0.0.5 50051',
-      'network 10.0.0.4 50051',
-      'published 127.0.0.1 32768',
-    ],
-  );
-});
-
-test('a service without a port has no address', t => {
-  const { port: _, ...spec } = aSpec();
-  t.deepEqual(addressesOf(spec, aContainer(), '127.0.0.1'), []);
 });

@@ -1,0 +1,49 @@
+import { type Cluster, clusterOf } from './cluster.ts';
+import { heldIn, requestOf, unmetDependencies } from './place-waiting.ts';
+import { heldPlacement } from './replica.ts';
+import type { Circumstances } from './rollout.ts';
+import type { World } from './world.ts';
+
+/** What the nodes of a pass have to say to the rollouts of its services. */
+export function circumstancesIn(world: World): Circumstances {
+  const { nodes } = world;
+  // Rarely asked for, and dear: each is made when it is.
+  const known = lazily(() => clusterOf(heldIn(world), world.observed));
+  const promised = lazily(() => clusterOf(heldIn(world), world.observed));
+  return {
+    isGivenUp: replica => nodes.isGivenUp(replica),
+    isMoving: ({ phase }) =>
+      (phase.kind === 'starting' || phase.kind === 'warming' || phase.kind === 'ready') &&
+      nodes.isEmptying(phase.placement.node),
+    hasRoom: replica => {
+      const request = requestOf(world, replica);
+      const verdict = promised().place(request);
+      if (verdict.kind !== 'placed') return false;
+      // The same room is promised once.
+      const next = { replicaId: `after ${replica.id}`, service: replica.service };
+      promised().hold(next, request.spec, verdict.placement);
+      return true;
+    },
+    wouldFit: (pending, gone) => {
+      const request = requestOf(world, pending);
+      const cluster = known();
+      if (unmetDependencies(world, request.spec).length > 0 || cluster.place(request).kind === 'placed') return false;
+      for (const { id } of gone) cluster.release(id);
+      const { kind } = cluster.place(request);
+      for (const replica of gone) {
+        const placement = heldPlacement(replica);
+        const holder = { replicaId: replica.id, service: replica.service };
+        if (placement) cluster.hold(holder, world.specOf(replica), placement);
+      }
+      return kind === 'placed';
+    },
+  };
+}
+
+function lazily(make: () => Cluster): () => Cluster {
+  let made: Cluster | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

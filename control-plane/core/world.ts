@@ -1,0 +1,92 @@
+import { containerName } from './actions.ts';
+import type { NodePolicy } from './node.ts';
+import { NodeCare } from './node-care.ts';
+import type { Observed, ObservedContainer } from './observed.ts';
+import type { Desired } from './reconcile.ts';
+import { containerOf, placementOf, type Replica } from './replica.ts';
+import type { Service } from './service.ts';
+import type { ServiceKey, ServiceSpec } from './spec.ts';
+
+/** The working copy of one pass: what is desired, as it changes, beside what is observed, which does not. */
+export class World {
+  readonly observed: Observed;
+  readonly now: number;
+  readonly services: Map<ServiceKey, Service>;
+  readonly nodes: NodeCare;
+  readonly #desired: Desired;
+  readonly #replicas = new Map<string, Replica>();
+  /** The same replicas by service, kept by put(). */
+  readonly #byService = new Map<string, Map<string, Replica>>();
+  readonly #containers: ReadonlyMap<string, readonly LocatedContainer[]>;
+
+  constructor(desired: Desired, observed: Observed, given: { readonly now: number; readonly policy: NodePolicy }) {
+    this.#desired = desired;
+    this.observed = observed;
+    this.now = given.now;
+    this.services = new Map(desired.services);
+    this.nodes = new NodeCare({ observed, records: desired.nodes, ...given });
+    for (const replica of desired.replicas.values()) this.put(replica);
+    // `docker commit` copies labels into an image and so into its containers: only the name that we gave says whose it is,
+    // or the id, where somebody renamed it.
+    const known = new Set([...desired.replicas.values()].map(r => containerOf(r)?.id));
+    const located = [...observed.nodes.values()].flatMap(({ name, containers }) =>
+      containers
+        .filter(c => known.has(c.id) || isNamedByUs(c))
+        .map((container): LocatedContainer => ({ node: name, container })),
+    );
+    this.#containers = Map.groupBy(located, l => l.container.replicaId);
+  }
+
+  get replicas(): ReadonlyMap<string, Replica> {
+    return this.#replicas;
+  }
+
+  /** Containers of all its attempts, wherever they were seen. */
+  containersOf(replicaId: string): readonly LocatedContainer[] {
+    return this.#containers.get(replicaId) ?? [];
+  }
+
+  /** Those that can be looked after now: on its own node as last seen, elsewhere where the node answers. */
+  reachableContainersOf(replica: Replica): readonly LocatedContainer[] {
+    const own = placementOf(replica)?.node;
+    return this.containersOf(replica.id).filter(
+      ({ node }) => node === own || this.observed.nodes.get(node)?.answering === true,
+    );
+  }
+
+  ofService(key: ServiceKey): Replica[] {
+    return [...(this.#byService.get(key)?.values() ?? [])];
+  }
+
+  specOf(replica: Pick<Replica, 'service' | 'generation'>): ServiceSpec {
+    const spec = this.#desired.specOf(replica.service, replica.generation);
+    if (!spec) throw new Error(`no spec is stored for ${replica.service} generation ${replica.generation}`);
+    return spec;
+  }
+
+  /** The spec of a generation, where it is still kept. */
+  keptSpec(service: ServiceKey, generation: number): ServiceSpec | undefined {
+    return this.#desired.specOf(service, generation);
+  }
+
+  put(replica: Replica): void {
+    this.#replicas.set(replica.id, replica);
+    const siblings = this.#byService.get(replica.service) ?? new Map<string, Replica>();
+    this.#byService.set(replica.service, siblings.set(replica.id, replica));
+  }
+
+  delete(replica: Replica): void {
+    this.#replicas.delete(replica.id);
+    this.#byService.get(replica.service)?.delete(replica.id);
+  }
+}
+
+/** A container and the node that it was seen on. */
+export interface LocatedContainer {
+  readonly node: string;
+  readonly container: ObservedContainer;
+}
+
+export function isNamedByUs(container: ObservedContainer): boolean {
+  return container.name === containerName(container.service as ServiceKey, container.replicaId);
+}
