@@ -22,6 +22,11 @@ export interface ControlPlane {
   scale(ref: ServiceRef, replicas: number): Promise<ServiceView>;
   restart(ref: ServiceRef, options: { replicaId?: string }): Promise<ServiceView>;
 
+  /** The node takes no more replicas and gives its own away. `not_found` where there is none; drained already is no error. */
+  drainNode(name: string): Promise<NodeView>;
+  /** The node takes replicas again; with a device, called by id, index or UUID, only that is trusted again. */
+  undrainNode(name: string, options: { device?: string }): Promise<NodeView>;
+
   /** The newest state; synchronous and cheap: the same frozen array until something changes. */
   services(): readonly ServiceView[];
   nodes(): readonly NodeView[];

@@ -38,6 +38,13 @@ export function controlHandlers(context: GrpcContext): ControlHandlers {
     ),
     Why: unary(context, ref => messages.whyMessage(operations.why(parseRequest(requests.service, named(ref))))),
     ListNodes: unary(context, () => ({ nodes: operations.nodes().map(messages.nodeMessage) })),
+    DrainNode: unary(context, async ({ name }, caller) =>
+      messages.nodeMessage(await operations.drainNode(parseRequest(requests.node, { name }), caller)),
+    ),
+    UndrainNode: unary(context, async ({ name, device }, caller) => {
+      const request = parseRequest(requests.undrain, { name, device: given(device) });
+      return messages.nodeMessage(await operations.undrainNode(request, caller));
+    }),
     GetStatus: unary(context, () => messages.statusMessage(operations.status())),
     WatchServices: streaming(context, (request, out) => {
       const newest = out.outflow<ServiceList>({ keep: 'newest', message: messages.serviceListMessage });

@@ -56,6 +56,18 @@ export class Operations {
     return view;
   }
 
+  async drainNode({ name }: Requests['node'], caller: Caller): Promise<NodeView> {
+    const view = await this.#controlPlane.drainNode(name);
+    this.#log.info({ caller: caller.identity, node: name }, 'node drained');
+    return view;
+  }
+
+  async undrainNode({ name, device }: Requests['undrain'], caller: Caller): Promise<NodeView> {
+    const view = await this.#controlPlane.undrainNode(name, device === undefined ? {} : { device });
+    this.#log.info({ caller: caller.identity, node: name, device }, 'node undrained');
+    return view;
+  }
+
   /** The same array for the same state and namespace, so that what is made of it can be kept and shared by watchers. */
   services({ namespace }: Requests['listServices']): readonly ServiceView[] {
     const all = this.#controlPlane.services();

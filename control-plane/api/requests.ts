@@ -26,6 +26,8 @@ export const requests = {
     past: z.int().min(0).max(10_000).optional(),
     after: z.int().min(0).optional(),
   }),
+  node: z.strictObject({ name: nodeName }),
+  undrain: z.strictObject({ name: nodeName, device: z.string().min(1).max(256).optional() }),
   logs: z.strictObject({
     namespace: namespaceName,
     names,

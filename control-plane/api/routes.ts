@@ -192,6 +192,25 @@ export const ROUTES: readonly Route[] = [
     answer: z.strictObject({ nodes: z.array(schemas.nodeView) }).meta({ id: 'NodeList' }),
     handle: (_request, { operations }) => ({ nodes: operations.nodes() }),
   }),
+  route({
+    method: 'POST',
+    path: '/v1/nodes/{name}/drain',
+    operation: 'drainNode',
+    summary: 'The node takes no more replicas, and those it has move away. Answers once that is durable.',
+    request: requests.node,
+    answer: schemas.nodeView,
+    handle: (request, { operations, caller }) => operations.drainNode(request, caller),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/nodes/{name}/undrain',
+    operation: 'undrainNode',
+    summary:
+      'The node takes replicas again; with a device, that quarantined device of it does, and the node stays as it is.',
+    request: requests.undrain,
+    answer: schemas.nodeView,
+    handle: (request, { operations, caller }) => operations.undrainNode(request, caller),
+  }),
 ];
 
 /** Ties the handlers' types to the request's schema; past this point only the schema knows them. */

@@ -13,6 +13,7 @@ import type { Device as _outrigger_v1_Device, Device__Output as _outrigger_v1_De
 import type { DeviceHolder as _outrigger_v1_DeviceHolder, DeviceHolder__Output as _outrigger_v1_DeviceHolder__Output } from './outrigger/v1/DeviceHolder.ts';
 import type { DeviceSlice as _outrigger_v1_DeviceSlice, DeviceSlice__Output as _outrigger_v1_DeviceSlice__Output } from './outrigger/v1/DeviceSlice.ts';
 import type { DiscoveryClient as _outrigger_v1_DiscoveryClient, DiscoveryDefinition as _outrigger_v1_DiscoveryDefinition } from './outrigger/v1/Discovery.ts';
+import type { DrainNodeRequest as _outrigger_v1_DrainNodeRequest, DrainNodeRequest__Output as _outrigger_v1_DrainNodeRequest__Output } from './outrigger/v1/DrainNodeRequest.ts';
 import type { Endpoint as _outrigger_v1_Endpoint, Endpoint__Output as _outrigger_v1_Endpoint__Output } from './outrigger/v1/Endpoint.ts';
 import type { EndpointAddress as _outrigger_v1_EndpointAddress, EndpointAddress__Output as _outrigger_v1_EndpointAddress__Output } from './outrigger/v1/EndpointAddress.ts';
 import type { Event as _outrigger_v1_Event, Event__Output as _outrigger_v1_Event__Output } from './outrigger/v1/Event.ts';
@@ -36,6 +37,7 @@ import type { Service as _outrigger_v1_Service, Service__Output as _outrigger_v1
 import type { ServiceRef as _outrigger_v1_ServiceRef, ServiceRef__Output as _outrigger_v1_ServiceRef__Output } from './outrigger/v1/ServiceRef.ts';
 import type { Snapshot as _outrigger_v1_Snapshot, Snapshot__Output as _outrigger_v1_Snapshot__Output } from './outrigger/v1/Snapshot.ts';
 import type { Status as _outrigger_v1_Status, Status__Output as _outrigger_v1_Status__Output } from './outrigger/v1/Status.ts';
+import type { UndrainNodeRequest as _outrigger_v1_UndrainNodeRequest, UndrainNodeRequest__Output as _outrigger_v1_UndrainNodeRequest__Output } from './outrigger/v1/UndrainNodeRequest.ts';
 import type { WatchEventsRequest as _outrigger_v1_WatchEventsRequest, WatchEventsRequest__Output as _outrigger_v1_WatchEventsRequest__Output } from './outrigger/v1/WatchEventsRequest.ts';
 import type { WatchRequest as _outrigger_v1_WatchRequest, WatchRequest__Output as _outrigger_v1_WatchRequest__Output } from './outrigger/v1/WatchRequest.ts';
 import type { Why as _outrigger_v1_Why, Why__Output as _outrigger_v1_Why__Output } from './outrigger/v1/Why.ts';
@@ -66,6 +68,7 @@ export interface ProtoGrpcType {
       DeviceHolder: MessageTypeDefinition<_outrigger_v1_DeviceHolder, _outrigger_v1_DeviceHolder__Output>
       DeviceSlice: MessageTypeDefinition<_outrigger_v1_DeviceSlice, _outrigger_v1_DeviceSlice__Output>
       Discovery: SubtypeConstructor<typeof grpc.Client, _outrigger_v1_DiscoveryClient> & { service: _outrigger_v1_DiscoveryDefinition }
+      DrainNodeRequest: MessageTypeDefinition<_outrigger_v1_DrainNodeRequest, _outrigger_v1_DrainNodeRequest__Output>
       Endpoint: MessageTypeDefinition<_outrigger_v1_Endpoint, _outrigger_v1_Endpoint__Output>
       EndpointAddress: MessageTypeDefinition<_outrigger_v1_EndpointAddress, _outrigger_v1_EndpointAddress__Output>
       Event: MessageTypeDefinition<_outrigger_v1_Event, _outrigger_v1_Event__Output>
@@ -89,6 +92,7 @@ export interface ProtoGrpcType {
       ServiceRef: MessageTypeDefinition<_outrigger_v1_ServiceRef, _outrigger_v1_ServiceRef__Output>
       Snapshot: MessageTypeDefinition<_outrigger_v1_Snapshot, _outrigger_v1_Snapshot__Output>
       Status: MessageTypeDefinition<_outrigger_v1_Status, _outrigger_v1_Status__Output>
+      UndrainNodeRequest: MessageTypeDefinition<_outrigger_v1_UndrainNodeRequest, _outrigger_v1_UndrainNodeRequest__Output>
       WatchEventsRequest: MessageTypeDefinition<_outrigger_v1_WatchEventsRequest, _outrigger_v1_WatchEventsRequest__Output>
       WatchRequest: MessageTypeDefinition<_outrigger_v1_WatchRequest, _outrigger_v1_WatchRequest__Output>
       Why: MessageTypeDefinition<_outrigger_v1_Why, _outrigger_v1_Why__Output>

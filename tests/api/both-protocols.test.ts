@@ -1,5 +1,6 @@
 import test from 'ava';
 import { toStruct } from '../../control-plane/api/struct.ts';
+import type { Node__Output } from '../../proto/generated/outrigger/v1/Node.ts';
 import type { Why__Output } from '../../proto/generated/outrigger/v1/Why.ts';
 import { call, embedder, embedderRef, grpcClients, serve } from './served.ts';
 
@@ -28,6 +29,23 @@ test('a service applied over one protocol is seen over the other', async t => {
   t.is(snapshot.json.endpoints.length, 2);
   const resolved = await call(done => discovery.resolve({ namespace: 'feature-store', service: 'embedder' }, done));
   t.is((resolved as { endpoints: unknown[] }).endpoints.length, 2);
+});
+
+test('a node drained over one protocol is seen so over the other', async t => {
+  const served = await serve(t);
+  const { control } = grpcClients(t, `unix:${served.socket}`);
+  const drained = await call<Node__Output>(done => control.drainNode({ name: 'local' }, done));
+  t.is(drained.state, 'drained');
+  t.true(drained.drainingSinceMs > 0);
+  t.is((await served.request('GET', '/v1/nodes')).json.nodes[0].state, 'drained');
+  served.controlPlane.quarantined = true;
+  const released = await call<Node__Output>(done => control.undrainNode({ name: 'local', device: 'GPU-0' }, done));
+  t.like(released, { state: 'drained', devices: [{ state: 'free' }] });
+  t.is((await call<Node__Output>(done => control.undrainNode({ name: 'local' }, done))).state, 'answering');
+  await t.throwsAsync(
+    call(done => control.drainNode({ name: 'nowhere' }, done)),
+    { message: /nowhere/ },
+  );
 });
 
 test('why a service waits is told alike over both protocols', async t => {

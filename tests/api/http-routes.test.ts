@@ -25,7 +25,8 @@ test('every route of the table answers with what its schema says', async t => {
   // Removal last: the other routes need the service.
   const routes = [...ROUTES].sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'));
   for (const route of routes) {
-    const target = route.path.replace('{namespace}', 'feature-store').replace('{name}', 'embedder');
+    const name = route.path.startsWith('/v1/nodes/') ? 'local' : 'embedder';
+    const target = route.path.replace('{namespace}', 'feature-store').replace('{name}', name);
     const body = bodies[route.operation];
     const answer = await served.request(route.method, target, body ? { body } : {});
     t.is(answer.status, route.status, `${route.operation}: ${answer.text}`);
@@ -227,6 +228,22 @@ test(
   { method: 'DELETE', target: '/v1/services/feature-store', body: {} },
   { status: 400, says: /takes no body/ },
 );
+
+test('a drained node takes no replicas until it is undrained; a device of it is trusted again by itself', async t => {
+  const served = await serve(t);
+  const drained = await served.request('POST', '/v1/nodes/local/drain');
+  t.like(drained.json, { name: 'local', state: 'drained' });
+  t.is(typeof drained.json.drainingSinceMs, 'number');
+  served.controlPlane.quarantined = true;
+  const undrain = (body?: object) => served.request('POST', '/v1/nodes/local/undrain', body ? { body } : {});
+  t.is((await undrain({ device: 'GPU-0' })).json.devices[0].state, 'free');
+  t.is((await served.request('GET', '/v1/nodes')).json.nodes[0].state, 'drained');
+  t.is((await undrain()).json.state, 'answering');
+  t.is((await undrain({ device: 'GPU-9' })).status, 404);
+  const unknown = await served.request('POST', '/v1/nodes/nowhere/drain');
+  t.is(unknown.status, 404);
+  t.truthy(unknown.json.error.next);
+});
 
 test('events are found by namespace, by service, by a name in any namespace, and by node', async t => {
   const served = await serve(t);

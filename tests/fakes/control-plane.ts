@@ -40,6 +40,9 @@ export class FakeControlPlane implements ControlPlane {
   /** Thrown by the next command, once. */
   failure: unknown;
   readonly logLines: LogLineView[] = [];
+  /** Whether the one device of the one node is. */
+  quarantined = false;
+  #drainingSinceMs: number | null = null;
   readonly #entries = new Map<ServiceKey, Entry>();
   readonly #changes = new Set<() => void>();
   readonly #events: EventView[] = [];
@@ -114,19 +117,44 @@ export class FakeControlPlane implements ControlPlane {
     return this.#update(ref, { replicas });
   }
 
+  async drainNode(name: string): Promise<NodeView> {
+    this.#failOnce();
+    this.#requireNode(name);
+    this.#drainingSinceMs = this.#nowMs++;
+    this.#changed();
+    return this.nodes()[0]!;
+  }
+
+  async undrainNode(name: string, { device }: { device?: string }): Promise<NodeView> {
+    this.#failOnce();
+    this.#requireNode(name);
+    if (device === undefined) this.#drainingSinceMs = null;
+    else if (device === 'GPU-0') this.quarantined = false;
+    else throw new OutriggerError('not_found', `node ${name} has no device ${device}`);
+    this.#changed();
+    return this.nodes()[0]!;
+  }
+
+  #requireNode(name: string): void {
+    if (name !== 'local')
+      throw new OutriggerError('not_found', `there is no node ${name}`, { next: 'there are local' });
+  }
+
   services(): readonly ServiceView[] {
     return this.#services;
   }
 
   nodes(): readonly NodeView[] {
+    const replicas = this.#services.reduce((sum, s) => sum + s.replicas.filter(r => r.node !== undefined).length, 0);
     return [
       {
         name: 'local',
         connection: 'unix:///var/run/docker.sock',
         address: '127.0.0.1',
         reach: 'containers',
-        state: 'answering',
+        state: this.#drainingSinceMs === null ? 'answering' : replicas === 0 ? 'drained' : 'draining',
         answering: true,
+        ...(this.#drainingSinceMs === null ? {} : { drainingSinceMs: this.#drainingSinceMs }),
         cpus: 8,
         memoryBytes: 2 ** 34,
         keptCpus: 0,
@@ -140,12 +168,13 @@ export class FakeControlPlane implements ControlPlane {
             kind: 'nvidia.com/gpu',
             model: 'H100',
             memoryBytes: 85_899_345_920,
-            state: 'free',
+            state: this.quarantined ? 'quarantined' : 'free',
             holders: [],
             declaredBytes: 0,
+            ...(this.quarantined ? { message: 'replica r1 lost sight of it' } : {}),
           },
         ],
-        replicas: this.#services.reduce((sum, s) => sum + s.replicas.length, 0),
+        replicas,
         labels: { zone: 'a' },
       },
     ];

@@ -6,6 +6,7 @@ import type { ApplyRequest as _outrigger_v1_ApplyRequest, ApplyRequest__Output a
 import type { ApplyResponse as _outrigger_v1_ApplyResponse, ApplyResponse__Output as _outrigger_v1_ApplyResponse__Output } from '../../outrigger/v1/ApplyResponse.ts';
 import type { DeleteRequest as _outrigger_v1_DeleteRequest, DeleteRequest__Output as _outrigger_v1_DeleteRequest__Output } from '../../outrigger/v1/DeleteRequest.ts';
 import type { DeleteResponse as _outrigger_v1_DeleteResponse, DeleteResponse__Output as _outrigger_v1_DeleteResponse__Output } from '../../outrigger/v1/DeleteResponse.ts';
+import type { DrainNodeRequest as _outrigger_v1_DrainNodeRequest, DrainNodeRequest__Output as _outrigger_v1_DrainNodeRequest__Output } from '../../outrigger/v1/DrainNodeRequest.ts';
 import type { Event as _outrigger_v1_Event, Event__Output as _outrigger_v1_Event__Output } from '../../outrigger/v1/Event.ts';
 import type { GetStatusRequest as _outrigger_v1_GetStatusRequest, GetStatusRequest__Output as _outrigger_v1_GetStatusRequest__Output } from '../../outrigger/v1/GetStatusRequest.ts';
 import type { ListNodesRequest as _outrigger_v1_ListNodesRequest, ListNodesRequest__Output as _outrigger_v1_ListNodesRequest__Output } from '../../outrigger/v1/ListNodesRequest.ts';
@@ -14,11 +15,13 @@ import type { ListServicesRequest as _outrigger_v1_ListServicesRequest, ListServ
 import type { ListServicesResponse as _outrigger_v1_ListServicesResponse, ListServicesResponse__Output as _outrigger_v1_ListServicesResponse__Output } from '../../outrigger/v1/ListServicesResponse.ts';
 import type { LogLine as _outrigger_v1_LogLine, LogLine__Output as _outrigger_v1_LogLine__Output } from '../../outrigger/v1/LogLine.ts';
 import type { LogsRequest as _outrigger_v1_LogsRequest, LogsRequest__Output as _outrigger_v1_LogsRequest__Output } from '../../outrigger/v1/LogsRequest.ts';
+import type { Node as _outrigger_v1_Node, Node__Output as _outrigger_v1_Node__Output } from '../../outrigger/v1/Node.ts';
 import type { RestartRequest as _outrigger_v1_RestartRequest, RestartRequest__Output as _outrigger_v1_RestartRequest__Output } from '../../outrigger/v1/RestartRequest.ts';
 import type { ScaleRequest as _outrigger_v1_ScaleRequest, ScaleRequest__Output as _outrigger_v1_ScaleRequest__Output } from '../../outrigger/v1/ScaleRequest.ts';
 import type { Service as _outrigger_v1_Service, Service__Output as _outrigger_v1_Service__Output } from '../../outrigger/v1/Service.ts';
 import type { ServiceRef as _outrigger_v1_ServiceRef, ServiceRef__Output as _outrigger_v1_ServiceRef__Output } from '../../outrigger/v1/ServiceRef.ts';
 import type { Status as _outrigger_v1_Status, Status__Output as _outrigger_v1_Status__Output } from '../../outrigger/v1/Status.ts';
+import type { UndrainNodeRequest as _outrigger_v1_UndrainNodeRequest, UndrainNodeRequest__Output as _outrigger_v1_UndrainNodeRequest__Output } from '../../outrigger/v1/UndrainNodeRequest.ts';
 import type { WatchEventsRequest as _outrigger_v1_WatchEventsRequest, WatchEventsRequest__Output as _outrigger_v1_WatchEventsRequest__Output } from '../../outrigger/v1/WatchEventsRequest.ts';
 import type { Why as _outrigger_v1_Why, Why__Output as _outrigger_v1_Why__Output } from '../../outrigger/v1/Why.ts';
 
@@ -40,6 +43,15 @@ export interface ControlClient extends grpc.Client {
   delete(argument: _outrigger_v1_DeleteRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_outrigger_v1_DeleteResponse__Output>): grpc.ClientUnaryCall;
   delete(argument: _outrigger_v1_DeleteRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_DeleteResponse__Output>): grpc.ClientUnaryCall;
   delete(argument: _outrigger_v1_DeleteRequest, callback: grpc.requestCallback<_outrigger_v1_DeleteResponse__Output>): grpc.ClientUnaryCall;
+  
+  DrainNode(argument: _outrigger_v1_DrainNodeRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  DrainNode(argument: _outrigger_v1_DrainNodeRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  DrainNode(argument: _outrigger_v1_DrainNodeRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  DrainNode(argument: _outrigger_v1_DrainNodeRequest, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  drainNode(argument: _outrigger_v1_DrainNodeRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  drainNode(argument: _outrigger_v1_DrainNodeRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  drainNode(argument: _outrigger_v1_DrainNodeRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  drainNode(argument: _outrigger_v1_DrainNodeRequest, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
   
   GetService(argument: _outrigger_v1_ServiceRef, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Service__Output>): grpc.ClientUnaryCall;
   GetService(argument: _outrigger_v1_ServiceRef, metadata: grpc.Metadata, callback: grpc.requestCallback<_outrigger_v1_Service__Output>): grpc.ClientUnaryCall;
@@ -100,6 +112,15 @@ export interface ControlClient extends grpc.Client {
   scale(argument: _outrigger_v1_ScaleRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Service__Output>): grpc.ClientUnaryCall;
   scale(argument: _outrigger_v1_ScaleRequest, callback: grpc.requestCallback<_outrigger_v1_Service__Output>): grpc.ClientUnaryCall;
   
+  UndrainNode(argument: _outrigger_v1_UndrainNodeRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  UndrainNode(argument: _outrigger_v1_UndrainNodeRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  UndrainNode(argument: _outrigger_v1_UndrainNodeRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  UndrainNode(argument: _outrigger_v1_UndrainNodeRequest, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  undrainNode(argument: _outrigger_v1_UndrainNodeRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  undrainNode(argument: _outrigger_v1_UndrainNodeRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  undrainNode(argument: _outrigger_v1_UndrainNodeRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  undrainNode(argument: _outrigger_v1_UndrainNodeRequest, callback: grpc.requestCallback<_outrigger_v1_Node__Output>): grpc.ClientUnaryCall;
+  
   WatchEvents(argument: _outrigger_v1_WatchEventsRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_outrigger_v1_Event__Output>;
   WatchEvents(argument: _outrigger_v1_WatchEventsRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_outrigger_v1_Event__Output>;
   watchEvents(argument: _outrigger_v1_WatchEventsRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_outrigger_v1_Event__Output>;
@@ -126,6 +147,8 @@ export interface ControlHandlers extends grpc.UntypedServiceImplementation {
   
   Delete: grpc.handleUnaryCall<_outrigger_v1_DeleteRequest__Output, _outrigger_v1_DeleteResponse>;
   
+  DrainNode: grpc.handleUnaryCall<_outrigger_v1_DrainNodeRequest__Output, _outrigger_v1_Node>;
+  
   GetService: grpc.handleUnaryCall<_outrigger_v1_ServiceRef__Output, _outrigger_v1_Service>;
   
   GetStatus: grpc.handleUnaryCall<_outrigger_v1_GetStatusRequest__Output, _outrigger_v1_Status>;
@@ -140,6 +163,8 @@ export interface ControlHandlers extends grpc.UntypedServiceImplementation {
   
   Scale: grpc.handleUnaryCall<_outrigger_v1_ScaleRequest__Output, _outrigger_v1_Service>;
   
+  UndrainNode: grpc.handleUnaryCall<_outrigger_v1_UndrainNodeRequest__Output, _outrigger_v1_Node>;
+  
   WatchEvents: grpc.handleServerStreamingCall<_outrigger_v1_WatchEventsRequest__Output, _outrigger_v1_Event>;
   
   WatchServices: grpc.handleServerStreamingCall<_outrigger_v1_ListServicesRequest__Output, _outrigger_v1_ListServicesResponse>;
@@ -151,6 +176,7 @@ export interface ControlHandlers extends grpc.UntypedServiceImplementation {
 export interface ControlDefinition extends grpc.ServiceDefinition {
   Apply: MethodDefinition<_outrigger_v1_ApplyRequest, _outrigger_v1_ApplyResponse, _outrigger_v1_ApplyRequest__Output, _outrigger_v1_ApplyResponse__Output>
   Delete: MethodDefinition<_outrigger_v1_DeleteRequest, _outrigger_v1_DeleteResponse, _outrigger_v1_DeleteRequest__Output, _outrigger_v1_DeleteResponse__Output>
+  DrainNode: MethodDefinition<_outrigger_v1_DrainNodeRequest, _outrigger_v1_Node, _outrigger_v1_DrainNodeRequest__Output, _outrigger_v1_Node__Output>
   GetService: MethodDefinition<_outrigger_v1_ServiceRef, _outrigger_v1_Service, _outrigger_v1_ServiceRef__Output, _outrigger_v1_Service__Output>
   GetStatus: MethodDefinition<_outrigger_v1_GetStatusRequest, _outrigger_v1_Status, _outrigger_v1_GetStatusRequest__Output, _outrigger_v1_Status__Output>
   ListNodes: MethodDefinition<_outrigger_v1_ListNodesRequest, _outrigger_v1_ListNodesResponse, _outrigger_v1_ListNodesRequest__Output, _outrigger_v1_ListNodesResponse__Output>
@@ -158,6 +184,7 @@ export interface ControlDefinition extends grpc.ServiceDefinition {
   Logs: MethodDefinition<_outrigger_v1_LogsRequest, _outrigger_v1_LogLine, _outrigger_v1_LogsRequest__Output, _outrigger_v1_LogLine__Output>
   Restart: MethodDefinition<_outrigger_v1_RestartRequest, _outrigger_v1_Service, _outrigger_v1_RestartRequest__Output, _outrigger_v1_Service__Output>
   Scale: MethodDefinition<_outrigger_v1_ScaleRequest, _outrigger_v1_Service, _outrigger_v1_ScaleRequest__Output, _outrigger_v1_Service__Output>
+  UndrainNode: MethodDefinition<_outrigger_v1_UndrainNodeRequest, _outrigger_v1_Node, _outrigger_v1_UndrainNodeRequest__Output, _outrigger_v1_Node__Output>
   WatchEvents: MethodDefinition<_outrigger_v1_WatchEventsRequest, _outrigger_v1_Event, _outrigger_v1_WatchEventsRequest__Output, _outrigger_v1_Event__Output>
   WatchServices: MethodDefinition<_outrigger_v1_ListServicesRequest, _outrigger_v1_ListServicesResponse, _outrigger_v1_ListServicesRequest__Output, _outrigger_v1_ListServicesResponse__Output>
   Why: MethodDefinition<_outrigger_v1_ServiceRef, _outrigger_v1_Why, _outrigger_v1_ServiceRef__Output, _outrigger_v1_Why__Output>
