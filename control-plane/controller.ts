@@ -12,7 +12,6 @@ import { Effects } from './effects.ts';
 import { EventFeed } from './event-feed.ts';
 import { eventsBetween } from './events-between.ts';
 import { drainNode, type NodeRequest, releaseDevice, undrainNode } from './node-commands.ts';
-import { drainNode, type NodeRequest, releaseDevice, undrainNode } from './node-commands.ts';
 import { firstLook, Observer } from './observer.ts';
 import { parseSpecs } from './parse-specs.ts';
 import type { Change, Clock, Engine, Ids, Member, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
@@ -183,19 +182,6 @@ export class Controller implements ControlPlane {
   async restart(ref: ServiceRef, options: { replicaId?: string }): Promise<ServiceView> {
     await this.#submit(state => restartService(state, ref, options.replicaId, this.#options.clock.now()));
     return this.#view(ref);
-  }
-
-  async drainNode(name: string): Promise<NodeView> {
-    await this.#submit(state => drainNode(this.#nodeRequest(state, name)));
-    return this.#nodeView(name);
-  }
-
-  async undrainNode(name: string, { device }: { device?: string }): Promise<NodeView> {
-    await this.#submit(state => {
-      const request = this.#nodeRequest(state, name);
-      return device === undefined ? undrainNode(request) : releaseDevice({ ...request, device });
-    });
-    return this.#nodeView(name);
   }
 
   async drainNode(name: string): Promise<NodeView> {
@@ -470,16 +456,6 @@ export class Controller implements ControlPlane {
   #view(ref: ServiceRef): ServiceView {
     const view = this.services().find(s => s.namespace === ref.namespace && s.name === ref.name);
     if (!view) throw new OutriggerError('not_found', `${serviceKey(ref)} was removed meanwhile`);
-    return view;
-  }
-
-  #nodeRequest(state: DesiredState, name: string): NodeRequest {
-    return { state, nodes: this.#observed().nodes, name, now: this.#options.clock.now() };
-  }
-
-  #nodeView(name: string): NodeView {
-    const view = this.nodes().find(n => n.name === name);
-    if (!view) throw new OutriggerError('not_found', `node ${name} left meanwhile`);
     return view;
   }
 
