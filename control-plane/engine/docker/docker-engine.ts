@@ -3,13 +3,17 @@ import type { Action } from '../../core/actions.ts';
 import { OutriggerError } from '../../core/errors.ts';
 import type { DeviceReport, ImageState, ObservedDevice } from '../../core/observed.ts';
 import type { Clock, Engine, EngineListing, LogLine, LogOptions } from '../../ports.ts';
+import { DeviceChecks } from './check-devices.ts';
 import type { DockerConnection } from './connection.ts';
 import { ContainerListing } from './container-listing.ts';
 import { createContainer } from './create-container.ts';
+import type { DriverInventory } from './driver-inventory.ts';
 import { EngineClient, type EngineDeadlines } from './engine-client.ts';
+import { findNvidiaHook } from './local-nvidia-smi.ts';
 import { readLogs } from './logs.ts';
 import { Networks } from './networks.ts';
 import { NodeCapacity } from './node-capacity.ts';
+import { nodeDriver } from './node-driver.ts';
 import { imageId, pullImage } from './pull-image.ts';
 import { removeContainer } from './remove-container.ts';
 import { startContainer } from './start-container.ts';
@@ -29,6 +33,8 @@ export interface DockerEngineOptions {
   readonly publishOn?: string;
   /** The node's devices as the operator states them; then none are discovered. */
   readonly devices?: readonly ObservedDevice[];
+  /** Image in which `nvidia-smi` is run, on a node that is not this machine; any with /bin/sh and glibc. */
+  readonly gpuProbeImage?: string;
   /** Memory limit of containers whose spec has none; absent: 95 % of the node's memory. 0: no limit. */
   readonly defaultMemoryLimitBytes?: number;
   /**
@@ -50,6 +56,10 @@ export class DockerEngine implements Engine {
   readonly #listing: ContainerListing;
   readonly #networks: Networks;
   readonly #volumes: Volumes;
+  readonly #driver: DriverInventory | null;
+  readonly #deviceChecks: DeviceChecks;
+  /** Of those who watch now. */
+  readonly #wakes = new Set<() => void>();
   #claimed = false;
 
   constructor(options: DockerEngineOptions) {
@@ -58,11 +68,20 @@ export class DockerEngine implements Engine {
     this.#options = options;
     this.#clock = options.clock ?? createSteadyClock();
     this.#client = new EngineClient(connection, options.deadlines);
+    const local = connection.kind === 'unix';
+    const engineDevices = () => this.#capacity.engineDevices();
+    const driver = nodeDriver(this.#client, { ...options, clock: this.#clock, local, engineDevices });
+    this.#driver = driver?.inventory ?? null;
     this.#capacity = new NodeCapacity(this.#client, {
       clock: this.#clock,
-      local: connection.kind === 'unix',
+      driver,
+      handsOverNvidia: async () => local && findNvidiaHook(options.environment),
+      onChange: () => {
+        for (const wake of this.#wakes) wake();
+      },
       ...(options.devices && { devices: options.devices }),
     });
+    this.#deviceChecks = new DeviceChecks(this.#client);
     this.#listing = new ContainerListing(this.#client, { instance, capacity: this.#capacity, clock: this.#clock });
     this.#networks = new Networks(this.#client, instance);
     this.#volumes = new Volumes(this.#client, instance);
@@ -127,10 +146,11 @@ export class DockerEngine implements Engine {
     return readLogs(this.#client, immutableId(containerId), options, signal);
   }
 
-  watch(wake: () => void, signal: AbortSignal): Promise<void> {
+  async watch(wake: () => void, signal: AbortSignal): Promise<void> {
     const handlers = {
       wake,
       onContainer: (id: string, action: string) => this.#listing.noteEvent(id, action),
+      onImage: () => this.#capacity.forgetImages(),
       onConnect: () => {
         this.#networks.forget();
         this.#volumes.forget();
@@ -138,19 +158,36 @@ export class DockerEngine implements Engine {
         this.#claimed = false;
       },
     };
-    return watchEvents(this.#client, this.#options.instance, handlers, signal);
+    this.#wakes.add(wake);
+    await watchEvents(this.#client, this.#options.instance, handlers, signal);
+    this.#wakes.delete(wake);
   }
 
   imageId(image: string, signal: AbortSignal): Promise<string | null> {
     return imageId(this.#client, image, signal);
   }
 
-  async checkDevices(): Promise<Omit<DeviceReport, 'at'>> {
-    return { kind: 'unknown', message: '' };
+  checkDevices(
+    containerId: string,
+    request: { readonly devices: readonly string[]; readonly check?: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<Omit<DeviceReport, 'at'>> {
+    return this.#deviceChecks.ask(immutableId(containerId), request, signal);
   }
 
-  async measure(): Promise<void> {
-    this.#capacity.forget();
+  measure(signal: AbortSignal): Promise<void> {
+    return this.#capacity.measure(signal);
+  }
+
+  /** Why NVIDIA's driver could not be asked the last time; null: it could, or nothing leads to it. */
+  get driverTrouble(): string | null {
+    return this.#driver?.trouble ?? null;
+  }
+
+  /** Closes idle connections. Calls under way end by their own deadlines. */
+  close(): void {
+    this.#driver?.close();
+    this.#client.close();
   }
 
   async #claim(signal: AbortSignal): Promise<void> {
@@ -161,11 +198,6 @@ export class DockerEngine implements Engine {
       claim({ id, hostName });
     }
     this.#claimed = true;
-  }
-
-  /** Closes idle connections. Calls under way end by their own deadlines. */
-  close(): void {
-    this.#client.close();
   }
 }
 

@@ -1,7 +1,11 @@
 import type { ObservedDevice } from '../../core/observed.ts';
 import type { Clock } from '../../ports.ts';
+import { type DriverReading, describeStated, discoverDevices, type EngineDevices } from './discover-devices.ts';
+import type { DriverInventory } from './driver-inventory.ts';
 import type { EngineClient } from './engine-client.ts';
-import { queryNvidiaSmi, type SmiDevice } from './nvidia-smi.ts';
+import { PresentImages } from './present-images.ts';
+import { Refresh } from './refresh.ts';
+import { Steady } from './steady.ts';
 
 export interface Capacity {
   readonly cpus: number;
@@ -12,97 +16,172 @@ export interface Capacity {
 }
 
 /** The parts of the engine's `/info` that are read; DiscoveredDevices came with API 1.50. */
-export interface EngineInfo {
+export interface EngineInfo extends EngineDevices {
   readonly NCPU: number;
   readonly MemTotal: number;
   readonly Labels?: readonly string[] | null;
-  readonly Runtimes?: Readonly<Record<string, unknown>> | null;
-  readonly DiscoveredDevices?: readonly { readonly Source: string; readonly ID: string }[] | null;
 }
 
-/** What the node has. Asked of the engine at most every half minute, as it changes rarely and `/info` is slow. */
+/**
+ * What the node has. The engine and NVIDIA's driver are asked every half minute, beside the listings: only the first one,
+ * and the first after a reconnection, waits for an answer. What is new then wakes whoever watches.
+ */
 export class NodeCapacity {
   readonly #client: EngineClient;
   readonly #clock: Clock;
+  readonly #onChange: () => void;
   readonly #stated: readonly ObservedDevice[] | undefined;
-  readonly #local: boolean;
-  #read: { at: number; capacity: Capacity } | null = null;
+  readonly #driver: DriverInventory | null;
+  readonly #driverEveryMs: number;
+  readonly #handsOverNvidia: () => Promise<boolean>;
+  readonly #images: PresentImages;
+  readonly #refresh = new Refresh(() => this.#askEngine());
+  readonly #cdiNames = new Steady<string>();
+  /** Devices that the driver has once described; one of them that it does not know any more is gone. */
+  readonly #described = new Set<string>();
+  #info: EngineInfo | null = null;
+  #hook = false;
+  #askedAt = 0;
+  #devices: readonly ObservedDevice[] = [];
 
   constructor(
     client: EngineClient,
     options: {
       clock: Clock;
-      /** What the operator says the node has; then nothing is discovered. */
+      /** What the operator says the node has; then nothing is discovered, and what is stated is measured where it can be. */
       devices?: readonly ObservedDevice[];
-      /** The engine runs on this machine, so that this machine's `nvidia-smi` speaks of its devices. */
-      local: boolean;
+      /** Null where nothing leads to the node's driver: then devices are known by name alone. */
+      driver: { readonly inventory: DriverInventory; readonly everyMs: number } | null;
+      /** The engine hands over NVIDIA's devices though it names no runtime for them. */
+      handsOverNvidia: () => Promise<boolean>;
+      /** Devices or images changed since they were last given out. */
+      onChange: () => void;
     },
   ) {
     this.#client = client;
     this.#clock = options.clock;
+    this.#onChange = options.onChange;
     this.#stated = options.devices;
-    this.#local = options.local;
+    this.#driver = options.driver?.inventory ?? null;
+    this.#driverEveryMs = options.driver?.everyMs ?? Infinity;
+    this.#handsOverNvidia = options.handsOverNvidia;
+    this.#images = new PresentImages(client, { clock: options.clock, onChange: options.onChange });
   }
 
   async read(signal: AbortSignal): Promise<Capacity> {
-    const now = this.#clock.now();
-    if (this.#read && now - this.#read.at < KEPT_MS) return this.#read.capacity;
-    const info = await this.#client.get<EngineInfo>({ doing: 'asking the engine what it has', path: '/info', signal });
-    const capacity = {
+    const [info, images] = await Promise.all([this.#engineInfo(signal), this.#images.names(signal)]);
+    await this.#lookAtDriver(info, signal);
+    return {
       cpus: info.NCPU,
       memoryBytes: info.MemTotal,
-      devices: this.#stated ?? discoverDevices(info, await this.#askSmi(info, signal)),
+      devices: this.#devices,
       labels: Object.fromEntries((info.Labels ?? []).map(splitLabel)),
-      images: new Set<string>(),
+      images,
     };
-    this.#read = { at: now, capacity };
-    return capacity;
   }
 
+  /** Asks engine and driver anew. Rejects where the engine does not answer; a driver that does not is no error. */
+  async measure(signal: AbortSignal): Promise<void> {
+    const doing = 'asking the engine what it has';
+    const deadlineMs = this.#client.deadlines.queryMs;
+    await this.#client.bounded({ doing, deadlineMs, signal }, () => this.#refresh.anew());
+    const driver = this.#driver;
+    if (!driver || !this.#info || !this.#mayHaveNvidia(this.#info)) return;
+    const patience = { doing: 'measuring the devices', deadlineMs: this.#client.deadlines.changeMs, signal };
+    await this.#client
+      .bounded(patience, () => driver.lookAnew())
+      .catch(error => {
+        if (signal.aborted) throw error;
+      });
+    this.#redraw();
+  }
+
+  /** The engine may be another, or restarted. */
   forget(): void {
-    this.#read = null;
+    this.#askedAt = 0;
+    this.#driver?.forget();
+    this.#images.forget();
   }
 
-  async #askSmi(info: EngineInfo, signal: AbortSignal): Promise<readonly SmiDevice[]> {
-    const nvidia =
-      hasNvidiaRuntime(info) || (info.DiscoveredDevices ?? []).some(({ ID }) => ID.startsWith('nvidia.com/'));
-    return this.#local && nvidia ? queryNvidiaSmi(signal) : [];
+  /** What the engine last said of devices. */
+  engineDevices(): EngineDevices {
+    return this.#info ?? {};
+  }
+
+  forgetImages(): void {
+    this.#images.forget();
+  }
+
+  async #engineInfo(signal: AbortSignal): Promise<EngineInfo> {
+    const ageMs = this.#clock.now() - this.#askedAt;
+    if (this.#info && ageMs < (this.#cdiNames.doubtful ? DOUBT_MS : KEPT_MS)) return this.#info;
+    const asking = this.#refresh.begin();
+    // Otherwise nobody waits: that the engine is away is what the listing of its containers reports.
+    if (this.#info && this.#askedAt > 0) return this.#info;
+    const doing = 'asking the engine what it has';
+    const deadlineMs = this.#client.deadlines.queryMs;
+    return this.#client.bounded({ doing, deadlineMs, signal }, () => asking);
+  }
+
+  async #askEngine(): Promise<EngineInfo> {
+    const info = await this.#client.get<EngineInfo>({
+      doing: 'asking the engine what it has',
+      path: '/info',
+      signal: new AbortController().signal,
+    });
+    this.#hook = await this.#handsOverNvidia();
+    const before = this.#cdiNames.values().sort().join();
+    this.#cdiNames.note((info.DiscoveredDevices ?? []).filter(isCdi).map(({ ID }) => [ID, ID]));
+    // Other names may be other devices.
+    if (this.#cdiNames.values().sort().join() !== before) this.#driver?.forget();
+    this.#info = info;
+    this.#askedAt = this.#clock.now();
+    this.#redraw();
+    return info;
+  }
+
+  async #lookAtDriver(info: EngineInfo, signal: AbortSignal): Promise<void> {
+    const driver = this.#driver;
+    if (!driver || !this.#mayHaveNvidia(info)) return;
+    const { triedAt, doubtful } = driver;
+    const everyMs = doubtful ? DOUBT_MS : this.#driverEveryMs;
+    if (triedAt !== null && this.#clock.now() - triedAt < everyMs) return;
+    const first = driver.reading() === null && driver.trouble === null;
+    const looking = driver.look().then(() => this.#redraw());
+    if (!first) return;
+    const patience = { doing: 'reading the devices', deadlineMs: FIRST_LOOK_MS, signal };
+    await this.#client.bounded(patience, () => looking).catch(() => {});
+  }
+
+  #mayHaveNvidia(info: EngineInfo): boolean {
+    if (this.#stated) return this.#stated.some(({ driver, id }) => driver === 'nvidia' || id.startsWith('nvidia.com/'));
+    return this.#hook || hasNvidiaRuntime(info) || this.#cdiNames.values().some(name => name.startsWith('nvidia.com/'));
+  }
+
+  #redraw(): void {
+    if (!this.#info) return;
+    const reading = this.#driver?.reading() ?? null;
+    const devices = this.#stated ? describeStated(this.#stated, reading) : this.#discover(this.#info, reading);
+    const changed = JSON.stringify(devices) !== JSON.stringify(this.#devices);
+    this.#devices = devices;
+    if (changed) this.#onChange();
+  }
+
+  #discover(info: EngineInfo, reading: DriverReading | null): readonly ObservedDevice[] {
+    const names = this.#cdiNames.values().map(ID => ({ Source: 'cdi', ID }));
+    const handsOverNvidia = this.#hook || hasNvidiaRuntime(info);
+    const all = discoverDevices({ ...info, DiscoveredDevices: names }, reading, { handsOverNvidia });
+    for (const { id, model } of all) if (model !== undefined) this.#described.add(id);
+    return all.filter(({ id, model }) => model !== undefined || !this.#described.has(id));
   }
 }
 
-/**
- * One entry a device. CDI files name a device several times, by index and by UUID, and all of them together as `all`;
- * the index is kept, as it is what people write. Without CDI the NVIDIA runtime takes UUIDs, which outlive a reboot.
- */
-export function discoverDevices(info: EngineInfo, smi: readonly SmiDevice[]): readonly ObservedDevice[] {
-  const names = (info.DiscoveredDevices ?? []).filter(({ Source }) => Source === 'cdi').map(({ ID }) => ID);
-  const byKind = Map.groupBy(
-    names.filter(name => /\/(gpu|mig)=/.test(name)),
-    name => name.slice(0, name.indexOf('=')),
-  );
-  const cdi = [...byKind.values()].flatMap(sameKind => {
-    const single = sameKind.filter(name => !name.endsWith('=all'));
-    const indexed = single.filter(name => /=\d+(:\d+)?$/.test(name));
-    return indexed.length > 0 ? indexed : single;
-  });
-  if (cdi.length > 0) return cdi.sort(byNumber).map(id => ({ id, driver: 'cdi', ...describe(id, smi) }));
-  if (!hasNvidiaRuntime(info)) return [];
-  return smi.map(({ uuid, model, memoryBytes }) => ({ id: uuid, driver: 'nvidia', model, memoryBytes }));
-}
-
-function describe(cdiName: string, smi: readonly SmiDevice[]): { model?: string; memoryBytes?: number } {
-  if (!cdiName.startsWith('nvidia.com/gpu=')) return {};
-  const name = cdiName.slice(cdiName.indexOf('=') + 1);
-  const found = smi.find(({ index, uuid }) => String(index) === name || uuid === name);
-  return found ? { model: found.model, memoryBytes: found.memoryBytes } : {};
+function isCdi({ Source }: { readonly Source: string }): boolean {
+  return Source === 'cdi';
 }
 
 function hasNvidiaRuntime(info: EngineInfo): boolean {
   return Object.keys(info.Runtimes ?? {}).some(name => name.startsWith('nvidia'));
-}
-
-function byNumber(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
 }
 
 function splitLabel(label: string): [string, string] {
@@ -111,3 +190,6 @@ function splitLabel(label: string): [string, string] {
 }
 
 const KEPT_MS = 30_000;
+/** Something is missing that was there: look again before it is believed. */
+const DOUBT_MS = 2_000;
+const FIRST_LOOK_MS = 2_000;

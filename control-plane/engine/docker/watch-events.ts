@@ -8,6 +8,8 @@ export interface EventHandlers {
   readonly wake: () => void;
   /** What happened to a container, in Docker's word: `start`, `die`, `health_status: healthy`. */
   readonly onContainer: (containerId: string, action: string) => void;
+  /** The images of the engine changed. */
+  readonly onImage: () => void;
   /** A new connection: the engine may be another, or restarted, and events were missed. */
   readonly onConnect: () => void;
 }
@@ -43,7 +45,8 @@ async function readEvents(
   handlers: EventHandlers & { onOpen: () => void },
   signal: AbortSignal,
 ): Promise<void> {
-  const filters = JSON.stringify({ type: ['container'], label: [`${LABELS.instance}=${instance}`], event: EVENTS });
+  // Not by our label, which images do not carry: whose a container is, is looked at here.
+  const filters = JSON.stringify({ type: ['container', 'image'], event: [...EVENTS, ...IMAGE_EVENTS] });
   // The engine answers before it subscribes, so what happens in between would be lost: it is asked for from a bit earlier.
   const since = ((Date.now() - OVERLAP_MS) / 1_000).toFixed(3);
   const stream = await client.stream(
@@ -55,8 +58,13 @@ async function readEvents(
     handlers.onConnect();
     handlers.wake();
     for await (const event of jsonLines(stream)) {
-      const { Action: action, Actor: actor } = event as { Action?: unknown; Actor?: { ID?: unknown } };
-      if (typeof action === 'string' && typeof actor?.ID === 'string') handlers.onContainer(actor.ID, action);
+      const { Type: type, Action: action, Actor: actor } = event as EngineEvent;
+      if (type === 'image') {
+        handlers.onImage();
+        continue;
+      }
+      if (actor?.Attributes?.[LABELS.instance] !== instance) continue;
+      if (typeof action === 'string' && typeof actor.ID === 'string') handlers.onContainer(actor.ID, action);
       handlers.wake();
     }
   } finally {
@@ -64,8 +72,16 @@ async function readEvents(
   }
 }
 
+interface EngineEvent {
+  readonly Type?: unknown;
+  readonly Action?: unknown;
+  readonly Actor?: { readonly ID?: unknown; readonly Attributes?: Readonly<Record<string, unknown>> };
+}
+
 /** What changes what `observe` would say. Not `exec_*`, of which every healthcheck makes three. */
 const EVENTS = ['create', 'start', 'die', 'oom', 'kill', 'pause', 'unpause', 'destroy', 'rename', 'health_status'];
+/** What changes which images there are. */
+const IMAGE_EVENTS = ['pull', 'tag', 'untag', 'delete', 'import', 'load'];
 
 function debounce(wake: () => void, signal: AbortSignal): () => void {
   let waiting = false;
