@@ -1,5 +1,6 @@
 import { Argument, type Command, Option } from 'commander';
 import type { Shell } from '../commands/completion.ts';
+import type { DoctorOptions } from '../commands/doctor.ts';
 import type { ServeOptions } from '../commands/serve.ts';
 import type { ProjectOptions } from '../context.ts';
 import type { Execute } from '../program.ts';
@@ -20,6 +21,7 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
     .option('--name <host>', 'name that clients call the TCP addresses by; may be given several times', collect)
     .addOption(new Option('--advertise <which>', 'which addresses the registry gets').choices(['network', 'published']))
     .option('--publish-on <ip>', "publish every service's port on this address of the host")
+    .option('--nodes <path>', 'nodes file: which engines there are; re-read when it changes (OUTRIGGER_NODES)')
     .option('--consul-address <url>', 'the Consul agent (CONSUL_HTTP_ADDR)')
     .option('--consul-token-file <path>', 'file with the Consul token (CONSUL_HTTP_TOKEN_FILE)')
     .option('--admission <path>', 'policy file: what services may ask for (OUTRIGGER_ADMISSION)')
@@ -34,7 +36,10 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
     .option('--tls-ca <path>', 'CA that signs clients; asks them for a certificate')
     .option('--exit-when-idle', 'end once no service is left')
     .addOption(new Option('--log-level <level>', 'what is logged').choices(['trace', 'debug', 'info', 'warn', 'error']))
-    .addHelpText('after', examples('outrigger serve', 'outrigger serve --listen 127.0.0.1:7470 --registry consul'))
+    .addHelpText(
+      'after',
+      examples('outrigger serve --nodes nodes.yaml', 'outrigger serve --listen 127.0.0.1:7470 --registry consul'),
+    )
     .action(
       run<ServeOptions & ProjectOptions>(execute, async ([services], options) => {
         const { serve } = await import('../commands/serve.ts');
@@ -54,12 +59,13 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
     );
 
   withCommonOptions(program.command('doctor'))
-    .description('check Docker, GPUs, Consul, ports, clock and disk, and say how to mend them')
-    .addHelpText('after', examples('outrigger doctor', 'outrigger doctor --json'))
+    .description('check Docker, GPUs, nodes, Consul, ports, clock and disk, and say how to mend them')
+    .option('--nodes <path>', 'nodes file to check (OUTRIGGER_NODES)')
+    .addHelpText('after', examples('outrigger doctor', 'outrigger doctor --nodes nodes.yaml --json'))
     .action(
-      run(execute, async () => {
+      run<DoctorOptions & ProjectOptions>(execute, async (_args, options) => {
         const { doctor } = await import('../commands/doctor.ts');
-        return doctor;
+        return context => doctor(context, options);
       }),
     );
 
