@@ -48,6 +48,7 @@ async function runCommand(argv: readonly string[], { out, err, interrupts }: Sur
         err,
         signal: interrupts.signal,
         onSecondInterrupt: interrupts.onSecondInterrupt,
+        onHangup: interrupts.onHangup,
         options: options as CommonOptions,
         client: () => connect(options, place),
       };

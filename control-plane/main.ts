@@ -13,9 +13,10 @@ import { readBindFolders } from './bind-folders.ts';
 import { createSteadyClock } from './clock.ts';
 import { Controller } from './controller.ts';
 import { OutriggerError } from './core/errors.ts';
-import { createDockerEngine, describeConnection, resolveConnection } from './engine/docker/index.ts';
+import { createDockerEngine } from './engine/docker/index.ts';
 import { randomIds, randomWord } from './ids.ts';
-import { type Clock, LOCAL_PROFILE, type Registry, type Store } from './ports.ts';
+import { openNodes } from './nodes/open-nodes.ts';
+import type { Clock, Registry, Store } from './ports.ts';
 import { EmbeddedRegistry } from './registry/embedded.ts';
 import { DiscoveryHub } from './registry/hub.ts';
 import type { Advertise } from './registry/registration.ts';
@@ -34,6 +35,10 @@ export interface ControlPlaneOptions {
   readonly advertise?: Advertise;
   /** Publish every service's port on this address of the host, for hosts that cannot reach container addresses. */
   readonly publishOn?: string;
+  /** The nodes file; absent: the one that OUTRIGGER_NODES names, then nodes.yaml of the state folder. */
+  readonly nodes?: string;
+  /** Called with what makes the control plane read its nodes file and all that it names again. */
+  readonly onRereadable?: (reread: () => void) => void;
   /** The operator's admission policy, a JSON or YAML file; absent: the one that OUTRIGGER_ADMISSION names. */
   readonly admission?: string;
   /** Further folders that containers may mount; without a policy file the user's home may be mounted too. */
@@ -62,10 +67,8 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const tokens =
     options.tokens === undefined ? undefined : parseTokens(await readOperatorFile(options.tokens), options.tokens);
   const policy = await policyOf(options);
-  const connection = await resolveConnection({ environment });
-  // What controls the engine or this control plane stays out of every container, whatever a policy allows.
+  // What controls the engines or this control plane stays out of every container, whatever a policy allows.
   const secrets = [options.tokens, options.admission, options.consul?.tokenFile].flatMap(file => file ?? []);
-  const hidden = [folder.folder, ...(connection.kind === 'unix' ? [connection.socketPath] : []), ...secrets];
   const ofItsUser = options.exitWhenIdle === true && policyFile(options) === undefined;
   const clock = createSteadyClock();
   const store = cleanup.adopt(await openSqliteStore(folder.database), s => s.close());
@@ -74,21 +77,24 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     r.close({ withdraw: false }, AbortSignal.timeout(CLOSE_DEADLINE_MS)),
   );
   const sidecar = cleanup.adopt(createSidecar({ clock }), s => s.close());
-  const engine = createDockerEngine({
-    node: 'local',
-    instance: store.instance,
-    connection,
-    clock,
-    environment,
+  const nodes = await openNodes({
+    file: options.nodes ?? (environment['OUTRIGGER_NODES'] || undefined),
+    folder,
+    makeEngine: (node, { settings, claim }) =>
+      createDockerEngine({ node, instance: store.instance, clock, environment, ...settings, ...(claim && { claim }) }),
     ...(options.publishOn === undefined ? {} : { publishOn: options.publishOn }),
+    environment,
+    clock,
+    log,
   });
+  options.onRereadable?.(() => nodes.reread());
 
   const metrics = createMetrics();
   let addresses: readonly string[] = [];
   const exitWhenIdle = options.exitWhenIdle ?? false;
   const controller = cleanup.adopt(
     await Controller.open({
-      members: [{ engine, profile: { ...LOCAL_PROFILE, connection: describeConnection(connection) } }],
+      members: nodes.inUse().members,
       registry,
       hub,
       store,
@@ -99,6 +105,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
       admit: async spec => {
         // Which projects its user brings up on it is known only by and by.
         const bindRoots = ofItsUser ? await readBindFolders(folder.bindFolders) : [];
+        const hidden = [folder.folder, ...nodes.hiddenPaths(), ...secrets];
         return admitOrThrow(spec, withBindRoots(policy, bindRoots), { hidden });
       },
       identity: () => ({ version, pid: process.pid, listen: addresses, exitWhenIdle }),
@@ -110,6 +117,8 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   cleanup.adopt(api, a => a.close(AbortSignal.timeout(CLOSE_DEADLINE_MS)));
   addresses = api.addresses;
   controller.start();
+  cleanup.defer(() => nodes.close());
+  nodes.follow(({ members }) => controller.setMembers(members));
   log.info({ version, state: folder.folder, addresses, instance: store.instance }, 'the control plane serves');
   options.onListening?.(addresses);
 

@@ -12,6 +12,8 @@ export interface StateFolder {
   readonly log: string;
   /** Folders of the projects that `up` brought up here, a JSON string a line. */
   readonly bindFolders: string;
+  /** The nodes, where no other file is named. */
+  readonly nodes: string;
 }
 
 /**
@@ -30,6 +32,7 @@ export function stateFolder(environment: NodeJS.ProcessEnv, chosen?: string): St
     socket: path.join(folder, 'control.sock'),
     log: path.join(folder, 'control-plane.log'),
     bindFolders: path.join(folder, 'bind-folders.jsonl'),
+    nodes: path.join(folder, 'nodes.yaml'),
   };
 }
 

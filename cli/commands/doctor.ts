@@ -1,26 +1,35 @@
 import { stateFolder } from '../../control-plane/state-folder.ts';
-import type { Context } from '../context.ts';
+import type { CommonOptions, Context } from '../context.ts';
 import { type Finding, runCheck } from '../doctor/check.ts';
 import { checkCompose } from '../doctor/compose.ts';
 import { checkConsul } from '../doctor/consul.ts';
 import { checkControlPlane, checkPorts } from '../doctor/control-plane.ts';
 import { checkDocker } from '../doctor/docker.ts';
+import { checkNodes, nodesFileOf } from '../doctor/nodes.ts';
 import { checkStateFile, checkStateFolder } from '../doctor/state.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import type { Style } from '../output.ts';
 import { pad } from '../render/text.ts';
 
+export interface DoctorOptions extends CommonOptions {
+  nodes?: string;
+}
+
 /** Checks what Outrigger needs here and says how to mend what is missing. Fails where it cannot work. */
-export async function doctor(context: Context): Promise<ExitCode> {
+export async function doctor(context: Context, options: DoctorOptions): Promise<ExitCode> {
   const { environment, signal } = context;
   const state = stateFolder(environment, context.options.state);
   const client = await context.client();
   const controlPlane = await checkControlPlane(client, signal);
   const answers = controlPlane.status !== null;
+  const nodesFile = nodesFileOf(context, options.nodes, state);
   const findings = (
     await Promise.all([
       runCheck('node', checkNode, signal),
-      runCheck('docker', s => checkDocker(environment, s), signal),
+      // Without a nodes file this machine's engine is the only node.
+      nodesFile === null
+        ? runCheck('docker', s => checkDocker(environment, s), signal)
+        : checkNodes(nodesFile, environment, signal),
       runCheck('compose', s => checkCompose(environment, s), signal),
       runCheck('consul', s => checkConsul(environment, s), signal),
       runCheck('state folder', () => checkStateFolder(state), signal),

@@ -16,6 +16,7 @@ export interface ServeOptions extends CommonOptions, ProjectOptions {
   consulTokenFile?: string;
   advertise?: 'network' | 'published';
   publishOn?: string;
+  nodes?: string;
   admission?: string;
   allowBind?: string[];
   exitWhenIdle?: boolean;
@@ -50,6 +51,9 @@ export async function serve(context: Context, names: readonly string[], options:
       },
       ...(options.advertise !== undefined && { advertise: options.advertise }),
       ...(options.publishOn !== undefined && { publishOn: options.publishOn }),
+      ...(options.nodes !== undefined && { nodes: at(options.nodes) }),
+      // In a terminal a hangup means that the terminal is gone, and what runs in it goes along.
+      ...(!process.stdout.isTTY && { onRereadable: context.onHangup }),
       ...(options.admission !== undefined && { admission: at(options.admission) }),
       ...(options.allowBind !== undefined && { allowBind: options.allowBind.map(at) }),
       ...(options.tokens !== undefined && { tokens: at(options.tokens) }),

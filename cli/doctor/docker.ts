@@ -1,6 +1,10 @@
 import { existsSync } from 'node:fs';
 import { EngineClient } from '../../control-plane/engine/docker/engine-client.ts';
-import { describeConnection, resolveConnection } from '../../control-plane/engine/docker/index.ts';
+import {
+  type DockerConnection,
+  describeConnection,
+  resolveConnection,
+} from '../../control-plane/engine/docker/index.ts';
 import { type Finding, failure } from './check.ts';
 import { diskFinding } from './disk.ts';
 
@@ -21,29 +25,48 @@ interface Info {
   readonly DiscoveredDevices?: readonly { readonly Source: string; readonly ID: string }[] | null;
 }
 
-/** The engine itself: reachable, allowed, new enough; its GPUs, its clock, and the disk it keeps images on. */
+/** The engine that is used without a nodes file: reachable, allowed, new enough; its GPUs, its clock, and its disk. */
 export async function checkDocker(environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<readonly Finding[]> {
-  const connection = await resolveConnection(environment);
+  const connection = await resolveConnection({ environment });
+  const address = describeConnection(connection);
+  return checkEngine(connection, signal, {
+    names: { engine: 'docker', gpu: 'gpu', clock: 'clock', disk: 'docker disk' },
+    next: `Start Docker, or point DOCKER_HOST to where it runs (now ${address}).`,
+  });
+}
+
+/** One engine, under the names that the findings are shown by. */
+export async function checkEngine(
+  connection: DockerConnection,
+  signal: AbortSignal,
+  { names, next }: { names: { engine: string; gpu: string; clock: string; disk: string }; next: string },
+): Promise<readonly Finding[]> {
   const client = new EngineClient(connection);
   const address = describeConnection(connection);
-  let version: Version;
   try {
-    version = await client.get<Version>({ doing: 'asking the engine for its version', path: '/version', signal });
-  } catch (error) {
-    return [failure('docker', error, `Start Docker, or point DOCKER_HOST to where it runs (now ${address}).`)];
+    let version: Version;
+    try {
+      version = await client.get<Version>({ doing: 'asking the engine for its version', path: '/version', signal });
+    } catch (error) {
+      return [failure(names.engine, error, next)];
+    }
+    const sentMs = Date.now();
+    const info = await client.get<Info>({ doing: 'asking the engine what it has', path: '/info', signal });
+    const answeredMs = Date.now();
+    const isLocal = connection.kind === 'unix';
+    return [
+      { ...engineFinding(version, info, address), name: names.engine },
+      { ...gpuFinding(info, isLocal), name: names.gpu },
+      ...(info.SystemTime
+        ? [{ ...clockFinding(Date.parse(info.SystemTime), sentMs, answeredMs), name: names.clock }]
+        : []),
+      ...(isLocal && info.DockerRootDir && existsSync(info.DockerRootDir)
+        ? [await diskFinding(names.disk, info.DockerRootDir, { warnBytes: 5 * 1024 ** 3, failBytes: 512 * 1024 ** 2 })]
+        : []),
+    ];
+  } finally {
+    client.close();
   }
-  const sentMs = Date.now();
-  const info = await client.get<Info>({ doing: 'asking the engine what it has', path: '/info', signal });
-  const answeredMs = Date.now();
-  const isLocal = connection.kind === 'unix';
-  return [
-    engineFinding(version, info, address),
-    gpuFinding(info, isLocal),
-    ...(info.SystemTime ? [clockFinding(Date.parse(info.SystemTime), sentMs, answeredMs)] : []),
-    ...(isLocal && info.DockerRootDir && existsSync(info.DockerRootDir)
-      ? [await diskFinding('docker disk', info.DockerRootDir, { warnBytes: 5 * 1024 ** 3, failBytes: 512 * 1024 ** 2 })]
-      : []),
-  ];
 }
 
 function engineFinding(version: Version, info: Info, address: string): Finding {

@@ -2,12 +2,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { serviceSpec } from '../core/spec.ts';
+import { nodesJsonSchema } from '../nodes/nodes-file.ts';
 import { xOutriggerJsonSchema } from './x-outrigger-json-schema.ts';
 
 /** The JSON Schemas under docs/, as the program's own schemas have them. Name of the file → its text. */
 export function schemaFiles(): Readonly<Record<string, string>> {
   return {
     'x-outrigger.schema.json': render(xOutriggerJsonSchema()),
+    'nodes.schema.json': render(nodesJsonSchema()),
     'service-spec.schema.json': render({
       title: 'ServiceSpec',
       description: 'What programs send to the API. Durations are milliseconds, sizes bytes, CPUs a number of cores.',

@@ -46,6 +46,14 @@ interface Known {
 /** What the engine says in its refusals (20.10 to 28), most telling first. */
 const REFUSALS: readonly { readonly words: RegExp; readonly status?: number; readonly known: Known }[] = [
   {
+    words: /sent an HTTP request to an HTTPS server/i,
+    known: {
+      code: 'unavailable',
+      next: 'The engine speaks TLS only. Name its certificates: DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, the Docker context, or `tls` in the nodes file.',
+      retryable: false,
+    },
+  },
+  {
     words: /no space left on device|disk quota exceeded/i,
     known: {
       code: 'out_of_resources',
@@ -185,7 +193,9 @@ function connectionError(code: string | undefined, message: string, engine: stri
       return {
         code: 'unavailable',
         message: `Docker is not running at ${engine}`,
-        next: 'Start it (`systemctl start docker`, or Docker Desktop), or point DOCKER_HOST to where it runs.',
+        next: engine.startsWith('unix:')
+          ? 'Start it (`systemctl start docker`, or Docker Desktop), or point DOCKER_HOST to where it runs.'
+          : 'Start it there, and see that it listens at that address and no firewall is in between.',
       };
     case 'EACCES':
     case 'EPERM':
@@ -208,17 +218,37 @@ function connectionError(code: string | undefined, message: string, engine: stri
       return { code: 'unavailable', message: `The engine at ${engine} closed the connection: ${message}` };
     case 'ENOSPC':
       return { code: 'out_of_resources' };
+    case 'EPROTO':
+      return {
+        code: 'unavailable',
+        message: `What answers at ${engine} does not speak TLS: ${tlsReason(message)}`,
+        next: 'Check the port (2376 is usual with TLS, 2375 without), or leave the certificates out.',
+        retryable: false,
+      };
     default:
+      if (/^ERR_SSL_.*(ALERT|CERTIFICATE)/.test(code ?? '')) {
+        return {
+          code: 'unavailable',
+          message: `The engine at ${engine} refused our certificate: ${tlsReason(message)}`,
+          next: 'Give it a certificate that its CA signed and that is not over: cert.pem and key.pem in DOCKER_CERT_PATH, the Docker context, or `tls` in the nodes file.',
+          retryable: false,
+        };
+      }
       if (code?.startsWith('ERR_TLS') || /certificate|self-signed|CERT_/.test(`${code} ${message}`)) {
         return {
           code: 'unavailable',
           message: `The engine at ${engine} could not be trusted: ${message}`,
-          next: 'Check ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH or the Docker context.',
+          next: 'Check ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH or the Docker context, or `tls` in the nodes file.',
           retryable: false,
         };
       }
       return null;
   }
+}
+
+/** OpenSSL's own words, out of `C0F7…:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/…`. */
+function tlsReason(message: string): string {
+  return /SSL routines:[^:]*:([^:]+):/.exec(message)?.[1] ?? message;
 }
 
 function shapeOf(thrown: unknown): { code?: string; message: string; statusCode?: number } {

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { NodeEntry } from '../../control-plane/nodes/nodes-file.ts';
+import type { StateFolder } from '../../control-plane/state-folder.ts';
+import type { Context } from '../context.ts';
+import { type Finding, runCheck } from './check.ts';
+import { checkEngine } from './docker.ts';
+
+/** The nodes file that a control plane started here would use; null where it would use none. */
+export function nodesFileOf(context: Context, named: string | undefined, state: StateFolder): string | null {
+  const file = named ?? (context.environment['OUTRIGGER_NODES'] || undefined);
+  if (file !== undefined) return path.resolve(context.cwd, file);
+  return existsSync(state.nodes) ? state.nodes : null;
+}
+
+/** The nodes file, and each node that it has: reached, new enough, its GPUs, its clock. */
+export async function checkNodes(
+  file: string,
+  environment: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const [{ readNodesFile }, { formatLocated }] = await Promise.all([
+    import('../../control-plane/nodes/read-nodes-file.ts'),
+    import('../../control-plane/compose/index.ts'),
+  ]);
+  const name = 'nodes file';
+  const text = await readFile(file, 'utf8').catch((error: Error) => error);
+  if (text instanceof Error) {
+    return [{ name, status: 'fail', message: text.message, next: 'Check its path and its permissions.' }];
+  }
+  const reading = readNodesFile(file, text);
+  if (reading.kind === 'refused') {
+    return reading.problems.map(problem => ({
+      name,
+      status: 'fail' as const,
+      message: formatLocated(problem),
+      next: 'docs/nodes.md says what may stand there.',
+    }));
+  }
+  const entries = Object.entries(reading.content.nodes);
+  const count = entries.length === 1 ? '1 node' : `${entries.length} nodes`;
+  const surroundings = { folder: path.dirname(file), environment };
+  return [
+    { name, status: 'ok', message: `${file} names ${count}` },
+    ...reading.warnings.map(warning => ({
+      name,
+      status: 'warn' as const,
+      message: formatLocated(warning),
+      next: 'Give it tls, or reach it by ssh://.',
+    })),
+    ...(
+      await Promise.all(
+        entries.map(([node, entry]) =>
+          runCheck(`node ${node}`, s => checkNode(node, entry, { ...surroundings, signal: s }), signal),
+        ),
+      )
+    ).flat(),
+  ];
+}
+
+async function checkNode(
+  name: string,
+  entry: NodeEntry,
+  { folder, environment, signal }: { folder: string; environment: NodeJS.ProcessEnv; signal: AbortSignal },
+): Promise<readonly Finding[]> {
+  const { connectNode } = await import('../../control-plane/nodes/connect-node.ts');
+  const { formatKeyPath } = await import('../../control-plane/compose/index.ts');
+  const label = `node ${name}`;
+  const connected = await connectNode(name, entry, { folder, environment });
+  if (connected.kind === 'failed') {
+    const { keyPath, message } = connected.problem;
+    const next = 'Mend that entry of the nodes file, or what it names.';
+    return [{ name: label, status: 'fail', message: `${formatKeyPath(keyPath)}: ${message}`, next }];
+  }
+  return checkEngine(connected.connection, signal, {
+    names: { engine: label, gpu: `${label} gpu`, clock: `${label} clock`, disk: `${label} disk` },
+    next: 'See that the machine is up and its engine answers; the other nodes go on without it.',
+  });
+}

@@ -1,0 +1,86 @@
+import path from 'node:path';
+import type { Problem } from '../compose/problem.ts';
+import type { ObservedDevice } from '../core/observed.ts';
+import { describeConnection } from '../engine/docker/index.ts';
+import type { NodeProfile } from '../ports.ts';
+import type { ConfiguredNode } from './configured-node.ts';
+import { connectNode } from './connect-node.ts';
+import { addressOf, defaultPublishOn } from './node-address.ts';
+import type { NodeEntry } from './nodes-file.ts';
+
+export type Configured =
+  | { readonly kind: 'configured'; readonly node: ConfiguredNode }
+  /** Something that the entry names (a context, a certificate) is not there or not right. */
+  | { readonly kind: 'failed'; readonly name: string; readonly profile: NodeProfile; readonly problem: Problem };
+
+export interface NodeSurroundings {
+  /** Relative paths start here: the folder of the nodes file. */
+  readonly folder: string;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Where Docker's own configuration lies, unless DOCKER_CONFIG says so. */
+  readonly home?: string;
+  /** What nodes of this machine publish on where their entry does not say. */
+  readonly publishOn?: string;
+}
+
+/** One entry of the nodes file with its defaults, and with what it names read. Never rejects. */
+export async function configureNode(name: string, entry: NodeEntry, around: NodeSurroundings): Promise<Configured> {
+  const connected = await connectNode(name, entry, around);
+  if (connected.kind === 'failed') {
+    const connection = entry.engine ?? `context ${entry.context}`;
+    return {
+      kind: 'failed',
+      name,
+      problem: connected.problem,
+      profile: profileOf(entry, connection, name, 'published'),
+    };
+  }
+  const { connection } = connected;
+  const reach = entry.reach ?? (connection.kind === 'unix' ? 'containers' : 'published');
+  const profile = profileOf(entry, describeConnection(connection), await addressOf(connection), reach);
+  const publishOn = entry.publish_on ?? defaultPublishOn(profile, around.publishOn);
+  return {
+    kind: 'configured',
+    node: {
+      name,
+      profile,
+      secretFiles: entry.tls?.key === undefined ? [] : [path.resolve(around.folder, entry.tls.key)],
+      engine: {
+        connection,
+        ...(publishOn === undefined ? {} : { publishOn }),
+        ...(entry.devices === undefined ? {} : { devices: entry.devices.map(statedDevice) }),
+        ...(entry.gpu_probe_image === undefined ? {} : { gpuProbeImage: entry.gpu_probe_image }),
+      },
+    },
+  };
+}
+
+function profileOf(entry: NodeEntry, connection: string, address: string, reach: NodeProfile['reach']): NodeProfile {
+  return {
+    connection,
+    address: entry.address ?? address,
+    reach,
+    labels: entry.labels,
+    keptCpus: entry.reserved.cpus,
+    keptMemoryBytes: entry.reserved.memory,
+  };
+}
+
+function statedDevice({
+  id,
+  index = /=(\d+(?::\d+)?)$/.exec(id)?.[1],
+  uuid = /^(GPU|MIG)-/.test(id) ? id : undefined,
+  model,
+  memory,
+  slice,
+}: NonNullable<NodeEntry['devices']>[number]): ObservedDevice {
+  return {
+    id,
+    driver: id.includes('=') ? 'cdi' : 'nvidia',
+    ...(index === undefined ? {} : { index }),
+    ...(uuid === undefined ? {} : { uuid }),
+    ...(model === undefined ? {} : { model }),
+    ...(memory === undefined ? {} : { memoryBytes: memory }),
+    ...(slice === undefined ? {} : { slice }),
+  };
+}

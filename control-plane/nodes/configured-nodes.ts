@@ -1,0 +1,209 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { formatLocated } from '../compose/format-located.ts';
+import type { Located } from '../compose/problem.ts';
+import { OutriggerError } from '../core/errors.ts';
+import { DEFAULT_NODE_POLICY, type NodePolicy } from '../core/node.ts';
+import type { Clock, Member } from '../ports.ts';
+import { type Configured, configureNode } from './configure-node.ts';
+import { Engines, type MakeEngine } from './engines.ts';
+import { FileWatch } from './file-watch.ts';
+import type { NodeSource, NodesInUse } from './node-source.ts';
+import { readNodesFile } from './read-nodes-file.ts';
+import { unreachableEngine } from './unreachable-engine.ts';
+
+export interface ConfiguredNodesOptions {
+  /** Absolute. */
+  readonly file: string;
+  readonly makeEngine: MakeEngine;
+  /** What nodes of this machine publish on where their entry does not say. */
+  readonly publishOn?: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * The nodes that the operator wants, read again whenever their file changes. A version that is wrong changes nothing: the
+ * nodes stay as they are, and `problem()` says what is wrong until a right one comes.
+ */
+export class ConfiguredNodes implements NodeSource {
+  readonly #options: ConfiguredNodesOptions;
+  readonly #engines: Engines;
+  readonly #stop = new AbortController();
+  /** Of the last version that was tried. */
+  #text = '';
+  #used: NodesInUse = { members: [], policy: DEFAULT_NODE_POLICY };
+  #nodes: readonly Configured[] = [];
+  #problem: string | null = null;
+  /** Something that the file names was not there: it may come without the file being touched. */
+  #incomplete = false;
+  #following: Promise<void> | null = null;
+  #watch: FileWatch | null = null;
+
+  private constructor(options: ConfiguredNodesOptions) {
+    this.#options = options;
+    this.#engines = new Engines(options.makeEngine);
+  }
+
+  /**
+   * Reads the file for the first time. Rejects with `invalid_argument` where it is missing or wrong. A node whose context
+   * or certificate is missing is no reason for that: it is there and does not answer.
+   */
+  static async open(options: ConfiguredNodesOptions): Promise<ConfiguredNodes> {
+    const nodes = new ConfiguredNodes(options);
+    const text = await readText(options.file);
+    if (text === null) throw refusal(options.file, [`${options.file} does not exist`]);
+    nodes.#text = text;
+    const read = await nodes.#configure(text);
+    if (read.kind === 'refused') throw refusal(options.file, read.problems);
+    nodes.#use(read.nodes, read.policy);
+    nodes.#note(failures(read.nodes, read.locate));
+    return nodes;
+  }
+
+  inUse(): NodesInUse {
+    return this.#used;
+  }
+
+  problem(): string | null {
+    return this.#problem;
+  }
+
+  hiddenPaths(): readonly string[] {
+    const ofNodes = this.#nodes.flatMap(configured => {
+      if (configured.kind === 'failed') return [];
+      const { engine, secretFiles } = configured.node;
+      const socket = engine.connection.kind === 'tcp' ? undefined : engine.connection.socketPath;
+      return socket === undefined ? secretFiles : [...secretFiles, socket];
+    });
+    return [this.#options.file, ...ofNodes];
+  }
+
+  follow(onChange: (nodes: NodesInUse) => void): void {
+    if (this.#following) return;
+    const { file, clock } = this.#options;
+    this.#watch = new FileWatch(file, { clock, signal: this.#stop.signal });
+    this.#following = this.#watch.run(async asked => {
+      if (await this.#reread(asked)) onChange(this.#used);
+    });
+  }
+
+  reread(): void {
+    this.#watch?.ask();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#following;
+  }
+
+  /** Whether there are other nodes now. Never rejects. */
+  async #reread(asked: boolean): Promise<boolean> {
+    const { file, log } = this.#options;
+    try {
+      const text = await readText(file);
+      if (text === null) {
+        // Nobody takes all nodes away by a slip; who wants fewer writes so.
+        this.#note([`${file} is not there any more; the nodes stay as they were`]);
+        return false;
+      }
+      if (text === this.#text && !asked && !this.#incomplete) return false;
+      const read = await this.#configure(text);
+      this.#text = text;
+      if (read.kind === 'refused') {
+        this.#incomplete = false;
+        this.#note(read.problems);
+        return false;
+      }
+      const failed = failures(read.nodes, read.locate);
+      this.#incomplete = failed.length > 0;
+      this.#note(failed);
+      if (failed.length > 0 || this.#stop.signal.aborted) return false;
+      this.#use(read.nodes, read.policy);
+      log.info({ file, nodes: read.nodes.map(nameOf) }, 'the nodes file was read');
+      return true;
+    } catch (error) {
+      this.#note([(error as Error).message]);
+      return false;
+    }
+  }
+
+  async #configure(text: string) {
+    const { file, environment, publishOn, log } = this.#options;
+    const reading = readNodesFile(file, text);
+    if (reading.kind === 'refused') return { ...reading, problems: reading.problems.map(p => formatLocated(p)) };
+    const { content, sources, warnings } = reading;
+    if (text !== this.#text || this.#nodes.length === 0) {
+      for (const warning of warnings) log.warn({ file }, formatLocated(warning));
+    }
+    const around = { folder: path.dirname(file), environment, ...(publishOn === undefined ? {} : { publishOn }) };
+    const nodes = await Promise.all(
+      Object.entries(content.nodes).map(([name, entry]) => configureNode(name, entry, around)),
+    );
+    const policy: NodePolicy = {
+      lostAfterMs: content.lost_after,
+      replaceAfterMs: content.replace_after,
+      quarantineMs: content.quarantine,
+    };
+    return { kind: 'read' as const, nodes, policy, locate: (failed: Failed) => sources.locate(failed.problem) };
+  }
+
+  #use(nodes: readonly Configured[], policy: NodePolicy): void {
+    this.#nodes = nodes;
+    this.#incomplete = nodes.some(n => n.kind === 'failed');
+    this.#used = { policy, members: nodes.map(n => this.#member(n)) };
+  }
+
+  #member(configured: Configured): Member {
+    if (configured.kind === 'configured') return this.#engines.member(configured.node);
+    const { name, profile, problem } = configured;
+    const error = new OutriggerError('unavailable', problem.message, {
+      next: `Mend nodes.${name} in ${this.#options.file}; it is looked at again.`,
+      retryable: false,
+    });
+    return { engine: unreachableEngine(name, error), profile };
+  }
+
+  /** Remembers what is wrong; logged when it changes. */
+  #note(problems: readonly string[]): void {
+    const problem = problems.length === 0 ? null : problems.join('\n');
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    const { log, file } = this.#options;
+    if (problem === null) log.info({ file }, 'nothing is wrong with the nodes file any more');
+    else log.error({ file, problems }, 'the nodes file is not as it should be; the nodes stay as they were');
+  }
+}
+
+type Failed = Extract<Configured, { kind: 'failed' }>;
+
+function failures(nodes: readonly Configured[], locate: (failed: Failed) => Located): readonly string[] {
+  return nodes.flatMap(n => (n.kind === 'failed' ? [formatLocated(locate(n))] : []));
+}
+
+function nameOf(configured: Configured): string {
+  return configured.kind === 'configured' ? configured.node.name : configured.name;
+}
+
+function refusal(file: string, problems: readonly string[]): OutriggerError {
+  return new OutriggerError('invalid_argument', `The nodes file cannot be used:\n${problems.join('\n')}`, {
+    next: 'docs/nodes.md says what may stand there.',
+    details: { file },
+  });
+}
+
+/** null where there is none. */
+async function readText(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw new OutriggerError('invalid_argument', `The nodes file ${file} cannot be read: ${message}`, {
+      next: 'Name a file that this user may read.',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { Engine, Member } from '../ports.ts';
+import type { ConfiguredNode, EngineSettings } from './configured-node.ts';
+import { EngineClaims } from './engine-claims.ts';
+
+export type ClosableEngine = Engine & { close(): void };
+
+/** Makes the engine of a node. */
+export type MakeEngine = (name: string, options: MakeEngineOptions) => ClosableEngine;
+
+export interface MakeEngineOptions {
+  readonly settings: EngineSettings;
+  /** Told which engine answers there; throws where that is another node's. Absent where there is one node only. */
+  readonly claim?: (engine: { readonly id: string; readonly hostName: string }) => void;
+}
+
+/**
+ * The engines that are in use, by node. A node that is configured anew keeps its engine, with all that this knows and has
+ * open, unless the way to it or what is said of it changed.
+ */
+export class Engines {
+  readonly #make: MakeEngine;
+  readonly #claims = new EngineClaims();
+  readonly #used = new Map<string, { settings: string; engine: ClosableEngine }>();
+
+  constructor(make: MakeEngine) {
+    this.#make = make;
+  }
+
+  member({ name, profile, engine: settings }: ConfiguredNode): Member {
+    const wanted = fingerprint(settings);
+    const known = this.#used.get(name);
+    const claim: MakeEngineOptions['claim'] = engine => this.#claims.claim(name, engine);
+    const engine = known?.settings === wanted ? known.engine : this.#make(name, { settings, claim });
+    this.#used.set(name, { settings: wanted, engine });
+    return { engine, profile, close: () => this.#close(name, engine) };
+  }
+
+  #close(name: string, engine: ClosableEngine): void {
+    engine.close();
+    // By now the name may have another one.
+    if (this.#used.get(name)?.engine !== engine) return;
+    this.#used.delete(name);
+    this.#claims.release(name);
+  }
+}
+
+function fingerprint({ connection, ...rest }: EngineSettings): string {
+  const way = connection.kind === 'ssh' ? { ...connection, environment: undefined } : connection;
+  return createHash('sha256')
+    .update(JSON.stringify([way, rest]))
+    .digest('hex');
+}

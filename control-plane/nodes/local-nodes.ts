@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { toOutriggerError } from '../core/errors.ts';
+import { DEFAULT_NODE_POLICY } from '../core/node.ts';
+import type { ConfiguredNodesOptions } from './configured-nodes.ts';
+import { FileWatch } from './file-watch.ts';
+import { localNode } from './local-node.ts';
+import type { NodeSource, NodesInUse } from './node-source.ts';
+
+/** This machine's engine as the only node, until a nodes file appears. From then on it is the file that counts. */
+export class LocalNodes implements NodeSource {
+  readonly #options: ConfiguredNodesOptions;
+  readonly #local: NodesInUse;
+  readonly #hidden: readonly string[];
+  readonly #stop = new AbortController();
+  #configured: NodeSource | null = null;
+  #problem: string | null = null;
+  #watch: FileWatch | null = null;
+  #following: Promise<void> | null = null;
+
+  private constructor(options: ConfiguredNodesOptions, local: NodesInUse, hidden: readonly string[]) {
+    this.#options = options;
+    this.#local = local;
+    this.#hidden = hidden;
+  }
+
+  static async open(options: ConfiguredNodesOptions): Promise<LocalNodes> {
+    const { name, profile, engine: settings } = await localNode(options);
+    const engine = options.makeEngine(name, { settings });
+    const local = { members: [{ engine, profile, close: () => engine.close() }], policy: DEFAULT_NODE_POLICY };
+    return new LocalNodes(options, local, settings.connection.kind === 'unix' ? [settings.connection.socketPath] : []);
+  }
+
+  inUse(): NodesInUse {
+    return this.#configured?.inUse() ?? this.#local;
+  }
+
+  problem(): string | null {
+    return this.#configured?.problem() ?? this.#problem;
+  }
+
+  hiddenPaths(): readonly string[] {
+    return [...this.#hidden, ...(this.#configured?.hiddenPaths() ?? [])];
+  }
+
+  follow(onChange: (nodes: NodesInUse) => void): void {
+    if (this.#following) return;
+    const { file, clock } = this.#options;
+    const found = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, found.signal]);
+    this.#watch = new FileWatch(file, { clock, signal });
+    this.#following = this.#watch.run(async () => {
+      if (!existsSync(file) || !(await this.#open())) return;
+      found.abort();
+      if (this.#stop.signal.aborted) return;
+      onChange(this.inUse());
+      this.#configured?.follow(onChange);
+    });
+  }
+
+  reread(): void {
+    if (this.#configured) this.#configured.reread();
+    else this.#watch?.ask();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#following;
+    await this.#configured?.close();
+  }
+
+  /** False where the file cannot be used yet. */
+  async #open(): Promise<boolean> {
+    const { file, log } = this.#options;
+    try {
+      const { ConfiguredNodes } = await import('./configured-nodes.ts');
+      this.#configured = await ConfiguredNodes.open(this.#options);
+      log.info({ file }, 'a nodes file is there from now on');
+      return true;
+    } catch (thrown) {
+      const { message } = toOutriggerError(thrown);
+      if (message !== this.#problem) log.error({ file, problem: message }, 'the nodes file cannot be used');
+      this.#problem = message;
+      return false;
+    }
+  }
+}

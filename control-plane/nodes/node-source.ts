@@ -1,0 +1,21 @@
+import type { NodePolicy } from '../core/node.ts';
+import type { Member } from '../ports.ts';
+
+/** Where the control plane has its nodes from. */
+export interface NodeSource {
+  inUse(): NodesInUse;
+  /** What is wrong with the newest version of the nodes file, or with what it names, a line for each; null: nothing is. */
+  problem(): string | null;
+  /** Paths that lead to the engines or say which there are, and that no container may have. */
+  hiddenPaths(): readonly string[];
+  /** Tells of other nodes, until close(). */
+  follow(onChange: (nodes: NodesInUse) => void): void;
+  /** Reads the nodes file and everything it names now, as when it had changed. */
+  reread(): void;
+  close(): Promise<void>;
+}
+
+export interface NodesInUse {
+  readonly members: readonly Member[];
+  readonly policy: NodePolicy;
+}
