@@ -2,6 +2,7 @@ import type { ProbeReport } from '../control-plane/core/observed.ts';
 import { effectiveProbes, type ProbeCheck } from '../control-plane/core/spec.ts';
 import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
 import { Asker } from './asker.ts';
+import type { Beats } from './beats.ts';
 import { watchLoad } from './load-watch.ts';
 import type { Slots } from './slots.ts';
 import { FIRST_GAP_MS, GAP_GROWTH, LONGEST_GAP_MS, startUp } from './start-up.ts';
@@ -9,7 +10,7 @@ import { warmUp } from './warm-up.ts';
 
 export interface ProberSeams {
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly beats: Beats;
   readonly slots: Slots;
   /** Called whenever `report` has become another one. */
   readonly onReport: () => void;
@@ -125,7 +126,7 @@ export class Prober {
     if (!readiness) return this.#set({ readiness: 'passing' });
     let failures = 0;
     let gapMs = 0;
-    if (this.#report.readiness === 'passing') await this.#pause(this.#jittered(readiness.intervalMs));
+    if (this.#report.readiness === 'passing') await this.#pause(this.#seams.beats.delayMs(readiness.intervalMs));
     for (;;) {
       const result = await this.#asker.ask(readiness.check, readiness.timeoutMs, this.#stopped.signal);
       switch (result.kind) {
@@ -148,7 +149,7 @@ export class Prober {
       const first = this.#report.readiness === 'unknown' ? FIRST_GAP_MS : RECHECK_GAP_MS;
       const longest = this.#report.readiness === 'unknown' ? LONGEST_GAP_MS : readiness.intervalMs;
       if (result.kind !== 'passed') gapMs = gapMs === 0 ? first : gapMs * GAP_GROWTH;
-      await this.#pause(gapMs === 0 ? this.#jittered(readiness.intervalMs) : Math.min(gapMs, longest));
+      await this.#pause(gapMs === 0 ? this.#seams.beats.delayMs(readiness.intervalMs) : Math.min(gapMs, longest));
     }
   }
 
@@ -157,7 +158,7 @@ export class Prober {
     if (!liveness) return;
     let failures = 0;
     for (;;) {
-      await this.#pause(this.#jittered(liveness.intervalMs), { interruptible: false });
+      await this.#pause(this.#seams.beats.delayMs(liveness.intervalMs), { interruptible: false });
       const result = await this.#asker.ask(liveness.check, liveness.timeoutMs, this.#stopped.signal);
       switch (result.kind) {
         case 'passed':
@@ -185,13 +186,9 @@ export class Prober {
       intervalMs: effectiveProbes(spec).readiness?.intervalMs ?? 2_000,
       clock: this.#seams.clock,
       signal: this.#stopped.signal,
-      pause: delayMs => this.#pause(this.#jittered(delayMs), { interruptible: false }),
+      pause: delayMs => this.#pause(this.#seams.beats.delayMs(delayMs), { interruptible: false }),
       onLoad: inFlight => this.#setLoad(inFlight),
     });
-  }
-
-  #jittered(intervalMs: number): number {
-    return intervalMs * (0.9 + 0.2 * this.#seams.random());
   }
 
   async #pause(delayMs: number, options: { interruptible: boolean } = { interruptible: true }): Promise<void> {

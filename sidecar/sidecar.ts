@@ -1,5 +1,6 @@
 import type { ProbeReport } from '../control-plane/core/observed.ts';
 import type { Clock, ProbeTarget, Sidecar } from '../control-plane/ports.ts';
+import { Beats } from './beats.ts';
 import { Prober } from './prober.ts';
 import { Slots } from './slots.ts';
 
@@ -15,6 +16,7 @@ export interface SidecarOptions {
 export function createSidecar(options: SidecarOptions): Sidecar {
   const { clock, random = Math.random, concurrency = 64 } = options;
   const slots = new Slots({ clock, limit: concurrency });
+  const beats = new Beats({ clock, random });
   const probers = new Map<string, Prober>();
   const ending = new Set<Promise<void>>();
   const listeners = new Set<() => void>();
@@ -45,7 +47,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
       for (const target of targets) {
         const known = probers.get(target.containerId);
         if (known) known.update(target);
-        else probers.set(target.containerId, new Prober(target, { clock, random, slots, onReport: announce }));
+        else probers.set(target.containerId, new Prober(target, { clock, beats, slots, onReport: announce }));
       }
     },
 
