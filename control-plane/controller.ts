@@ -3,28 +3,31 @@ import { type AdmittedSpec, applySpecs, removeServices, restartService, type Ste
 import type { ApplyRequest, ApplyResult, ControlPlane, EventQuery, LogQuery, ServiceRef } from './control-plane.ts';
 import type { Action } from './core/actions.ts';
 import { OutriggerError, toOutriggerError } from './core/errors.ts';
+import { DEFAULT_NODE_POLICY, type NodePolicy } from './core/node.ts';
 import type { Observed } from './core/observed.ts';
 import { type Plan, type Probed, reconcile } from './core/reconcile.ts';
-import { placementOf } from './core/replica.ts';
 import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
 import { DesiredState } from './desired-state.ts';
+import { type DeviceTarget, DeviceWatch } from './device-watch.ts';
 import { Effects } from './effects.ts';
 import { EventFeed } from './event-feed.ts';
 import { eventsBetween } from './events-between.ts';
+import { Members } from './members.ts';
 import { drainNode, type NodeRequest, releaseDevice, undrainNode } from './node-commands.ts';
-import { firstLook, Observer } from './observer.ts';
+import { NodeNews } from './node-news.ts';
 import { parseSpecs } from './parse-specs.ts';
-import type { Change, Clock, Engine, Ids, Member, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
+import type { Change, Clock, Ids, Member, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
 import type { DiscoveryHub } from './registry/hub.ts';
 import { replicaLogs } from './replica-logs.ts';
 import { StateViews } from './state-views.ts';
 import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from './views.ts';
 import { whyService } from './why.ts';
-import { within } from './within.ts';
 
 export interface ControllerOptions {
   /** The nodes to begin with; `setMembers` changes them. */
   readonly members: readonly Member[];
+  /** How long silence is waited out to begin with; `setNodePolicy` changes it. */
+  readonly nodePolicy?: NodePolicy;
   readonly registry: Registry;
   readonly hub: DiscoveryHub;
   readonly store: Store;
@@ -46,9 +49,9 @@ export class Controller implements ControlPlane {
   readonly hub: DiscoveryHub;
   readonly #options: ControllerOptions;
   readonly #effects: Effects;
-  readonly #members = new Map<string, { member: Member; observer: Observer }>();
-  /** Of the members; the effects look into it too. */
-  readonly #engines = new Map<string, Engine>();
+  readonly #members: Members;
+  readonly #deviceWatch: DeviceWatch;
+  readonly #nodeNews = new NodeNews();
   readonly #stop = new AbortController();
   readonly #startedAt: number;
   readonly #commands: QueuedCommand[] = [];
@@ -57,7 +60,7 @@ export class Controller implements ControlPlane {
   #state: DesiredState;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
   #running: Promise<unknown> | null = null;
-  readonly #observing = new Set<Promise<void>>();
+  #nodePolicy: NodePolicy;
   /** What the last pass failed for; null: it did not. */
   #trouble: string | null = null;
 
@@ -67,9 +70,14 @@ export class Controller implements ControlPlane {
     this.#feed = feed;
     this.hub = options.hub;
     this.#startedAt = options.clock.now();
+    this.#nodePolicy = options.nodePolicy ?? DEFAULT_NODE_POLICY;
+    const { clock } = options;
+    this.#members = new Members({ clock, onListing: () => this.wake() });
+    const { engines } = this.#members;
+    this.#deviceWatch = new DeviceWatch({ clock, engines, onChange: () => this.wake() });
     this.#effects = new Effects({
-      engines: this.#engines,
-      clock: options.clock,
+      engines,
+      clock,
       onSettled: (action, error) => this.#onSettled(action, error),
       onProgress: () => this.#views.changed(),
       admit: spec => options.admit(spec),
@@ -81,7 +89,7 @@ export class Controller implements ControlPlane {
   static async open(options: ControllerOptions): Promise<Controller> {
     const state = DesiredState.from(await options.store.load());
     const controller = new Controller(options, state, await EventFeed.open(options.store));
-    await firstLook(controller.#observers(), options.clock);
+    await controller.#members.firstLook();
     await controller.#pass();
     return controller;
   }
@@ -94,7 +102,7 @@ export class Controller implements ControlPlane {
     sidecar.onChange(() => this.wake());
     this.hub.onAcknowledged(() => this.wake());
     this.#running = this.#loop();
-    for (const observer of this.#observers()) this.#observe(observer);
+    this.#members.observe();
   }
 
   /**
@@ -102,22 +110,13 @@ export class Controller implements ControlPlane {
    * moved away. Of one that stays, the engine and what is said of it may be new.
    */
   setMembers(members: readonly Member[]): void {
-    const named = new Set(members.map(m => m.engine.node));
-    for (const [name, { observer }] of this.#members) if (!named.has(name)) observer.leave();
-    for (const member of members) {
-      const name = member.engine.node;
-      const known = this.#members.get(name);
-      if (known?.member.engine === member.engine) {
-        known.observer.reconfigure(member.profile);
-        this.#members.set(name, { member, observer: known.observer });
-        continue;
-      }
-      if (known) this.#forget(name);
-      const observer = new Observer(member, this.#options.clock, () => this.wake());
-      this.#members.set(name, { member, observer });
-      this.#engines.set(name, member.engine);
-      if (this.#running) this.#observe(observer);
-    }
+    this.#members.set(members);
+    this.wake();
+  }
+
+  /** How long silence is waited out, and how long a device is kept from everybody, from now on. */
+  setNodePolicy(policy: NodePolicy): void {
+    this.#nodePolicy = policy;
     this.wake();
   }
 
@@ -125,11 +124,11 @@ export class Controller implements ControlPlane {
   async close(): Promise<void> {
     this.#stop.abort();
     this.wake();
-    for (const observer of this.#observers()) observer.close();
+    const stopped = this.#members.stop();
     await this.#effects.close();
     await this.#running;
-    await Promise.all(this.#observing);
-    for (const name of [...this.#members.keys()]) this.#forget(name);
+    await Promise.all([stopped, this.#deviceWatch.close()]);
+    this.#members.close();
     for (const command of this.#commands.splice(0)) command.reject(shuttingDown());
   }
 
@@ -161,7 +160,7 @@ export class Controller implements ControlPlane {
       specs.map(async spec => ({
         spec,
         warnings: await this.#options.admit(spec),
-        imageId: await this.#imageId(spec),
+        imageId: await this.#members.imageId(spec.image, this.#stop.signal),
       })),
     );
     if (request.dryRun) return applySpecs(this.#state, admitted, request.origin, this.#options.clock.now()).result;
@@ -170,7 +169,9 @@ export class Controller implements ControlPlane {
 
   async remove(request: { namespace: string; names: readonly string[]; volumes: boolean }): Promise<ServiceRef[]> {
     const removed = await this.#submit(state => removeServices(state, request, this.#options.clock.now()));
-    if (removed.length === 0 && request.volumes) await this.#removeVolumes(request.namespace);
+    if (removed.length === 0 && request.volumes) {
+      await this.#members.removeVolumes(request.namespace, this.#stop.signal);
+    }
     return removed;
   }
 
@@ -226,8 +227,8 @@ export class Controller implements ControlPlane {
     return replicaLogs({
       query,
       controlPlane: this,
-      engines: this.#engines,
-      containers: () => this.#containers(),
+      engines: this.#members.engines,
+      containers: () => this.#members.newestContainers(),
       clock,
       signal,
     });
@@ -258,23 +259,25 @@ export class Controller implements ControlPlane {
       await this.#runCommands();
       const now = clock.now();
       const observed = this.#observed();
-      const plan = reconcile(this.#state, observed, now, () => ids.replicaId());
-      const changes = this.#state.changesTo(plan);
+      const plan = reconcile(this.#state, observed, now, () => ids.replicaId(), this.#nodePolicy);
+      const news = this.#nodeNews.look({ replicas: plan.replicas, specOf: this.#state.specOf }, observed, now);
+      const events = [...news.events, ...eventsBetween(this.#state, plan, now)];
+      const changes = [...this.#state.changesTo(plan), ...events.map((event): Change => ({ kind: 'event', event }))];
       if (changes.length > 0) {
-        const events = eventsBetween(this.#state, plan, now);
         // Intent before effect: nothing below happens unless this is durable.
-        await this.#commit([...changes, ...events.map((event): Change => ({ kind: 'event', event }))]).catch(thrown => {
+        await this.#commit(changes).catch(thrown => {
           this.#withdraw(plan);
           throw thrown;
         });
         await this.#announce();
         this.wake();
       }
+      news.told();
       this.#publish(plan);
       this.#effects.begin(plan.actions);
       this.#effects.prune();
-      this.#listForEndings(plan);
-      this.#letLeave(plan);
+      this.#members.listForEndings(plan);
+      this.#members.letLeave(plan, this.#nodePolicy.lostAfterMs);
       this.#views.changed();
       if (this.#trouble !== null) log.info('the loop goes on');
       this.#trouble = null;
@@ -331,49 +334,12 @@ export class Controller implements ControlPlane {
     return promise;
   }
 
-  /** A replica that ends without a container waits for a listing that shows none; nothing else would ask for one soon. */
-  #listForEndings(plan: Plan): void {
-    const ending = [...plan.replicas.values()].flatMap(({ phase }) =>
-      phase.kind === 'stopping' && phase.container === null ? [phase] : [],
-    );
-    for (const observer of this.#observers()) {
-      const { name, answering, listedFrom } = observer.node();
-      if (answering && ending.some(p => p.placement.node === name && listedFrom <= p.since)) observer.refresh();
-    }
-  }
-
-  /** A node that is not configured any more goes once nothing of ours is on it. */
-  #letLeave(plan: Plan): void {
-    for (const [name, { observer }] of this.#members) {
-      const node = observer.node();
-      const isUsed =
-        [...plan.replicas.values()].some(r => placementOf(r)?.node === name) || plan.actions.some(a => a.node === name);
-      if (node.leaving && !isUsed && (!node.answering || node.containers.length === 0)) this.#forget(name);
-    }
-  }
-
-  #forget(name: string): void {
-    const known = this.#members.get(name);
-    this.#members.delete(name);
-    this.#engines.delete(name);
-    known?.observer.close();
-    known?.member.close?.();
-  }
-
-  #observers(): Observer[] {
-    return [...this.#members.values()].map(m => m.observer);
-  }
-
-  #observe(observer: Observer): void {
-    const running = observer.run().finally(() => this.#observing.delete(running));
-    this.#observing.add(running);
-  }
-
   #publish(plan: Plan): void {
     const { registry, sidecar } = this.#options;
     this.hub.publish(new Set(plan.services.keys()), plan.endpoints);
     registry.publish(plan.endpoints);
-    sidecar.target(plan.probed.map(probed => this.#probeTarget(probed)));
+    sidecar.target(plan.probed.map(probeTarget));
+    this.#deviceWatch.target(plan.probed.flatMap(deviceTarget));
   }
 
   /**
@@ -389,25 +355,12 @@ export class Controller implements ControlPlane {
     this.#options.registry.publish(kept);
   }
 
-  #probeTarget({ replica, spec, container, containerId, hosts, resume }: Probed): ProbeTarget {
-    return {
-      containerId,
-      replicaId: replica.id,
-      service: replica.service,
-      spec,
-      hosts,
-      ...(container?.health === undefined ? {} : { containerHealth: container.health }),
-      startedAt: container?.startedAt ?? replica.phase.since,
-      resume,
-    };
-  }
-
   #observed(): Observed {
     const { registry, sidecar } = this.#options;
     return {
-      nodes: new Map(this.#observers().map(o => [o.node().name, o.node()])),
+      nodes: this.#members.nodes(),
       probes: sidecar.reports(),
-      deviceReports: new Map(),
+      deviceReports: this.#deviceWatch.reports(),
       images: this.#effects.images,
       effects: this.#effects.states,
       withdrawn: (service, replicaId) =>
@@ -420,7 +373,7 @@ export class Controller implements ControlPlane {
     if (error && !this.#stop.signal.aborted) {
       log.warn({ action: action.kind, node: action.node, code: error.code, err: error }, 'an action failed');
     }
-    if (action.kind !== 'pull') this.#members.get(action.node)?.observer.refresh();
+    if (action.kind !== 'pull') this.#members.refresh(action.node);
     this.wake();
   }
 
@@ -428,27 +381,6 @@ export class Controller implements ControlPlane {
     const { clock } = this.#options;
     // A bound on the nap: a timer of weeks would overflow, and looking again costs nothing.
     await clock.sleep(Math.min(Math.max(at - clock.now(), 1), LONGEST_NAP_MS), signal).catch(() => {});
-  }
-
-  /** Those that an earlier removal kept; volumes that a container refers to are left alone by the engine. */
-  async #removeVolumes(namespace: string): Promise<void> {
-    const limits = { clock: this.#options.clock, timeoutMs: VOLUMES_DEADLINE_MS, signal: this.#stop.signal };
-    const what = `removing volumes of ${namespace}`;
-    await Promise.all(
-      [...this.#engines.values()].map(e =>
-        within(limits, what, signal => e.cleanNamespace(namespace, { volumes: true }, signal)),
-      ),
-    );
-  }
-
-  async #imageId(spec: ServiceSpec): Promise<string | null> {
-    // A request waits for no engine that is known to be away; null means "not known", which changes nothing.
-    const engine = [...this.#engines.values()].find(e => this.#members.get(e.node)?.observer.node().answering);
-    if (!engine) return null;
-    const limits = { clock: this.#options.clock, timeoutMs: IMAGE_ID_DEADLINE_MS, signal: this.#stop.signal };
-    return within(limits, `looking for image ${spec.image}`, signal => engine.imageId(spec.image, signal)).catch(
-      () => null,
-    );
   }
 
   // ---- what it shows
@@ -460,29 +392,13 @@ export class Controller implements ControlPlane {
   }
 
   #nodeRequest(state: DesiredState, name: string): NodeRequest {
-    return { state, nodes: this.#observed().nodes, name, now: this.#options.clock.now() };
+    return { state, nodes: this.#members.nodes(), name, now: this.#options.clock.now() };
   }
 
   #nodeView(name: string): NodeView {
     const view = this.nodes().find(n => n.name === name);
     if (!view) throw new OutriggerError('not_found', `node ${name} left meanwhile`);
     return view;
-  }
-
-  #containers(): ReadonlyMap<string, { node: string; containerId: string }> {
-    const newest = new Map<string, { node: string; containerId: string; attempt: number }>();
-    for (const observer of this.#observers()) {
-      for (const container of observer.node().containers) {
-        const known = newest.get(container.replicaId);
-        if (known && known.attempt > container.attempt) continue;
-        newest.set(container.replicaId, {
-          node: observer.node().name,
-          containerId: container.id,
-          attempt: container.attempt,
-        });
-      }
-    }
-    return newest;
   }
 
   async #announce(): Promise<void> {
@@ -492,8 +408,8 @@ export class Controller implements ControlPlane {
       log.error({ err: toOutriggerError(thrown) }, 'events could not be read back');
       return [];
     });
-    for (const { service, replicaId, type, message } of news)
-      log.info({ service, replica: replicaId, type }, message || type);
+    for (const { service, replicaId, node, type, message } of news)
+      log.info({ service, replica: replicaId, node, type }, message || type);
   }
 }
 
@@ -505,13 +421,31 @@ interface QueuedCommand {
 
 const PASS_RETRY_MS = 500;
 const LONGEST_NAP_MS = 60_000;
-/** Of the one second that an answer may take while an engine hangs that nobody has noticed yet. */
-const VOLUMES_DEADLINE_MS = 20_000;
-const IMAGE_ID_DEADLINE_MS = 500;
 const MOST_QUEUED_COMMANDS = 1_000;
 
 function shuttingDown(): OutriggerError {
   return new OutriggerError('unavailable', 'the control plane is shutting down', {
     next: 'try again once it runs again',
   });
+}
+
+function probeTarget({ replica, spec, container, containerId, hosts, resume }: Probed): ProbeTarget {
+  return {
+    containerId,
+    replicaId: replica.id,
+    service: replica.service,
+    spec,
+    hosts,
+    ...(container?.health === undefined ? {} : { containerHealth: container.health }),
+    startedAt: container?.startedAt ?? replica.phase.since,
+    resume,
+  };
+}
+
+/** Containers that were given devices are asked whether they still see them, from their start to their drain. */
+function deviceTarget({ replica: { phase }, spec, containerId }: Probed): DeviceTarget[] {
+  if (phase.kind !== 'starting' && phase.kind !== 'warming' && phase.kind !== 'ready') return [];
+  const { node, devices } = phase.placement;
+  const check = spec.resources.gpu?.check;
+  return devices.length === 0 ? [] : [{ containerId, node, devices, ...(check && { check }) }];
 }

@@ -1,4 +1,5 @@
 import { actionKey, containerName, createAction, pullAction, startKey } from './core/actions.ts';
+import { deviceTurns } from './core/device-turns.ts';
 import { imageKey, type Observed } from './core/observed.ts';
 import { type Cause, containerOf, isAvailable, isLive, placementOf, type Replica } from './core/replica.ts';
 import type { Service } from './core/service.ts';
@@ -10,22 +11,27 @@ import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 /** The state in words for people and programs. Pure. */
 export function describeServices(state: DesiredState, observed: Observed): ServiceView[] {
   const byService = Map.groupBy(state.replicas.values(), r => r.service);
+  // Whose turn it is does not depend on the time, only when to look again does.
+  const { waiting } = deviceTurns(state, observed, 0);
   return [...state.services.values()]
     .sort((a, b) => (a.key < b.key ? -1 : 1))
-    .map(service => describeService(service, byService.get(service.key) ?? [], state, observed));
+    .map(service => describeService(service, byService.get(service.key) ?? [], { state, observed, waiting }));
 }
 
-function describeService(
-  service: Service,
-  replicas: readonly Replica[],
-  state: DesiredState,
-  observed: Observed,
-): ServiceView {
+interface Scene {
+  readonly state: DesiredState;
+  readonly observed: Observed;
+  /** What replicas wait for on devices that they share, by replica id. */
+  readonly waiting: ReadonlyMap<string, string>;
+}
+
+function describeService(service: Service, replicas: readonly Replica[], scene: Scene): ServiceView {
+  const { state, observed } = scene;
   const { spec } = service;
   const ordered = [...replicas].sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
-  const views = ordered.map(r => describeReplica(r, state.specOf(r.service, r.generation) ?? spec, observed));
+  const views = ordered.map(r => describeReplica(r, state.specOf(r.service, r.generation) ?? spec, scene));
   const readyReplicas = replicas.filter(isAvailable).length;
-  const serviceState = stateOf(service, replicas);
+  const serviceState = stateOf(service, replicas, observed);
   return {
     namespace: spec.namespace,
     name: spec.name,
@@ -36,7 +42,7 @@ function describeService(
     wantedReplicas: service.removal ? 0 : service.replicas,
     readyReplicas,
     state: serviceState,
-    message: messageOf(service, serviceState, views, observed),
+    message: messageOf(service, serviceState, { replicas: views, observed }),
     deleting: service.removal !== null,
     origin: service.origin,
     acceptedAtMs: service.acceptedAt,
@@ -61,7 +67,7 @@ function describeRollout({ rollout, generation }: Service): Pick<ServiceView, 'f
   };
 }
 
-function stateOf(service: Service, replicas: readonly Replica[]): ServiceState {
+function stateOf(service: Service, replicas: readonly Replica[], observed: Observed): ServiceState {
   if (service.removal) return 'deleting';
   const current = replicas.filter(r => isLive(r) && r.generation === service.generation);
   const ready = current.filter(isAvailable).length;
@@ -69,21 +75,32 @@ function stateOf(service: Service, replicas: readonly Replica[]): ServiceState {
   if (current.some(r => r.phase.kind === 'failed')) return ready > 0 ? 'degraded' : 'failed';
   if (service.rollout.kind === 'progressing') return service.rollout.previous === null ? 'starting' : 'updating';
   // Replicas on their way out are part of a change that is not over, even where enough others serve.
-  const leaving = replicas.some(r => !isLive(r) || r.generation !== service.generation || r.replace);
+  const leaving = replicas.some(
+    r => (!isLive(r) || r.generation !== service.generation || r.replace) && !isOutOfSight(r, observed),
+  );
   if (leaving) return 'updating';
   return ready >= service.replicas ? 'ready' : 'degraded';
+}
+
+/** It ends when its node is back, while others serve elsewhere: no part of a change that is under way. */
+function isOutOfSight(replica: Replica, { nodes }: Observed): boolean {
+  const node = placementOf(replica)?.node;
+  if (isLive(replica) || node === undefined || nodes.get(node)?.answering) return false;
+  return [...nodes.values()].some(n => n.answering);
 }
 
 function messageOf(
   service: Service,
   state: ServiceState,
-  replicas: readonly ReplicaView[],
-  observed: Observed,
+  { replicas, observed }: { replicas: readonly ReplicaView[]; observed: Observed },
 ): string {
   const { rollout } = service;
   if (rollout.kind === 'paused')
     return `update to generation ${service.generation} failed and is paused: ${rollout.cause.message}`;
-  const silent = [...observed.nodes.values()].find(n => !n.answering);
+  const used = new Set(replicas.map(r => r.node));
+  const silent = [...observed.nodes.values()].find(
+    n => !n.answering && (used.has(n.name) || observed.nodes.size === 1),
+  );
   if (silent)
     return `node ${silent.name} does not answer (${silent.error ?? 'unknown reason'}); what runs there is left alone`;
   if (rollout.kind === 'rolled_back') {
@@ -97,7 +114,7 @@ function messageOf(
   );
 }
 
-function describeReplica(replica: Replica, spec: ServiceSpec, observed: Observed): ReplicaView {
+function describeReplica(replica: Replica, spec: ServiceSpec, { observed, waiting }: Scene): ReplicaView {
   const { phase } = replica;
   const placement = placementOf(replica);
   const container = containerOf(replica);
@@ -110,7 +127,7 @@ function describeReplica(replica: Replica, spec: ServiceSpec, observed: Observed
     image: spec.image,
     phase: phase.kind,
     sinceMs: phase.since,
-    message: replicaMessage(replica, spec, observed),
+    message: waiting.get(replica.id) ?? replicaMessage(replica, spec, observed),
     ...(placement ? { node: placement.node } : {}),
     devices: placement?.devices ?? [],
     ...(container ? { containerId: container.id } : {}),
@@ -160,7 +177,7 @@ function replicaMessage(replica: Replica, spec: ServiceSpec, observed: Observed)
     case 'stopped':
       return '';
     case 'lost':
-      return 'its node does not answer';
+      return `node ${phase.placement.node} does not answer, nor does its own probe pass`;
     default:
       return phase satisfies never;
   }

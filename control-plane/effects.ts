@@ -6,7 +6,7 @@ import type { Clock, Engine } from './ports.ts';
 import { within } from './within.ts';
 
 /**
- * Carries out actions through the engines, beside the loop: each at most once at a time, bounded in number and in time.
+ * Carries out actions through the engines, beside the loop: each at most once at a time, bounded in number on each node and in time.
  * What became of them is read back as observations (`states`, `images`); nothing is returned to the caller.
  */
 export class Effects {
@@ -19,6 +19,8 @@ export class Effects {
   readonly #admit: (spec: ServiceSpec) => Promise<unknown>;
   readonly #stop = new AbortController();
   readonly #running = new Map<string, Promise<void>>();
+  /** How many run, by node: one whose engine hangs keeps no other waiting. */
+  readonly #onNode = new Map<string, number>();
   readonly #failuresInARow = new Map<string, number>();
 
   constructor(options: {
@@ -39,10 +41,11 @@ export class Effects {
   /** Begins the actions that there is room for; the rest is asked for again by the next pass. */
   begin(actions: readonly Action[]): void {
     for (const action of actions) {
-      if (this.#running.size >= MOST_AT_ONCE) return;
       const key = actionKey(action);
-      if (this.#running.has(key)) continue;
+      const onNode = this.#onNode.get(action.node) ?? 0;
+      if (onNode >= MOST_AT_ONCE || this.#running.has(key)) continue;
       this.states.set(key, { kind: 'under_way' });
+      this.#onNode.set(action.node, onNode + 1);
       this.#running.set(key, this.#carryOut(key, action));
     }
   }
@@ -85,6 +88,7 @@ export class Effects {
       this.#noteImage(action, error);
     }
     this.#running.delete(key);
+    this.#leave(action.node);
     this.#onSettled(action, error);
   }
 
@@ -126,6 +130,12 @@ export class Effects {
     }
   }
 
+  #leave(node: string): void {
+    const left = (this.#onNode.get(node) ?? 1) - 1;
+    if (left > 0) this.#onNode.set(node, left);
+    else this.#onNode.delete(node);
+  }
+
   #noteImage(action: Action, error: OutriggerError): void {
     if (action.kind === 'pull') {
       const image = imageKey(action);
@@ -138,7 +148,7 @@ export class Effects {
   }
 }
 
-/** Enough to start a large deployment at the engine's own pace; an engine serialises most of a start anyway. */
+/** Of each node. Enough to start a large deployment at the engine's own pace; an engine serialises most of a start anyway. */
 const MOST_AT_ONCE = 64;
 const REMEMBERED_MS = 60_000;
 const FIRST_RETRY_MS = 500;

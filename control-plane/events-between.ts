@@ -1,11 +1,15 @@
 import type { Desired, Plan } from './core/reconcile.ts';
-import type { Replica } from './core/replica.ts';
+import { placementOf, type Replica } from './core/replica.ts';
 import type { Service } from './core/service.ts';
 import { causeOf } from './describe.ts';
 import type { Event } from './ports.ts';
 
 /** What happened from one state to the next, for people. Pure. */
-export function eventsBetween(before: Desired, after: Pick<Plan, 'services' | 'replicas'>, now: number): Event[] {
+export function eventsBetween(
+  before: Desired,
+  after: Pick<Plan, 'services' | 'replicas' | 'nodes'>,
+  now: number,
+): Event[] {
   const events: Event[] = [];
   for (const replica of after.replicas.values()) {
     const old = before.replicas.get(replica.id);
@@ -14,7 +18,13 @@ export function eventsBetween(before: Desired, after: Pick<Plan, 'services' | 'r
       t => !old?.timings.some(o => o.phase === t.phase && o.at === t.at),
     )) {
       const message = phase === replica.phase.kind ? messageFor(replica) : '';
-      events.push({ at, service: replica.service, replicaId: replica.id, type: `replica.${phase}`, message });
+      const about = phase === 'lost' ? nodeOf(replica) : {};
+      events.push({ at, service: replica.service, replicaId: replica.id, ...about, type: `replica.${phase}`, message });
+    }
+    if (replica.returnedAt !== null && replica.returnedAt !== old?.returnedAt) {
+      const { service, id: replicaId, returnedAt: at } = replica;
+      const message = 'its node is heard of again; it is probed anew';
+      events.push({ at, service, replicaId, ...nodeOf(replica), type: 'replica.found', message });
     }
     const impairment = impairmentChange(old, replica);
     if (impairment) events.push({ at: now, service: replica.service, replicaId: replica.id, ...impairment });
@@ -24,6 +34,7 @@ export function eventsBetween(before: Desired, after: Pick<Plan, 'services' | 'r
       events.push({ at: now, service: old.service, replicaId: old.id, type: 'replica.stopped', message: '' });
     }
   }
+  events.push(...quarantineEvents(before, after, now));
   for (const service of after.services.values()) {
     const told = rolloutEvent(before.services.get(service.key), service);
     if (told) events.push({ at: now, service: service.key, ...told });
@@ -34,6 +45,26 @@ export function eventsBetween(before: Desired, after: Pick<Plan, 'services' | 'r
   return events;
 }
 
+/** A device that was given back by hand was told by that command. */
+function quarantineEvents(before: Desired, after: Pick<Plan, 'nodes'>, at: number): Event[] {
+  const added = [...after.nodes.values()].flatMap(({ name: node, quarantined }) =>
+    quarantined
+      .filter(q => !before.nodes.get(node)?.quarantined.some(b => b.device === q.device))
+      .map(q => ({ at, node, type: 'device.quarantined', message: `${q.device} is given to nobody: ${q.reason}` })),
+  );
+  const released = [...before.nodes.values()].flatMap(({ name: node, quarantined }) =>
+    quarantined
+      .filter(q => !after.nodes.get(node)?.quarantined.some(a => a.device === q.device))
+      .map(q => ({ at, node, type: 'device.released', message: `${q.device} is given to replicas again` })),
+  );
+  return [...added, ...released];
+}
+
+function nodeOf(replica: Replica): { node?: string } {
+  const node = placementOf(replica)?.node;
+  return node === undefined ? {} : { node };
+}
+
 function messageFor(replica: Replica): string {
   const { phase } = replica;
   switch (phase.kind) {
@@ -41,6 +72,8 @@ function messageFor(replica: Replica): string {
       return `placed on ${phase.placement.node}${phase.placement.devices.length > 0 ? ` with ${phase.placement.devices.join(', ')}` : ''}`;
     case 'draining':
       return phase.reason.replace('_', ' ');
+    case 'lost':
+      return `node ${phase.placement.node} does not answer, nor does its own probe pass`;
     default:
       return causeOf(replica)?.message ?? '';
   }

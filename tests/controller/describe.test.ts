@@ -179,5 +179,5 @@ test('what holds a replica up is said in its words: the failed effect, the probe
   t.is(message(one('ready'), seen({ probes })), '');
   t.is(message(one('draining')), 'scaled down');
   t.is(message(one('stopping', {}, { afterwards: { kind: 'retried', cause: CAUSE } })), CAUSE.message);
-  t.is(message(one('lost')), 'its node does not answer');
+  t.is(message(one('lost')), 'node local does not answer, nor does its own probe pass');
 });
