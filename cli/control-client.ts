@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ApplyResult } from '../control-plane/control-plane.ts';
 import type { EndpointAddress } from '../control-plane/core/endpoint.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
-import type { EventView, LogLineView, NodeView, ServiceView, StatusView } from '../control-plane/views.ts';
+import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from '../control-plane/views.ts';
 import { type ControlAddress, formatAddress } from './address.ts';
 import { type Credentials, exchange, readBody } from './http-exchange.ts';
 import { serverSentEvents, streamLines } from './stream-lines.ts';
@@ -108,6 +108,20 @@ export class ControlClient {
 
   async nodes(signal: AbortSignal): Promise<readonly NodeView[]> {
     return (await this.#call<{ nodes: NodeView[] }>({ method: 'GET', path: '/v1/nodes', signal })).nodes;
+  }
+
+  drainNode(name: string, signal: AbortSignal): Promise<NodeView> {
+    return this.#call({ method: 'POST', path: `${nodePath(name)}/drain`, signal });
+  }
+
+  /** With a device, that one is trusted again; the node stays as it is. */
+  undrainNode(name: string, options: { device?: string }, signal: AbortSignal): Promise<NodeView> {
+    return this.#call({ method: 'POST', path: `${nodePath(name)}/undrain`, body: options, signal });
+  }
+
+  /** Where the replicas of a service are, and what the others wait for. */
+  why(namespace: string, name: string, signal: AbortSignal): Promise<WhyView> {
+    return this.#call({ method: 'GET', path: `${servicePath(namespace, name)}/why`, signal });
   }
 
   async events(query: EventRequest, signal: AbortSignal): Promise<readonly EventView[]> {
@@ -221,6 +235,10 @@ type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 function servicePath(namespace: string, name: string): string {
   return `/v1/services/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+}
+
+function nodePath(name: string): string {
+  return `/v1/nodes/${encodeURIComponent(name)}`;
 }
 
 function endpointsPath(namespace: string, name: string): string {

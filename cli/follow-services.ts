@@ -17,12 +17,12 @@ const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 2_000;
 
 /**
- * The services of a namespace, now and after every change, over restarts of the control plane. Ends only by an error or
+ * The services of a namespace, of all without one, now and after every change, over restarts of the control plane. Ends only by an error or
  * the signal, whose reason it then throws.
  */
 export async function* followServices(
   client: ControlClient,
-  namespace: string,
+  namespace: string | undefined,
   options: FollowOptions,
 ): AsyncGenerator<readonly ServiceView[]> {
   let lostAtMs: number | null = null;
@@ -34,7 +34,7 @@ export async function* followServices(
         if (lostAtMs !== null) options.onBack?.();
         lostAtMs = null;
         retryMs = RETRY_FIRST_MS;
-        yield services.filter(s => s.namespace === namespace);
+        yield namespace === undefined ? services : services.filter(s => s.namespace === namespace);
       }
       error = new OutriggerError('unavailable', 'The control plane ended the connection.', {
         details: { unreachable: true },

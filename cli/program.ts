@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { version } from '../control-plane/version.ts';
 import type { CommonOptions, Context } from './context.ts';
+import { declareNodeCommands } from './declare/node-commands.ts';
 import { CONNECTION_OPTIONS, collect, PROJECT_OPTIONS } from './declare/options.ts';
 import { declareProjectCommands } from './declare/project-commands.ts';
 import { declareServiceCommands } from './declare/service-commands.ts';
@@ -47,6 +48,7 @@ Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 no control plane answers, 130 inter
   program.helpCommand('help [command]', 'show help for a command');
   declareProjectCommands(program, execute);
   declareServiceCommands(program, execute);
+  declareNodeCommands(program, execute);
   declareSystemCommands(program, execute);
   return program;
 }

@@ -4,6 +4,7 @@ import type { ControlClient } from './control-client.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { openProgressDisplay } from './progress-display.ts';
 import { failureLines } from './render/failure.ts';
+import { waitingLines } from './render/waiting.ts';
 import type { Awaited } from './rollout-outcome.ts';
 import { waitForRollout } from './wait-for-rollout.ts';
 
@@ -35,8 +36,12 @@ export async function waitAndReport(context: Context, wait: WaitAndReport): Prom
     display.stop();
     if (json) context.out.json({ outcome: result.kind, services: result.services });
     if (result.kind === 'ready') return EXIT_CODE.ok;
-    if (result.kind === 'timed_out') context.err.line(`not ready in time: ${result.waitingFor.join(', ')}`);
-    else
+    if (result.kind === 'timed_out') {
+      context.err.line(`not ready in time: ${result.waitingFor.join(', ')}`);
+      for (const line of waitingLines(result.services.filter(s => result.waitingFor.includes(s.name)))) {
+        context.err.line(line);
+      }
+    } else
       for (const failure of result.failures)
         for (const line of failureLines(failure, wait.namespace)) context.err.line(line);
     return EXIT_CODE.failed;

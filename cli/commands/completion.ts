@@ -17,8 +17,8 @@ const COMPLETE_FILES = ':0';
 const PATH_OPTIONS =
   /^(-f|--file|--env-file|--project-directory|--state|--token-file|--tls-(ca|cert|key)|--tokens|--admission|--allow-bind|--consul-token-file)$/;
 
-/** Commands whose arguments are services, and where their names are looked for. */
-const SERVICE_ARGUMENTS: Readonly<Record<string, 'file' | 'running'>> = {
+/** Commands whose arguments are services, and where their names are looked for; or nodes. */
+const ARGUMENTS: Readonly<Record<string, Source>> = {
   up: 'file',
   config: 'file',
   down: 'running',
@@ -28,8 +28,14 @@ const SERVICE_ARGUMENTS: Readonly<Record<string, 'file' | 'running'>> = {
   restart: 'running',
   inspect: 'running',
   resolve: 'running',
+  why: 'running',
   events: 'running',
+  'nodes inspect': 'nodes',
+  'nodes drain': 'nodes',
+  'nodes undrain': 'nodes',
 };
+
+type Source = 'file' | 'running' | 'nodes';
 
 /** Answers the shell: what may stand in place of the last of these words. Knows nothing rather than fails. */
 export async function complete(context: Context, words: readonly string[], program: Command): Promise<void> {
@@ -38,48 +44,69 @@ export async function complete(context: Context, words: readonly string[], progr
     context.out.line(COMPLETE_FILES);
     return;
   }
-  const commands = program.createHelp().visibleCommands(program);
-  const asked = commands.find(command => words.slice(0, -1).includes(command.name()));
-  const source = asked === undefined ? undefined : SERVICE_ARGUMENTS[asked.name()];
-  const names = source === undefined ? [] : await serviceNames(context, words, source);
-  const suggestServices: ArgumentHandler = suggest => {
-    for (const { name, description } of names) suggest(asked?.name() === 'scale' ? `${name}=` : name, description);
+  const asked = askedCommand(program, words.slice(0, -1));
+  const source = words.at(-2) === '--node' ? 'nodes' : ARGUMENTS[asked.path];
+  const names = source === undefined ? [] : await namesFrom(source, context, words);
+  const suggestNames: ArgumentHandler = suggest => {
+    for (const { name, description } of names) suggest(asked.path === 'scale' ? `${name}=` : name, description);
   };
-  // The library looks a flag up in every command it knows of; `-f` is a file for some and a switch for others.
-  if (asked === undefined) describeOptions(tab, program);
-  for (const command of asked === undefined ? commands : [asked]) {
-    const described = tab.command(command.name(), command.description());
-    describeOptions(described, command);
+  const describe = (path: string, command: Command) => {
+    const described = tab.command(path, command.description());
+    describeOptions(described, command, names);
     for (const argument of command.registeredArguments) {
       const choices: ArgumentHandler = suggest => {
         for (const choice of argument.argChoices ?? []) suggest(choice, '');
       };
-      described.argument(argument.name(), argument.argChoices ? choices : suggestServices, argument.variadic);
+      described.argument(argument.name(), argument.argChoices ? choices : suggestNames, argument.variadic);
     }
-  }
+  };
+  // The library looks a flag up in every command it knows of; `-f` is a file for some and a switch for others.
+  if (asked.path === '') describeOptions(tab, program, names);
+  else for (const { path, command } of asked.way) describe(path, command);
+  for (const command of visibleCommands(asked.command)) describe(`${asked.path} ${command.name()}`.trim(), command);
   tab.parse([...words]);
 }
 
-function describeOptions(described: TabCommand, command: Command): void {
+/** The command that the words before the last one name, and the way to it; the program itself where they name none. */
+function askedCommand(program: Command, words: readonly string[]) {
+  const way: { path: string; command: Command }[] = [];
+  for (const word of words) {
+    const { path, command } = way.at(-1) ?? { path: '', command: program };
+    const next = visibleCommands(command).find(c => c.name() === word);
+    if (next) way.push({ path: `${path} ${word}`.trim(), command: next });
+  }
+  return { way, ...(way.at(-1) ?? { path: '', command: program }) };
+}
+
+function visibleCommands(command: Command): readonly Command[] {
+  return command.createHelp().visibleCommands(command);
+}
+
+function describeOptions(described: TabCommand, command: Command, nodes: readonly Named[]): void {
   for (const option of command.createHelp().visibleOptions(command)) {
     const name = option.long?.slice(2);
     if (name === undefined) continue;
     const short = option.short?.slice(1);
     if (option.required || option.optional) {
-      const choices = option.argChoices ?? [];
+      const choices = option.argChoices ?? (name === 'node' ? nodes.map(n => n.name) : []);
       described.option(name, option.description, suggest => void choices.map(choice => suggest(choice, '')), short);
     } else if (short === undefined) described.option(name, option.description);
     else described.option(name, option.description, short);
   }
 }
 
-async function serviceNames(
-  context: Context,
-  words: readonly string[],
-  source: 'file' | 'running',
-): Promise<readonly { name: string; description: string }[]> {
+interface Named {
+  readonly name: string;
+  readonly description: string;
+}
+
+async function namesFrom(source: Source, context: Context, words: readonly string[]): Promise<readonly Named[]> {
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(LOOK_UP_TIMEOUT_MS)]);
   try {
+    if (source === 'nodes') {
+      const nodes = await (await context.client()).nodes(signal);
+      return nodes.map(n => ({ name: n.name, description: n.state }));
+    }
     if (source === 'file') {
       const file = valuesOf(words, '-f', '--file');
       const project = await loadProject({ ...context, signal }, file.length > 0 ? { file } : {}, []);

@@ -4,6 +4,7 @@ import { hostAndPort } from '../address.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { namespaceOf } from '../project.ts';
 import { exitCodeMeaning } from '../render/failure.ts';
+import { fields } from '../render/fields.ts';
 import { phaseDetail, phaseDurations, readiness } from '../render/phase.ts';
 import { quotedLine, singleLine } from '../render/text.ts';
 import { formatAge, formatTime } from '../render/units.ts';
@@ -117,8 +118,4 @@ function replicaLines(service: ServiceView, replica: ReplicaView): string[] {
     ]),
     ...(replica.logTail.length > 0 ? ['last lines:', ...replica.logTail.map(line => `  | ${quotedLine(line)}`)] : []),
   ];
-}
-
-function fields(pairs: readonly (readonly [string, string])[]): string[] {
-  return pairs.filter(([, value]) => value !== '').map(([name, value]) => `${`${name}:`.padEnd(12)} ${value}`);
 }

@@ -1,9 +1,9 @@
-import type { NodeView } from '../../control-plane/views.ts';
 import type { Context } from '../context.ts';
-import { type Column, renderTable } from '../render/table.ts';
-import { singleLine } from '../render/text.ts';
-import { formatBytes, formatCpus } from '../render/units.ts';
+import { deviceColumns, nodeColumns, nodeNotes } from '../render/nodes.ts';
+import { renderTable } from '../render/table.ts';
+import { wrap } from '../render/wrap.ts';
 
+/** The nodes, what is held of them, and their devices with whoever holds them. */
 export async function nodes(context: Context): Promise<void> {
   const { out, signal } = context;
   const all = await (await context.client()).nodes(signal);
@@ -11,49 +11,17 @@ export async function nodes(context: Context): Promise<void> {
     out.json({ nodes: all });
     return;
   }
-  for (const line of renderTable(COLUMNS, all, { width: out.width(), style: out.style })) out.line(line);
-  const devices = all.flatMap(node => node.devices.map(device => ({ node: node.name, ...device })));
+  const options = { width: out.width(), style: out.style };
+  for (const line of renderTable(nodeColumns(Date.now()), all, options)) out.line(line);
+  const devices = all.flatMap(node => node.devices.map(device => ({ node: node.name, device })));
   if (devices.length > 0) {
     out.line();
-    for (const line of renderTable(DEVICE_COLUMNS, devices, { width: out.width(), style: out.style })) out.line(line);
+    for (const line of renderTable(deviceColumns(devices, { withNode: all.length > 1 }), devices, options))
+      out.line(line);
   }
-  for (const node of all) if (node.error) context.err.line(`${node.name}: ${singleLine(node.error)}`);
+  const notes = all.flatMap(nodeNotes);
+  if (notes.length > 0) out.line();
+  for (const { text, style } of notes) {
+    for (const line of wrap(text, out.width(), '  ')) out.line(out.style(style, line));
+  }
 }
-
-const COLUMNS: readonly Column<NodeView>[] = [
-  { title: 'NODE', priority: 100, minWidth: 8, cell: n => n.name },
-  {
-    title: 'STATE',
-    priority: 90,
-    cell: n => (n.answering ? 'answering' : 'silent'),
-    style: n => (n.answering ? 'green' : 'red'),
-  },
-  { title: 'REPLICAS', priority: 60, align: 'right', cell: n => String(n.replicas) },
-  { title: 'CPUS', priority: 70, align: 'right', cell: n => `${formatCpus(n.reservedCpus)}/${formatCpus(n.cpus)}` },
-  {
-    title: 'MEMORY',
-    priority: 65,
-    align: 'right',
-    cell: n => `${formatBytes(n.reservedMemoryBytes)}/${formatBytes(n.memoryBytes)}`,
-  },
-  {
-    title: 'GPUS',
-    priority: 80,
-    align: 'right',
-    cell: n => `${n.devices.filter(d => d.holders.length > 0).length}/${n.devices.length}`,
-  },
-];
-
-const DEVICE_COLUMNS: readonly Column<NodeView['devices'][number] & { node: string }>[] = [
-  { title: 'DEVICE', priority: 100, minWidth: 8, cell: d => d.id },
-  { title: 'NODE', priority: 50, minWidth: 6, cell: d => d.node },
-  { title: 'DRIVER', priority: 40, cell: d => d.driver },
-  { title: 'MODEL', priority: 60, minWidth: 8, cell: d => d.model ?? '' },
-  {
-    title: 'MEMORY',
-    priority: 55,
-    align: 'right',
-    cell: d => (d.memoryBytes === undefined ? '' : formatBytes(d.memoryBytes)),
-  },
-  { title: 'HELD BY', priority: 90, minWidth: 8, cell: d => d.holders.map(h => h.replicaId).join(', ') || d.state },
-];

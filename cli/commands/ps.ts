@@ -5,6 +5,7 @@ import { bestAddress, isCurrent, phaseStyle, readiness, stateStyle } from '../re
 import { type Column, renderTable } from '../render/table.ts';
 import { singleLine, truncate } from '../render/text.ts';
 import { formatAge } from '../render/units.ts';
+import { whyHint } from '../render/why-hint.ts';
 
 export interface PsOptions extends ProjectOptions {
   all?: boolean;
@@ -50,6 +51,8 @@ export async function ps(context: Context, names: readonly string[], options: Ps
     const head = `${service.name}: ${service.state}, ${readiness(service)} ready`;
     const text = service.message === '' ? head : `${head}: ${singleLine(service.message)}`;
     out.line(out.style(stateStyle(service.state), truncate(text, out.width())));
+    const hint = whyHint(service, { withProject: options.allProjects === true });
+    if (hint !== null) out.line(out.style('dim', `  ${hint}`));
   }
 }
 

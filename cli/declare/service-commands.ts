@@ -8,7 +8,7 @@ import type { ProjectOptions } from '../context.ts';
 import type { Execute } from '../program.ts';
 import { examples, run, withProjectOptions } from './options.ts';
 
-/** logs, scale, restart, inspect, resolve, events: what is done with services that run. */
+/** logs, scale, restart, inspect, why, resolve, events: what is done with services that run. */
 export function declareServiceCommands(program: Command, execute: Execute): void {
   withProjectOptions(program.command('logs [services...]'), { shortFile: false })
     .description('print what services write')
@@ -65,6 +65,16 @@ export function declareServiceCommands(program: Command, execute: Execute): void
       run<ProjectOptions>(execute, async ([what], options) => {
         const { inspect } = await import('../commands/inspect.ts');
         return context => inspect(context, what as string, options);
+      }),
+    );
+
+  withProjectOptions(program.command('why <service>'), { shortFile: true })
+    .description('what a service waits for: the reasons of every node, and what would help')
+    .addHelpText('after', examples('outrigger why llm', 'outrigger why shop/llm', 'outrigger why llm --json'))
+    .action(
+      run<ProjectOptions>(execute, async ([service], options) => {
+        const { why } = await import('../commands/why.ts');
+        return context => why(context, service as string, options);
       }),
     );
 

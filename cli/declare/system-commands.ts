@@ -6,7 +6,7 @@ import type { ProjectOptions } from '../context.ts';
 import type { Execute } from '../program.ts';
 import { collect, examples, run, withCommonOptions } from './options.ts';
 
-/** serve, nodes, doctor, version, completion: the control plane and the machine. */
+/** serve, doctor, version, completion: the control plane and the machine. */
 export function declareSystemCommands(program: Command, execute: Execute): void {
   program
     .command('serve [services...]')
@@ -45,16 +45,6 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
         const { serve } = await import('../commands/serve.ts');
         const names = services as string[];
         return context => serve(context, names, options);
-      }),
-    );
-
-  withCommonOptions(program.command('nodes'))
-    .description('list nodes, what is reserved on them, and their GPUs')
-    .addHelpText('after', examples('outrigger nodes', 'outrigger nodes --json'))
-    .action(
-      run(execute, async () => {
-        const { nodes } = await import('../commands/nodes.ts');
-        return nodes;
       }),
     );
 

@@ -228,11 +228,13 @@ test('inspect finds a service by name and a replica by id', async t => {
   t.is((await cli('inspect', 'nothing')).code, 1);
 });
 
-test('nodes show what is reserved and which devices are free', async t => {
-  const { cli } = await withEcho(t);
-  const { stdout } = await cli('nodes');
-  t.regex(stdout, /local +answering +2 +0\.5\/8 +0B\/16\.0GiB +0\/1/);
-  t.regex(stdout, /GPU-0 +local +nvidia +H100 +80\.0GiB +free/);
+test('an event of a node is told by its name, and found by it', async t => {
+  const { cli, controlPlane } = await withEcho(t);
+  controlPlane.addNodeEvent('gpu-a', 'node.silent', 'no answer');
+  controlPlane.addNodeEvent('gpu-b', 'node.draining', '');
+  t.regex((await cli('events', '--node', 'gpu-a')).stdout, /^[^n]+ {2}node gpu-a {2}node\.silent {2}no answer\n$/);
+  t.is((await cli('events', '--all-projects')).stdout.split('\n').length, 4);
+  t.notRegex((await cli('events')).stdout, /gpu-/);
 });
 
 test('the control plane not being there is told apart from every other failure', async t => {

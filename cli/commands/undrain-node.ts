@@ -1,0 +1,28 @@
+import type { Context, ProjectOptions } from '../context.ts';
+import { requireNode } from '../require-node.ts';
+
+export interface UndrainOptions extends ProjectOptions {
+  device?: string;
+}
+
+/** The node takes replicas again; with `--device`, that device of it does. */
+export async function undrainNode(context: Context, name: string, { device }: UndrainOptions): Promise<void> {
+  const { out, err, signal } = context;
+  const client = await context.client();
+  const before = requireNode(await client.nodes(signal), name);
+  const node = await client.undrainNode(name, device === undefined ? {} : { device }, signal);
+  if (context.options.json) {
+    out.json(node);
+    return;
+  }
+  if (device !== undefined) {
+    const wasQuarantined = before.devices.some(
+      d => d.state === 'quarantined' && node.devices.some(n => n.id === d.id && n.state !== 'quarantined'),
+    );
+    err.line(
+      wasQuarantined ? `${device} on ${name} is given to replicas again` : `${device} on ${name} was not quarantined`,
+    );
+    return;
+  }
+  err.line(before.drainingSinceMs === undefined ? `${name} was not drained` : `${name} takes replicas again`);
+}

@@ -1,0 +1,144 @@
+import test, { type ExecutionContext } from 'ava';
+import { serve } from '../api/served.ts';
+import { runCli, startCli } from './run-cli.ts';
+
+const REF = { namespace: 'demo', name: 'echo' };
+const ECHO = {
+  ...REF,
+  image: 'echo:1',
+  protocol: 'grpc' as const,
+  port: 50_051,
+  replicas: { min: 1, max: 9, initial: 2 },
+};
+
+/** The real command line and servers, and a fake control plane with two replicas on its one node. */
+async function start(t: ExecutionContext) {
+  const { controlPlane, socket } = await serve(t);
+  const environment = { OUTRIGGER_ADDRESS: `unix://${socket}`, COMPOSE_PROJECT_NAME: 'demo' };
+  await controlPlane.apply({ specs: [ECHO], origin: 'test', dryRun: false });
+  controlPlane.settle(REF);
+  return { controlPlane, environment, cli: (...args: string[]) => runCli({ args, environment }) };
+}
+
+test('nodes show what is held of them and which devices are free', async t => {
+  const { cli } = await start(t);
+  const { stdout, stderr, code } = await cli('nodes');
+  t.deepEqual({ stderr, code }, { stderr: '', code: 0 });
+  t.regex(stdout, /^NODE +STATE +REPLICAS +CPUS +MEMORY +GPUS +ADDRESS +LABELS\n/);
+  t.regex(stdout, /local +answering +2 +0\.5\/8 +0B\/16\.0GiB +0\/1 +127\.0\.0\.1 +zone=a\n/);
+  t.regex(stdout, /GPU-0 +H100 +- +80\.0GiB +free\n/);
+  t.is(JSON.parse((await cli('nodes', '--json')).stdout).nodes[0].name, 'local');
+});
+
+test('no line of nodes is wider than a terminal', async t => {
+  const { environment, controlPlane } = await start(t);
+  controlPlane.quarantined = true;
+  for (const args of [['nodes'], ['nodes', 'inspect', 'local']]) {
+    const { stdout } = await runCli({ args, environment: { ...environment, COLUMNS: '50' } });
+    for (const line of stdout.trimEnd().split('\n')) t.true(line.length <= 50, line);
+    t.regex(stdout, /GPU-0/);
+  }
+});
+
+test('a quarantined device says why, and how it is trusted again', async t => {
+  const { cli, controlPlane } = await start(t);
+  controlPlane.quarantined = true;
+  const { stdout } = await cli('nodes');
+  t.regex(stdout, /GPU-0 +H100 +- +80\.0GiB +quarantined\n/);
+  t.regex(stdout, /GPU-0 on local is quarantined: replica r1 lost sight of it/);
+  t.regex(stdout, /outrigger nodes undrain local --device GPU-0\n/);
+  t.is(
+    (await cli('nodes', 'undrain', 'local', '--device', 'GPU-0')).stderr,
+    'GPU-0 on local is given to replicas again\n',
+  );
+  t.is((await cli('nodes', 'undrain', 'local', '--device', 'GPU-0')).stderr, 'GPU-0 on local was not quarantined\n');
+  t.is((await cli('nodes', 'undrain', 'local', '--device', 'GPU-7')).code, 1);
+});
+
+test('nodes inspect shows how a node is reached and the replicas on it', async t => {
+  const { cli } = await start(t);
+  const { stdout } = await cli('nodes', 'inspect', 'local');
+  t.regex(stdout, /^node: +local\nstate: +answering\nconnection: +unix:\/\/\/var\/run\/docker\.sock\n/);
+  t.regex(stdout, /CPUs: +0\.5 of 8 held\n/);
+  t.regex(stdout, /demo\/echo +r0000001 +ready +\S+ +GPU-0\n/);
+  t.is(JSON.parse((await cli('nodes', 'inspect', 'local', '--json')).stdout).name, 'local');
+  const unknown = await cli('nodes', 'inspect', 'nowhere');
+  t.is(unknown.code, 1);
+  t.is(unknown.stderr, 'error: There is no node "nowhere".\nnext:  There are: local.\n');
+});
+
+test('nodes drain says what moves, and --wait returns once nothing is left', async t => {
+  const { cli, controlPlane, environment } = await start(t);
+  t.is((await cli('nodes', 'drain', 'local')).stderr, 'local takes no more replicas; 2 replicas move away\n');
+  t.regex((await cli('nodes')).stdout, /local +draining 0s/);
+  const waiting = startCli({ args: ['nodes', 'drain', 'local', '--wait'], environment });
+  await controlPlane.scale(REF, 1);
+  controlPlane.settle(REF);
+  t.is(waiting.child.exitCode, null);
+  await controlPlane.remove({ namespace: 'demo', names: ['echo'], volumes: false });
+  const { code, stderr } = await waiting.ended;
+  t.is(code, 0);
+  t.regex(stderr, /drained local in /);
+  t.regex((await cli('nodes')).stdout, /local +drained/);
+  t.is((await cli('nodes', 'undrain', 'local')).stderr, 'local takes replicas again\n');
+  t.is((await cli('nodes', 'undrain', 'local')).stderr, 'local was not drained\n');
+});
+
+test('a drain that does not end in time says what is left and why to look', async t => {
+  const { cli } = await start(t);
+  const { code, stderr } = await cli('nodes', 'drain', 'local', '--wait-timeout', '1s');
+  t.is(code, 1);
+  t.regex(stderr, /error: 2 replicas are still on local:\n {2}- demo\/echo r0000001\n {2}- demo\/echo r0000002\n/);
+  t.regex(stderr, /"outrigger why demo\/echo"/);
+  t.regex((await cli('nodes')).stdout, /local +draining/, 'the drain goes on');
+});
+
+test('why tells what waits and what would help, once for replicas with the same reasons', async t => {
+  const { cli, controlPlane, environment } = await start(t);
+  t.regex((await cli('why', 'echo')).stdout, /^demo\/echo: ready; nothing waits\n/);
+  controlPlane.wait(REF);
+  controlPlane.wait(REF);
+  const { stdout } = await cli('why', 'demo/echo');
+  t.regex(stdout, /^demo\/echo: degraded; 2 of 4 replicas wait\n\nr0000003, r0000004: pending for /);
+  t.is(stdout.split('needs 96 GiB on one GPU, the largest has 80 GiB').length, 2);
+  t.regex(stdout, /→ lower x-outrigger\.gpu\.memory to at most 80 GiB\n/);
+  t.regex(stdout, /r0000001, r0000002: ready for \S+ on local, GPU-0\n/);
+  t.is(JSON.parse((await cli('why', 'echo', '--json')).stdout).replicas[2].groups[0].constraint, 'gpu_memory');
+  const narrow = await runCli({ args: ['why', 'echo'], environment: { ...environment, COLUMNS: '40' } });
+  for (const line of narrow.stdout.trimEnd().split('\n')) t.true(line.length <= 40, line);
+  t.is((await cli('why', 'nobody')).code, 1);
+});
+
+test('ps and a wait that is over say where to read on about what waits for a place', async t => {
+  const { cli, controlPlane } = await start(t);
+  t.notRegex((await cli('ps')).stdout, /outrigger why/);
+  controlPlane.wait(REF);
+  t.regex((await cli('ps')).stdout, /see "outrigger why echo"/);
+  t.regex((await cli('ps', '--all-projects')).stdout, /see "outrigger why demo\/echo"/);
+  const { code, stderr } = await cli('scale', 'echo=9', '--wait-timeout', '1s');
+  t.is(code, 1);
+  t.regex(stderr, /not ready in time: echo\n.*see "outrigger why echo"\n/s);
+});
+
+test('a word that nodes does not know is a usage error that names the nearest', async t => {
+  const { code, stderr } = await runCli({ args: ['nodes', 'drian'] });
+  t.is(code, 2);
+  t.regex(stderr, /unknown command 'drian'\n\(Did you mean drain\?\)/);
+});
+
+test('the commands of nodes have help with examples', async t => {
+  for (const name of ['inspect', 'drain', 'undrain']) {
+    const { code, stdout } = await runCli({ args: ['nodes', name, '--help'] });
+    t.is(code, 0);
+    t.regex(stdout, new RegExp(`Examples:\n  outrigger nodes ${name}`));
+  }
+});
+
+test('completion offers the commands of nodes, and the nodes', async t => {
+  const { cli } = await start(t);
+  t.regex((await cli('complete', '--', 'nodes', '')).stdout, /^inspect\t.*\ndrain\t.*\nundrain\t/);
+  t.is((await cli('complete', '--', 'nodes', 'drain', 'lo')).stdout, 'local\tanswering\n:4\n');
+  t.regex((await cli('complete', '--', 'nodes', 'drain', '--wait')).stdout, /^--wait\t.*\n--wait-timeout\t/);
+  t.is((await cli('complete', '--', 'events', '--node', '')).stdout, 'local\t\n:4\n');
+  t.is((await cli('complete', '--', 'why', 'ec')).stdout, 'echo\tdemo, ready\n:4\n');
+});
