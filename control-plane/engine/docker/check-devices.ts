@@ -28,7 +28,7 @@ export class DeviceChecks {
     }
     const hanging = this.#hanging.get(containerId);
     if (hanging !== undefined) {
-      if (await isExecRunning(this.#client, hanging, signal)) return unknown(`${command[0]} still hangs`);
+      if (await isExecRunning(this.#client, hanging, signal)) return unknown('the check before this one still hangs');
       this.#hanging.delete(containerId);
     }
     const result = await execInContainer(this.#client, { containerId, command, deadlineMs: this.#deadlineMs }, signal);

@@ -65,7 +65,10 @@ async function outputOf(
   { execId, doing }: { execId: string; doing: string },
   signal: AbortSignal,
 ): Promise<string> {
-  const stream = await client.stream({ doing, method: 'POST', path: `/exec/${execId}/start`, query: {} }, signal);
+  const stream = await client.stream(
+    { doing, method: 'POST', path: `/exec/${execId}/start`, query: {}, body: { Detach: false, Tty: false } },
+    signal,
+  );
   let output = '';
   try {
     for await (const { text } of framedLines(stream)) {

@@ -100,6 +100,7 @@ export class EngineClient {
       method: 'GET' | 'POST';
       path: string;
       query: Record<string, unknown>;
+      body?: object;
       deadlineMs?: number;
       auth?: object;
     },
@@ -118,7 +119,7 @@ export class EngineClient {
               {
                 path: `${request.path}?`,
                 method: request.method,
-                options: { _query: request.query, _body: {} },
+                options: { _query: request.query, _body: request.body ?? {} },
                 isStream: true,
                 abortSignal: ending.signal,
                 statusCodes: { 200: true, 404: 'not found', 500: 'server error' },
