@@ -4,17 +4,30 @@ import { gpuRejections } from './devices-rejections.ts';
 import type { Rejection } from './rejection.ts';
 import type { ServiceSpec } from './spec.ts';
 
+/** What a request meets on a node, apart from what the node itself has. */
+export interface Circumstances {
+  /** Replicas of the service there. */
+  readonly siblings: number;
+  /** The nodes that have the image. */
+  readonly imageAt: readonly string[];
+}
+
 /**
- * Everything that a node lacks for a replica of the spec, which has `siblings` there; empty where nothing is lacking. What
- * is so for good hides what other replicas hold: nobody makes room on a node of the wrong kind.
+ * Everything that a node lacks for a replica of the spec; empty where nothing is lacking. What is so for good hides what
+ * other replicas hold: nobody makes room on a node of the wrong kind.
  */
-export function rejectionsOf(ledger: NodeLedger, spec: ServiceSpec, siblings: number): readonly Rejection[] {
+export function rejectionsOf(
+  ledger: NodeLedger,
+  spec: ServiceSpec,
+  { siblings, imageAt }: Circumstances,
+): readonly Rejection[] {
   const closed = closedRejection(ledger);
   if (closed) return [closed];
   const gpus = gpuRejections(ledger, spec);
   const sizes = sizeRejections(ledger, spec);
   const lasting = [
     ...labelRejections(ledger, spec),
+    ...imageRejections(ledger, spec, imageAt),
     ...(gpus.lasting ? gpus.rejections : []),
     ...sizes.filter(r => Number(r.requested) > r.total!),
   ];
@@ -50,16 +63,23 @@ function labelRejections({ node }: NodeLedger, spec: ServiceSpec): Rejection[] {
   });
 }
 
+/** An image that is never pulled is waited for where it is. Nowhere: the engine says so, for it knows more names of images. */
+function imageRejections({ node }: NodeLedger, spec: ServiceSpec, imageAt: readonly string[]): Rejection[] {
+  if (spec.pullPolicy !== 'never' || imageAt.length === 0 || imageAt.includes(node.name)) return [];
+  const message = `does not have the image ${spec.image}, which is never pulled`;
+  return [{ node: node.name, constraint: 'image', requested: spec.image, found: imageAt.join(', '), message }];
+}
+
 function sizeRejections(ledger: NodeLedger, spec: ServiceSpec): Rejection[] {
   const { node, freeMicroCpus, freeMemoryBytes } = ledger;
   const { cpus, memoryBytes } = spec.resources;
   const rejections: Rejection[] = [];
-  if (microCpus(cpus) > freeMicroCpus) {
+  if (cpus > 0 && microCpus(cpus) > freeMicroCpus) {
     const [free, total] = [freeMicroCpus / 1e6, (microCpus(node.cpus) - microCpus(node.keptCpus)) / 1e6];
     const message = `needs ${cpus} CPUs, ${inCores(free)} of ${inCores(total)} are free`;
     rejections.push({ node: node.name, constraint: 'cpus', requested: cpus, free, total, message });
   }
-  if (memoryBytes > freeMemoryBytes) {
+  if (memoryBytes > 0 && memoryBytes > freeMemoryBytes) {
     const [free, total] = [freeMemoryBytes, node.memoryBytes - node.keptMemoryBytes];
     const message = `needs ${inMib(memoryBytes)} of memory, ${inMib(free)} of ${inMib(total)} are free`;
     rejections.push({ node: node.name, constraint: 'memory', requested: memoryBytes, free, total, message });

@@ -1,5 +1,9 @@
-import { type Fit, NodeLedger } from './cluster-node.ts';
+import { ServiceLoad } from './cluster-load.ts';
+import { type Holder, NodeLedger } from './cluster-node.ts';
 import { rejectionsOf } from './cluster-rejections.ts';
+import { search } from './cluster-search.ts';
+import { Shapes } from './cluster-shapes.ts';
+import { DeviceTypes } from './devices-types.ts';
 import type { NodeRecord } from './node.ts';
 import type { ObservedNode } from './observed.ts';
 import type { Rejection } from './rejection.ts';
@@ -19,66 +23,94 @@ export interface PlacementRequest {
 
 export type Verdict =
   | { readonly kind: 'placed'; readonly placement: Placement }
+  /** Of every node, why not. */
   | { readonly kind: 'unplaceable'; readonly rejections: readonly Rejection[] };
 
 /** The nodes with everything that replicas hold of them: where the next one goes is read from this and nothing else. */
 export class Cluster {
-  /** By name, in the order of their names. */
-  readonly #nodes: ReadonlyMap<string, NodeLedger>;
-  readonly #nodeOf: Map<string, NodeLedger> = new Map();
-  readonly #siblings: Map<ServiceKey, Map<NodeLedger, number>> = new Map();
+  /** In the order of their names. */
+  readonly #nodes: readonly NodeLedger[];
+  readonly #byName: ReadonlyMap<string, NodeLedger>;
+  readonly #holders: Map<string, { readonly ledger: NodeLedger; readonly holder: Holder }> = new Map();
+  readonly #loads: Map<ServiceKey, ServiceLoad> = new Map();
+  readonly #shapes: Shapes;
+  readonly #log: { epoch: number; entries: NodeLedger[] } = { epoch: 0, entries: [] };
 
   constructor(nodes: Iterable<ObservedNode>, records: ReadonlyMap<string, NodeRecord>) {
-    const sorted = [...nodes].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-    this.#nodes = new Map(sorted.map(node => [node.name, new NodeLedger(node, records.get(node.name))]));
+    const types = new DeviceTypes();
+    this.#nodes = [...nodes]
+      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+      .map((node, index) => new NodeLedger(node, records.get(node.name), index, types));
+    this.#byName = new Map(this.#nodes.map(ledger => [ledger.node.name, ledger]));
+    this.#shapes = new Shapes(this.#nodes, types);
   }
 
   /** Books a placement; of a replica that holds one already, in its stead. Whether there is room is not asked. */
   hold(holder: { replicaId: string; service: ServiceKey }, spec: ServiceSpec, placement: Placement): void {
     this.release(holder.replicaId);
-    const ledger = this.#nodes.get(placement.node);
+    const ledger = this.#byName.get(placement.node);
     if (!ledger) return;
-    ledger.hold({ replicaId: holder.replicaId, service: holder.service, spec, placement });
-    this.#nodeOf.set(holder.replicaId, ledger);
-    const counts = this.#siblings.get(holder.service) ?? new Map<NodeLedger, number>();
-    this.#siblings.set(holder.service, counts.set(ledger, (counts.get(ledger) ?? 0) + 1));
+    const { replicaId, service } = holder;
+    const held: Holder = { replicaId, service, spec, placement };
+    this.#holders.set(replicaId, { ledger, holder: held });
+    ledger.hold(held);
+    let load = this.#loads.get(service);
+    if (!load) {
+      load = new ServiceLoad();
+      this.#loads.set(service, load);
+    }
+    load.add(ledger, 1);
+    this.#changed(ledger);
   }
 
   /** Gives back what a replica holds; one that holds nothing is no error. */
   release(replicaId: string): void {
-    const ledger = this.#nodeOf.get(replicaId);
-    if (!ledger) return;
-    const holder = ledger.holders.get(replicaId)!;
-    ledger.release(replicaId);
-    this.#nodeOf.delete(replicaId);
-    const counts = this.#siblings.get(holder.service)!;
-    const left = counts.get(ledger)! - 1;
-    if (left > 0) counts.set(ledger, left);
-    else counts.delete(ledger);
+    const held = this.#holders.get(replicaId);
+    if (!held) return;
+    const { ledger, holder } = held;
+    this.#holders.delete(replicaId);
+    ledger.release(holder);
+    const load = this.#loads.get(holder.service)!;
+    load.add(ledger, -1);
+    if (load.counts.size === 0) this.#loads.delete(holder.service);
+    this.#changed(ledger);
   }
 
   /** The best place at present; books nothing. */
   place(request: PlacementRequest): Verdict {
-    const counts = this.#siblings.get(request.service);
-    let best: Fit | null = null;
-    for (const ledger of this.#nodes.values()) {
-      const fit = ledger.fit(request.spec, counts?.get(ledger) ?? 0);
-      if (fit && (best === null || fit.cost < best.cost)) best = fit;
-    }
-    if (best) return { kind: 'placed', placement: best.placement };
-    return { kind: 'unplaceable', rejections: this.rejections(request) };
+    const placement = this.find(request);
+    return placement ? { kind: 'placed', placement } : { kind: 'unplaceable', rejections: this.rejections(request) };
+  }
+
+  /** The same without the reasons, which take longer to tell than the place to find. */
+  find({ service, spec }: Pick<PlacementRequest, 'service' | 'spec'>): Placement | null {
+    const fit = search(this.#shapes.candidatesFor(spec, this.#log), spec, this.#loads.get(service));
+    return fit && { node: fit.ledger.node.name, devices: fit.devices.map(d => d.device.id) };
   }
 
   /** What every node lacks for the request; empty where one has all. */
-  rejections({ service, spec }: PlacementRequest): readonly Rejection[] {
-    const counts = this.#siblings.get(service);
-    if (this.#nodes.size === 0) return [{ node: '', constraint: 'no_node', message: 'no node is known yet' }];
+  rejections({ service, spec }: Pick<PlacementRequest, 'service' | 'spec'>): readonly Rejection[] {
+    if (this.#nodes.length === 0) return [{ node: '', constraint: 'no_node', message: 'no node is known yet' }];
+    const counts = this.#loads.get(service)?.counts;
+    const imageAt = spec.pullPolicy === 'never' ? this.#shapes.nodesWith(spec.image).map(l => l.node.name) : [];
     const all: Rejection[] = [];
-    for (const ledger of this.#nodes.values()) {
-      const found = rejectionsOf(ledger, spec, counts?.get(ledger) ?? 0);
+    for (const ledger of this.#nodes) {
+      const found = rejectionsOf(ledger, spec, { siblings: counts?.get(ledger) ?? 0, imageAt });
       if (found.length === 0) return [];
       all.push(...found);
     }
     return all;
   }
+
+  #changed(ledger: NodeLedger): void {
+    const log = this.#log;
+    log.entries.push(ledger);
+    if (log.entries.length > this.#nodes.length * LOG_PER_NODE + LOG_LEAST) {
+      log.entries = [];
+      log.epoch += 1;
+    }
+  }
 }
+
+const LOG_PER_NODE = 4;
+const LOG_LEAST = 1_024;

@@ -1,4 +1,6 @@
+import { gibOf } from './cluster-cost.ts';
 import { misfitOf } from './devices-fit.ts';
+import { type DeviceType, DeviceTypes } from './devices-types.ts';
 import { deviceKind, isCalled, type Quarantine } from './node.ts';
 import type { ObservedDevice } from './observed.ts';
 import type { RejectionConstraint } from './rejection.ts';
@@ -7,6 +9,7 @@ import type { GpuRequest } from './spec.ts';
 /** One device of a node, and what replicas hold of it. */
 export interface DeviceLedger {
   readonly device: ObservedDevice;
+  readonly type: DeviceType;
   readonly quarantine: Quarantine | null;
   /** The slices of this GPU, or the GPU of this slice: what is never held beside it. */
   readonly relatives: DeviceLedger[];
@@ -17,27 +20,29 @@ export interface DeviceLedger {
   declaredBytes: number;
 }
 
-/** The devices given to a request, and what speaks against that choice: less is better, in this order. */
+/** The devices given to a request, and what counts against that choice (cluster-cost.ts). */
 export interface DeviceChoice {
   readonly devices: readonly DeviceLedger[];
   /** How many of them nobody held before. */
   readonly opened: number;
   /** Their memory: a small device that does is better than a large one. */
-  readonly openedBytes: number;
-  /** What stays free on those that were shared already. */
-  readonly leftBytes: number;
+  readonly openedGib: number;
+  /** What was free on those that were shared already: a full device is better than an empty one. */
+  readonly roomGib: number;
 }
 
-export const NO_DEVICES: DeviceChoice = { devices: [], opened: 0, openedBytes: 0, leftBytes: 0 };
+export const NO_DEVICES: DeviceChoice = { devices: [], opened: 0, openedGib: 0, roomGib: 0 };
 
 /** The ledgers of a node's devices, in the order of the listing, nothing held. */
 export function deviceLedgers(
   devices: readonly ObservedDevice[],
   quarantined: readonly Quarantine[] = [],
+  types = new DeviceTypes(),
 ): DeviceLedger[] {
   const ledgers = devices.map(
     (device): DeviceLedger => ({
       device,
+      type: types.of(device),
       quarantine: quarantined.find(q => isCalled(device, q.device)) ?? null,
       relatives: [],
       holders: 0,
@@ -78,15 +83,15 @@ export function chooseDevices(
   const fitting = ledgers.filter(l => misfitOf(request, l.device) === null);
   if (request.count === -1) {
     const all = withoutSliced(fitting.filter(l => !l.quarantine));
-    return all.length > 0 && all.every(l => occupancyOf(l, sharedBytes) === null) ? priced(all, sharedBytes) : null;
+    return all.length > 0 && all.every(l => occupancyOf(l, sharedBytes) === null) ? priced(all) : null;
   }
   const free = withoutSliced(fitting.filter(l => occupancyOf(l, sharedBytes) === null));
   if (free.length < request.count || request.count === 0) return null;
-  if (request.count === 1) return priced([tightest(free, sharedBytes)[0]!], sharedBytes);
+  if (request.count === 1) return priced([tightest(free)[0]!]);
   const choices = [...Map.groupBy(free, l => deviceKind(l.device)).values()]
     .filter(same => same.length >= request.count)
-    .map(same => priced(tightest(same, sharedBytes).slice(0, request.count), sharedBytes));
-  return choices.sort((a, b) => a.opened - b.opened || a.openedBytes - b.openedBytes)[0] ?? null;
+    .map(same => priced(tightest(same).slice(0, request.count)));
+  return choices.sort((a, b) => a.opened - b.opened || a.openedGib - b.openedGib)[0] ?? null;
 }
 
 /** The ids that name one device only choose first: `0` may be a device of each of two vendors. */
@@ -107,10 +112,7 @@ function chooseCalled(
     if (!next) return null;
     chosen.add(next);
   }
-  return priced(
-    ledgers.filter(l => chosen.has(l)),
-    sharedBytes,
-  );
+  return priced(ledgers.filter(l => chosen.has(l)));
 }
 
 /** Where a GPU and slices of it could both be given, the slices: they are never fewer. */
@@ -119,21 +121,20 @@ export function withoutSliced(ledgers: readonly DeviceLedger[]): readonly Device
   return ledgers.filter(l => l.device.slice !== undefined || !l.relatives.some(r => ledgers.includes(r)));
 }
 
-/** Those that are shared already and will be fullest first, then the smallest; the listing's order decides. */
-function tightest(ledgers: readonly DeviceLedger[], sharedBytes: number | null): readonly DeviceLedger[] {
-  const rank = (l: DeviceLedger) => (sharedBytes !== null && l.holders > 0 ? 0 : 1);
+/** Those that are shared already first, the fullest of them, then the smallest; the listing's order decides. */
+function tightest(ledgers: readonly DeviceLedger[]): readonly DeviceLedger[] {
+  const rank = (l: DeviceLedger) => (l.holders > 0 ? 0 : 1);
   const left = (l: DeviceLedger) => (l.device.memoryBytes ?? 0) - l.declaredBytes;
   return ledgers.toSorted((a, b) => rank(a) - rank(b) || left(a) - left(b));
 }
 
-function priced(devices: readonly DeviceLedger[], sharedBytes: number | null): DeviceChoice {
-  let [opened, openedBytes, leftBytes] = [0, 0, 0];
-  for (const ledger of devices) {
-    const memoryBytes = ledger.device.memoryBytes ?? 0;
-    if (ledger.holders === 0) {
+function priced(devices: readonly DeviceLedger[]): DeviceChoice {
+  let [opened, openedGib, roomGib] = [0, 0, 0];
+  for (const { device, holders, declaredBytes } of devices) {
+    if (holders === 0) {
       opened += 1;
-      openedBytes += memoryBytes;
-    } else leftBytes += memoryBytes - ledger.declaredBytes - (sharedBytes ?? 0);
+      openedGib += gibOf(device.memoryBytes);
+    } else roomGib += gibOf((device.memoryBytes ?? 0) - declaredBytes);
   }
-  return { devices, opened, openedBytes, leftBytes };
+  return { devices, opened, openedGib, roomGib };
 }

@@ -19,6 +19,12 @@ export function misfitOf(request: GpuRequest, device: ObservedDevice): Rejection
   return null;
 }
 
+/** How many devices it takes at least. */
+export function neededOf({ deviceIds, count }: GpuRequest): number {
+  if (deviceIds.length > 0) return new Set(deviceIds).size;
+  return count === -1 ? 1 : count;
+}
+
 /** `2 GPUs of model H100 with 20 GiB each`. */
 export function gpusInWords(request: GpuRequest): string {
   const { count, deviceIds, models, memoryBytes } = request;

@@ -1,6 +1,6 @@
 import type { NodeLedger } from './cluster-node.ts';
 import { chooseDevices, type DeviceLedger, occupancyOf, withoutSliced } from './devices-choice.ts';
-import { gibInWords, gpusInWords, misfitOf, sharedMemoryOf } from './devices-fit.ts';
+import { gibInWords, gpusInWords, misfitOf, neededOf, sharedMemoryOf } from './devices-fit.ts';
 import { deviceKind, isCalled } from './node.ts';
 import type { ObservedDevice } from './observed.ts';
 import { REJECTION_CONSTRAINTS, type Rejection, type RejectionConstraint } from './rejection.ts';
@@ -206,11 +206,6 @@ function areThere(count: number): string {
 
 function areFree(count: number): string {
   return count === 1 ? 'is free' : 'are free';
-}
-
-function neededOf(gpu: GpuRequest): number {
-  if (gpu.deviceIds.length > 0) return new Set(gpu.deviceIds).size;
-  return gpu.count === -1 ? 1 : gpu.count;
 }
 
 function mostOfAKind(devices: readonly DeviceLedger[]): number {

@@ -1,0 +1,66 @@
+import type { NodeLedger } from './cluster-node.ts';
+import type { Shortlist } from './cluster-shortlist.ts';
+import { attributeOf } from './constraints.ts';
+
+/** Where the replicas of one service are. */
+export class ServiceLoad {
+  readonly counts: Map<NodeLedger, number> = new Map();
+  /** By spread preferences, by the values that a stretch of nodes has for them. */
+  readonly #spreads: Map<string, { keys: readonly string[]; counts: Map<string, number> }> = new Map();
+  readonly #floors: Map<Shortlist, Uint16Array> = new Map();
+
+  add(ledger: NodeLedger, change: 1 | -1): void {
+    const count = (this.counts.get(ledger) ?? 0) + change;
+    if (count > 0) this.counts.set(ledger, count);
+    else this.counts.delete(ledger);
+    for (const [list, floors] of this.#floors) {
+      const block = list.blockOf(ledger);
+      if (block >= 0) floors[block] = list.floorOf(block, this.counts);
+    }
+    for (const { keys, counts } of this.#spreads.values()) countAlong(counts, keys, ledger, change);
+  }
+
+  /** Of each block of the list, the fewest replicas that any of its nodes has; null: none everywhere. */
+  floorsOf(list: Shortlist): Uint16Array | null {
+    if (this.counts.size < list.smallestBlock) return null;
+    let floors = this.#floors.get(list);
+    if (!floors) {
+      floors = Uint16Array.from({ length: list.blockCount }, (_, block) => list.floorOf(block, this.counts));
+      if (this.#floors.size >= MOST_FLOORS) this.#floors.clear();
+      this.#floors.set(list, floors);
+    }
+    return floors;
+  }
+
+  /**
+   * How many replicas are on nodes that take replicas and have these values of the preferences: on those with the first
+   * one, with the first two, and so on. Less is better, the first counting most.
+   */
+  spreadOf(keys: readonly string[], path: readonly string[]): readonly number[] {
+    const name = keys.join('\n');
+    let spread = this.#spreads.get(name);
+    if (!spread) {
+      spread = { keys, counts: new Map() };
+      for (const [ledger, count] of this.counts) countAlong(spread.counts, keys, ledger, count);
+      this.#spreads.set(name, spread);
+    }
+    const { counts } = spread;
+    return path.map((_, depth) => counts.get(path.slice(0, depth + 1).join('\n')) ?? 0);
+  }
+}
+
+const MOST_FLOORS = 8;
+
+/** The node's values of the preferences; empty where it has none. */
+export function spreadPath(keys: readonly string[], { node }: NodeLedger): readonly string[] {
+  return keys.map(key => attributeOf(node, key) ?? '');
+}
+
+function countAlong(counts: Map<string, number>, keys: readonly string[], ledger: NodeLedger, change: number): void {
+  if (!ledger.isOpen) return;
+  const path = spreadPath(keys, ledger);
+  for (let depth = 1; depth <= path.length; depth += 1) {
+    const prefix = path.slice(0, depth).join('\n');
+    counts.set(prefix, (counts.get(prefix) ?? 0) + change);
+  }
+}

@@ -1,0 +1,174 @@
+import type { Need } from './cluster-figures.ts';
+import { spreadPath } from './cluster-load.ts';
+import { hasImage, microCpus, type NodeLedger, withLatest } from './cluster-node.ts';
+import { type ChangeLog, Shortlist } from './cluster-shortlist.ts';
+import { attributeOf, meets, parseConstraint } from './constraints.ts';
+import type { DeviceLedger } from './devices-choice.ts';
+import { misfitOf, neededOf, sharedMemoryOf } from './devices-fit.ts';
+import type { DeviceTypes } from './devices-types.ts';
+import { isCalled } from './node.ts';
+import type { GpuRequest, ServiceSpec } from './spec.ts';
+
+/** Where to search for a spec's place: in all lists, which together have every node that can ever take it. */
+export interface Candidates {
+  readonly need: Need;
+  readonly lists: readonly CandidateList[];
+}
+
+export interface CandidateList {
+  readonly list: Shortlist;
+  /** None of its nodes has the image, but for those of the lists before. */
+  readonly imageAbsent: boolean;
+}
+
+/**
+ * The shortlists of one cluster, made when they are first needed. Requests that look at nodes in the same way share one,
+ * whatever their service, so that a new service costs nothing.
+ */
+export class Shapes {
+  readonly #nodes: readonly NodeLedger[];
+  readonly #open: readonly NodeLedger[];
+  readonly #types: DeviceTypes;
+  /** The one that was used last comes last. */
+  readonly #lists: Map<string, Shortlist> = new Map();
+  #images: ReadonlyMap<string, ImageHolders> | null = null;
+
+  /** The nodes in the order of their names. */
+  constructor(nodes: readonly NodeLedger[], types: DeviceTypes) {
+    this.#nodes = nodes;
+    this.#open = nodes.filter(node => node.isOpen);
+    this.#types = types;
+  }
+
+  /** Up to date with the log. */
+  candidatesFor(spec: ServiceSpec, log: ChangeLog): Candidates {
+    const need = needOf(spec);
+    const meant = this.#meantTypes(spec);
+    const shape = shapeOf(spec, meant);
+    const { all, open } = this.#holdersOf(spec.image);
+    const isMust = spec.pullPolicy === 'never' && all.length > 0;
+    const lists: CandidateList[] = [];
+    const isCommon = open.length * FEW > this.#open.length;
+    if (open.length > 0 && (isMust || !isCommon)) {
+      const list = this.#listOf(`${shape}\n${spec.image}`, spec, { nodes: open, meant, log });
+      lists.push({ list, imageAbsent: false });
+    }
+    if (!isMust) {
+      const list = this.#listOf(shape, spec, { nodes: this.#open, meant, log });
+      lists.push({ list, imageAbsent: !isCommon });
+    }
+    return { need, lists };
+  }
+
+  /** The nodes that are known to have the image, open or not. */
+  nodesWith(image: string): readonly NodeLedger[] {
+    return this.#holdersOf(image).all;
+  }
+
+  #holdersOf(image: string): ImageHolders {
+    this.#images ??= imagesOf(this.#nodes);
+    const [named, latest] = [this.#images.get(image), this.#images.get(withLatest(image))];
+    if (!named || !latest) return named ?? latest ?? NONE;
+    const all = this.#nodes.filter(({ node }) => hasImage(node, image));
+    return { all, open: all.filter(ledger => ledger.isOpen) };
+  }
+
+  /** By the type's index, whether the request may be given devices of it. */
+  #meantTypes({ resources: { gpu } }: ServiceSpec): readonly boolean[] {
+    return gpu ? this.#types.all.map(type => misfitOf(gpu, type.sample) === null) : [];
+  }
+
+  #listOf(
+    key: string,
+    spec: ServiceSpec,
+    { nodes, meant, log }: { nodes: readonly NodeLedger[]; meant: readonly boolean[]; log: ChangeLog },
+  ): Shortlist {
+    let list = this.#lists.get(key);
+    if (list) this.#lists.delete(key);
+    else {
+      const isMeant = (device: DeviceLedger) => meant[device.type.index]!;
+      const { spread } = spec.placement;
+      list = new Shortlist(nodes.filter(isEligible(spec, isMeant)), {
+        nodeCount: this.#nodes.length,
+        isMeant,
+        isShared: sharedMemoryOf(spec) !== null,
+        pathOf: ledger => spreadPath(spread, ledger),
+      });
+      if (this.#lists.size >= MOST_LISTS) this.#lists.delete(this.#lists.keys().next().value!);
+    }
+    this.#lists.set(key, list);
+    list.refresh(log);
+    return list;
+  }
+}
+
+/** An image that less than one open node in so many has is searched for there first. */
+const FEW = 4;
+const MOST_LISTS = 64;
+
+/** In the order of their names. */
+interface ImageHolders {
+  readonly all: readonly NodeLedger[];
+  readonly open: readonly NodeLedger[];
+}
+
+const NONE: ImageHolders = { all: [], open: [] };
+
+function imagesOf(nodes: readonly NodeLedger[]): ReadonlyMap<string, ImageHolders> {
+  const images = new Map<string, { all: NodeLedger[]; open: NodeLedger[] }>();
+  for (const ledger of nodes) {
+    for (const image of ledger.node.images) {
+      let holders = images.get(image);
+      if (!holders) {
+        holders = { all: [], open: [] };
+        images.set(image, holders);
+      }
+      holders.all.push(ledger);
+      if (ledger.isOpen) holders.open.push(ledger);
+    }
+  }
+  return images;
+}
+
+/** All that tells the shortlists of two specs apart. */
+function shapeOf(spec: ServiceSpec, meant: readonly boolean[]): string {
+  const { gpu } = spec.resources;
+  const { constraints, spread } = spec.placement;
+  const sharing = sharedMemoryOf(spec) === null ? 'whole' : 'shared';
+  const types = meant.map(Number).join('');
+  const devices = gpu ? `${sharing} ${neededOf(gpu)} ${types} ${gpu.deviceIds.join(' ')}` : '';
+  return [devices, constraints.join('\t'), spread.join('\t')].join('\n');
+}
+
+function needOf(spec: ServiceSpec): Need {
+  const { cpus, memoryBytes, gpu } = spec.resources;
+  // Who needs nothing fits where more is held than there is.
+  return {
+    microCpus: cpus > 0 ? microCpus(cpus) : -Number.MAX_VALUE,
+    memoryBytes: memoryBytes > 0 ? memoryBytes : -Number.MAX_VALUE,
+    devices: gpu ? devicesOf(gpu, sharedMemoryOf(spec)) : { kind: 'none' },
+  };
+}
+
+function devicesOf(gpu: GpuRequest, sharedBytes: number | null): Need['devices'] {
+  if (gpu.deviceIds.length > 0 || gpu.count === -1) return { kind: 'some' };
+  if (sharedBytes === null) return { kind: 'whole', count: gpu.count };
+  return gpu.count === 1 ? { kind: 'share', bytes: sharedBytes } : { kind: 'some' };
+}
+
+/** Whether a node that nobody holds anything of would do, CPUs and memory apart. */
+function isEligible(spec: ServiceSpec, isMeant: (device: DeviceLedger) => boolean): (ledger: NodeLedger) => boolean {
+  const constraints = spec.placement.constraints.map(parseConstraint);
+  const { gpu } = spec.resources;
+  return ({ node, devices }) => {
+    for (const constraint of constraints) {
+      const actual = constraint ? attributeOf(node, constraint.attribute) : undefined;
+      if (!constraint || actual === undefined || !meets(actual, constraint)) return false;
+    }
+    if (!gpu) return true;
+    if (!gpu.deviceIds.every(id => devices.some(d => isCalled(d.device, id)))) return false;
+    let fitting = 0;
+    for (const device of devices) if (!device.quarantine && isMeant(device)) fitting += 1;
+    return fitting >= (gpu.deviceIds.length > 0 ? 1 : neededOf(gpu));
+  };
+}
