@@ -1,7 +1,7 @@
 import type { TestFn } from 'ava';
 import fc from 'fast-check';
 import type { Change, Store, StoredState } from '../../control-plane/ports.ts';
-import { anyReplica, anyService, anyServiceKey, anySpec } from '../fakes/records.ts';
+import { anyNodeRecord, anyReplica, anyService, anyServiceKey, anySpec } from '../fakes/records.ts';
 import { Disk, FakeStore } from '../fakes/store.ts';
 
 /** A place for state that outlives a Store. `open` is a new life on it; the one before is closed or crashed. */
@@ -16,10 +16,11 @@ const event = fc
       at: fc.nat(),
       service: anyServiceKey,
       replicaId: fc.constantFrom('r1', 'r2'),
-      type: fc.constantFrom('replica.ready', 'service.applied'),
+      node: fc.constantFrom('n1', 'n2'),
+      type: fc.constantFrom('replica.ready', 'service.applied', 'node.silent'),
       message: fc.string({ unit: 'binary', maxLength: 30 }),
     },
-    { requiredKeys: ['at', 'service', 'type', 'message'], noNullPrototype: true },
+    { requiredKeys: ['at', 'type', 'message'], noNullPrototype: true },
   )
   .map(e => ({ ...e }));
 
@@ -37,6 +38,8 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     .map(([service, generation]) => ({ kind: 'delete_generation' as const, service, generation })),
   anyReplica.map(replica => ({ kind: 'put_replica' as const, replica })),
   fc.constantFrom('r1', 'r2', 'r3', 'r4').map(id => ({ kind: 'delete_replica' as const, id })),
+  anyNodeRecord.map(node => ({ kind: 'put_node' as const, node })),
+  fc.constantFrom('n1', 'n2').map(name => ({ kind: 'delete_node' as const, name })),
   event.map(e => ({ kind: 'event' as const, event: e })),
 );
 
@@ -54,7 +57,7 @@ export function storeContract(test: TestFn, name: string, createPlace: () => Pro
     const place = await createPlace();
     const store = await place.open();
     t.regex(store.instance, /^[a-z0-9]{8,}$/);
-    t.deepEqual(await store.load(), { services: [], replicas: [], generations: [] });
+    t.deepEqual(await store.load(), { services: [], replicas: [], nodes: [], generations: [] });
     t.deepEqual(await store.events({ limit: 10 }), []);
     await store.close();
     const again = await place.open();
@@ -119,6 +122,45 @@ export function storeContract(test: TestFn, name: string, createPlace: () => Pro
       (await store.load()).generations.map(g => g.service),
       ['a/bc'],
     );
+    await store.close();
+    await place.discard();
+  });
+
+  test(`${name}: what is decided about a node is kept until it is decided otherwise`, async t => {
+    const place = await createPlace();
+    let store = await place.open();
+    const quarantined = [{ device: 'nvidia.com/gpu=0', since: 5, reason: 'a container lost sight of it' }];
+    const nodes = [
+      { name: 'a', drainingSince: 7, quarantined: [] },
+      { name: 'b', drainingSince: null, quarantined },
+    ];
+    await store.commit(nodes.map((node): Change => ({ kind: 'put_node', node })));
+    await store.close();
+    store = await place.open();
+    t.deepEqual((await store.load()).nodes, nodes);
+    await store.commit([
+      { kind: 'delete_node', name: 'a' },
+      { kind: 'put_node', node: { name: 'b', drainingSince: null, quarantined: [] } },
+      { kind: 'delete_node', name: 'unknown' },
+    ]);
+    t.deepEqual((await store.load()).nodes, [{ name: 'b', drainingSince: null, quarantined: [] }]);
+    const bad = { kind: 'put_node', node: { name: 'c', drainingSince: 'yesterday', quarantined: [] } };
+    await t.throwsAsync(store.commit([bad as never]), { code: 'internal', message: /could not be read back/ });
+    await store.close();
+    await place.discard();
+  });
+
+  test(`${name}: an event about a node alone has no service, and is in nobody's events but all`, async t => {
+    const place = await createPlace();
+    const store = await place.open();
+    const alone = { at: 1, node: 'a', type: 'node.silent', message: 'no answer' };
+    const both = { at: 2, node: 'a', service: 'a/b' as const, replicaId: 'r1', type: 'replica.lost', message: '' };
+    await store.commit([alone, both].map((e): Change => ({ kind: 'event', event: e })));
+    t.deepEqual(await store.events({ limit: 10 }), [
+      { sequence: 1, ...alone },
+      { sequence: 2, ...both },
+    ]);
+    t.deepEqual(await store.events({ limit: 10, service: 'a/b' }), [{ sequence: 2, ...both }]);
     await store.close();
     await place.discard();
   });

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import { type ServiceKey, serviceSpec, splitKey } from '../../control-plane/core/spec.ts';
@@ -101,3 +102,9 @@ export const anyService: fc.Arbitrary<Service> = fc
     ),
   })
   .map(s => ({ key: `${s.spec.namespace}/${s.spec.name}` as const, ...s }));
+
+export const anyNodeRecord: fc.Arbitrary<NodeRecord> = fc.record({
+  name: fc.constantFrom('n1', 'n2'),
+  drainingSince: fc.option(time),
+  quarantined: fc.array(fc.record({ device: text, since: time, reason: text }), { maxLength: 2 }),
+});
