@@ -1,7 +1,8 @@
 import type { ContainerInspectInfo } from 'dockerode';
 import type { Action } from '../../core/actions.ts';
 import { OutriggerError } from '../../core/errors.ts';
-import { type CreateOptionsContext, createOptions } from './create-options.ts';
+import type { NetworkSpec } from '../../core/spec.ts';
+import { type CreateOptionsContext, createOptions, networksOf } from './create-options.ts';
 import type { EngineClient } from './engine-client.ts';
 import { inspectContainer } from './inspect-container.ts';
 import { parseReplicaLabels } from './labels.ts';
@@ -27,32 +28,51 @@ export async function createContainer(
   context: Omit<CreateOptionsContext, 'severalNetworks'>,
   signal: AbortSignal,
 ): Promise<{ containerId: string }> {
+  const { spec } = request;
+  const networked = networks.ensure(spec, signal);
+  const [created] = await Promise.allSettled([
+    volumes.ensure(spec, signal).then(async () => {
+      // The engine looks for networks when it starts the container, so those that we make are made meanwhile.
+      if (networksOf(spec).some(network => network.external)) await networked;
+      return create(client, request, context, signal);
+    }),
+    // To its end, so that nothing is still being made when this call has failed.
+    networked,
+  ]);
+  if (created.status === 'rejected') throw created.reason;
+  await networked;
+  const { containerId, joinLater, settled } = created.value;
+  if (settled) return { containerId };
+  // An adopted container may have been left before these were done; all are idempotent.
+  await Promise.all(joinLater.map(network => networks.join(containerId, spec, network, signal)));
+  await writeFiles(client, containerId, spec.files, signal);
+  return { containerId };
+}
+
+/** `settled`: it is there and was started already, by what an earlier call for the same attempt began. */
+async function create(
+  client: EngineClient,
+  request: CreateRequest,
+  context: Omit<CreateOptionsContext, 'severalNetworks'>,
+  signal: AbortSignal,
+): Promise<{ containerId: string; joinLater: readonly NetworkSpec[]; settled: boolean }> {
   const { spec, containerName } = request;
-  // Both to their end, so that nothing is still being made when this call has failed.
-  const ensured = await Promise.allSettled([networks.ensure(spec, signal), volumes.ensure(spec, signal)]);
-  for (const result of ensured) if (result.status === 'rejected') throw result.reason;
   // One network at create works on every engine; API 1.44 would take several, at the price of asking for the version.
   const { body, joinLater } = createOptions(request, { ...context, severalNetworks: false });
   const query = { name: containerName, ...(spec.platform !== undefined && { platform: spec.platform }) };
   const doing = `creating container ${containerName}`;
-  let containerId: string;
   try {
     const container = await client.call(
       { doing, deadlineMs: client.deadlines.changeMs, signal },
       // In a query alone: everything else would stand in the URL, secrets included.
       (docker, abortSignal) => docker.createContainer({ _query: query, _body: body, abortSignal } as never),
     );
-    containerId = container.id;
+    return { containerId: container.id, joinLater, settled: false };
   } catch (error) {
     if (statusOf(error) !== 409) throw error;
     const existing = await adopt(client, request, context.instance, signal);
-    if (existing.State.Status !== 'created') return { containerId: existing.Id };
-    containerId = existing.Id;
+    return { containerId: existing.Id, joinLater, settled: existing.State.Status !== 'created' };
   }
-  // An adopted container may have been left before these were done; all are idempotent.
-  await Promise.all(joinLater.map(network => networks.join(containerId, spec, network, signal)));
-  await writeFiles(client, containerId, spec.files, signal);
-  return { containerId };
 }
 
 /** The container under the name, if it is what an earlier call for the same attempt made. */
