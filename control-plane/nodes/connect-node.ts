@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createSecureContext } from 'node:tls';
@@ -44,8 +45,8 @@ async function readTls(at: KeyPath, tls: NonNullable<NodeEntry['tls']>, folder: 
     try {
       files[key] = await readFile(file);
       // Each by itself, so that the one that is wrong is named.
-      if (key !== 'key') createSecureContext({ [key]: files[key] });
-      else createSecureContext({ cert: files.cert, key: files.key });
+      if (key === 'key') createSecureContext({ cert: files.cert, key: files.key });
+      else new X509Certificate(files[key]);
     } catch (error) {
       return { keyPath: [...at, key], message: why(file, key, error as NodeJS.ErrnoException) };
     }

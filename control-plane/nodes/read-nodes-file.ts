@@ -30,7 +30,13 @@ export function readNodesFile(file: string, text: string): NodesFileReading {
   if (unreadable.length > 0) return { kind: 'refused', problems: unreadable };
 
   const findings = new Findings();
-  const input: unknown = parse(text, { merge: true, uniqueKeys: false, logLevel: 'silent' });
+  let input: unknown;
+  try {
+    input = parse(text, { merge: true, uniqueKeys: false, logLevel: 'silent' });
+  } catch (error) {
+    // An alias without its anchor, or a merge of something that is no mapping.
+    return refused(file, (error as Error).message);
+  }
   const parsed = nodesFile.safeParse(input);
   if (parsed.success) {
     for (const [name, entry] of Object.entries(parsed.data.nodes)) checkNode(name, entry, findings);
@@ -72,7 +78,10 @@ function syntaxProblems(sources: Sources, source: SourceFile): readonly Located[
   }
   const second = roots[1];
   return [
-    ...syntaxErrors.map(({ message, offset }) => ({ ...sources.position(source, offset), keyPath: [], message })),
+    // The rest mostly follows from the first.
+    ...syntaxErrors
+      .slice(0, 1)
+      .map(({ message, offset }) => ({ ...sources.position(source, offset), keyPath: [], message })),
     ...(second === undefined
       ? []
       : [

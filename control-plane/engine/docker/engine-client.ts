@@ -103,6 +103,8 @@ export class EngineClient {
       body?: object;
       deadlineMs?: number;
       auth?: object;
+      /** It ends at once by itself: it may take one of the connections that are open already. */
+      brief?: boolean;
     },
     signal: AbortSignal,
   ): Promise<Readable> {
@@ -115,7 +117,8 @@ export class EngineClient {
         { doing: request.doing, deadlineMs: request.deadlineMs ?? this.deadlines.queryMs, signal },
         () =>
           new Promise<Readable>((resolve, reject) => {
-            this.#streams.modem.dial(
+            const { modem } = request.brief ? this.#calls : this.#streams;
+            modem.dial(
               {
                 path: `${request.path}?`,
                 method: request.method,

@@ -20,6 +20,7 @@ export async function* readLogs(
       doing,
       method: 'GET',
       path: `/containers/${containerId}/logs`,
+      brief: !options.follow && (options.tail ?? Number.POSITIVE_INFINITY) <= BRIEF_LINES,
       query: {
         stdout: true,
         stderr: true,
@@ -42,6 +43,9 @@ export async function* readLogs(
     stream.destroy();
   }
 }
+
+/** A longer log may be read as slowly as whoever wants it reads. */
+const BRIEF_LINES = 100;
 
 /**
  * The engine's framing: a head of eight bytes (stream, three zeros, length) before each message, and each message begins

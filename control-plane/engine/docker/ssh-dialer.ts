@@ -22,7 +22,7 @@ export class SshDialer {
   dial(): SshSocket {
     const socket: SshSocket = new SshSocket(this.#connection, () => this.#cameThrough(socket));
     if (this.#refusal && performance.now() < this.#refusal.until) return socket.destroy(this.#refusal.error);
-    socket.once('error', error => this.#failed(error));
+    socket.once('error', error => this.#opening.has(socket) && this.#failed(error));
     socket.once('close', () => this.#settled(socket));
     this.#waiting.push(socket);
     this.#openNext();
