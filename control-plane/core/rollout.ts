@@ -55,7 +55,10 @@ export function rolloutStep(
   const target = service.replicas;
   const byWorth = inOrderOfWorth(isMoving);
 
-  const surplus = [...current].sort(byWorth).slice(0, Math.max(0, current.length - target));
+  // What moves and what takes its place count apart: a replacement that waits for room is none too many.
+  const surplus = [current.filter(r => !isMoving(r)), current.filter(isMoving)].flatMap(some =>
+    [...some].sort(byWorth).slice(0, Math.max(0, some.length - target)),
+  );
   const drain: Drain[] = surplus.map(replica => ({ replica, reason: 'scaled_down' }));
   // What was given up and is of an older generation is not wanted any more, whenever its node is back.
   const old = replicas.filter(r => isLive(r) && !isCurrent(service, r));

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { scaleService } from '../../control-plane/commands.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
-import { rolloutStep } from '../../control-plane/core/rollout.ts';
+import { CALM, rolloutStep } from '../../control-plane/core/rollout.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { ModelWorld } from './model-world.ts';
@@ -115,6 +115,20 @@ test('replicas of one age leave in an order that does not depend on the order of
   const replicas = many(4, 'ready', 2);
   const leaves = (list: readonly Replica[]) => rolloutStep(aService(2), list).drain.map(d => d.replica.id);
   t.deepEqual(leaves(replicas), leaves([...replicas].reverse()));
+});
+
+test('what waits to take the place of replicas that move is neither too many nor made twice', t => {
+  const moving = many(2, 'ready', 2);
+  const waiting = replica('pending', 2);
+  const isMoving = (r: Replica) => moving.includes(r);
+  const settled = { rollout: { kind: 'settled' } } as const;
+  const step = (target: number, replicas: readonly Replica[]) =>
+    rolloutStep(aService(target, {}, settled), replicas, { ...CALM, isMoving, hasRoom: () => false });
+  t.like(step(2, moving), { create: 1, drain: [] });
+  t.like(step(2, [...moving, waiting]), { create: 0, drain: [] });
+  const [first, ...others] = step(1, [...moving, waiting]).drain;
+  t.true(moving.includes(first!.replica), 'of those, one is too many once fewer are wanted');
+  t.deepEqual(others, []);
 });
 
 test('a paused update starts and replaces nobody, and still scales down', t => {
