@@ -36,8 +36,12 @@ function leave(): void {
   else open -= 1;
 }
 
-/** This machine's Docker Engine, with an instance and a namespace of its own, and the way to leave nothing behind. */
-export async function dockerWorld(_title?: string, options: Partial<DockerEngineOptions> = {}): Promise<DockerWorld> {
+/** A Docker Engine, this machine's by default, with an instance and a namespace of its own, and the way to leave nothing behind. */
+export async function dockerWorld(
+  _title?: string,
+  options: Partial<DockerEngineOptions> = {},
+  docker = new Docker(),
+): Promise<DockerWorld> {
   await enter();
   const word = randomBytes(4).toString('hex');
   const namespace = `ortest-${word}`;
@@ -46,7 +50,6 @@ export async function dockerWorld(_title?: string, options: Partial<DockerEngine
   const instances = [`test-${word}`, `test-${word}-other`] as const;
   const engine = make(instances[0]);
   const other = make(instances[1]);
-  const docker = new Docker();
   return {
     engine,
     other,
@@ -66,6 +69,13 @@ export async function dockerWorld(_title?: string, options: Partial<DockerEngine
     },
     killFromOutside: async id => {
       await docker.getContainer(id).kill();
+    },
+    addImage: async name => {
+      const [repo = '', tag = ''] = name.split(':');
+      await docker.getImage(await image).tag({ repo, tag });
+    },
+    removeImage: async name => {
+      await docker.getImage(name).remove().catch(unlessGone);
     },
     close: async () => {
       engine.close();

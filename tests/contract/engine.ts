@@ -3,7 +3,7 @@ import type { Action } from '../../control-plane/core/actions.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { ObservedContainer } from '../../control-plane/core/observed.ts';
 import { type ServiceSpecInput, serviceSpec } from '../../control-plane/core/spec.ts';
-import type { Engine, LogLine } from '../../control-plane/ports.ts';
+import type { Engine, EngineListing, LogLine } from '../../control-plane/ports.ts';
 
 /** One engine to be tested, with what the suite needs to act on its world. Made anew for each test. */
 export interface EngineWorld {
@@ -20,6 +20,9 @@ export interface EngineWorld {
   };
   /** As `docker kill` by somebody else. */
   readonly killFromOutside: (containerId: string) => Promise<void>;
+  /** Gives `image` one more name, as somebody else does. */
+  readonly addImage: (name: string) => Promise<void>;
+  readonly removeImage: (name: string) => Promise<void>;
   /** Stops and deletes everything that the test made. */
   readonly close: () => Promise<void>;
 }
@@ -186,6 +189,21 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
     t.is(typeof (await w.engine.imageId(w.image, soon())), 'string');
   });
 
+  check('the images that are there are listed, from when they come until they go', async (t, w) => {
+    const name = `${w.namespace}-new:1`;
+    const listed = (present: boolean) =>
+      eventuallyListing(w, ({ images }) => images.has(w.image) && images.has(name) === present);
+    await listed(false);
+    await w.addImage(name);
+    try {
+      await listed(true);
+    } finally {
+      await w.removeImage(name);
+    }
+    await listed(false);
+    t.pass();
+  });
+
   check('the engine chooses a host port, and a fixed one can be taken only once', async (t, w) => {
     const chosen = await started(w, { ...w.programs.serves, ports: [{ containerPort: 8080 }] });
     const port = (await eventually(w, c => c.id === chosen)).publishedPorts[0];
@@ -276,6 +294,8 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
       w.engine.cleanNamespace(w.namespace, { volumes: false }, fired),
       w.engine.pull({ kind: 'pull', node: w.engine.node, image: w.image, policy: 'missing' }, () => {}, fired),
       collect(w.engine.logs(id, {}, fired)),
+      w.engine.checkDevices(id, { devices: ['nvidia.com/gpu=0'], check: ['true'] }, fired),
+      w.engine.measure(fired),
     ];
     for (const call of calls) t.true((await t.throwsAsync(call)) instanceof OutriggerError);
   });
@@ -338,8 +358,14 @@ async function only(w: EngineWorld): Promise<ObservedContainer> {
   return containers[0] as ObservedContainer;
 }
 
-/** The first container for which it holds, as soon as it does; asked again at each event. */
+/** The first container for which it holds, as soon as it does. */
 export async function eventually(w: EngineWorld, holds: (c: ObservedContainer) => boolean): Promise<ObservedContainer> {
+  const { containers } = await eventuallyListing(w, listing => listing.containers.some(holds));
+  return containers.find(holds) as ObservedContainer;
+}
+
+/** The first listing for which it holds; asked for again at each event. */
+async function eventuallyListing(w: EngineWorld, holds: (l: EngineListing) => boolean): Promise<EngineListing> {
   const stopped = new AbortController();
   const wakes = new Wakes();
   const watching = w.engine.watch(() => wakes.add(), stopped.signal);
@@ -347,8 +373,8 @@ export async function eventually(w: EngineWorld, holds: (c: ObservedContainer) =
   try {
     for (;;) {
       const seen = wakes.count;
-      const found = (await w.engine.observe(deadline)).containers.find(holds);
-      if (found) return found;
+      const listing = await w.engine.observe(deadline);
+      if (holds(listing)) return listing;
       await wakes.next(seen);
     }
   } finally {

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { ContainerCreateOptions, DeviceRequest } from 'dockerode';
 import { OutriggerError } from '../../core/errors.ts';
 import type { EngineDevices } from './discover-devices.ts';
@@ -80,7 +82,7 @@ export class GpuProbe {
         { doing, deadlineMs: this.#client.deadlines.changeMs, signal },
         (docker, abortSignal) =>
           docker.createContainer({
-            _query: { name: `outrigger-gpu-probe-${instance}` },
+            _query: { name: `outrigger-gpu-probe-${instance}-${randomBytes(4).toString('hex')}` },
             _body: body,
             abortSignal,
           } as never),
@@ -135,17 +137,24 @@ export class GpuProbe {
   }
 
   async #removeLeftovers(signal: AbortSignal): Promise<void> {
-    const { instance, node } = this.#options;
+    const { instance } = this.#options;
     const filters = JSON.stringify({ label: [`${PROBE_LABEL}=${instance}`] });
     const list = () =>
       this.#client.call(
         { doing: 'listing GPU probes', deadlineMs: this.#client.deadlines.queryMs, signal },
         (docker, abortSignal) => docker.listContainers({ all: true, filters, abortSignal }),
       );
-    for (const { Id } of await list()) await this.#remove(Id, signal);
-    const left = (await list())[0];
-    if (!left) return;
-    throw new OutriggerError('unavailable', `the GPU probe of node ${node} hangs (container ${left.Id.slice(0, 12)})`, {
+    // One that ended by itself is listed for as long as the engine takes to remove it.
+    for (let left = await list(), tries = 0; left.length > 0; left = await list(), tries += 1) {
+      if (tries >= MOST_TRIES) throw this.#stuck(left[0]?.Id ?? '');
+      for (const { Id } of left) await this.#remove(Id, signal);
+      await wait(RETRY_MS, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  #stuck(id: string): OutriggerError {
+    const { node } = this.#options;
+    return new OutriggerError('unavailable', `the GPU probe of node ${node} hangs (container ${id.slice(0, 12)})`, {
       next: 'The driver of NVIDIA is stuck on that node; see `dmesg` there. What is known of its devices stays.',
     });
   }
@@ -201,3 +210,5 @@ const REMOVE_DEADLINE_MS = 10_000;
 const PULL_DEADLINE_MS = 30 * 60_000;
 const PULL_RETRY_MS = 10 * 60_000;
 const MOST_LINES = 2_000;
+const MOST_TRIES = 20;
+const RETRY_MS = 100;

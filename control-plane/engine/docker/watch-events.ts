@@ -59,12 +59,10 @@ async function readEvents(
     handlers.wake();
     for await (const event of jsonLines(stream)) {
       const { Type: type, Action: action, Actor: actor } = event as EngineEvent;
-      if (type === 'image') {
-        handlers.onImage();
-        continue;
-      }
-      if (actor?.Attributes?.[LABELS.instance] !== instance) continue;
-      if (typeof action === 'string' && typeof actor.ID === 'string') handlers.onContainer(actor.ID, action);
+      const ours = actor?.Attributes?.[LABELS.instance] === instance;
+      if (type === 'image') handlers.onImage();
+      else if (!ours) continue;
+      else if (typeof action === 'string' && typeof actor.ID === 'string') handlers.onContainer(actor.ID, action);
       handlers.wake();
     }
   } finally {
