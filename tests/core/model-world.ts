@@ -1,48 +1,78 @@
 import { type Action, actionKey } from '../../control-plane/core/actions.ts';
+import type { NodePolicy } from '../../control-plane/core/node.ts';
+import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import type {
+  DeviceReport,
   EffectState,
   ImageState,
   Observed,
   ObservedContainer,
   ObservedDevice,
+  ObservedNode,
   ProbeReport,
 } from '../../control-plane/core/observed.ts';
 import { imageKey } from '../../control-plane/core/observed.ts';
 import { type Plan, reconcile } from '../../control-plane/core/reconcile.ts';
+import type { ServiceSpec } from '../../control-plane/core/spec.ts';
 import { DesiredState } from '../../control-plane/desired-state.ts';
 import type { Change } from '../../control-plane/ports.ts';
+import { aNode } from './replicas.ts';
 
 export interface ModelNode {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly devices: readonly ObservedDevice[];
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface ModelContainer extends ObservedContainer {
+  readonly node: string;
+  /** Of the create that made it. */
+  readonly devices?: readonly string[];
+  readonly spec?: ServiceSpec;
 }
 
 /**
  * The world as reconcile sees it, reduced to what it can observe: containers that exist, run and exit, effects that
- * settle or fail, one listing per step. Time passes only when a step says so. Asserts nothing; tests look at it.
+ * settle or fail, one listing of each node per step. Time passes only when a step says so. Asserts nothing; tests look
+ * at it.
  */
 export class ModelWorld {
   now = 1_000_000;
   state = DesiredState.from({ services: [], replicas: [], nodes: [], generations: [] });
-  containers = new Map<string, ObservedContainer & { node: string }>();
-  answering = true;
+  containers = new Map<string, ModelContainer>();
+  policy: NodePolicy = DEFAULT_NODE_POLICY;
+  /** Nodes whose engine does not answer; what runs there can be called and probed all the same. */
+  readonly silent = new Set<string>();
+  /** Nodes that nobody reaches: neither their engine nor what runs there. */
+  readonly cutOff = new Set<string>();
+  /** Nodes that are not configured any more. */
+  readonly leaving = new Set<string>();
   /** Images whose containers exit at once with code 1. */
   readonly crashing = new Set<string>();
   /** Images that cannot be pulled. */
   readonly missing = new Set<string>();
   /** Images whose readiness probe fails at present. */
   readonly impaired = new Set<string>();
+  /** Images whose containers are not up yet, however long they run. */
+  readonly loading = new Set<string>();
   /** What every running replica says of its load. */
   load: ProbeReport['load'] | undefined;
+  /** What single containers say of it. */
+  readonly loads = new Map<string, NonNullable<ProbeReport['load']>>();
+  /** Container ids that do not see their devices any more. */
+  readonly blind = new Set<string>();
   /** Replica ids that a client has not let go of yet. */
   readonly clung = new Set<string>();
+  /** Memory that somebody else uses, by `node device`; with it, use is measured there. */
+  readonly foreignBytes = new Map<string, number>();
   readonly history: Action[] = [];
-  readonly #nodes: ReadonlyMap<string, ModelNode>;
+  readonly #nodes: Map<string, ModelNode>;
   readonly #effects = new Map<string, EffectState>();
   readonly #images = new Map<string, ImageState>();
-  #listedFrom = 0;
-  #listing: ObservedContainer[] = [];
+  readonly #listings = new Map<string, { from: number; node: ModelNode; containers: readonly ModelContainer[] }>();
+  readonly #silentSince = new Map<string, number>();
+  readonly #measured = new Map<string, { at: number; usedBytes: number }>();
   #counter = 0;
 
   constructor(nodes: Record<string, ModelNode> = { local: { cpus: 8, memoryBytes: 2 ** 34, devices: [] } }) {
@@ -50,20 +80,46 @@ export class ModelWorld {
     this.list();
   }
 
+  get answering(): boolean {
+    return this.silent.size === 0;
+  }
+
+  /** All engines at once. */
+  set answering(answers: boolean) {
+    for (const name of this.#nodes.keys()) if (answers) this.silent.delete(name);
+    for (const name of this.#nodes.keys()) if (!answers) this.silent.add(name);
+  }
+
   /** Stores changes as a command would. */
   commit(changes: readonly Change[]): void {
     this.state = this.state.with(changes);
   }
 
+  drain(name: string, since: number | null = this.now): void {
+    const record = this.state.nodes.get(name) ?? { name, drainingSince: null, quarantined: [] };
+    this.commit([{ kind: 'put_node', node: { ...record, drainingSince: since } }]);
+  }
+
+  setNode(name: string, node: ModelNode): void {
+    this.#nodes.set(name, node);
+  }
+
+  node(name: string): ModelNode {
+    return this.#nodes.get(name)!;
+  }
+
+  /** It is not even known any more, as after a restart without it in the nodes file. */
+  forget(name: string): void {
+    this.#nodes.delete(name);
+    this.#listings.delete(name);
+    this.leaving.delete(name);
+  }
+
   /** One pass of the loop: reconcile, store, carry out all actions, list. Returns the plan that was made. */
   step(): Plan {
     this.now += 1;
-    const plan = reconcile(
-      this.state,
-      this.observed(),
-      this.now,
-      () => `r${this.#nextNumber().toString().padStart(7, '0')}`,
-    );
+    const newId = () => `r${this.#nextNumber().toString().padStart(7, '0')}`;
+    const plan = reconcile(this.state, this.observed(), this.now, newId, this.policy);
     this.state = this.state.with(this.state.changesTo(plan));
     for (const action of plan.actions) this.#carryOut(action);
     this.list();
@@ -89,10 +145,16 @@ export class ModelWorld {
   }
 
   list(): void {
-    if (!this.answering) return;
     this.now += 1;
-    this.#listedFrom = this.now;
-    this.#listing = [...this.containers.values()];
+    for (const [name, node] of this.#nodes) {
+      if (!this.#answers(name)) {
+        if (!this.#silentSince.has(name)) this.#silentSince.set(name, this.now);
+        continue;
+      }
+      this.#silentSince.delete(name);
+      const containers = [...this.containers.values()].filter(c => c.node === name);
+      this.#listings.set(name, { from: this.now, node, containers });
+    }
     this.now += 1;
   }
 
@@ -107,40 +169,44 @@ export class ModelWorld {
   }
 
   observed(): Observed {
-    const nodes = new Map(
-      [...this.#nodes].map(([name, node]) => [
-        name,
-        {
-          name,
-          answering: this.answering,
-          silentSince: this.answering ? null : this.#listedFrom,
-          leaving: false,
-          connection: 'local',
-          address: '127.0.0.1',
-          reach: 'containers' as const,
-          listedFrom: this.#listedFrom,
-          keptCpus: 0,
-          keptMemoryBytes: 0,
-          vanished: [],
-          labels: {},
-          images: new Set<string>(),
-          ...node,
-          containers: this.#listing.filter(c => (c as ObservedContainer & { node: string }).node === name),
-        },
-      ]),
-    );
     return {
-      nodes,
+      nodes: new Map([...this.#nodes.keys()].map(name => [name, this.#observedNode(name)])),
       probes: this.#probes(),
-      deviceReports: new Map(),
+      deviceReports: new Map([...this.blind].map(id => [id, BLIND])),
       images: this.#images,
       effects: this.#effects,
       withdrawn: (_service, replicaId) => !this.clung.has(replicaId),
     };
   }
 
-  running(): ObservedContainer[] {
+  running(): ModelContainer[] {
     return [...this.containers.values()].filter(c => c.state === 'running');
+  }
+
+  #answers(name: string): boolean {
+    return !this.silent.has(name) && !this.cutOff.has(name);
+  }
+
+  #observedNode(name: string): ObservedNode {
+    const listing = this.#listings.get(name);
+    const node = listing?.node ?? { cpus: 0, memoryBytes: 0, devices: [] };
+    return aNode({
+      ...node,
+      name,
+      answering: this.#answers(name),
+      silentSince: this.#silentSince.get(name) ?? null,
+      leaving: this.leaving.has(name),
+      listedFrom: listing?.from ?? 0,
+      devices: node.devices.map(d => this.#measuredDevice(name, d)),
+      containers: listing?.containers ?? [],
+    });
+  }
+
+  #measuredDevice(node: string, device: ObservedDevice): ObservedDevice {
+    const reading = this.#measured.get(`${node} ${device.id}`);
+    if (!this.foreignBytes.has(`${node} ${device.id}`)) return device;
+    const { at, usedBytes } = reading ?? { at: 0, usedBytes: 0 };
+    return { ...device, measured: { at, usedBytes, freeBytes: (device.memoryBytes ?? 0) - usedBytes } };
   }
 
   #nextNumber(): number {
@@ -150,23 +216,34 @@ export class ModelWorld {
 
   #probes(): Map<string, ProbeReport> {
     return new Map(
-      this.running().map(c => [
-        c.id,
-        {
-          containerId: c.id,
-          startup: 'passed',
-          warmup: 'done',
-          readiness: this.impaired.has(c.image) ? 'failing' : 'passing',
-          liveness: 'passing',
-          ...(this.load ? { load: this.load } : {}),
-        },
-      ]),
+      this.running()
+        .filter(c => !this.cutOff.has(c.node))
+        .map((c): [string, ProbeReport] => {
+          const load = this.loads.get(c.id) ?? this.load;
+          const isUp = !this.loading.has(c.image);
+          return [
+            c.id,
+            {
+              containerId: c.id,
+              startup: isUp ? 'passed' : 'pending',
+              warmup: isUp ? 'done' : 'pending',
+              readiness: !isUp ? 'unknown' : this.impaired.has(c.image) ? 'failing' : 'passing',
+              liveness: isUp ? 'passing' : 'unknown',
+              ...(load ? { load } : {}),
+            },
+          ];
+        }),
     );
   }
 
   #carryOut(action: Action): void {
     this.history.push(action);
     this.now += 1;
+    if (this.cutOff.has(action.node)) {
+      const failed = { kind: 'failed', at: this.now, code: 'unavailable', message: 'no answer' } as const;
+      this.#effects.set(actionKey(action), { ...failed, notBefore: this.now + 500 });
+      return;
+    }
     const settled = (containerId?: string) =>
       this.#effects.set(actionKey(action), { kind: 'settled', at: this.now, ...(containerId ? { containerId } : {}) });
     switch (action.kind) {
@@ -183,6 +260,8 @@ export class ModelWorld {
         this.containers.set(id, {
           id,
           node: action.node,
+          devices: action.placement.devices,
+          spec: action.spec,
           name: action.containerName,
           replicaId: action.replicaId,
           service: `${action.spec.namespace}/${action.spec.name}`,
@@ -212,6 +291,9 @@ export class ModelWorld {
         settled();
         return;
       case 'measure':
+        this.#measure(action.node);
+        settled();
+        return;
       case 'clean_namespace':
         settled();
         return;
@@ -219,4 +301,15 @@ export class ModelWorld {
         action satisfies never;
     }
   }
+
+  #measure(name: string): void {
+    for (const { id } of this.node(name).devices) {
+      const key = `${name} ${id}`;
+      const own = this.running().filter(c => c.node === name && c.devices?.includes(id));
+      const usedBytes = own.reduce((sum, c) => sum + (c.spec?.resources.gpu?.memoryBytes ?? 0), 0);
+      this.#measured.set(key, { at: this.now, usedBytes: usedBytes + (this.foreignBytes.get(key) ?? 0) });
+    }
+  }
 }
+
+const BLIND: DeviceReport = { kind: 'lost', message: 'no device was found', at: 0 };

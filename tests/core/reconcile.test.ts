@@ -239,6 +239,7 @@ test('an engine that does not answer stops nothing and takes no endpoint away', 
   apply(world, aSpec({ replicas: exactly(2) }));
   world.settle();
   world.answering = false;
+  world.list();
   world.advance(3_600_000);
   const plan = world.step();
   t.is(plan.endpoints.length, 2, 'their own probes pass, which is proof of life');
