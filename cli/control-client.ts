@@ -81,12 +81,13 @@ export class ControlClient {
   }
 
   async remove(
-    request: { namespace: string; names: readonly string[]; volumes: boolean },
+    request: { namespace: string; names: readonly string[]; volumes: boolean; graceMs?: number },
     signal: AbortSignal,
   ): Promise<readonly { namespace: string; name: string }[]> {
     const query = {
       names: request.names.length > 0 ? request.names.join(',') : undefined,
       volumes: request.volumes || undefined,
+      graceMs: request.graceMs,
     };
     const path = `/v1/services/${encodeURIComponent(request.namespace)}`;
     return (

@@ -8,6 +8,8 @@ export interface RemoveServices {
   /** All of the namespace where empty. */
   readonly names: readonly string[];
   readonly volumes: boolean;
+  /** What a container gets to end by itself; absent: what its service says. */
+  readonly graceMs?: number;
   /** For the waiting; absent: as long as it takes. */
   readonly timeoutMs?: number;
 }

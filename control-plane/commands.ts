@@ -137,7 +137,7 @@ function accepted(service: Service, result: ApplyResult, now: number): Step<Appl
 
 export function removeServices(
   state: DesiredState,
-  request: { namespace: string; names: readonly string[]; volumes: boolean },
+  request: { namespace: string; names: readonly string[]; volumes: boolean; graceMs?: number | undefined },
   now: number,
 ): Step<ServiceRef[]> {
   const chosen =
@@ -146,9 +146,11 @@ export function removeServices(
       : [...state.services.values()].filter(s => s.spec.namespace === request.namespace);
   const changes = chosen.flatMap((service): Change[] => {
     const volumes = service.removal?.volumes || request.volumes;
-    if (service.removal?.volumes === volumes) return [];
+    const graceMs = request.graceMs ?? service.removal?.graceMs;
+    if (service.removal?.volumes === volumes && service.removal.graceMs === graceMs) return [];
+    const removal = { askedAt: now, volumes, ...(graceMs !== undefined && { graceMs }) };
     return [
-      { kind: 'put_service', service: { ...service, removal: { askedAt: now, volumes } } },
+      { kind: 'put_service', service: { ...service, removal } },
       {
         kind: 'event',
         event: serviceEvent(service.key, 'service.deleting', 'draining and removing all replicas', now),

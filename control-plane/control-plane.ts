@@ -18,6 +18,8 @@ export interface ControlPlane {
     namespace: string;
     names: readonly string[];
     volumes: boolean;
+    /** What a container gets to end by itself, instead of what its spec says. */
+    graceMs?: number | undefined;
   }): Promise<readonly { namespace: string; name: string }[]>;
   scale(ref: ServiceRef, replicas: number): Promise<ServiceView>;
   restart(ref: ServiceRef, options: { replicaId?: string }): Promise<ServiceView>;

@@ -167,7 +167,7 @@ export class Controller implements ControlPlane {
     return this.#submit(state => applySpecs(state, admitted, request.origin, this.#options.clock.now()));
   }
 
-  async remove(request: { namespace: string; names: readonly string[]; volumes: boolean }): Promise<ServiceRef[]> {
+  async remove(request: Parameters<ControlPlane['remove']>[0]): Promise<ServiceRef[]> {
     const removed = await this.#submit(state => removeServices(state, request, this.#options.clock.now()));
     if (removed.length === 0 && request.volumes) {
       await this.#members.removeVolumes(request.namespace, this.#stop.signal);

@@ -8,12 +8,14 @@ import { requireServices } from '../require-services.ts';
 
 export interface DownOptions extends ProjectOptions {
   volumes?: boolean;
+  timeout?: string;
   waitTimeout?: string;
 }
 
 /** Drains and removes a project's services (or the named ones) and waits until they are gone. */
 export async function down(context: Context, names: readonly string[], options: DownOptions): Promise<ExitCode> {
   const timeoutMs = options.waitTimeout === undefined ? undefined : parseTimeoutMs(options.waitTimeout);
+  const graceMs = options.timeout === undefined ? undefined : parseTimeoutMs(options.timeout);
   const namespace = await namespaceOf(context, options);
   const nothing = (further = '') => {
     if (context.options.json) context.out.json({ type: 'removed', removed: [], left: [] });
@@ -37,5 +39,6 @@ export async function down(context: Context, names: readonly string[], options: 
     known: running,
     volumes: options.volumes === true,
     ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(graceMs !== undefined && { graceMs }),
   });
 }

@@ -34,6 +34,7 @@ export function declareProjectCommands(program: Command, execute: Execute): void
   withProjectOptions(program.command('down [services...]'), { shortFile: true })
     .description('drain and remove services, wait until they are gone')
     .option('-v, --volumes', "also remove the project's named volumes")
+    .option('-t, --timeout <time>', 'between the stop signal and the kill: seconds, or 1m30s')
     .option('--wait-timeout <time>', 'stop waiting after this: seconds, or 1m30s')
     .addHelpText('after', examples('outrigger down', 'outrigger down -p demo -v', 'outrigger down embedder'))
     .action(

@@ -14,7 +14,16 @@ export const requests = {
     origin: z.string().max(4_096).default(''),
     dryRun: z.boolean().default(false),
   }),
-  remove: z.strictObject({ namespace: namespaceName, names, volumes: z.boolean().default(false) }),
+  remove: z.strictObject({
+    namespace: namespaceName,
+    names,
+    volumes: z.boolean().default(false),
+    graceMs: z
+      .int()
+      .min(0)
+      .max(24 * 3_600_000, 'expected at most 24 hours')
+      .optional(),
+  }),
   scale: z.strictObject({ ...service.shape, replicas: z.int().min(0).max(10_000) }),
   restart: z.strictObject({ ...service.shape, replicaId: replicaId.optional() }),
   listServices: z.strictObject({ namespace: namespaceName.optional() }),

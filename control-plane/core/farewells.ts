@@ -21,9 +21,10 @@ export function farewells(world: World): Action[] {
 
 /** A node that is away keeps the service in sight until its networks and volumes are known to be gone. */
 function openCleanings(world: World, namespace: string, removal: Removal): Action[] {
+  const { volumes, askedAt } = removal;
   return [...world.observed.nodes.keys()]
     .filter(name => !isLetOff(world, name, removal))
-    .map((node): Action => ({ kind: 'clean_namespace', node, namespace, ...removal }))
+    .map((node): Action => ({ kind: 'clean_namespace', node, namespace, volumes, askedAt }))
     .filter(action => world.observed.effects.get(actionKey(action))?.kind !== 'settled');
 }
 

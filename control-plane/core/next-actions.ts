@@ -2,15 +2,15 @@ import { type Action, createAction, pullAction } from './actions.ts';
 import { isRemoved } from './advance.ts';
 import type { ObservedContainer } from './observed.ts';
 import { containerOf, type Replica } from './replica.ts';
-import type { ServiceSpec } from './spec.ts';
 import { isNamedByUs, type LocatedContainer, type World } from './world.ts';
 
 /** What carries one replica on, and ends those of its containers that it has no use for. */
 export function actionsFor(world: World, replica: Replica): Action[] {
   const { phase } = replica;
   const spec = world.specOf(replica);
+  const graceMs = world.services.get(replica.service)?.removal?.graceMs ?? spec.stopGraceMs;
   const containers = world.reachableContainersOf(replica).filter(l => !isRemoved(l.container.id, world.observed));
-  const stale = containers.filter(l => isStale(world, replica, l)).map(l => endAction(l, replica, spec));
+  const stale = containers.filter(l => isStale(world, replica, l)).map(l => endAction(l, replica, graceMs));
   switch (phase.kind) {
     case 'pulling':
       return [...stale, pullAction(phase.placement.node, spec)];
@@ -29,7 +29,7 @@ export function actionsFor(world: World, replica: Replica): Action[] {
         phase.afterwards.kind === 'stopped'
           ? containers
           : containers.filter(l => l.container.id === phase.container?.id && l.container.state === 'running');
-      return ending.map(l => endAction(l, replica, spec));
+      return ending.map(l => endAction(l, replica, graceMs));
     }
     case 'pending':
     case 'warming':
@@ -91,10 +91,8 @@ function isLeaving(world: World, node: string): boolean {
 function endAction(
   { node, container }: { readonly node: string; readonly container: ObservedContainer },
   replica: { readonly id: string; readonly attempt: number },
-  spec?: ServiceSpec,
+  graceMs = 10_000,
 ): Action {
   const common = { node, replicaId: replica.id, attempt: replica.attempt, containerId: container.id };
-  return container.state === 'running'
-    ? { kind: 'stop', ...common, graceMs: spec?.stopGraceMs ?? 10_000 }
-    : { kind: 'remove', ...common };
+  return container.state === 'running' ? { kind: 'stop', ...common, graceMs } : { kind: 'remove', ...common };
 }

@@ -25,6 +25,8 @@ export interface Removal {
   readonly askedAt: number;
   /** Remove the namespace's volumes with its last service (`down -v`). */
   readonly volumes: boolean;
+  /** What a container gets between its stop signal and the kill, instead of the spec's grace (`down -t`). */
+  readonly graceMs?: number | undefined;
 }
 
 export type Rollout =

@@ -91,7 +91,7 @@ export const serviceRecord = z.strictObject({
   latestGeneration: count,
   replicas: count,
   acceptedAt: time,
-  removal: z.strictObject({ askedAt: time, volumes: z.boolean() }).nullable(),
+  removal: z.strictObject({ askedAt: time, volumes: z.boolean(), graceMs: time.optional() }).nullable(),
   origin: z.string(),
   rollout: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('settled') }),

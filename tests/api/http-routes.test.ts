@@ -77,6 +77,15 @@ test('named services are removed, the others stay', async t => {
   );
 });
 
+test('a removal may name a grace of up to a day', async t => {
+  const served = await serve(t);
+  await apply(served, embedder);
+  const tooLong = await served.request('DELETE', '/v1/services/feature-store?graceMs=86400001');
+  t.is(tooLong.status, 400);
+  t.regex(tooLong.json.error.message, /graceMs.*24 hours/);
+  t.is((await served.request('DELETE', '/v1/services/feature-store?graceMs=0')).status, 202);
+});
+
 test('a restart without a body replaces all replicas', async t => {
   const served = await serve(t);
   await apply(served);

@@ -199,6 +199,16 @@ test('volumes may be asked for later, and are not un-asked for', t => {
   t.is(serviceIn(asked(second, false, 700)).removal, serviceIn(second).removal);
 });
 
+test('a grace asked for with a removal holds, may be changed while it goes on, and is not un-asked for', t => {
+  const asked = (state: DesiredState, graceMs: number | undefined, now: number) =>
+    after(state, removeServices(state, { namespace: 'ns', names: [], volumes: false, graceMs }, now));
+  const first = asked(running(), undefined, 500);
+  const second = asked(first, 2_000, 600);
+  t.deepEqual(serviceIn(second).removal, { askedAt: 600, volumes: false, graceMs: 2_000 });
+  t.is(serviceIn(asked(second, undefined, 700)).removal, serviceIn(second).removal);
+  t.is(serviceIn(asked(second, 0, 700)).removal?.graceMs, 0);
+});
+
 test('without names the whole namespace goes, and nothing of another', t => {
   const two = after(running(), applied(running(), aSpec({ name: 'b' })));
   const state = after(two, applied(two, aSpec({ namespace: 'elsewhere' })));

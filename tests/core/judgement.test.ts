@@ -295,6 +295,12 @@ test('a container is stopped with the grace of its own spec', t => {
   t.like(planOf(STOPPING, withEffect(null)).actions, [{ kind: 'stop', containerId: 'c1', graceMs: 2_500 }]);
 });
 
+test('a removal that names a grace stops with that one', t => {
+  const request = { namespace: 'ns', names: [], volumes: false, graceMs: 0 };
+  const removed = STOPPING.with(removeServices(STOPPING, request, 10).changes);
+  t.like(planOf(removed, withEffect(null)).actions, [{ kind: 'stop', containerId: 'c1', graceMs: 0 }]);
+});
+
 test('a container of nobody is stopped with a grace of ten seconds', t => {
   t.like(planOf(stored([], []), withEffect(null)).actions, [{ kind: 'stop', containerId: 'c1', graceMs: 10_000 }]);
 });

@@ -1,6 +1,6 @@
 """Calls ``Digits`` on the held-out rows with stock grpcio and prints what came of it as one line of JSON.
 
-Each target is anything that a gRPC channel takes: ``host:port``, ``ipv4:10.0.0.2:50051,10.0.0.3:50051``, ``xds:///digits``.
+Each target is anything that a gRPC channel takes: ``host:port``, ``ipv4:10.0.0.2:80,10.0.0.3:80``, ``dns:///digits:50051``.
 Calls go to the targets in turn; within a target gRPC itself balances over what the name resolves to.
 """
 

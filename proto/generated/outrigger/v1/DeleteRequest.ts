@@ -5,10 +5,14 @@ export interface DeleteRequest {
   'namespace'?: (string);
   'names'?: (string)[];
   'volumes'?: (boolean);
+  'graceMs'?: (number);
+  '_graceMs'?: "graceMs";
 }
 
 export interface DeleteRequest__Output {
   'namespace': (string);
   'names': (string)[];
   'volumes': (boolean);
+  'graceMs'?: (number);
+  '_graceMs'?: "graceMs";
 }
