@@ -81,7 +81,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     file: options.nodes ?? (environment['OUTRIGGER_NODES'] || undefined),
     folder,
     makeEngine: (node, { settings, claim }) =>
-      createDockerEngine({ node, instance: store.instance, clock, environment, ...settings, ...(claim && { claim }) }),
+      createDockerEngine({ node, instance: store.instance, clock, environment, ...settings, claim }),
     ...(options.publishOn === undefined ? {} : { publishOn: options.publishOn }),
     environment,
     clock,
@@ -95,6 +95,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const controller = cleanup.adopt(
     await Controller.open({
       members: nodes.inUse().members,
+      nodePolicy: nodes.inUse().policy,
       registry,
       hub,
       store,
@@ -108,7 +109,11 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
         const hidden = [folder.folder, ...nodes.hiddenPaths(), ...secrets];
         return admitOrThrow(spec, withBindRoots(policy, bindRoots), { hidden });
       },
-      identity: () => ({ version, pid: process.pid, listen: addresses, exitWhenIdle }),
+      identity: () => {
+        const nodesProblem = nodes.problem();
+        const own = { version, pid: process.pid, listen: addresses, exitWhenIdle };
+        return nodesProblem === null ? own : { ...own, nodesProblem };
+      },
     }),
     c => c.close(),
   );
@@ -118,7 +123,10 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   addresses = api.addresses;
   controller.start();
   cleanup.defer(() => nodes.close());
-  nodes.follow(({ members }) => controller.setMembers(members));
+  nodes.follow(({ members, policy }) => {
+    controller.setMembers(members);
+    controller.setNodePolicy(policy);
+  });
   log.info({ version, state: folder.folder, addresses, instance: store.instance }, 'the control plane serves');
   options.onListening?.(addresses);
 

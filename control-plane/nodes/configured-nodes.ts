@@ -7,7 +7,7 @@ import { OutriggerError } from '../core/errors.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy } from '../core/node.ts';
 import type { Clock, Member } from '../ports.ts';
 import { type Configured, configureNode } from './configure-node.ts';
-import { Engines, type MakeEngine } from './engines.ts';
+import type { Engines } from './engines.ts';
 import { FileWatch } from './file-watch.ts';
 import type { NodeSource, NodesInUse } from './node-source.ts';
 import { readNodesFile } from './read-nodes-file.ts';
@@ -16,7 +16,7 @@ import { unreachableEngine } from './unreachable-engine.ts';
 export interface ConfiguredNodesOptions {
   /** Absolute. */
   readonly file: string;
-  readonly makeEngine: MakeEngine;
+  readonly engines: Engines;
   /** What nodes of this machine publish on where their entry does not say. */
   readonly publishOn?: string;
   readonly environment: NodeJS.ProcessEnv;
@@ -30,7 +30,6 @@ export interface ConfiguredNodesOptions {
  */
 export class ConfiguredNodes implements NodeSource {
   readonly #options: ConfiguredNodesOptions;
-  readonly #engines: Engines;
   readonly #stop = new AbortController();
   /** Of the last version that was tried. */
   #text = '';
@@ -44,7 +43,6 @@ export class ConfiguredNodes implements NodeSource {
 
   private constructor(options: ConfiguredNodesOptions) {
     this.#options = options;
-    this.#engines = new Engines(options.makeEngine);
   }
 
   /**
@@ -157,7 +155,7 @@ export class ConfiguredNodes implements NodeSource {
   }
 
   #member(configured: Configured): Member {
-    if (configured.kind === 'configured') return this.#engines.member(configured.node);
+    if (configured.kind === 'configured') return this.#options.engines.member(configured.node);
     const { name, profile, problem } = configured;
     const error = new OutriggerError('unavailable', problem.message, {
       next: `Mend nodes.${name} in ${this.#options.file}; it is looked at again.`,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Engine, Member } from '../ports.ts';
 import type { ConfiguredNode, EngineSettings } from './configured-node.ts';
-import { EngineClaims } from './engine-claims.ts';
+import { EngineClaims, type EngineIdentity } from './engine-claims.ts';
 
 export type ClosableEngine = Engine & { close(): void };
 
@@ -10,8 +10,8 @@ export type MakeEngine = (name: string, options: MakeEngineOptions) => ClosableE
 
 export interface MakeEngineOptions {
   readonly settings: EngineSettings;
-  /** Told which engine answers there; throws where that is another node's. Absent where there is one node only. */
-  readonly claim?: (engine: { readonly id: string; readonly hostName: string }) => void;
+  /** Told which engine answers there; throws where that is another node's. */
+  readonly claim: (answering: EngineIdentity) => void;
 }
 
 /**
@@ -30,7 +30,7 @@ export class Engines {
   member({ name, profile, engine: settings }: ConfiguredNode): Member {
     const wanted = fingerprint(settings);
     const known = this.#used.get(name);
-    const claim: MakeEngineOptions['claim'] = engine => this.#claims.claim(name, engine);
+    const claim = (answering: EngineIdentity) => this.#claims.claim(name, answering);
     const engine = known?.settings === wanted ? known.engine : this.#make(name, { settings, claim });
     this.#used.set(name, { settings: wanted, engine });
     return { engine, profile, close: () => this.#close(name, engine) };

@@ -24,10 +24,10 @@ export class LocalNodes implements NodeSource {
   }
 
   static async open(options: ConfiguredNodesOptions): Promise<LocalNodes> {
-    const { name, profile, engine: settings } = await localNode(options);
-    const engine = options.makeEngine(name, { settings });
-    const local = { members: [{ engine, profile, close: () => engine.close() }], policy: DEFAULT_NODE_POLICY };
-    return new LocalNodes(options, local, settings.connection.kind === 'unix' ? [settings.connection.socketPath] : []);
+    const node = await localNode(options);
+    const { connection } = node.engine;
+    const local = { members: [options.engines.member(node)], policy: DEFAULT_NODE_POLICY };
+    return new LocalNodes(options, local, connection.kind === 'unix' ? [connection.socketPath] : []);
   }
 
   inUse(): NodesInUse {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../ports.ts';
-import type { MakeEngine } from './engines.ts';
+import { Engines, type MakeEngine } from './engines.ts';
 import { LocalNodes } from './local-nodes.ts';
 import type { NodeSource } from './node-source.ts';
 
@@ -22,10 +22,11 @@ export interface NodesOptions {
  * The nodes of the file that is named, otherwise of the state folder's; this machine's engine alone where there is none.
  * Rejects with `invalid_argument` where a file cannot be used.
  */
-export async function openNodes({ file: named, folder, ...options }: NodesOptions): Promise<NodeSource> {
+export async function openNodes({ file: named, folder, makeEngine, ...rest }: NodesOptions): Promise<NodeSource> {
   const file = named === undefined ? folder.nodes : path.resolve(named);
-  if (named === undefined && !existsSync(file)) return LocalNodes.open({ ...options, file });
+  const options = { ...rest, file, engines: new Engines(makeEngine) };
+  if (named === undefined && !existsSync(file)) return LocalNodes.open(options);
   // Loaded only where there is a file: nothing else of a control plane needs YAML.
   const { ConfiguredNodes } = await import('./configured-nodes.ts');
-  return ConfiguredNodes.open({ ...options, file });
+  return ConfiguredNodes.open(options);
 }

@@ -38,7 +38,7 @@ export interface DockerEngineOptions {
   /** Memory limit of containers whose spec has none; absent: 95 % of the node's memory. 0: no limit. */
   readonly defaultMemoryLimitBytes?: number;
   /**
-   * Told which engine answers, before its first listing and after each reconnection; throws where that is another node's.
+   * Told which engine answered, before a listing of it counts; throws where that is another node's.
    * `id` is the one that the engine made for itself.
    */
   readonly claim?: (engine: { readonly id: string; readonly hostName: string }) => void;
@@ -60,7 +60,6 @@ export class DockerEngine implements Engine {
   readonly #deviceChecks: DeviceChecks;
   /** Of those who watch now. */
   readonly #wakes = new Set<() => void>();
-  #claimed = false;
 
   constructor(options: DockerEngineOptions) {
     const { instance, connection } = options;
@@ -88,8 +87,10 @@ export class DockerEngine implements Engine {
   }
 
   async observe(signal: AbortSignal): Promise<EngineListing> {
-    if (!this.#claimed) await this.#claim(signal);
-    return this.#listing.observe(signal);
+    const listing = await this.#listing.observe(signal);
+    const identity = this.#capacity.identity();
+    if (identity) this.#options.claim?.(identity);
+    return listing;
   }
 
   pull(
@@ -155,7 +156,6 @@ export class DockerEngine implements Engine {
         this.#networks.forget();
         this.#volumes.forget();
         this.#capacity.forget();
-        this.#claimed = false;
       },
     };
     this.#wakes.add(wake);
@@ -188,16 +188,6 @@ export class DockerEngine implements Engine {
   close(): void {
     this.#driver?.close();
     this.#client.close();
-  }
-
-  async #claim(signal: AbortSignal): Promise<void> {
-    const { claim } = this.#options;
-    if (claim) {
-      const what = { doing: 'asking the engine who it is', path: '/info', signal };
-      const { ID: id, Name: hostName } = await this.#client.get<{ ID: string; Name: string }>(what);
-      claim({ id, hostName });
-    }
-    this.#claimed = true;
   }
 }
 

@@ -20,6 +20,10 @@ export interface EngineInfo extends EngineDevices {
   readonly NCPU: number;
   readonly MemTotal: number;
   readonly Labels?: readonly string[] | null;
+  /** Made by the engine for itself. */
+  readonly ID?: string;
+  /** Its host's name. */
+  readonly Name?: string;
 }
 
 /**
@@ -101,6 +105,11 @@ export class NodeCapacity {
     this.#askedAt = 0;
     this.#driver?.forget();
     this.#images.forget();
+  }
+
+  /** Which engine it was that answered last; null before the first answer. */
+  identity(): { readonly id: string; readonly hostName: string } | null {
+    return this.#info?.ID === undefined ? null : { id: this.#info.ID, hostName: this.#info.Name ?? '' };
   }
 
   /** What the engine last said of devices. */

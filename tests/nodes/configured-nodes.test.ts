@@ -1,0 +1,307 @@
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { pino } from 'pino';
+import { createSteadyClock } from '../../control-plane/clock.ts';
+import type { OutriggerError } from '../../control-plane/core/errors.ts';
+import type { EngineSettings } from '../../control-plane/nodes/configured-node.ts';
+import type { ClosableEngine, MakeEngineOptions } from '../../control-plane/nodes/engines.ts';
+import type { NodeSource, NodesInUse } from '../../control-plane/nodes/node-source.ts';
+import { openNodes } from '../../control-plane/nodes/open-nodes.ts';
+import { unreachableEngine } from '../../control-plane/nodes/unreachable-engine.ts';
+import { writeEngineCertificates } from '../engines/engine-certificates.ts';
+import { until } from '../product/until.ts';
+
+interface Made {
+  readonly name: string;
+  readonly settings: EngineSettings;
+  readonly claim: MakeEngineOptions['claim'];
+  readonly engine: ClosableEngine;
+  closed: boolean;
+}
+
+/** A state folder, and the nodes that are read from it; engines are only noted. */
+async function place(t: ExecutionContext) {
+  const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-nodes-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'nodes.yaml');
+  const made: Made[] = [];
+  const logged: string[] = [];
+  const changes: NodesInUse[] = [];
+  const open = async (named?: string): Promise<NodeSource> => {
+    const source = await openNodes({
+      file: named,
+      folder: { nodes: file },
+      makeEngine: (name, { settings, claim }) => {
+        const never = unreachableEngine(name, new Error('this engine is only noted') as OutriggerError);
+        const entry: Made = {
+          name,
+          settings,
+          claim,
+          closed: false,
+          engine: Object.assign(never, { close: () => (entry.closed = true) }) as ClosableEngine,
+        };
+        made.push(entry);
+        return entry.engine;
+      },
+      environment: { DOCKER_CONFIG: path.join(folder, 'docker'), PATH: process.env['PATH'] },
+      clock: createSteadyClock(),
+      log: pino({ base: null }, { write: line => logged.push(line) }),
+    });
+    t.teardown(() => source.close());
+    return source;
+  };
+  const follow = (source: NodeSource) => source.follow(nodes => changes.push(nodes));
+  const changed = (count: number) =>
+    until(
+      () => (changes.length >= count ? changes.at(-1) : undefined),
+      () => `the nodes changed ${count} times, and not ${changes.length}`,
+    );
+  return { folder, file, made, logged, changes, changed, open, follow };
+}
+
+function namesOf({ members }: NodesInUse): readonly string[] {
+  return members.map(m => m.engine.node);
+}
+
+test('without a file there is one local node, and a file that appears takes its place', async t => {
+  const w = await place(t);
+  const source = await w.open();
+  t.deepEqual(namesOf(source.inUse()), ['local']);
+  t.like(source.inUse().members[0]?.profile, { address: '127.0.0.1', reach: 'containers' });
+  w.follow(source);
+  await writeFile(w.file, 'lost_after: 5s\nnodes:\n  a: {engine: ssh://a.invalid}\n  b: {engine: unix:///b.sock}\n');
+  const now = await w.changed(1);
+  t.deepEqual(namesOf(now), ['a', 'b']);
+  t.is(now.policy.lostAfterMs, 5_000);
+  t.true(source.hiddenPaths().includes('/b.sock') && source.hiddenPaths().includes(w.file));
+  t.is(source.problem(), null);
+});
+
+test('a file that is named has to be there and right; the error has all of its mistakes', async t => {
+  const w = await place(t);
+  const missing = await t.throwsAsync(w.open(path.join(w.folder, 'other.yaml')));
+  t.regex(missing.message, /other\.yaml does not exist/);
+  await writeFile(w.file, 'nodes:\n  a: {engin: x}\n  b: {reach: far}\n');
+  const wrong = (await t.throwsAsync(w.open(w.file))) as unknown as OutriggerError;
+  t.is(wrong.code, 'invalid_argument');
+  t.regex(
+    wrong.message,
+    /nodes\.yaml:2:7: nodes\.a\.engin: unknown key.*\n.*nodes\.yaml:3:7: nodes\.b\.reach: expected/,
+  );
+  t.regex(wrong.next ?? '', /docs\/nodes\.md/);
+});
+
+test('a new version that is wrong leaves the nodes as they are and says why, until it is right', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
+  const source = await w.open();
+  w.follow(source);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock, labls: {}}}');
+  await until(
+    () => source.problem(),
+    () => 'the mistake is noticed',
+  );
+  t.regex(source.problem() ?? '', /nodes\.yaml:1:37: nodes\.a\.labls: unknown key "labls".*did you mean "labels"/);
+  t.deepEqual(namesOf(source.inUse()), ['a']);
+  t.is(w.changes.length, 0);
+  t.is(w.logged.filter(line => line.includes('not as it should be')).length, 1);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock, labels: {zone: x}}}');
+  const now = await w.changed(1);
+  t.is(source.problem(), null);
+  t.deepEqual(now.members[0]?.profile.labels, { zone: 'x' });
+  t.is(w.made.length, 1, 'the engine is the one from before');
+});
+
+test('a file that is taken away takes no node away', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
+  const source = await w.open();
+  w.follow(source);
+  await rm(w.file);
+  await until(
+    () => source.problem(),
+    () => 'that is noticed',
+  );
+  t.regex(source.problem() ?? '', /is not there any more; the nodes stay as they were/);
+  await writeFile(`${w.file}.new`, 'nodes: {b: {engine: unix:///b.sock}}');
+  await rename(`${w.file}.new`, w.file);
+  t.deepEqual(namesOf(await w.changed(1)), ['b']);
+  t.is(source.problem(), null);
+});
+
+test('another way to the engine makes another engine; the old one is closed by who used it', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}}');
+  const source = await w.open();
+  const before = source.inUse();
+  w.follow(source);
+  await writeFile(
+    w.file,
+    'nodes: {a: {engine: unix:///elsewhere.sock}, b: {engine: unix:///b.sock, reserved: {cpus: 1}}}',
+  );
+  const after = await w.changed(1);
+  t.deepEqual(
+    w.made.map(m => m.name),
+    ['a', 'b', 'a'],
+  );
+  t.not(after.members[0]?.engine, before.members[0]?.engine);
+  t.is(after.members[1]?.engine, before.members[1]?.engine);
+  t.is(after.members[1]?.profile.keptCpus, 1);
+  before.members[0]?.close?.();
+  t.deepEqual(
+    w.made.map(m => m.closed),
+    [true, false, false],
+  );
+});
+
+test('a node that left and was closed gets a new engine when it comes back', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}}');
+  const source = await w.open();
+  w.follow(source);
+  const b = source.inUse().members[1];
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
+  await w.changed(1);
+  t.false(w.made[1]?.closed, 'its replicas have yet to move');
+  b?.close?.();
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}}');
+  const now = await w.changed(2);
+  t.not(now.members[1]?.engine, b?.engine);
+});
+
+test('one that comes back before it was closed keeps its engine', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}}');
+  const source = await w.open();
+  w.follow(source);
+  const b = source.inUse().members[1];
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
+  await w.changed(1);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}}');
+  const now = await w.changed(2);
+  t.is(now.members[1]?.engine, b?.engine);
+});
+
+test('a context or certificate that is missing at the start makes one silent node, until it is there', async t => {
+  const w = await place(t);
+  await writeFile(
+    w.file,
+    'nodes:\n  a: {engine: unix:///a.sock}\n  b: {context: lab}\n  c:\n    engine: tcp://c:2376\n    tls: {ca: tls/ca.pem}\n',
+  );
+  const source = await w.open();
+  t.deepEqual(namesOf(source.inUse()), ['a', 'b', 'c']);
+  t.regex(source.problem() ?? '', /nodes\.yaml:3:7: nodes\.b\.context: The Docker context "lab" does not exist/);
+  t.regex(source.problem() ?? '', /nodes\.yaml:6:11: nodes\.c\.tls\.ca: the file .*\/tls\/ca\.pem does not exist/);
+  const { engine } = source.inUse().members[1]!;
+  const error = (await t.throwsAsync(engine.observe(AbortSignal.timeout(1_000)))) as unknown as OutriggerError;
+  t.is(error.code, 'unavailable');
+  t.regex(error.next ?? '', /Mend nodes\.b in .*nodes\.yaml/);
+
+  w.follow(source);
+  await writeEngineCertificates(path.join(w.folder, 'tls'), '127.0.0.1');
+  await writeContext(w.folder, 'lab', 'unix:///lab.sock');
+  source.reread();
+  const now = await w.changed(1);
+  t.is(source.problem(), null);
+  t.deepEqual(namesOf(now), ['a', 'b', 'c']);
+  t.is(now.members[1]?.profile.connection, 'unix:///lab.sock');
+});
+
+test('a certificate that goes missing later changes nothing; one that is renewed is read when asked', async t => {
+  const w = await place(t);
+  const tls = path.join(w.folder, 'tls');
+  await writeEngineCertificates(tls, '127.0.0.1');
+  await writeFile(w.file, 'nodes: {c: {engine: tcp://c:2376, tls: {ca: tls/ca.pem}}}');
+  const source = await w.open();
+  w.follow(source);
+  await rename(path.join(tls, 'ca.pem'), path.join(tls, 'away.pem'));
+  source.reread();
+  await until(
+    () => source.problem(),
+    () => 'it is missed',
+  );
+  t.is(w.changes.length, 0);
+  await rename(path.join(tls, 'other-ca.pem'), path.join(tls, 'ca.pem'));
+  source.reread();
+  await w.changed(1);
+  t.is(source.problem(), null);
+  t.is(w.made.length, 2, 'an engine that trusts the new one');
+});
+
+test('one engine under two names is refused to the second, whatever ways lead there', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: ssh://b.invalid}}');
+  const source = await w.open();
+  const [a, b] = w.made;
+  a?.claim({ id: 'ABCD', hostName: 'gpu-1' });
+  const error = t.throws(() => b?.claim({ id: 'ABCD', hostName: 'gpu-1' })) as unknown as OutriggerError;
+  t.is(error.code, 'conflict');
+  t.is(error.message, 'b and a are one engine, on the host gpu-1');
+  t.notThrows(() => a?.claim({ id: 'ABCD', hostName: 'gpu-1' }), 'a reconnection');
+  t.notThrows(() => b?.claim({ id: 'ABCD', hostName: 'gpu-2' }), 'copied machines have one id, and names of their own');
+  source.inUse().members[0]?.close?.();
+  t.notThrows(() => b?.claim({ id: 'ABCD', hostName: 'gpu-1' }), 'once the other one is gone');
+});
+
+test('addresses, reach and ports follow from the way to the engine unless the file says so', async t => {
+  const w = await place(t);
+  await writeFile(
+    w.file,
+    `nodes:
+  local: {engine: unix:///a.sock}
+  ip: {engine: tcp://10.0.0.5:2375}
+  name: {engine: tcp://gpu.invalid:2375}
+  routed: {engine: tcp://10.0.0.6:2375, reach: containers}
+  own: {engine: tcp://10.0.0.7:2375, address: gpu-7.example, publish_on: 192.168.0.7}
+  shown: {engine: unix:///b.sock, reach: published, address: 10.0.0.8}
+`,
+  );
+  const source = await w.open();
+  const found = source
+    .inUse()
+    .members.map(({ profile: { address, reach } }, i) => [
+      w.made[i]?.name,
+      address,
+      reach,
+      w.made[i]?.settings.publishOn,
+    ]);
+  t.deepEqual(found, [
+    ['local', '127.0.0.1', 'containers', undefined],
+    ['ip', '10.0.0.5', 'published', '10.0.0.5'],
+    ['name', 'gpu.invalid', 'published', '0.0.0.0'],
+    ['routed', '10.0.0.6', 'containers', undefined],
+    ['own', 'gpu-7.example', 'published', '192.168.0.7'],
+    ['shown', '10.0.0.8', 'published', '10.0.0.8'],
+  ]);
+});
+
+test('stated devices become what the scheduler counts', async t => {
+  const w = await place(t);
+  await writeFile(
+    w.file,
+    `nodes:
+  a:
+    engine: unix:///a.sock
+    devices:
+      - {id: nvidia.com/gpu=0, model: H100, memory: 80GiB, uuid: GPU-1}
+      - {id: "nvidia.com/mig=1:0", slice: {of: GPU-2, profile: 1g.10gb}}
+      - {id: GPU-3, index: 2}
+`,
+  );
+  await w.open();
+  t.deepEqual(w.made[0]?.settings.devices, [
+    { id: 'nvidia.com/gpu=0', driver: 'cdi', index: '0', uuid: 'GPU-1', model: 'H100', memoryBytes: 80 * 1024 ** 3 },
+    { id: 'nvidia.com/mig=1:0', driver: 'cdi', index: '1:0', slice: { of: 'GPU-2', profile: '1g.10gb' } },
+    { id: 'GPU-3', driver: 'nvidia', index: '2', uuid: 'GPU-3' },
+  ]);
+});
+
+async function writeContext(folder: string, name: string, host: string): Promise<void> {
+  const { createHash } = await import('node:crypto');
+  const hash = createHash('sha256').update(name).digest('hex');
+  const meta = path.join(folder, 'docker', 'contexts', 'meta', hash);
+  await mkdir(meta, { recursive: true });
+  await writeFile(path.join(meta, 'meta.json'), JSON.stringify({ Name: name, Endpoints: { docker: { Host: host } } }));
+}
