@@ -153,7 +153,7 @@ export class TestCluster {
   }
 
   async drain(node: string): Promise<void> {
-    await this.controlPlane.request('POST', `/v1/nodes/${node}/drain`, {});
+    await this.controlPlane.request('POST', `/v1/nodes/${node}/drain`);
   }
 
   async undrain(node: string, device?: string): Promise<void> {
