@@ -38,7 +38,7 @@ export interface ControllerOptions {
   /** Rejects with `denied` what the operator's policy does not allow; resolves to warnings. */
   readonly admit: (spec: ServiceSpec) => Promise<readonly string[]>;
   /** What `status()` cannot know by itself. */
-  readonly identity: () => Pick<StatusView, 'version' | 'pid' | 'listen' | 'exitWhenIdle'>;
+  readonly identity: () => Pick<StatusView, 'version' | 'pid' | 'listen' | 'exitWhenIdle' | 'nodesProblem'>;
 }
 
 /**

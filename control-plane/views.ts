@@ -205,6 +205,8 @@ export interface StatusView {
   readonly listen: readonly string[];
   readonly services: number;
   readonly exitWhenIdle: boolean;
+  /** What is wrong with the newest nodes file, a line for each; the nodes are those of the one before. */
+  readonly nodesProblem?: string;
 }
 
 export interface EventView {

@@ -176,7 +176,7 @@ function reasonsOfPending(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
       ...(free === undefined ? {} : { free }),
       ...(total === undefined ? {} : { total }),
       heldBy,
-      help,
+      help: constraint === 'silent' ? [...help, ...nextSteps(nodes, observed)] : help,
     }),
   );
   return {
@@ -184,6 +184,11 @@ function reasonsOfPending(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
     rejections: verdict.rejections,
     ...(phase.reasons.length > 0 ? { summary: phase.reasons } : {}),
   };
+}
+
+/** What their engines say to do. */
+function nextSteps(nodes: readonly string[], observed: Observed): string[] {
+  return [...new Set(nodes.flatMap(name => observed.nodes.get(name)?.next ?? []))];
 }
 
 function unmetDependencies({ spec, state }: Asked): WhyGroupView[] {

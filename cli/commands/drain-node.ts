@@ -61,7 +61,9 @@ async function waitUntilEmpty(
   const deadline = new AbortController();
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => deadline.abort(TIMED_OUT), timeoutMs);
   const display = await openProgressDisplay(context.err, { quiet: context.options.json === true, known });
-  let left: readonly Left[] = [];
+  const leftOf = (services: readonly ServiceView[]) =>
+    services.flatMap(service => onNode(service, name).map(({ id }) => ({ service, id })));
+  let left: readonly Left[] = leftOf(known);
   try {
     const follow = followServices(client, undefined, {
       signal: AbortSignal.any([context.signal, deadline.signal]),
@@ -69,7 +71,7 @@ async function waitUntilEmpty(
       onLost: error => display.note(`${error.message} Waiting for it to come back.`),
     });
     for await (const services of follow) {
-      left = services.flatMap(service => onNode(service, name).map(({ id }) => ({ service, id })));
+      left = leftOf(services);
       display.update(services.flatMap(service => moving(service, name, known)));
       if (left.length === 0) return left;
     }

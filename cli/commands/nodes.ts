@@ -6,7 +6,8 @@ import { wrap } from '../render/wrap.ts';
 /** The nodes, what is held of them, and their devices with whoever holds them. */
 export async function nodes(context: Context): Promise<void> {
   const { out, signal } = context;
-  const all = await (await context.client()).nodes(signal);
+  const client = await context.client();
+  const [all, { nodesProblem }] = await Promise.all([client.nodes(signal), client.status(signal)]);
   if (context.options.json) {
     out.json({ nodes: all });
     return;
@@ -19,7 +20,10 @@ export async function nodes(context: Context): Promise<void> {
     for (const line of renderTable(deviceColumns(devices, { withNode: all.length > 1 }), devices, options))
       out.line(line);
   }
-  const notes = all.flatMap(nodeNotes);
+  const notes = [
+    ...(nodesProblem ?? '').split('\n').map(text => ({ text, style: 'red' as const })),
+    ...all.flatMap(nodeNotes),
+  ].filter(note => note.text !== '');
   if (notes.length > 0) out.line();
   for (const { text, style } of notes) {
     for (const line of wrap(text, out.width(), '  ')) out.line(out.style(style, line));

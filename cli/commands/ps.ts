@@ -45,7 +45,7 @@ export async function ps(context: Context, names: readonly string[], options: Ps
   );
   const columns = psColumns(nowMs, options.allProjects === true, rows);
   for (const line of renderTable(columns, rows, { width: out.width(), style: out.style })) out.line(line);
-  const noteworthy = shown.filter(s => s.state !== 'ready');
+  const noteworthy = shown.filter(s => s.state !== 'ready' || whyHint(s) !== null);
   if (noteworthy.length > 0) out.line();
   for (const service of noteworthy) {
     const head = `${service.name}: ${service.state}, ${readiness(service)} ready`;

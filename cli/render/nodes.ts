@@ -14,15 +14,20 @@ export function nodeColumns(nowMs: number): Column<NodeView>[] {
       title: 'CPUS',
       priority: 70,
       align: 'right',
-      cell: n => `${formatCpus(n.reservedCpus)}/${formatCpus(offered(n).cpus)}`,
+      cell: n => share(n, formatCpus(n.reservedCpus), formatCpus(offered(n).cpus)),
     },
     {
       title: 'MEMORY',
       priority: 65,
       align: 'right',
-      cell: n => `${formatBytes(n.reservedMemoryBytes)}/${formatBytes(offered(n).memoryBytes)}`,
+      cell: n => share(n, formatBytes(n.reservedMemoryBytes), formatBytes(offered(n).memoryBytes)),
     },
-    { title: 'GPUS', priority: 80, align: 'right', cell: n => `${heldDevices(n).length}/${givenDevices(n).length}` },
+    {
+      title: 'GPUS',
+      priority: 80,
+      align: 'right',
+      cell: n => share(n, String(heldDevices(n).length), String(givenDevices(n).length)),
+    },
     { title: 'ADDRESS', priority: 40, minWidth: 9, cell: n => n.address },
     { title: 'LABELS', priority: 10, minWidth: 8, cell: n => labelsInWords(n.labels) },
   ];
@@ -124,6 +129,11 @@ export function stateInWords(node: NodeView, nowMs: number): string {
   const sinceMs = node.state === 'silent' ? node.silentSinceMs : node.drainingSinceMs;
   const isLasting = node.state === 'silent' || node.state === 'draining';
   return isLasting && sinceMs !== undefined ? `${node.state} ${formatAge(nowMs - sinceMs)}` : node.state;
+}
+
+/** Of a node that was never heard of nothing is known. */
+function share({ cpus, answering }: NodeView, held: string, all: string): string {
+  return cpus === 0 && !answering ? '-' : `${held}/${all}`;
 }
 
 /** What replicas may have of the node. */

@@ -7,7 +7,7 @@ import { textWidth, truncate } from './text.ts';
 export function wrap(text: string, width: number, indent = ''): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ').filter(w => w !== '')) {
+  for (const word of text.split(SPACE).filter(w => w !== '')) {
     const lead = lines.length === 0 ? '' : indent;
     const longer = line === '' ? lead + word : `${line} ${word}`;
     if (line === '' || textWidth(longer) <= width) {
@@ -19,3 +19,6 @@ export function wrap(text: string, width: number, indent = ''): string[] {
   }
   return line === '' ? lines : [...lines, truncate(line, width)];
 }
+
+/** Between words; a number and its unit are one. */
+const SPACE = / +(?!(?:[KMGTP]i?)?B\b)/;

@@ -229,6 +229,7 @@ export const statusView = z
     listen: z.array(z.string()),
     services: count,
     exitWhenIdle: z.boolean(),
+    nodesProblem: optional(z.string()).meta({ description: 'what is wrong with the newest nodes file' }),
   })
   .meta({ id: 'Status' });
 

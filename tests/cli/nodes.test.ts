@@ -55,6 +55,15 @@ test('a quarantined device says why, and how it is trusted again', async t => {
   t.is((await cli('nodes', 'undrain', 'local', '--device', 'GPU-7')).code, 1);
 });
 
+test('what is wrong with the nodes file is told beside the nodes that there are', async t => {
+  const { cli, controlPlane } = await start(t);
+  controlPlane.nodesProblem = 'nodes.yaml:3:5: nodes.a.engin: unknown key\nnodes.yaml:7:5: nodes.b: given twice';
+  const { stdout, code } = await cli('nodes');
+  t.is(code, 0);
+  t.regex(stdout, /local +answering/);
+  t.regex(stdout, /^nodes\.yaml:3:5: nodes\.a\.engin: unknown key\nnodes\.yaml:7:5: nodes\.b: given twice\n/m);
+});
+
 test('nodes inspect shows how a node is reached and the replicas on it', async t => {
   const { cli } = await start(t);
   const { stdout } = await cli('nodes', 'inspect', 'local');

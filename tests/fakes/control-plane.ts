@@ -40,6 +40,7 @@ export class FakeControlPlane implements ControlPlane {
   /** Thrown by the next command, once. */
   failure: unknown;
   readonly logLines: LogLineView[] = [];
+  nodesProblem = '';
   /** Whether the one device of the one node is. */
   quarantined = false;
   #drainingSinceMs: number | null = null;
@@ -62,6 +63,7 @@ export class FakeControlPlane implements ControlPlane {
       listen: ['unix:///fake.sock'],
       services: this.#services.length,
       exitWhenIdle: false,
+      ...(this.nodesProblem === '' ? {} : { nodesProblem: this.nodesProblem }),
     };
   }
 

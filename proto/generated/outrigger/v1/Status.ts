@@ -12,6 +12,7 @@ export interface Status {
   'listen'?: (string)[];
   'services'?: (number);
   'exitWhenIdle'?: (boolean);
+  'nodesProblem'?: (string);
 }
 
 export interface Status__Output {
@@ -23,4 +24,5 @@ export interface Status__Output {
   'listen': (string)[];
   'services': (number);
   'exitWhenIdle': (boolean);
+  'nodesProblem': (string);
 }
