@@ -21,6 +21,7 @@ export const PROBE_LABEL = 'dev.outrigger.gpu-probe';
 export class GpuProbe {
   readonly #client: EngineClient;
   readonly #options: { readonly node: string; readonly image: string; readonly instance: string };
+  readonly #deadlineMs: number;
   readonly #pull: Refresh<void>;
   #pullFailure: { readonly error: unknown; readonly at: number } | null = null;
 
@@ -32,10 +33,13 @@ export class GpuProbe {
       image: string;
       instance: string;
       pull: (request: Parameters<typeof pullImage>[1], signal: AbortSignal) => Promise<void>;
+      /** For the whole of a reading. */
+      deadlineMs?: number;
     },
   ) {
     this.#client = client;
     this.#options = options;
+    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     const { node, image } = options;
     this.#pull = new Refresh<void>(() =>
       options.pull({ kind: 'pull', node, image, policy: 'missing' }, AbortSignal.timeout(PULL_DEADLINE_MS)),
@@ -44,7 +48,7 @@ export class GpuProbe {
 
   /** Rejects with `unavailable` where the driver does not answer, and as the engine does where it refuses the container. */
   async read(engine: EngineDevices, signal: AbortSignal): Promise<SmiReading> {
-    const inTime = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(this.#deadlineMs)]);
     await this.#removeLeftovers(inTime);
     const id = await this.#create(engine, inTime);
     try {
