@@ -1,0 +1,141 @@
+import test from 'ava';
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { ModelWorld } from './model-world.ts';
+import { apply, aSpec } from './specs.ts';
+
+const gpu = (index: number) => ({ id: `nvidia.com/gpu=${index}`, driver: 'cdi' as const });
+const machine = (count: number) => ({
+  cpus: 64,
+  memoryBytes: 2 ** 40,
+  devices: Array.from({ length: count }, (_, i) => gpu(i)),
+});
+
+function low(name: string, given: Partial<ServiceSpecInput> = {}) {
+  return aSpec({
+    name,
+    image: `${name}:1`,
+    resources: { gpu: { count: 1 } },
+    replicas: { min: 0, max: 1, initial: 1 },
+    ...given,
+  });
+}
+const high = (count: number, given: Partial<ServiceSpecInput> = {}) =>
+  aSpec({ name: 'high', image: 'high:1', resources: { gpu: { count } }, priority: 10, ...given });
+
+const serving = (world: ModelWorld) =>
+  [...world.state.replicas.values()]
+    .filter(r => r.phase.kind === 'ready')
+    .map(r => r.service)
+    .sort();
+const reasons = (world: ModelWorld, name: string) =>
+  [...world.state.replicas.values()].flatMap(r =>
+    r.service === `ns/${name}` && r.phase.kind === 'pending' ? [...r.phase.reasons] : [],
+  );
+const drained = (world: ModelWorld) => world.history.filter(a => a.kind === 'stop').length;
+
+/** What replicas say of their load, at every moment. */
+function sayingNow(world: ModelWorld, load: { inFlight: number; idleSince?: number | null }) {
+  return {
+    ...load,
+    get at() {
+      return world.now;
+    },
+  };
+}
+
+/** One GPU that `low` has, and a report of its load. */
+function busy(load: { inFlight: number; idleSince?: number | null } | null): ModelWorld {
+  const world = new ModelWorld({ a: machine(1) });
+  apply(world, low('low'));
+  world.settle();
+  if (load) world.load = sayingNow(world, load);
+  return world;
+}
+
+test('one of higher priority takes the place of an idle one, which waits and comes back once there is room', t => {
+  const world = busy({ inFlight: 0, idleSince: 0 });
+  apply(world, high(1));
+  world.settle();
+  t.deepEqual(serving(world), ['ns/high']);
+  t.true(reasons(world, 'low').length > 0, 'it waits for room');
+  world.setNode('a', machine(2));
+  world.list();
+  world.settle();
+  t.deepEqual(serving(world), ['ns/high', 'ns/low']);
+});
+
+test('nobody makes room who works, worked just now, or does not say', t => {
+  for (const load of [{ inFlight: 1, idleSince: null }, { inFlight: 0, idleSince: null }, { inFlight: 0 }, null]) {
+    const world = busy(load);
+    apply(world, high(1));
+    world.settle();
+    t.deepEqual(serving(world), ['ns/low'], JSON.stringify(load));
+    t.is(drained(world), 0);
+  }
+});
+
+test('idle is who has been so for its idle timeout, and then room is made without anything else happening', t => {
+  const world = new ModelWorld({ a: machine(1) });
+  apply(world, low('low', { idleTimeoutMs: 90_000 }));
+  world.settle();
+  world.load = sayingNow(world, { inFlight: 0, idleSince: world.now });
+  apply(world, high(1));
+  world.settle();
+  t.deepEqual(serving(world), ['ns/low']);
+  t.true((world.step().wakeAt ?? Number.POSITIVE_INFINITY) <= world.now + 5_000, 'load is not announced');
+  world.advance(91_000);
+  world.settle();
+  t.deepEqual(serving(world), ['ns/high']);
+});
+
+test('nobody makes room for one that is not more important, nor who has to have one', t => {
+  for (const [given, other] of [
+    [{ priority: 10 }, {}],
+    [{ priority: 11 }, {}],
+    [{ replicas: { min: 1, max: 1, initial: 1 } }, {}],
+  ] as [Partial<ServiceSpecInput>, Partial<ServiceSpecInput>][]) {
+    const world = new ModelWorld({ a: machine(1) });
+    apply(world, low('low', given));
+    world.settle();
+    world.load = sayingNow(world, { inFlight: 0, idleSince: 0 });
+    apply(world, high(1, other));
+    world.settle();
+    t.deepEqual(serving(world), ['ns/low'], JSON.stringify(given));
+  }
+});
+
+test('no more leave than have to, and the least important of them', t => {
+  const world = new ModelWorld({ a: machine(3) });
+  apply(world, low('one', { priority: 1 }), low('two', { priority: 2 }), low('three', { priority: 3 }));
+  world.settle();
+  world.load = sayingNow(world, { inFlight: 0, idleSince: 0 });
+  apply(world, high(1));
+  world.settle();
+  t.deepEqual(serving(world), ['ns/high', 'ns/three', 'ns/two']);
+});
+
+test('room that is made is kept: nobody less important slips in between', t => {
+  const world = new ModelWorld({ a: machine(2) });
+  apply(world, low('one'), low('two'));
+  world.settle();
+  world.load = sayingNow(world, { inFlight: 0, idleSince: 0 });
+  // One of them leaves at once, the other one has a client that does not let go for a while.
+  const [slow] = [...world.state.replicas.values()].filter(r => r.service === 'ns/two');
+  world.clung.add(slow!.id);
+  apply(world, high(2));
+  world.settle();
+  t.deepEqual(serving(world), []);
+  t.regex(reasons(world, 'high')[0] ?? '', /make room for it/);
+  t.is(world.running().length, 1);
+  world.clung.clear();
+  world.settle();
+  t.deepEqual(serving(world), ['ns/high']);
+});
+
+test('nobody leaves where even that would not make room', t => {
+  const world = busy({ inFlight: 0, idleSince: 0 });
+  apply(world, high(2));
+  world.settle();
+  t.deepEqual(serving(world), ['ns/low']);
+  t.is(drained(world), 0);
+});
