@@ -37,12 +37,13 @@ export function deviceKind({ id }: Pick<ObservedDevice, 'id'>): string {
   return /^([^/=]+\/[^/=]+)=/.exec(id)?.[1] ?? 'nvidia.com/gpu';
 }
 
-/** Whether a person who writes this name means the device: its id, its index, its UUID, or its CDI name without the kind. */
+/**
+ * Whether a person who writes this name means the device: its id, its index, its UUID, or its CDI name without the kind.
+ * CDI files name a device several times, so an index or a UUID may come with the kind as well.
+ */
 export function isCalled(device: ObservedDevice, name: string): boolean {
-  return (
-    device.id === name ||
-    device.uuid === name ||
-    (device.index !== undefined && device.index === name) ||
-    device.id.slice(device.id.indexOf('=') + 1) === name
-  );
+  if (device.id === name) return true;
+  const kind = `${deviceKind(device)}=`;
+  const bare = name.startsWith(kind) ? name.slice(kind.length) : name;
+  return device.uuid === bare || device.index === bare || device.id === kind + bare;
 }

@@ -4,14 +4,12 @@ import type { ContainerCreateOptions, DeviceRequest } from 'dockerode';
 import { OutriggerError } from '../../core/errors.ts';
 import type { EngineDevices } from './discover-devices.ts';
 import type { EngineClient } from './engine-client.ts';
+import { PROBE_LABEL } from './labels.ts';
 import { framedLines } from './logs.ts';
 import { parseSmi, SMI_ARGUMENTS, type SmiOutput, type SmiReading } from './nvidia-smi.ts';
 import type { pullImage } from './pull-image.ts';
 import { Refresh } from './refresh.ts';
 import { statusOf } from './translate-error.ts';
-
-/** Carried by probe containers, with the instance as its value. They carry no label of a replica, so that none is seen in them. */
-export const PROBE_LABEL = 'dev.outrigger.gpu-probe';
 
 /**
  * `nvidia-smi` on a node that is not this machine: in a container that is given all its GPUs, into which NVIDIA's toolkit

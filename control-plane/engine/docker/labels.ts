@@ -1,6 +1,6 @@
 import { type ServiceKey, serviceKey } from '../../core/spec.ts';
 
-/** Every label that Outrigger writes. Only what carries `instance` with this control plane's value is ours. */
+/** The labels of replicas and of what is theirs. Only what carries `instance` with this control plane's value is ours. */
 export const LABELS = {
   instance: 'dev.outrigger.instance',
   namespace: 'dev.outrigger.namespace',
@@ -9,6 +9,9 @@ export const LABELS = {
   generation: 'dev.outrigger.generation',
   attempt: 'dev.outrigger.attempt',
 } as const;
+
+/** Carried by GPU probes alone, with the instance as its value: they have no label of a replica, so that none is seen in them. */
+export const PROBE_LABEL = 'dev.outrigger.gpu-probe';
 
 /**
  * Compose's own labels. Networks and volumes carry them, so that Compose takes them for its own; containers never do,
