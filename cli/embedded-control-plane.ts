@@ -90,6 +90,7 @@ async function startInBackground(context: Context, client: ControlClient): Promi
   const log = await open(state.log, 'a+', 0o600);
   try {
     const { size: logStart } = await log.stat();
+    const nodes = context.environment['OUTRIGGER_NODES'];
     const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
     // A folder of its own: the user's may be removed or unmounted while services run on.
     const child = spawn(
@@ -99,7 +100,12 @@ async function startInBackground(context: Context, client: ControlClient): Promi
         detached: true,
         stdio: ['ignore', log.fd, log.fd],
         cwd: state.folder,
-        env: { ...LEAN_NODE.environment, ...context.environment },
+        env: {
+          ...LEAN_NODE.environment,
+          ...context.environment,
+          // Named as seen from here.
+          ...(nodes && { OUTRIGGER_NODES: path.resolve(context.cwd, nodes) }),
+        },
       },
     );
     let ended: string | null = null;
