@@ -3,6 +3,8 @@ import type { NodeLedger } from './cluster-node.ts';
 
 /** What a request takes of a node, as far as figures tell. */
 export interface Need {
+  /** Equal needs have the same. */
+  readonly text: string;
   readonly microCpus: number;
   readonly memoryBytes: number;
   readonly devices:

@@ -1,31 +1,38 @@
 import type { NodeLedger } from './cluster-node.ts';
 import type { Shortlist } from './cluster-shortlist.ts';
 import { attributeOf } from './constraints.ts';
+import type { ServiceSpec } from './spec.ts';
 
 /** Where the replicas of one service are. */
 export class ServiceLoad {
   readonly counts: Map<NodeLedger, number> = new Map();
   /** By spread preferences, by the values that a stretch of nodes has for them. */
   readonly #spreads: Map<string, { keys: readonly string[]; counts: Map<string, number> }> = new Map();
-  readonly #floors: Map<Shortlist, Uint16Array> = new Map();
+  readonly #floors: Map<Shortlist, Floors> = new Map();
 
   add(ledger: NodeLedger, change: 1 | -1): void {
     const count = (this.counts.get(ledger) ?? 0) + change;
     if (count > 0) this.counts.set(ledger, count);
     else this.counts.delete(ledger);
-    for (const [list, floors] of this.#floors) {
+    for (const [list, { siblings }] of this.#floors) {
       const block = list.blockOf(ledger);
-      if (block >= 0) floors[block] = list.floorOf(block, this.counts);
+      if (block >= 0) siblings[block] = list.floorOf(block, this.counts);
     }
     for (const { keys, counts } of this.#spreads.values()) countAlong(counts, keys, ledger, change);
   }
 
-  /** Of each block of the list, the fewest replicas that any of its nodes has; null: none everywhere. */
-  floorsOf(list: Shortlist): Uint16Array | null {
+  /** What is known of each block for this service alone; null for a service that is on few nodes. */
+  floorsOf(list: Shortlist, spec: ServiceSpec): Floors | null {
     if (this.counts.size < list.smallestBlock) return null;
     let floors = this.#floors.get(list);
-    if (!floors) {
-      floors = Uint16Array.from({ length: list.blockCount }, (_, block) => list.floorOf(block, this.counts));
+    if (floors?.spec !== spec) {
+      const siblings = (_: unknown, block: number) => list.floorOf(block, this.counts);
+      floors = {
+        spec,
+        siblings: Uint16Array.from({ length: list.blockCount }, siblings),
+        costs: new Float64Array(list.blockCount),
+        versions: new Int32Array(list.blockCount).fill(-1),
+      };
       if (this.#floors.size >= MOST_FLOORS) this.#floors.clear();
       this.#floors.set(list, floors);
     }
@@ -47,6 +54,16 @@ export class ServiceLoad {
     const { counts } = spread;
     return path.map((_, depth) => counts.get(path.slice(0, depth + 1).join('\n')) ?? 0);
   }
+}
+
+/** Lower bounds of each block of a list. */
+export interface Floors {
+  readonly spec: ServiceSpec;
+  /** The fewest replicas that any node has. */
+  readonly siblings: Uint16Array;
+  /** The least that a node cost when the block was last looked into, in that version of it. */
+  readonly costs: Float64Array;
+  readonly versions: Int32Array;
 }
 
 const MOST_FLOORS = 8;

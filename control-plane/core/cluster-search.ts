@@ -1,9 +1,9 @@
 import { costOf } from './cluster-cost.ts';
 import type { Need } from './cluster-figures.ts';
-import type { ServiceLoad } from './cluster-load.ts';
+import type { Floors, ServiceLoad } from './cluster-load.ts';
 import type { Fit } from './cluster-node.ts';
 import type { Candidates } from './cluster-shapes.ts';
-import type { Group, Shortlist } from './cluster-shortlist.ts';
+import type { Bounds, Group, Shortlist } from './cluster-shortlist.ts';
 import type { ServiceSpec } from './spec.ts';
 
 /**
@@ -51,37 +51,77 @@ function compare(a: readonly number[], b: readonly number[]): number {
 
 /** The best of the group's nodes and `before`. The block that promises most is looked into first. */
 function searchGroup(list: Shortlist, group: Group, seek: Seek, before: Fit | null): Fit | null {
-  const { need, load, imageAbsent } = seek;
-  const floors = load?.floorsOf(list);
-  const bounds = new Float64Array(group.to - group.from);
-  let first = -1;
+  const known: Known = {
+    bounds: list.boundsFor(seek.need),
+    floors: seek.load?.floorsOf(list, seek.spec) ?? null,
+  };
+  let first = promising(list, group, seek, known);
+  while (first >= 0 && list.tighten(first, seek.need, known.bounds)) first = promising(list, group, seek, known);
+  if (first < 0) return before;
+  let best = before;
+  const isPassedOver = (block: number) => !isWorth(list, list.start(block), costIn(list, block, seek, known), best);
+  if (!isPassedOver(first)) best = searchBlock(list, first, { seek, known, before });
   for (let block = group.from; block < group.to; block += 1) {
-    const packing = list.blockBound(block, need);
-    const bound = packing === Number.POSITIVE_INFINITY ? packing : costOf(floors?.[block] ?? 0, imageAbsent, packing);
-    bounds[block - group.from] = bound;
-    if (bound < Number.POSITIVE_INFINITY && (first < 0 || bound < bounds[first - group.from]!)) first = block;
-  }
-  if (first < 0 || !isWorth(list, list.start(first), bounds[first - group.from]!, before)) return before;
-  let best = searchBlock(list, first, seek, before);
-  for (let block = group.from; block < group.to; block += 1) {
-    if (block !== first && isWorth(list, list.start(block), bounds[block - group.from]!, best)) {
-      best = searchBlock(list, block, seek, best);
-    }
+    if (block === first || isPassedOver(block)) continue;
+    if (list.tighten(block, seek.need, known.bounds) && isPassedOver(block)) continue;
+    best = searchBlock(list, block, { seek, known, before: best });
   }
   return best;
 }
 
-function searchBlock(list: Shortlist, block: number, seek: Seek, before: Fit | null): Fit | null {
+/** What is known of the blocks of a list. */
+interface Known {
+  readonly bounds: Bounds;
+  readonly floors: Floors | null;
+}
+
+/** The first of the blocks with the smallest bound; -1: all are full. */
+function promising(list: Shortlist, { from, to }: Group, seek: Seek, known: Known): number {
+  let first = -1;
+  let least = Number.POSITIVE_INFINITY;
+  for (let block = from; block < to; block += 1) {
+    const cost = costIn(list, block, seek, known);
+    if (cost >= least) continue;
+    least = cost;
+    first = block;
+  }
+  return first;
+}
+
+/** What a place in the block costs at least. */
+function costIn(list: Shortlist, block: number, { imageAbsent }: Seek, { bounds, floors }: Known): number {
+  if (floors && floors.versions[block] === list.versionOf(block)) return floors.costs[block]!;
+  const packing = bounds.packings[block]!;
+  if (packing === Number.POSITIVE_INFINITY) return packing;
+  return costOf(floors ? floors.siblings[block]! : 0, imageAbsent, packing);
+}
+
+function searchBlock(
+  list: Shortlist,
+  block: number,
+  { seek, known, before }: { readonly seek: Seek; readonly known: Known; readonly before: Fit | null },
+): Fit | null {
   const { spec, need, load, imageAbsent } = seek;
   let best = before;
+  let leastCost = Number.POSITIVE_INFINITY;
+  let leastPacking = Number.POSITIVE_INFINITY;
   for (let position = list.start(block); position < list.start(block + 1); position += 1) {
     const packing = list.memberBound(position, need);
     if (packing === Number.POSITIVE_INFINITY) continue;
     const ledger = list.members[position]!;
     const siblings = load?.counts.get(ledger) ?? 0;
-    if (!isWorth(list, position, costOf(siblings, imageAbsent, packing), best)) continue;
+    const cost = costOf(siblings, imageAbsent, packing);
+    if (cost < leastCost) leastCost = cost;
+    if (packing < leastPacking) leastPacking = packing;
+    if (!isWorth(list, position, cost, best)) continue;
     const fit = ledger.fit(spec, siblings);
     if (fit && isBetter(fit, best)) best = fit;
+  }
+  // Now the least is known, not only a bound of it, until a figure of the block changes.
+  known.bounds.packings[block] = leastPacking;
+  if (known.floors) {
+    known.floors.costs[block] = leastCost;
+    known.floors.versions[block] = list.versionOf(block);
   }
   return best;
 }

@@ -142,11 +142,14 @@ function shapeOf(spec: ServiceSpec, meant: readonly boolean[]): string {
 
 function needOf(spec: ServiceSpec): Need {
   const { cpus, memoryBytes, gpu } = spec.resources;
-  // Who needs nothing fits where more is held than there is.
+  const devices: Need['devices'] = gpu ? devicesOf(gpu, sharedMemoryOf(spec)) : { kind: 'none' };
+  const number = devices.kind === 'whole' ? devices.count : devices.kind === 'share' ? devices.bytes : 0;
   return {
+    text: `${cpus} ${memoryBytes} ${devices.kind} ${number}`,
+    // Who needs nothing fits where more is held than there is.
     microCpus: cpus > 0 ? microCpus(cpus) : -Number.MAX_VALUE,
     memoryBytes: memoryBytes > 0 ? memoryBytes : -Number.MAX_VALUE,
-    devices: gpu ? devicesOf(gpu, sharedMemoryOf(spec)) : { kind: 'none' },
+    devices,
   };
 }
 

@@ -1,6 +1,7 @@
 import { gibOf } from './cluster-cost.ts';
 import { Figures, type Need } from './cluster-figures.ts';
 import type { NodeLedger } from './cluster-node.ts';
+import { Rooms } from './cluster-rooms.ts';
 import { type DeviceLedger, occupancyOf } from './devices-choice.ts';
 
 /** A stretch of a shortlist: the nodes that share the values of the spread preferences; blocks `from` to `to` - 1. */
@@ -8,6 +9,13 @@ export interface Group {
   readonly path: readonly string[];
   readonly from: number;
   readonly to: number;
+}
+
+/** Of each block, what a need costs at least on any of its nodes, siblings and image apart; infinite where none has room. */
+export interface Bounds {
+  readonly packings: Float64Array;
+  /** The version of the block that this was said of. */
+  readonly versions: Int32Array;
 }
 
 /** The ledgers that changed, in order. An epoch ends when it became long: then all may have changed. */
@@ -19,7 +27,7 @@ export interface ChangeLog {
 /**
  * The nodes that can ever take the requests of one shape, in blocks, with the most that any node of a block has free. From
  * that follows what a node of the block costs at least, so that a search passes over the blocks that cannot have the best
- * one.
+ * one. A block's figures are raised as soon as a node has more, and brought down only where they promise too much.
  */
 export class Shortlist {
   readonly members: readonly NodeLedger[];
@@ -36,12 +44,14 @@ export class Shortlist {
   readonly #own: Figures;
   /** Of each block, by how many free devices a node has: the most of anything that any of these nodes has. */
   readonly #most: Figures;
-  /** Of each member, what is free on each device that is shared already; -1 behind the last. */
-  readonly #shares: Float64Array;
-  readonly #width: number;
-  /** Of each block, by whole GiB: the most that is free on a shared device with so many GiB free; -1: there is none. */
-  readonly #rooms: Float64Array;
-  readonly #stale: Set<number> = new Set();
+  readonly #classes: number;
+  readonly #rooms: Rooms;
+  /** Of each block, counts the changes of its figures. */
+  readonly #versions: Int32Array;
+  /** Whether a node of the block may have become less than the block's figures say. */
+  readonly #isLoose: Uint8Array;
+  /** By need; the one that was asked for last comes last. */
+  readonly #bounds: Map<string, Bounds> = new Map();
   /** As far as this the log of changes was read. */
   #epoch = -1;
   #seen = 0;
@@ -61,11 +71,13 @@ export class Shortlist {
     const starts: number[] = [];
     const groups: Group[] = [];
     const members: NodeLedger[] = [];
-    for (const some of Map.groupBy(nodes, ledger => options.pathOf(ledger).join('\n')).values()) {
+    for (const group of Map.groupBy(nodes, ledger => options.pathOf(ledger).join('\n')).values()) {
       const from = starts.length;
-      for (let at = 0; at < some.length; at += BLOCK) starts.push(members.length + at);
-      for (const ledger of some) members.push(ledger);
-      groups.push({ path: options.pathOf(some[0]!), from, to: starts.length });
+      for (const alike of byKind(group)) {
+        for (let at = 0; at < alike.length; at += BLOCK) starts.push(members.length + at);
+        for (const ledger of alike) members.push(ledger);
+      }
+      groups.push({ path: options.pathOf(group[0]!), from, to: starts.length });
     }
     this.members = members;
     this.groups = groups;
@@ -73,18 +85,26 @@ export class Shortlist {
     this.#starts = Int32Array.from([...starts, members.length]);
     this.#positions = new Int32Array(options.nodeCount);
     this.#blocks = new Int32Array(members.length);
-    this.#own = new Figures(members.length);
-    this.#most = new Figures(starts.length * CLASSES);
-    this.#width = options.isShared ? members.reduce((most, m) => Math.max(most, m.devices.length), 0) : 0;
-    this.#shares = new Float64Array(members.length * this.#width);
-    this.#rooms = new Float64Array(options.isShared ? starts.length * ROOMS : 0);
     let smallest = BLOCK;
     for (let b = 0; b < starts.length; b += 1) {
       this.#blocks.fill(b, this.start(b), this.start(b + 1));
       smallest = Math.min(smallest, this.start(b + 1) - this.start(b));
     }
     this.smallestBlock = smallest;
-    for (let i = 0; i < members.length; i += 1) this.#positions[members[i]!.index] = i + 1;
+    let [width, largestBytes] = [0, 0];
+    for (let i = 0; i < members.length; i += 1) {
+      const { index, devices } = members[i]!;
+      this.#positions[index] = i + 1;
+      width = Math.max(width, devices.length);
+      for (const { device } of devices) largestBytes = Math.max(largestBytes, device.memoryBytes ?? 0);
+    }
+    this.#classes = Math.min(width + 1, MOST_CLASSES);
+    this.#own = new Figures(members.length);
+    this.#most = new Figures(starts.length * this.#classes);
+    const shared = { width: options.isShared ? width : 0, largestBytes };
+    this.#rooms = new Rooms({ nodes: members.length, blocks: starts.length, ...shared });
+    this.#versions = new Int32Array(starts.length);
+    this.#isLoose = new Uint8Array(starts.length);
   }
 
   get blockCount(): number {
@@ -94,6 +114,11 @@ export class Shortlist {
   /** The position of a block's first member; of the block behind the last, how many members there are. */
   start(block: number): number {
     return this.#starts[block]!;
+  }
+
+  /** Another number whenever a figure of the block has changed. */
+  versionOf(block: number): number {
+    return this.#versions[block]!;
   }
 
   /** -1 where the node is no member. */
@@ -123,38 +148,44 @@ export class Shortlist {
     }
     this.#epoch = epoch;
     this.#seen = entries.length;
-    for (const block of this.#stale) this.#sumUp(block);
-    this.#stale.clear();
   }
 
-  /** What placing it on any node of the block costs at least, apart from siblings and image; infinite where none can. */
-  blockBound(block: number, need: Need): number {
-    const roomGib = need.devices.kind === 'share' ? this.#blockRoom(block, need.devices.bytes) : -1;
-    return this.#most.bound(block * CLASSES, (block + 1) * CLASSES, need, roomGib);
+  /** Brought up to date; whoever knows a block's bound better writes it there. */
+  boundsFor(need: Need): Bounds {
+    let bounds = this.#bounds.get(need.text);
+    if (bounds) this.#bounds.delete(need.text);
+    else {
+      bounds = { packings: new Float64Array(this.blockCount), versions: new Int32Array(this.blockCount).fill(-1) };
+      if (this.#bounds.size >= MOST_BOUNDS) this.#bounds.delete(this.#bounds.keys().next().value!);
+    }
+    this.#bounds.set(need.text, bounds);
+    for (let block = 0; block < this.blockCount; block += 1) {
+      if (bounds.versions[block] !== this.#versions[block]) this.#setBound(block, need, bounds);
+    }
+    return bounds;
   }
 
-  /** The same of one member. */
+  /** Sees to it that the block's figures, and its bound, promise no more than its nodes have; false: they did not. */
+  tighten(block: number, need: Need, bounds: Bounds): boolean {
+    if (this.#isLoose[block] === 0) return false;
+    this.#most.clear(block * this.#classes, (block + 1) * this.#classes);
+    this.#rooms.clearBlock(block);
+    for (let i = this.start(block); i < this.start(block + 1); i += 1) this.#raise(block, i);
+    this.#isLoose[block] = 0;
+    this.#setBound(block, need, bounds);
+    return true;
+  }
+
+  /** What placing it on this member costs at least. */
   memberBound(position: number, need: Need): number {
-    const roomGib = need.devices.kind === 'share' ? this.#memberRoom(position, need.devices.bytes) : -1;
+    const roomGib = need.devices.kind === 'share' ? this.#rooms.ofNode(position, need.devices.bytes) : -1;
     return this.#own.bound(position, position + 1, need, roomGib);
   }
 
-  /** What is free, in GiB, on the fullest shared device that has so many bytes free; -1: there is none. */
-  #blockRoom(block: number, bytes: number): number {
-    const end = (block + 1) * ROOMS;
-    for (let at = block * ROOMS + Math.min(gibOf(bytes), ROOMS - 1); at < end; at += 1) {
-      if (this.#rooms[at]! >= bytes) return at - block * ROOMS;
-    }
-    return -1;
-  }
-
-  #memberRoom(position: number, bytes: number): number {
-    let room = Number.POSITIVE_INFINITY;
-    for (let at = position * this.#width; at < (position + 1) * this.#width; at += 1) {
-      const free = this.#shares[at]!;
-      if (free >= bytes && free < room) room = free;
-    }
-    return room === Number.POSITIVE_INFINITY ? -1 : gibOf(room);
+  #setBound(block: number, need: Need, { packings, versions }: Bounds): void {
+    const roomGib = need.devices.kind === 'share' ? this.#rooms.ofBlock(block, need.devices.bytes) : -1;
+    packings[block] = this.#most.bound(block * this.#classes, (block + 1) * this.#classes, need, roomGib);
+    versions[block] = this.#versions[block]!;
   }
 
   /** Takes a member's figures from its ledger. */
@@ -162,40 +193,46 @@ export class Shortlist {
     const ledger = this.members[position]!;
     let whole = 0;
     let smallestGib = Number.POSITIVE_INFINITY;
-    let shared = position * this.#width;
-    this.#shares.fill(-1, shared, shared + this.#width);
+    let shared = 0;
+    this.#rooms.clearNode(position);
     for (const device of ledger.devices) {
       if (!this.#isMeant(device)) continue;
       if (device.holders === 0) {
         if (occupancyOf(device, null) !== null) continue;
         whole += 1;
         smallestGib = Math.min(smallestGib, gibOf(device.device.memoryBytes));
-      } else if (this.#width > 0 && occupancyOf(device, 0) === null) {
-        this.#shares[shared] = device.device.memoryBytes! - device.declaredBytes;
+      } else if (this.#rooms.isKept && occupancyOf(device, 0) === null) {
+        this.#rooms.set(position, shared, device.device.memoryBytes! - device.declaredBytes);
         shared += 1;
       }
     }
     this.#own.set(position, ledger, { whole, smallestGib });
-    this.#stale.add(this.#blocks[position]!);
+    const block = this.#blocks[position]!;
+    this.#raise(block, position);
+    this.#isLoose[block] = 1;
   }
 
-  #sumUp(block: number): void {
-    this.#most.clear(block * CLASSES, (block + 1) * CLASSES);
-    if (this.#width > 0) this.#rooms.fill(-1, block * ROOMS, (block + 1) * ROOMS);
-    for (let i = this.start(block); i < this.start(block + 1); i += 1) {
-      const free = Math.min(this.#own.free[i]!, CLASSES - 1);
-      this.#most.raise(block * CLASSES + free, this.#own, i, free);
-      for (let at = i * this.#width; at < (i + 1) * this.#width && this.#shares[at]! >= 0; at += 1) {
-        const room = block * ROOMS + Math.min(gibOf(this.#shares[at]!), ROOMS - 1);
-        this.#rooms[room] = Math.max(this.#rooms[room]!, this.#shares[at]!);
-      }
-    }
+  #raise(block: number, position: number): void {
+    const free = Math.min(this.#own.free[position]!, this.#classes - 1);
+    this.#most.raise(block * this.#classes + free, this.#own, position, free);
+    this.#rooms.raise(block, position);
+    this.#versions[block]! += 1;
   }
 }
 
-/** How many nodes a block has: a search looks at the figures of all blocks, and at the nodes of a few. */
+/** How many nodes a block has: a search looks at the bounds of all blocks, and at the nodes of a few. */
 const BLOCK = 64;
 /** Nodes with so many free devices less one, or more, are one class. */
-const CLASSES = 17;
-/** Shared devices with so many GiB free less one, or more, count alike. */
-const ROOMS = 257;
+const MOST_CLASSES = 17;
+/** Where nodes are of more kinds, blocks are of mixed ones. */
+const MOST_KINDS = 32;
+const MOST_BOUNDS = 64;
+
+/** Nodes of one kind have the same devices and about the same size: of those, a block's figures say most. */
+function byKind(nodes: readonly NodeLedger[]): readonly (readonly NodeLedger[])[] {
+  const kinds = Map.groupBy(nodes, ({ node, devices }) => {
+    const sizes = [node.cpus, node.memoryBytes].map(size => Math.round(2 * Math.log2(size + 1)));
+    return [...sizes, ...devices.map(d => d.type.index)].join();
+  });
+  return kinds.size > MOST_KINDS ? [nodes] : [...kinds.values()];
+}
