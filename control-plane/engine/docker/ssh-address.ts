@@ -43,6 +43,11 @@ export function describeSsh({ host, user, port, socketPath }: SshConnection): st
   return `ssh://${user === undefined ? '' : `${user}@`}${name}${port === undefined ? '' : `:${port}`}${socketPath ?? ''}`;
 }
 
+/** What a person gives to `ssh` to get to that host. */
+export function sshLogin({ host, user, port }: SshConnection): string {
+  return `${port === undefined ? '' : `-p ${port} `}${user === undefined ? '' : `${user}@`}${host}`;
+}
+
 function withoutPassword(address: string): string {
   return address.replace(/(\/\/[^:@/]*):[^@/]*@/, '$1:…@');
 }

@@ -5,6 +5,8 @@ export interface SshEnd {
   /** As a person writes it: `ssh://user@host`. */
   readonly address: string;
   readonly host: string;
+  /** What a person gives to `ssh` to get there: `-p 22 user@host`. */
+  readonly login: string;
   readonly exitCode: number | null;
   /** What ended it, where it did not end by itself. */
   readonly signal: string | null;
@@ -26,7 +28,7 @@ export function sshFailure(end: SshEnd): OutriggerError {
   }
   const how = end.signal === null ? `with code ${end.exitCode}` : `by ${end.signal}`;
   return new OutriggerError('unavailable', `ssh to ${end.address} ended ${how}${words === '' ? '' : `: ${words}`}`, {
-    next: `Try "ssh ${end.host} docker version" by hand, as the user that the control plane runs as.`,
+    next: `Try "ssh ${end.login} docker version" by hand, as the user that the control plane runs as.`,
     details,
   });
 }
@@ -70,8 +72,8 @@ const FAILURES: readonly Failure[] = [
   {
     words: /Host key verification failed|No .* host key is known/,
     message: ({ address }) => `the host key of ${address} is not known here`,
-    next: ({ host }) =>
-      `Connect once by hand ("ssh ${host}"), compare the fingerprint and accept it, as the user that the control plane runs as.`,
+    next: ({ login }) =>
+      `Connect once by hand ("ssh ${login}"), compare the fingerprint and accept it, as the user that the control plane runs as.`,
     retryable: false,
   },
   {
@@ -83,8 +85,8 @@ const FAILURES: readonly Failure[] = [
   {
     words: /Permission denied|Too many authentication failures|no matching .* found|Host certificate|Bad owner or perm/,
     message: ({ address }) => `${address} does not let us in`,
-    next: ({ host }) =>
-      `Let "ssh -o BatchMode=yes ${host} true" work without a question: an authorized key without a passphrase, or one that an ssh agent of this user holds.`,
+    next: ({ login }) =>
+      `Let "ssh -o BatchMode=yes ${login} true" work without a question: an authorized key without a passphrase, or one that an ssh agent of this user holds.`,
     retryable: false,
   },
   {
@@ -96,8 +98,8 @@ const FAILURES: readonly Failure[] = [
   {
     words: /docker: (command )?not found|docker: No such file or directory|docker: inaccessible or not found/,
     message: ({ address }) => `there is no docker command at ${address}`,
-    next: () =>
-      'Install Docker there, or put its folder on the PATH that a command without a login gets ("ssh HOST docker version").',
+    next: ({ login }) =>
+      `Install Docker there, or put its folder on the PATH that a command without a login gets: "ssh ${login} docker version" has to work.`,
     retryable: false,
   },
   {
@@ -128,7 +130,7 @@ function meaningful(stderr: string): string {
     .split(/\r?\n/)
     .map(line => line.trim())
     .filter(line => /\w/.test(line) && !/^(Warning: Permanently added|\*\* )/.test(line));
-  const text = lines.slice(-3).join(' / ');
+  const text = lines.slice(-3).join(' / ').replace(/\.$/, '');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what a far machine writes must not reach a terminal as it is
   const plain = text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');
   return plain.length > 500 ? `${plain.slice(0, 499)}…` : plain;

@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
-import { describeSsh, type SshConnection } from './ssh-address.ts';
+import { describeSsh, type SshConnection, sshLogin } from './ssh-address.ts';
 import { sshArguments } from './ssh-command.ts';
 import { sshFailure, sshMissing } from './ssh-failure.ts';
 
@@ -143,6 +143,7 @@ export class SshSocket extends Duplex {
     const failure = sshFailure({
       address: describeSsh(this.#connection),
       host: this.#connection.host,
+      login: sshLogin(this.#connection),
       exitCode,
       signal: signalCode,
       stderr: this.#stderr,

@@ -43,7 +43,14 @@ const endings: readonly [string, RegExp, RegExp, boolean][] = [
 ];
 for (const [stderr, message, next, retryable] of endings) {
   test(`ssh ends with: ${stderr.split('\n')[0]}`, t => {
-    const error = sshFailure({ address: 'ssh://ann@node', host: 'node', exitCode: 255, signal: null, stderr });
+    const error = sshFailure({
+      address: 'ssh://ann@node',
+      host: 'node',
+      login: 'ann@node',
+      exitCode: 255,
+      signal: null,
+      stderr,
+    });
     t.is(error.code, 'unavailable');
     t.regex(error.message, message);
     t.regex(error.next ?? '', next);
@@ -53,7 +60,14 @@ for (const [stderr, message, next, retryable] of endings) {
 
 test('what a far machine writes reaches no terminal as it is, and not without end', t => {
   const stderr = `Warning: Permanently added x\n\u001b[2J${'x'.repeat(9_000)}`;
-  const { message } = sshFailure({ address: 'ssh://node', host: 'node', exitCode: 1, signal: null, stderr });
+  const { message } = sshFailure({
+    address: 'ssh://node',
+    host: 'node',
+    login: 'node',
+    exitCode: 1,
+    signal: null,
+    stderr,
+  });
   t.false(message.includes('\u001b'));
   t.false(message.includes('Permanently'));
   t.true(message.length < 600);
