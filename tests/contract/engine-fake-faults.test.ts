@@ -147,3 +147,33 @@ test('the same calls give the same ids, addresses and ports', async t => {
   };
   t.is(await play(), await play());
 });
+
+test('a measurement is as old as the last look, which is half a minute at most', async t => {
+  const clock = new VirtualClock();
+  const devices = [{ id: 'nvidia.com/gpu=0', driver: 'cdi' as const, memoryBytes: 1_000 }];
+  const engine = new FakeEngine({ clock, devices });
+  const measured = async () => (await engine.observe(forEver)).devices[0]?.measured;
+  t.is(await measured(), undefined);
+  engine.machine.usedBytes.set('nvidia.com/gpu=0', 100);
+  await engine.measure(forEver);
+  const first = { usedBytes: 100, freeBytes: 900, at: clock.now() };
+  t.deepEqual(await measured(), first);
+  engine.machine.usedBytes.set('nvidia.com/gpu=0', 200);
+  await clock.advance(29_999);
+  t.deepEqual(await measured(), first);
+  await clock.advance(1);
+  t.deepEqual(await measured(), { usedBytes: 200, freeBytes: 800, at: clock.now() });
+});
+
+test('containers of several nodes have ids of their own', async t => {
+  const clock = new VirtualClock();
+  const ids = await Promise.all(
+    ['local', 'gpu-a', 'gpu-b'].map(async node => {
+      const engine = new FakeEngine({ clock, node });
+      engine.machine.images.set('model:1', 'sha256:1');
+      return (await engine.create(requestOf({ engine, namespace: 'ns', image: 'model:1' }, {}), forEver)).containerId;
+    }),
+  );
+  t.is(new Set(ids).size, 3);
+  t.true(ids.every(id => /^[0-9a-f]{64}$/.test(id)));
+});

@@ -264,6 +264,28 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
     await rejects(t, collect(w.engine.logs(id, {}, soon())), 'not_found');
   });
 
+  check(
+    'whether a container sees its devices is asked in the container, by its own check where it has one',
+    async (t, w) => {
+      const id = await started(w, w.programs.serves);
+      const ask = (check?: string[]) =>
+        w.engine.checkDevices(id, { devices: ['amd.com/gpu=0'], ...(check && { check }) }, soon());
+      t.deepEqual(await ask(['true']), { kind: 'sees', message: '' });
+      t.deepEqual(await ask(['false']), { kind: 'lost', message: 'false ended with 1: it printed nothing' });
+      t.is((await ask()).kind, 'unknown');
+      await w.engine.stop(id, { graceMs: 1_000 }, soon());
+      t.is((await ask(['true'])).kind, 'unknown');
+      await w.engine.remove(id, soon());
+      t.is((await ask(['true'])).kind, 'unknown');
+    },
+  );
+
+  check('a node of which nothing can be measured is none the worse for it', async (t, w) => {
+    const before = await w.engine.observe(soon());
+    await w.engine.measure(soon());
+    t.deepEqual((await w.engine.observe(soon())).devices, before.devices);
+  });
+
   check('watching wakes at once, and when a container ends; it ends with the signal', async (t, w) => {
     const stopped = new AbortController();
     const wakes = new Wakes();

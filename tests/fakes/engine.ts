@@ -111,11 +111,23 @@ export class FakeEngine implements Engine {
     }));
   }
 
-  async checkDevices(containerId: string, _request: unknown, signal: AbortSignal): Promise<Omit<DeviceReport, 'at'>> {
+  /** A check that is `true` or `false` says it in words; any other finds what the container's `sight` is. */
+  async checkDevices(
+    containerId: string,
+    request: { readonly check?: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<Omit<DeviceReport, 'at'>> {
     return this.#call('checkDevices', containerId, signal, () => {
       const container = this.machine.containers.get(containerId);
-      if (container?.state === 'running') return container.sight;
-      return { kind: 'unknown' as const, message: 'the container does not run' };
+      if (container?.state !== 'running') return { kind: 'unknown' as const, message: 'the container does not run' };
+      switch (request.check?.[0]) {
+        case 'true':
+          return { kind: 'sees' as const, message: '' };
+        case 'false':
+          return { kind: 'lost' as const, message: 'false ended with 1: it printed nothing' };
+        default:
+          return container.sight;
+      }
     });
   }
 
