@@ -26,12 +26,15 @@ export class Holdings {
     this.#engines = engines;
   }
 
-  /** Those that run or are going to; containers of replicas only. Each node is listed at one moment, all of them not. */
+  /**
+   * Those that run. One that is only created holds nothing: what was asked of a node before it was cut off, or was told to
+   * drain, may still be carried out there; it is never started then, and removed.
+   */
   async live(): Promise<readonly Holding[]> {
-    const all = await this.all();
-    return all.filter(({ state }) => ['created', 'running', 'paused', 'restarting'].includes(state));
+    return (await this.all()).filter(({ state }) => ['running', 'paused', 'restarting'].includes(state));
   }
 
+  /** Each node is listed at one moment, all of them not; containers of replicas only. */
   async all(): Promise<readonly Holding[]> {
     const listed = await Promise.all([...this.#engines].map(([node, engine]) => this.#ofNode(node, engine)));
     return listed.flat();

@@ -35,7 +35,7 @@ export function violations(live: readonly Holding[], requestOf: (h: Holding) => 
 }
 
 /**
- * Replicas that had two live containers at one moment. Nodes are listed one after the other, so one listing proves
+ * Replicas that had two running containers at one moment. Nodes are listed one after the other, so one listing proves
  * nothing: a container that both listings show was there while the earlier one saw the other.
  */
 export function doubled(earlier: readonly Holding[], later: readonly Holding[]): readonly string[] {
