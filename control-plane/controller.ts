@@ -276,7 +276,7 @@ export class Controller implements ControlPlane {
       this.#publish(plan);
       this.#effects.begin(plan.actions);
       this.#effects.prune();
-      this.#members.listForEndings(plan);
+      this.#members.listForWaiting(plan, observed.probes);
       this.#members.letLeave(plan, this.#nodePolicy.lostAfterMs);
       this.#views.changed();
       if (this.#trouble !== null) log.info('the loop goes on');

@@ -1,5 +1,5 @@
 import { OutriggerError } from './core/errors.ts';
-import type { ObservedNode } from './core/observed.ts';
+import type { ObservedNode, ProbeReport } from './core/observed.ts';
 import type { Plan } from './core/reconcile.ts';
 import { heldPlacement } from './core/replica.ts';
 import { isNamedByUs } from './core/world.ts';
@@ -33,11 +33,13 @@ export class Members {
       const known = this.#members.get(name);
       if (known?.member.engine === member.engine) {
         known.observer.reconfigure(member.profile);
+        if (member.leaving) known.observer.leave();
         this.#members.set(name, { member, observer: known.observer });
         continue;
       }
       if (known) this.#forget(name);
       const observer = new Observer(member, this.#clock, this.#onListing);
+      if (member.leaving) observer.leave();
       this.#members.set(name, { member, observer });
       this.#engines.set(name, member.engine);
       if (this.#isObserving) this.#observe(observer);
@@ -64,14 +66,23 @@ export class Members {
     this.#members.get(name)?.observer.refresh();
   }
 
-  /** A replica that ends without a container waits for a listing that shows none; nothing else would ask for one soon. */
-  listForEndings(plan: Plan): void {
-    const ending = [...plan.replicas.values()].flatMap(({ phase }) =>
-      phase.kind === 'stopping' && phase.container === null ? [phase] : [],
-    );
+  /**
+   * Lists where a replica waits for a listing that is newer than something: one that ends without a container for its
+   * absence, one whose liveness probe fails for its node to be heard. Nothing else would ask for one soon.
+   */
+  listForWaiting(plan: Plan, probes: ReadonlyMap<string, ProbeReport>): void {
+    const waiting = [...plan.replicas.values()].flatMap(({ phase }) => {
+      if (!('container' in phase)) return [];
+      const { placement, container } = phase;
+      if (container === null) return [{ node: placement.node, since: phase.since }];
+      const { liveness, notAliveSince } = probes.get(container.id) ?? {};
+      return liveness === 'failing' && notAliveSince !== undefined
+        ? [{ node: placement.node, since: notAliveSince }]
+        : [];
+    });
     for (const observer of this.#observers()) {
       const { name, answering, listedFrom } = observer.node();
-      if (answering && ending.some(p => p.placement.node === name && listedFrom <= p.since)) observer.refresh();
+      if (answering && waiting.some(w => w.node === name && listedFrom <= w.since)) observer.refresh();
     }
   }
 

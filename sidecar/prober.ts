@@ -226,7 +226,8 @@ export class Prober {
       if (message === null) this.#troubles.delete(concern);
       else this.#troubles.set(concern, message);
     }
-    const { message: _, ...rest } = { ...this.#report, ...changes };
+    const { message: _, notAliveSince = this.#seams.clock.now(), ...stated } = { ...this.#report, ...changes };
+    const rest = stated.liveness === 'failing' ? { ...stated, notAliveSince } : stated;
     const message = CONCERNS.map(concern => this.#troubles.get(concern)).find(text => text !== undefined);
     const next: ProbeReport = message === undefined ? rest : { ...rest, message };
     if (REPORTED.every(field => next[field] === this.#report[field])) return;

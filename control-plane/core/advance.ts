@@ -139,7 +139,7 @@ function afterStart(replica: Replica, phase: PhaseOf<'starting'>, facts: Replica
   if (hasServed(replica)) {
     // It was lost and is found: neither started up nor warmed again, but nobody calls it before a probe passed anew.
     if (report?.readiness === 'passing') return { kind: 'started_up', warmup: false };
-    return report?.liveness === 'failing' ? { kind: 'condemned', cause: notAlive(report.message) } : null;
+    return isNotAlive(phase, facts) ? { kind: 'condemned', cause: notAlive(report?.message) } : null;
   }
   if (report?.startup === 'passed') return { kind: 'started_up', warmup: facts.spec.warmup !== undefined };
   if (report?.startup === 'failed') {
@@ -164,12 +164,21 @@ function afterWarmup(phase: PhaseOf<'warming'>, facts: ReplicaFacts): ReplicaEve
 
 function whileReady(phase: PhaseOf<'ready'>, facts: ReplicaFacts): ReplicaEvent | null {
   const report = facts.observed.probes.get(phase.container.id);
-  if (report?.liveness === 'failing') {
-    return { kind: 'condemned', cause: notAlive(report.message) };
-  }
+  if (isNotAlive(phase, facts)) return { kind: 'condemned', cause: notAlive(report?.message) };
   if (report?.readiness === 'failing' && !phase.impaired) return { kind: 'readiness_lost' };
   if (report?.readiness === 'passing' && phase.impaired) return { kind: 'readiness_regained' };
   return null;
+}
+
+/**
+ * Where the way to a node is cut, every probe of what runs there fails: it speaks of the container only if the engine
+ * answered a question that was asked later.
+ */
+function isNotAlive({ container, placement }: PhaseOf<'starting' | 'ready'>, { observed }: ReplicaFacts): boolean {
+  const report = observed.probes.get(container.id);
+  const node = observed.nodes.get(placement.node);
+  if (report?.liveness !== 'failing' || !node?.answering) return false;
+  return node.listedFrom > (report.notAliveSince ?? Number.NEGATIVE_INFINITY);
 }
 
 function afterDrain(

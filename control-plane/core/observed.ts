@@ -138,6 +138,8 @@ export interface ProbeReport {
   readonly warmup: 'pending' | 'done' | 'failed';
   readonly readiness: 'unknown' | 'passing' | 'failing';
   readonly liveness: 'unknown' | 'passing' | 'failing';
+  /** Since when liveness is failing, by the Clock. */
+  readonly notAliveSince?: number;
   /** The last failure in words, for `ps` and `inspect`. */
   readonly message?: string;
   /** What the replica last said of its load, where it says anything; `at` by the Clock. */

@@ -151,6 +151,19 @@ for (const [phase, report, kind] of [
   });
 }
 
+test('a liveness probe that fails speaks of the container only once its node was heard since: the way may be cut', t => {
+  const ready = aReplica(phaseOf('ready', 100));
+  const when = (node: Partial<ReturnType<typeof aNode>>) =>
+    moved(ready, {
+      containers: [aContainer()],
+      observed: seen({ nodes: [aNode(node)], probes: probes({ liveness: 'failing', notAliveSince: 300 }) }),
+    }).phase.kind;
+  t.is(when({ listedFrom: 299 }), 'ready');
+  t.is(when({ listedFrom: 300 }), 'ready');
+  t.is(when({ listedFrom: 301, answering: false, silentSince: 310 }), 'ready');
+  t.is(when({ listedFrom: 301 }), 'stopping');
+});
+
 test('a readiness probe that fails takes the endpoint and not the container, and gives it back', t => {
   const containers = [aContainer()];
   const ready = aReplica(phaseOf('ready', 100));
