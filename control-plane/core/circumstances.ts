@@ -1,5 +1,5 @@
-import { type Cluster, clusterOf } from './cluster.ts';
-import { heldIn, requestOf, unmetDependencies } from './place-waiting.ts';
+import type { Cluster } from './cluster.ts';
+import { clusterIn, requestOf, unmetDependencies } from './place-waiting.ts';
 import { heldPlacement } from './replica.ts';
 import type { Circumstances } from './rollout.ts';
 import type { World } from './world.ts';
@@ -8,8 +8,8 @@ import type { World } from './world.ts';
 export function circumstancesIn(world: World): Circumstances {
   const { nodes } = world;
   // Rarely asked for, and dear: each is made when it is.
-  const known = lazily(() => clusterOf(heldIn(world), world.observed));
-  const promised = lazily(() => clusterOf(heldIn(world), world.observed));
+  const known = lazily(() => clusterIn(world));
+  const promised = lazily(() => clusterIn(world));
   return {
     isGivenUp: replica => nodes.isGivenUp(replica),
     isMoving: ({ phase }) =>

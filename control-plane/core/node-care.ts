@@ -77,10 +77,11 @@ export class NodeCare {
   isGood({ node: name, devices }: Placement): boolean {
     const node = this.node(name);
     if (this.isEmptying(name)) return false;
+    const quarantined = new Set(this.#records.get(name)?.quarantined.map(q => q.device));
+    if (devices.some(d => quarantined.has(d))) return false;
     if (!node?.answering) return !this.isOutOfSight(name);
     const listed = new Set(node.devices.map(d => d.id));
-    const quarantined = new Set(this.#records.get(name)?.quarantined.map(q => q.device));
-    return devices.every(d => listed.has(d) && !quarantined.has(d));
+    return devices.every(d => listed.has(d));
   }
 
   /** Gives the devices to nobody from now on. */

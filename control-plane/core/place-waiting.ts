@@ -1,9 +1,10 @@
 import { type Cluster, clusterOf, makeRoom, type PlacementRequest, placeTogether } from './cluster.ts';
+import type { ObservedContainer } from './observed.ts';
 import { type Rejection, summarise } from './rejection.ts';
-import { isAvailable, isLive, type Placement, type Replica } from './replica.ts';
+import { isAvailable, isLive, type Placement, placementOf, type Replica } from './replica.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 import { transition } from './transition.ts';
-import type { World } from './world.ts';
+import { isNamedByUs, type World } from './world.ts';
 
 /**
  * Places the replicas that wait, the most important first. One that fits nowhere may have idle replicas of lower priority
@@ -18,7 +19,8 @@ export function placeWaiting(world: World): number | null {
     return reasons.length === 0;
   });
   if (ready.length === 0) return null;
-  const cluster = clusterOf(heldIn(world), world.observed);
+  const cluster = clusterIn(world);
+  const notYet = [...untidyNodes(world)].map(name => `${name}: containers of an earlier time are ended there first`);
   const byPriority = Map.groupBy(ready, r => world.specOf(r).priority);
   const lookAgainAt: number[] = [];
   for (const priority of [...byPriority.keys()].sort((a, b) => b - a)) {
@@ -41,7 +43,8 @@ export function placeWaiting(world: World): number | null {
     );
     if (displacing.lookAgainAt !== null) lookAgainAt.push(displacing.lookAgainAt);
     for (const { replica, rejections } of left) {
-      const reasons = displacing.awaited.has(replica.id) ? [AWAITED, ...summarise(rejections)] : summarise(rejections);
+      const awaited = displacing.awaited.has(replica.id) ? [AWAITED] : [];
+      const reasons = [...awaited, ...summarise(rejections), ...notYet];
       world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
     }
   }
@@ -50,9 +53,28 @@ export function placeWaiting(world: World): number | null {
 
 const AWAITED = 'others are on their way out and make room for it';
 
-/** What holds the nodes at this point of a pass. */
-export function heldIn(world: World): Parameters<typeof clusterOf>[0] {
-  return { replicas: world.replicas, nodes: world.nodes.records, specOf: (s, g) => world.keptSpec(s, g) };
+/**
+ * The nodes with all that is held of them at this point of a pass. One where something runs that no account knows of, such
+ * as on a node that was forgotten and is back, takes nothing before that has ended: it may have any device.
+ */
+export function clusterIn(world: World): Cluster {
+  const { replicas, nodes, observed } = world;
+  const untidy = untidyNodes(world);
+  const open = new Map([...observed.nodes].filter(([name]) => !untidy.has(name)));
+  const specOf = (service: ServiceKey, generation: number) => world.keptSpec(service, generation);
+  return clusterOf({ replicas, nodes: nodes.records, specOf }, { nodes: open });
+}
+
+function untidyNodes(world: World): ReadonlySet<string> {
+  const untidy = new Set<string>();
+  for (const { name, containers } of world.observed.nodes.values()) {
+    const isStray = ({ replicaId, state }: ObservedContainer) => {
+      const replica = world.replicas.get(replicaId);
+      return state === 'running' && (!replica || placementOf(replica)?.node !== name);
+    };
+    if (containers.some(c => isStray(c) && isNamedByUs(c))) untidy.add(name);
+  }
+  return untidy;
 }
 
 export function requestOf(world: World, replica: Replica): PlacementRequest {
@@ -99,7 +121,7 @@ function displaceIdle(
   const higher = left.filter(r => world.specOf(r).priority > least);
   if (higher.length === 0) return { awaited, lookAgainAt: null };
   // The cluster as it will be, once all that is on its way out is gone.
-  const future = clusterOf(heldIn(world), world.observed);
+  const future = clusterIn(world);
   for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) future.release(replica.id);
   const idle = candidates.filter(c => c.idleAt <= world.now);
   for (const replica of higher) {

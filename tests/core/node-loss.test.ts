@@ -386,3 +386,22 @@ test('a namespace goes though a node is lost, unless volumes are to go with it; 
   t.deepEqual(removed(true, false), [1, ['a']]);
   t.deepEqual(removed(true, true), [0, ['a']]);
 });
+
+test('a node that was forgotten and is back takes nothing before what ran there has ended', t => {
+  const gpus = { ...room, devices: [{ id: 'nvidia.com/gpu=0', driver: 'cdi' as const }] };
+  const world = new ModelWorld({ a: gpus, b: room });
+  apply(world, aSpec({ resources: { gpu: { count: 1 } } }));
+  world.settle();
+  world.cutOff.add('a');
+  world.forget('a');
+  world.settle();
+  t.deepEqual(phases(world), ['pending']);
+  world.cutOff.clear();
+  world.setNode('a', gpus);
+  world.list();
+  for (let i = 0; i < 20; i += 1) {
+    world.step();
+    t.true(world.running().length <= 1, 'never two with the one device');
+  }
+  t.deepEqual(phases(world), ['ready']);
+});
