@@ -14,6 +14,8 @@ export interface StateFolder {
   readonly bindFolders: string;
   /** The nodes, where no other file is named. */
   readonly nodes: string;
+  /** Which nodes were in use when the last control plane ended. */
+  readonly nodesInUse: string;
 }
 
 /**
@@ -33,6 +35,7 @@ export function stateFolder(environment: NodeJS.ProcessEnv, chosen?: string): St
     log: path.join(folder, 'control-plane.log'),
     bindFolders: path.join(folder, 'bind-folders.jsonl'),
     nodes: path.join(folder, 'nodes.yaml'),
+    nodesInUse: path.join(folder, 'nodes-in-use.json'),
   };
 }
 
