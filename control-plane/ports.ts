@@ -69,6 +69,8 @@ export interface Engine {
 export interface Member {
   readonly engine: Engine;
   readonly profile: NodeProfile;
+  /** It was in use before and is not configured any more: it only leaves. */
+  readonly leaving?: boolean;
   /** Once nobody speaks to the engine any more. */
   readonly close?: () => void;
 }

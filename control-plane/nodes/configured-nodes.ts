@@ -9,7 +9,9 @@ import type { Clock, Member } from '../ports.ts';
 import { type Configured, configureNode } from './configure-node.ts';
 import type { Engines } from './engines.ts';
 import { FileWatch } from './file-watch.ts';
+import { formerNodes } from './former-nodes.ts';
 import type { NodeSource, NodesInUse } from './node-source.ts';
+import { type NodesNote, type NotedNode, noteOf } from './nodes-note.ts';
 import { readNodesFile } from './read-nodes-file.ts';
 import { unreachableEngine } from './unreachable-engine.ts';
 
@@ -17,6 +19,7 @@ export interface ConfiguredNodesOptions {
   /** Absolute. */
   readonly file: string;
   readonly engines: Engines;
+  readonly note: NodesNote;
   /** What nodes of this machine publish on where their entry does not say. */
   readonly publishOn?: string;
   readonly environment: NodeJS.ProcessEnv;
@@ -56,8 +59,11 @@ export class ConfiguredNodes implements NodeSource {
     nodes.#text = text;
     const read = await nodes.#configure(text);
     if (read.kind === 'refused') throw refusal(options.file, read.problems);
-    nodes.#use(read.nodes, read.policy);
-    nodes.#note(failures(read.nodes, read.locate));
+    const former = await formerNodes(options.note.nodes(), new Set(read.nodes.map(nameOf)), options);
+    nodes.#use(read);
+    nodes.#say(failures(read.nodes, read.locate));
+    const leaving = former.map(n => ({ ...nodes.#member(n), leaving: true }));
+    nodes.#used = { ...nodes.#used, members: [...nodes.#used.members, ...leaving] };
     return nodes;
   }
 
@@ -95,6 +101,7 @@ export class ConfiguredNodes implements NodeSource {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#following;
+    await this.#options.note.close();
   }
 
   /** Whether there are other nodes now. Never rejects. */
@@ -104,7 +111,7 @@ export class ConfiguredNodes implements NodeSource {
       const text = await readText(file);
       if (text === null) {
         // Nobody takes all nodes away by a slip; who wants fewer writes so.
-        this.#note([`${file} is not there any more; the nodes stay as they were`]);
+        this.#say([`${file} is not there any more; the nodes stay as they were`]);
         return false;
       }
       if (text === this.#text && !asked && !this.#incomplete) return false;
@@ -112,18 +119,18 @@ export class ConfiguredNodes implements NodeSource {
       this.#text = text;
       if (read.kind === 'refused') {
         this.#incomplete = false;
-        this.#note(read.problems);
+        this.#say(read.problems);
         return false;
       }
       const failed = failures(read.nodes, read.locate);
       this.#incomplete = failed.length > 0;
-      this.#note(failed);
+      this.#say(failed);
       if (failed.length > 0 || this.#stop.signal.aborted) return false;
-      this.#use(read.nodes, read.policy);
+      this.#use(read);
       log.info({ file, nodes: read.nodes.map(nameOf) }, 'the nodes file was read');
       return true;
     } catch (error) {
-      this.#note([(error as Error).message]);
+      this.#say([(error as Error).message]);
       return false;
     }
   }
@@ -145,18 +152,32 @@ export class ConfiguredNodes implements NodeSource {
       replaceAfterMs: content.replace_after,
       quarantineMs: content.quarantine,
     };
-    return { kind: 'read' as const, nodes, policy, locate: (failed: Failed) => sources.locate(failed.problem) };
+    const noted = Object.entries(content.nodes).map(([name, entry]) => [name, noteOf(entry, around.folder)] as const);
+    return { kind: 'read' as const, nodes, noted, policy, locate: (failed: Failed) => sources.locate(failed.problem) };
   }
 
-  #use(nodes: readonly Configured[], policy: NodePolicy): void {
+  #use({ nodes, noted, policy }: Read): void {
     this.#nodes = nodes;
     this.#incomplete = nodes.some(n => n.kind === 'failed');
     this.#used = { policy, members: nodes.map(n => this.#member(n)) };
+    this.#options.note.add(noted);
   }
 
   #member(configured: Configured): Member {
-    if (configured.kind === 'configured') return this.#options.engines.member(configured.node);
-    const { name, profile, problem } = configured;
+    const name = nameOf(configured);
+    const member =
+      configured.kind === 'configured' ? this.#options.engines.member(configured.node) : this.#silent(configured);
+    return {
+      ...member,
+      close: () => {
+        member.close?.();
+        // At our own end all are closed, and the next control plane has them again.
+        if (!this.#stop.signal.aborted && !this.#nodes.some(n => nameOf(n) === name)) this.#options.note.remove(name);
+      },
+    };
+  }
+
+  #silent({ name, profile, problem }: Failed): Member {
     const error = new OutriggerError('unavailable', problem.message, {
       next: `Mend nodes.${name} in ${this.#options.file}; it is looked at again.`,
       retryable: false,
@@ -165,7 +186,7 @@ export class ConfiguredNodes implements NodeSource {
   }
 
   /** Remembers what is wrong; logged when it changes. */
-  #note(problems: readonly string[]): void {
+  #say(problems: readonly string[]): void {
     const problem = problems.length === 0 ? null : problems.join('\n');
     if (problem === this.#problem) return;
     this.#problem = problem;
@@ -175,6 +196,11 @@ export class ConfiguredNodes implements NodeSource {
   }
 }
 
+interface Read {
+  readonly nodes: readonly Configured[];
+  readonly noted: readonly (readonly [string, NotedNode])[];
+  readonly policy: NodePolicy;
+}
 type Failed = Extract<Configured, { kind: 'failed' }>;
 
 function failures(nodes: readonly Configured[], locate: (failed: Failed) => Located): readonly string[] {

@@ -1,4 +1,5 @@
 import { OutriggerError } from '../core/errors.ts';
+import type { NodesNote } from './nodes-note.ts';
 
 export interface EngineIdentity {
   /** Made by the engine for itself. */
@@ -7,26 +8,29 @@ export interface EngineIdentity {
   readonly hostName: string;
 }
 
-/** Which node has which engine. An engine under two names would show each of its containers twice, once as a stale copy. */
+/**
+ * Which node has which engine. An engine under two names would show each of its containers twice, once as a stale copy, so
+ * the name that it is known by holds it, over restarts too, until that node is gone.
+ */
 export class EngineClaims {
-  /** By node. */
-  readonly #engines = new Map<string, string>();
+  readonly #note: NodesNote;
 
-  /** The engine that answered as this node. Rejects the second node of an engine with `conflict`, whichever ways lead there. */
-  claim(node: string, engine: EngineIdentity): void {
-    const identity = `${engine.id} ${engine.hostName}`;
-    const holder = [...this.#engines].find(([name, held]) => held === identity && name !== node)?.[0];
-    if (holder !== undefined) {
-      this.#engines.delete(node);
-      throw new OutriggerError('conflict', `${node} and ${holder} are one engine, on the host ${engine.hostName}`, {
-        next: `Until ${holder} is gone the engine counts as ${holder}. Keep that name for it, or take it out of the nodes file: it goes once its last replica has moved away.`,
-        retryable: false,
-      });
-    }
-    this.#engines.set(node, identity);
+  constructor(note: NodesNote) {
+    this.#note = note;
   }
 
-  release(node: string): void {
-    this.#engines.delete(node);
+  /** The engine that answered as this node. Rejects the second node of an engine with `conflict`, whichever ways lead there. */
+  claim(node: string, { id, hostName }: EngineIdentity): void {
+    const identity = `${id} ${hostName}`;
+    if (this.#note.nodes().get(node)?.engine === identity) return;
+    const holder = [...this.#note.nodes()].find(([name, { engine }]) => engine === identity && name !== node)?.[0];
+    if (holder === undefined) {
+      this.#note.answered(node, identity);
+      return;
+    }
+    throw new OutriggerError('conflict', `${node} and ${holder} are one engine, on the host ${hostName}`, {
+      next: `Until ${holder} is gone the engine counts as ${holder}. Keep that name for it, or take it out of the nodes file: it goes once its last replica has moved away.`,
+      retryable: false,
+    });
   }
 }

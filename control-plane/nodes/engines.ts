@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Engine, Member } from '../ports.ts';
 import type { ConfiguredNode, EngineSettings } from './configured-node.ts';
 import { EngineClaims, type EngineIdentity } from './engine-claims.ts';
+import type { NodesNote } from './nodes-note.ts';
 
 export type ClosableEngine = Engine & { close(): void };
 
@@ -20,11 +21,12 @@ export interface MakeEngineOptions {
  */
 export class Engines {
   readonly #make: MakeEngine;
-  readonly #claims = new EngineClaims();
+  readonly #claims: EngineClaims;
   readonly #used = new Map<string, { settings: string; engine: ClosableEngine }>();
 
-  constructor(make: MakeEngine) {
+  constructor(make: MakeEngine, note: NodesNote) {
     this.#make = make;
+    this.#claims = new EngineClaims(note);
   }
 
   member({ name, profile, engine: settings }: ConfiguredNode): Member {
@@ -39,9 +41,7 @@ export class Engines {
   #close(name: string, engine: ClosableEngine): void {
     engine.close();
     // By now the name may have another one.
-    if (this.#used.get(name)?.engine !== engine) return;
-    this.#used.delete(name);
-    this.#claims.release(name);
+    if (this.#used.get(name)?.engine === engine) this.#used.delete(name);
   }
 }
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { toOutriggerError } from '../core/errors.ts';
 import { DEFAULT_NODE_POLICY } from '../core/node.ts';
+import type { Member } from '../ports.ts';
 import type { ConfiguredNodesOptions } from './configured-nodes.ts';
 import { FileWatch } from './file-watch.ts';
 import { localNode } from './local-node.ts';
@@ -11,14 +12,19 @@ export class LocalNodes implements NodeSource {
   readonly #options: ConfiguredNodesOptions;
   readonly #local: NodesInUse;
   readonly #hidden: readonly string[];
-  readonly #stop = new AbortController();
+  readonly #stop: AbortController;
   #configured: NodeSource | null = null;
   #problem: string | null = null;
   #watch: FileWatch | null = null;
   #following: Promise<void> | null = null;
 
-  private constructor(options: ConfiguredNodesOptions, local: NodesInUse, hidden: readonly string[]) {
+  private constructor(
+    options: ConfiguredNodesOptions,
+    local: NodesInUse,
+    { hidden, stop }: { hidden: readonly string[]; stop: AbortController },
+  ) {
     this.#options = options;
+    this.#stop = stop;
     this.#local = local;
     this.#hidden = hidden;
   }
@@ -26,8 +32,15 @@ export class LocalNodes implements NodeSource {
   static async open(options: ConfiguredNodesOptions): Promise<LocalNodes> {
     const node = await localNode(options);
     const { connection } = node.engine;
-    const local = { members: [options.engines.member(node)], policy: DEFAULT_NODE_POLICY };
-    return new LocalNodes(options, local, connection.kind === 'unix' ? [connection.socketPath] : []);
+    const { note } = options;
+    const stop = new AbortController();
+    const isAlone = [...note.nodes().keys()].every(name => name === node.name);
+    const others = isAlone ? [] : await former(options, node.name, stop.signal);
+    const own = options.engines.member(node);
+    const local = { members: [own, ...others], policy: DEFAULT_NODE_POLICY };
+    note.add([[node.name, { kind: 'local' }]]);
+    const hidden = connection.kind === 'unix' ? [connection.socketPath] : [];
+    return new LocalNodes(options, local, { hidden, stop });
   }
 
   inUse(): NodesInUse {
@@ -66,6 +79,7 @@ export class LocalNodes implements NodeSource {
     this.#stop.abort();
     await this.#following;
     await this.#configured?.close();
+    await this.#options.note.close();
   }
 
   /** False where the file cannot be used yet. */
@@ -83,4 +97,23 @@ export class LocalNodes implements NodeSource {
       return false;
     }
   }
+}
+
+/** Nodes of a file that was there once. */
+async function former(
+  options: ConfiguredNodesOptions,
+  local: string,
+  stopped: AbortSignal,
+): Promise<readonly Member[]> {
+  const { formerNodes } = await import('./former-nodes.ts');
+  const configured = await formerNodes(options.note.nodes(), new Set([local]), options);
+  return configured.flatMap(one => {
+    if (one.kind === 'failed') return [];
+    const member = options.engines.member(one.node);
+    const close = () => {
+      member.close?.();
+      if (!stopped.aborted) options.note.remove(one.node.name);
+    };
+    return [{ ...member, leaving: true, close }];
+  });
 }

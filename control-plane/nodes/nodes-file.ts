@@ -85,7 +85,8 @@ const tls = z.strictObject(
   { error: 'expected a mapping such as {ca: ca.pem, cert: cert.pem, key: key.pem}' },
 );
 
-const node = z.strictObject(
+/** One entry under `nodes`. */
+export const nodeEntry = z.strictObject(
   {
     engine: text('expected an address such as unix:///var/run/docker.sock, tcp://HOST:2376 or ssh://USER@HOST')
       .optional()
@@ -140,7 +141,7 @@ export const nodesFile = z.strictObject(
       'How long a device that a container lost sight of is given to nobody.',
     ),
     nodes: z
-      .record(z.string().regex(/^[A-Za-z0-9][\w.-]{0,62}$/, NAME), node, {
+      .record(z.string().regex(/^[A-Za-z0-9][\w.-]{0,62}$/, NAME), nodeEntry, {
         error: 'expected a mapping of node names to nodes',
       })
       .refine(nodes => Object.keys(nodes).length > 0, 'expected at least one node')

@@ -5,11 +5,12 @@ import type { Clock } from '../ports.ts';
 import { Engines, type MakeEngine } from './engines.ts';
 import { LocalNodes } from './local-nodes.ts';
 import type { NodeSource } from './node-source.ts';
+import { NodesNote } from './nodes-note.ts';
 
 export interface NodesOptions {
   /** As somebody named it; absent: that of the state folder, which may come later. */
   readonly file: string | undefined;
-  readonly folder: { readonly nodes: string };
+  readonly folder: { readonly nodes: string; readonly nodesInUse: string };
   readonly makeEngine: MakeEngine;
   /** What nodes of this machine publish on where nothing else is said. */
   readonly publishOn?: string;
@@ -24,7 +25,8 @@ export interface NodesOptions {
  */
 export async function openNodes({ file: named, folder, makeEngine, ...rest }: NodesOptions): Promise<NodeSource> {
   const file = named === undefined ? folder.nodes : path.resolve(named);
-  const options = { ...rest, file, engines: new Engines(makeEngine) };
+  const note = await NodesNote.open(folder.nodesInUse);
+  const options = { ...rest, file, note, engines: new Engines(makeEngine, note) };
   if (named === undefined && !existsSync(file)) return LocalNodes.open(options);
   // Loaded only where there is a file: nothing else of a control plane needs YAML.
   const { ConfiguredNodes } = await import('./configured-nodes.ts');

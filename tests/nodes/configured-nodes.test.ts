@@ -29,10 +29,10 @@ async function place(t: ExecutionContext) {
   const made: Made[] = [];
   const logged: string[] = [];
   const changes: NodesInUse[] = [];
-  const open = async (named?: string): Promise<NodeSource> => {
+  const open = async (named?: string, environment: NodeJS.ProcessEnv = {}): Promise<NodeSource> => {
     const source = await openNodes({
       file: named,
-      folder: { nodes: file },
+      folder: { nodes: file, nodesInUse: path.join(folder, 'nodes-in-use.json') },
       makeEngine: (name, { settings, claim }) => {
         const never = unreachableEngine(name, new Error('this engine is only noted') as OutriggerError);
         const entry: Made = {
@@ -45,7 +45,7 @@ async function place(t: ExecutionContext) {
         made.push(entry);
         return entry.engine;
       },
-      environment: { DOCKER_CONFIG: path.join(folder, 'docker'), PATH: process.env['PATH'] },
+      environment: { DOCKER_CONFIG: path.join(folder, 'docker'), PATH: process.env['PATH'], ...environment },
       clock: createSteadyClock(),
       log: pino({ base: null }, { write: line => logged.push(line) }),
     });
@@ -62,7 +62,7 @@ async function place(t: ExecutionContext) {
 }
 
 function namesOf({ members }: NodesInUse): readonly string[] {
-  return members.map(m => m.engine.node);
+  return members.map(m => (m.leaving ? `${m.engine.node}, leaving` : m.engine.node));
 }
 
 test('without a file there is one local node, and a file that appears takes its place', async t => {
@@ -73,7 +73,8 @@ test('without a file there is one local node, and a file that appears takes its 
   w.follow(source);
   await writeFile(w.file, 'lost_after: 5s\nnodes:\n  a: {engine: ssh://a.invalid}\n  b: {engine: unix:///b.sock}\n');
   const now = await w.changed(1);
-  t.deepEqual(namesOf(now), ['a', 'b']);
+  t.deepEqual(namesOf(now), ['a', 'b', 'local, leaving']);
+  t.is(now.members[2]?.engine, w.made[0]?.engine);
   t.is(now.policy.lostAfterMs, 5_000);
   t.true(source.hiddenPaths().includes('/b.sock') && source.hiddenPaths().includes(w.file));
   t.is(source.problem(), null);
@@ -241,8 +242,94 @@ test('one engine under two names is refused to the second, whatever ways lead th
   t.is(error.message, 'b and a are one engine, on the host gpu-1');
   t.notThrows(() => a?.claim({ id: 'ABCD', hostName: 'gpu-1' }), 'a reconnection');
   t.notThrows(() => b?.claim({ id: 'ABCD', hostName: 'gpu-2' }), 'copied machines have one id, and names of their own');
-  source.inUse().members[0]?.close?.();
-  t.notThrows(() => b?.claim({ id: 'ABCD', hostName: 'gpu-1' }), 'once the other one is gone');
+  const first = source.inUse().members[0];
+  w.follow(source);
+  await writeFile(w.file, 'nodes: {b: {engine: ssh://b.invalid}}');
+  await w.changed(1);
+  t.throws(
+    () => b?.claim({ id: 'ABCD', hostName: 'gpu-1' }),
+    { message: /one engine/ },
+    'the other one has yet to leave',
+  );
+  first?.close?.();
+  t.notThrows(() => b?.claim({ id: 'ABCD', hostName: 'gpu-1' }), 'once it is gone');
+});
+
+test('a node that left the file while no control plane ran leaves at the next start, and keeps its engine till then', async t => {
+  const w = await place(t);
+  await writeFile(
+    w.file,
+    'nodes: {a: {engine: unix:///a.sock, labels: {x: y}}, b: {engine: unix:///b.sock, reserved: {cpus: 1}}}',
+  );
+  const before = await w.open();
+  w.made[0]?.claim({ id: 'ABCD', hostName: 'gpu-1' });
+  await before.close();
+  for (const member of before.inUse().members) member.close?.();
+
+  await writeFile(w.file, 'nodes: {c: {engine: ssh://c.invalid}, b: {engine: unix:///b.sock}}');
+  const after = await w.open();
+  t.deepEqual(namesOf(after.inUse()), ['c', 'b', 'a, leaving']);
+  const a = w.made.findLast(m => m.name === 'a');
+  const c = w.made.findLast(m => m.name === 'c');
+  t.deepEqual(a?.settings.connection, { kind: 'unix', socketPath: '/a.sock' });
+  t.throws(() => c?.claim({ id: 'ABCD', hostName: 'gpu-1' }), { message: 'c and a are one engine, on the host gpu-1' });
+  t.notThrows(() => a?.claim({ id: 'ABCD', hostName: 'gpu-1' }));
+  after.inUse().members[2]?.close?.();
+  t.notThrows(() => c?.claim({ id: 'ABCD', hostName: 'gpu-1' }), 'it is gone');
+  await after.close();
+  t.deepEqual(namesOf((await w.open()).inUse()), ['c', 'b'], 'and stays so');
+});
+
+test('a file that was taken away while no control plane ran leaves its nodes to leave, and local takes over', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
+  await (await w.open()).close();
+  await rm(w.file);
+  const source = await w.open();
+  t.deepEqual(namesOf(source.inUse()), ['local', 'a, leaving']);
+  source.inUse().members[1]?.close?.();
+  await source.close();
+  t.deepEqual(namesOf((await w.open()).inUse()), ['local']);
+});
+
+test('a note that is damaged is none', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
+  for (const text of [
+    '',
+    '[',
+    '{"b": 1}',
+    '{"b": {"kind": "entry", "entry": {"engine": 3}, "folder": "/"}}',
+    '{"b": null}',
+  ]) {
+    await writeFile(path.join(w.folder, 'nodes-in-use.json'), text);
+    const source = await w.open();
+    t.deepEqual(namesOf(source.inUse()), ['a'], text);
+    await source.close();
+  }
+});
+
+test('an engine that only ssh reaches is no neighbour, without a file either', async t => {
+  const w = await place(t);
+  const source = await w.open(undefined, { DOCKER_HOST: 'ssh://ann@10.1.2.3' });
+  t.like(source.inUse().members[0]?.profile, {
+    address: '10.1.2.3',
+    reach: 'published',
+    connection: 'ssh://ann@10.1.2.3',
+  });
+  t.is(w.made[0]?.settings.publishOn, '10.1.2.3');
+});
+
+test('sockets, keys and the file itself are out of reach of every container', async t => {
+  const w = await place(t);
+  const tls = path.join(w.folder, 'tls');
+  await writeEngineCertificates(tls, '127.0.0.1');
+  await writeFile(
+    w.file,
+    'nodes:\n  a: {engine: unix:///a.sock}\n  b: {engine: ssh://b.invalid/b.sock}\n  c: {engine: tcp://c:1, tls: {cert: tls/client.pem, key: tls/client.key}}\n',
+  );
+  const hidden = (await w.open()).hiddenPaths();
+  t.deepEqual([...hidden].sort(), [w.file, '/a.sock', '/b.sock', path.join(tls, 'client.key')].sort());
 });
 
 test('addresses, reach and ports follow from the way to the engine unless the file says so', async t => {
