@@ -161,15 +161,15 @@ function givenDevices({ devices }: NodeView): readonly DeviceView[] {
   return devices.filter(d => d.state !== 'vanished' && !(isSliced(d) && d.holders.length === 0));
 }
 
-function modelOf({ model, slice }: DeviceView): string {
-  return [model ?? '', slice?.profile ?? ''].join(' ').trim();
+/** The vendor stands in the device's id already. */
+function modelOf({ model = '', slice }: DeviceView): string {
+  return `${model.replace(/^(NVIDIA|AMD|Intel) /, '')} ${slice?.profile ?? ''}`.trim();
 }
 
 function heldBy({ holders, state }: DeviceView): string {
-  const names = holders.map(h => {
-    const share = h.memoryBytes === undefined ? '' : ` (${formatBytes(h.memoryBytes)})`;
-    return `${h.namespace}/${h.service}${share}`;
-  });
+  const names = [...Map.groupBy(holders, h => `${h.namespace}/${h.service}`)].map(([service, same]) =>
+    same.length === 1 ? service : `${service} ×${same.length}`,
+  );
   const isPlain = state === 'shared' || (state === 'held' && holders.length > 0);
   return isPlain ? names.join(', ') : [state, ...names].join(', ');
 }
