@@ -164,7 +164,8 @@ async function startFailed(
   logStart: number,
 ): Promise<OutriggerError> {
   const { size } = await log.stat();
-  const from = Math.max(logStart, size - LOG_TAIL_BYTES);
+  // It begins anew when it has become too long.
+  const from = Math.max(size < logStart ? 0 : logStart, size - LOG_TAIL_BYTES);
   const { buffer, bytesRead } = await log.read(Buffer.alloc(size - from), 0, size - from, from);
   const lines = buffer
     .subarray(0, bytesRead)

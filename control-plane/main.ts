@@ -10,6 +10,7 @@ import type { ListenAddress } from './api/listen-address.ts';
 import { createMetrics } from './api/metrics.ts';
 import { startApi } from './api/start-api.ts';
 import { readBindFolders } from './bind-folders.ts';
+import { openBoundedLog } from './bounded-log.ts';
 import { createSteadyClock } from './clock.ts';
 import { Controller } from './controller.ts';
 import { OutriggerError } from './core/errors.ts';
@@ -60,8 +61,8 @@ export interface ControlPlaneOptions {
  */
 export async function runControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<void> {
   const { environment } = options;
-  const log = createLog(options);
   const folder = stateFolder(environment, options.state);
+  const log = createLog(options, folder.log);
   await using cleanup = new AsyncDisposableStack();
 
   const tokens =
@@ -138,16 +139,11 @@ const CLOSE_DEADLINE_MS = 5_000;
 /** A control plane that was started for one command must not leave between two of that command's requests. */
 const IDLE_GRACE_MS = 3_000;
 
-function createLog(options: ControlPlaneOptions): Logger {
+function createLog(options: ControlPlaneOptions, file: string): Logger {
   const settings = { level: options.logLevel ?? 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (options.logTo) return pino(settings, options.logTo);
-  const destination = pino.destination({ dest: 1, sync: true, maxLength: MOST_UNWRITTEN_BYTES });
-  // A disk that is full of logs, or a reader that is gone, is no reason to end: what cannot be written is dropped.
-  destination.on('error', () => {});
-  return pino(settings, destination);
+  return pino(settings, openBoundedLog(file));
 }
-
-const MOST_UNWRITTEN_BYTES = 64 * 1024;
 
 async function createRegistry(options: ControlPlaneOptions, store: Store, clock: Clock): Promise<Registry> {
   const { instance } = store;

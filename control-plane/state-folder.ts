@@ -8,7 +8,7 @@ export interface StateFolder {
   readonly database: string;
   /** The API's unix socket, mode 0600. */
   readonly socket: string;
-  /** What a control plane that was started in the background writes. */
+  /** What a control plane that was started in the background writes; `.1` beside it is what was there before. */
   readonly log: string;
   /** Folders of the projects that `up` brought up here, a JSON string a line. */
   readonly bindFolders: string;
