@@ -13,10 +13,14 @@ export class Acknowledged {
   /** Every container that was ever asked for, by service: a rollback may go to one of those and to no other. */
   readonly #asked = new Map<string, Set<string>>();
 
-  applied(key: string, spec: ServiceSpecInput, replicas: number, acknowledged: boolean): void {
+  applied(key: string, spec: ServiceSpecInput, acknowledged: boolean): void {
     const container = containerOf(spec);
+    const { min = 1, max = 1, initial = 1 } = spec.replicas ?? {};
     this.#asked.set(key, (this.#asked.get(key) ?? new Set()).add(container));
-    this.#step(key, acknowledged, () => ({ container, replicas }));
+    // Within a range, what somebody scaled to holds on.
+    const replicasAfter = (wish: Wish) =>
+      wish === null || min === max ? initial : Math.min(Math.max(wish.replicas, min), max);
+    this.#step(key, acknowledged, wish => ({ container, replicas: replicasAfter(wish) }));
   }
 
   scaled(key: string, replicas: number, acknowledged: boolean): void {
@@ -56,5 +60,6 @@ export class Acknowledged {
 
 function containerOf(spec: ServiceSpecInput): string {
   const { image, command, resources } = spec;
-  return JSON.stringify([image, command, resources?.cpus, resources?.gpu?.count ?? 0]);
+  const { count, memoryBytes, models } = resources?.gpu ?? { count: 0 };
+  return JSON.stringify([image, command, resources?.cpus ?? 0, count, memoryBytes, models ?? []]);
 }

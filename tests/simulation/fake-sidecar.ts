@@ -7,24 +7,53 @@ export class Health {
   readonly unready = new Set<string>();
   /** Liveness fails at present. */
   readonly hung = new Set<string>();
-  /** Liveness failed at some time. */
+  /** Liveness failed at some time, by the container's own fault. */
   readonly everHung = new Set<string>();
+  /** It really lost sight of its devices at some time. */
+  readonly everBlind = new Set<string>();
   /** A probe really passed, in this life of the control plane or an earlier one. */
   readonly everPassed = new Set<string>();
-  /** What containers say of their load; those that are not here say nothing. */
-  readonly inFlight = new Map<string, number>();
+  /** What containers say of their load, and since when it is so; those that are not here say nothing. */
+  readonly load = new Map<string, { readonly inFlight: number; readonly since: number }>();
+  /** Nodes that the network does not reach, and since when. */
+  readonly #cut = new Map<string, number>();
+  #nodeOf: (containerId: string) => string | undefined = () => undefined;
+
+  /** Tells on which node a container is, so that it can be cut off with it. */
+  locate(nodeOf: (containerId: string) => string | undefined): void {
+    this.#nodeOf = nodeOf;
+  }
 
   hang(containerId: string): void {
     this.hung.add(containerId);
     this.everHung.add(containerId);
   }
 
+  unreachable(node: string, now: number): void {
+    if (!this.#cut.has(node)) this.#cut.set(node, now);
+  }
+
+  reachable(node: string): void {
+    this.#cut.delete(node);
+  }
+
+  /** Since when nobody gets through to the container; null: the way is free. */
+  cutSince(containerId: string): number | null {
+    const node = this.#nodeOf(containerId);
+    return (node === undefined ? undefined : this.#cut.get(node)) ?? null;
+  }
+
   heal(): void {
     this.unready.clear();
     this.hung.clear();
-    this.inFlight.clear();
+    this.load.clear();
   }
 }
+
+/** As the real one's defaults: two readiness probes 2 s apart, three liveness probes 5 s apart, and what they wait. */
+const UNREADY_AFTER_MS = 4_000;
+const NOT_ALIVE_AFTER_MS = 12_000;
+const LOOK_MS = 1_000;
 
 /** A sidecar without a network: a container passes its probes a moment after it is seen, unless a test says otherwise. */
 export class FakeSidecar implements Sidecar {
@@ -34,6 +63,8 @@ export class FakeSidecar implements Sidecar {
   readonly #passed = new Set<string>();
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
+  /** Since when liveness fails, by container. */
+  readonly #failingSince = new Map<string, number>();
   #targets: readonly ProbeTarget[] = [];
 
   constructor(clock: Clock, health: Health, passAfterMs = 40) {
@@ -58,22 +89,7 @@ export class FakeSidecar implements Sidecar {
   }
 
   reports(): ReadonlyMap<string, ProbeReport> {
-    const { unready, hung, inFlight } = this.#health;
-    return new Map(
-      this.#targets.map(({ containerId }) => {
-        const passed = this.#passed.has(containerId);
-        const running = inFlight.get(containerId);
-        const report: ProbeReport = {
-          containerId,
-          startup: passed ? 'passed' : 'pending',
-          warmup: passed ? 'done' : 'pending',
-          readiness: !passed ? 'unknown' : unready.has(containerId) ? 'failing' : 'passing',
-          liveness: !passed ? 'unknown' : hung.has(containerId) ? 'failing' : 'passing',
-          ...(running === undefined ? {} : { load: { inFlight: running, at: this.#clock.now() } }),
-        };
-        return [containerId, report];
-      }),
-    );
+    return new Map(this.#targets.map(({ containerId }) => [containerId, this.#report(containerId)]));
   }
 
   /** Tells the control plane that somebody's health was changed. */
@@ -90,8 +106,41 @@ export class FakeSidecar implements Sidecar {
     this.#stop.abort();
   }
 
+  #report(containerId: string): ProbeReport {
+    const { unready, hung, load } = this.#health;
+    const passed = this.#passed.has(containerId);
+    const cutSince = this.#health.cutSince(containerId);
+    const cutForMs = cutSince === null ? 0 : this.#clock.now() - cutSince;
+    const isUnready = unready.has(containerId) || cutForMs >= UNREADY_AFTER_MS;
+    const isHung = hung.has(containerId) || cutForMs >= NOT_ALIVE_AFTER_MS;
+    if (!passed || !isHung) this.#failingSince.delete(containerId);
+    else if (!this.#failingSince.has(containerId)) this.#failingSince.set(containerId, this.#clock.now());
+    const notAliveSince = this.#failingSince.get(containerId);
+    const said = cutSince === null ? load.get(containerId) : undefined;
+    return {
+      containerId,
+      startup: passed ? 'passed' : 'pending',
+      warmup: passed ? 'done' : 'pending',
+      readiness: !passed ? 'unknown' : isUnready ? 'failing' : 'passing',
+      liveness: !passed ? 'unknown' : isHung ? 'failing' : 'passing',
+      ...(notAliveSince === undefined ? {} : { notAliveSince }),
+      ...(said === undefined
+        ? {}
+        : {
+            load: {
+              inFlight: said.inFlight,
+              at: this.#clock.now(),
+              idleSince: said.inFlight === 0 ? said.since : null,
+            },
+          }),
+    };
+  }
+
   async #pass(containerId: string): Promise<void> {
     await this.#clock.sleep(this.#passAfterMs, this.#stop.signal).catch(() => {});
+    while (!this.#stop.signal.aborted && this.#health.cutSince(containerId) !== null) {
+      await this.#clock.sleep(LOOK_MS, this.#stop.signal).catch(() => {});
+    }
     if (this.#stop.signal.aborted) return;
     this.#passed.add(containerId);
     this.#health.everPassed.add(containerId);

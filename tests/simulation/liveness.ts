@@ -1,25 +1,39 @@
-import type { FakeContainer } from '../fakes/engine-node.ts';
-import { CPUS, DEVICES, type SimulatedWorld } from './simulated-world.ts';
+import { nodeWithRoom } from './room.ts';
+import type { SimulatedWorld } from './simulated-world.ts';
 
 /** With the faults over, everything comes to rest as it is wanted, within a bound, and stays there. Invariant 10. */
 export async function checkLiveness(world: SimulatedWorld): Promise<void> {
   world.health.heal();
-  world.machine.setDaemon('running');
+  for (const { name, machine } of world.nodes) {
+    world.suffer(name, 'fine');
+    for (const { id } of machine.devices) machine.occupy(id, 0);
+  }
   world.disk.faults.length = 0;
   if (!world.alive) await world.begin();
-  world.engine.loseEvents = false;
+  for (const node of world.nodes) if (node.configured) node.engine.loseEvents = false;
   world.remote?.back();
   world.sidecar.changed();
   await world.advance(60_000);
   // Every history also has to survive one more crash of whatever runs by then.
-  for (const c of world.machine.containers.values()) {
-    if (c.instance === world.disk.instance && c.state === 'running') world.machine.exit(c.id, { code: 1 });
+  for (const c of world.running()) world.node(c.request.placement.node).machine.exit(c.id, { code: 1 });
+  await comeToRest(world);
+  if (world.nodes.length === 1) return;
+  // Then everything that was taken away is given back.
+  for (const { name, machine, setup } of world.nodes) {
+    machine.setDevices(setup.devices);
+    world.configure(name, true);
+    await world.ask(c => c.undrainNode(name, {}));
   }
-  // Past every back-off (5 min + 10 %), drain and sweep there can be.
+  await comeToRest(world);
+  checkNobodyQuarantined(world);
+}
+
+async function comeToRest(world: SimulatedWorld): Promise<void> {
+  // Past every back-off (5 min + 10 %), drain, quarantine and sweep there can be.
   await world.advance(1_500_000);
   world.safety.check();
   checkServices(world);
-  checkMachine(world);
+  checkMachines(world);
   checkPublished(world);
   await checkQuiet(world);
 }
@@ -32,33 +46,28 @@ function checkServices(world: SimulatedWorld): void {
     const spec = world.stored.service(`${service.namespace}/${name}`)?.spec;
     const cannotRun =
       spec?.image.startsWith('missing') || ['exit', 'missing-binary'].includes(spec?.command?.[0] ?? '');
-    if (cannotRun) continue;
-    if (readyReplicas === wantedReplicas && replicas.length === wantedReplicas) continue;
-    // The one excuse is that others have the room, counted from what really runs: its own old replicas have to make way.
-    const free = freeOn(world, c => c.request.spec.name !== name || c.request.generation === service.generation);
-    const { cpus = 0, gpu } = spec?.resources ?? {};
-    if (cpus <= free.cpus && (gpu?.count ?? 0) <= free.devices)
-      throw new Error(`10: ${name} has ${readyReplicas} of ${wantedReplicas}, and there is room: ${story()}`);
+    if (cannotRun || !spec) continue;
+    // The one excuse is that others have the room: its own old replicas have to make way.
+    const room = nodeWithRoom(
+      world,
+      spec,
+      c => c.request.spec.name !== name || c.request.generation === service.generation,
+    );
+    if (readyReplicas === wantedReplicas && replicas.length === wantedReplicas) {
+      const stuck = room && replicas.find(r => !world.nodes.some(n => n.name === r.node && n.configured));
+      if (stuck) throw new Error(`10: ${name} is still on ${stuck.node}, and ${room.name} has room: ${story()}`);
+      continue;
+    }
+    if (room)
+      throw new Error(`10: ${name} has ${readyReplicas} of ${wantedReplicas}, and ${room.name} has room: ${story()}`);
   }
 }
 
-function freeOn(
-  world: SimulatedWorld,
-  counts: (container: FakeContainer) => boolean,
-): { cpus: number; devices: number } {
-  const running = [...world.machine.containers.values()].filter(
-    c => c.instance === world.disk.instance && c.state === 'running' && counts(c),
-  );
-  return {
-    cpus: CPUS - running.reduce((sum, c) => sum + c.request.spec.resources.cpus, 0),
-    devices: DEVICES.length - running.reduce((sum, c) => sum + c.request.placement.devices.length, 0),
-  };
-}
-
 /** No orphan, nothing left of an earlier attempt, nothing of a service that is gone. */
-function checkMachine(world: SimulatedWorld): void {
+function checkMachines(world: SimulatedWorld): void {
   const known = new Set(world.controller.services().flatMap(s => s.replicas.map(r => r.id)));
-  const ours = [...world.machine.containers.values()].filter(c => c.instance === world.disk.instance);
+  // What ran on a node that left while it was silent is out of reach until that is named again.
+  const ours = world.containers().filter(c => world.node(c.request.placement.node).configured);
   for (const c of ours) if (!known.has(c.request.replicaId)) throw new Error(`10: ${c.name} is an orphan`);
   for (const [replica, containers] of Map.groupBy(ours, c => c.request.replicaId))
     if (containers.length > 1) throw new Error(`10: ${replica} has ${containers.length} containers`);
@@ -76,8 +85,19 @@ function checkPublished(world: SimulatedWorld): void {
   if (held !== null && held !== published) throw new Error(`10: the registry has ${held}, published are ${published}`);
 }
 
+function checkNobodyQuarantined(world: SimulatedWorld): void {
+  for (const { name } of world.nodes) {
+    const left = world.stored.node(name);
+    if (left) throw new Error(`10: of ${name} is still kept: ${JSON.stringify(left)}`);
+  }
+}
+
+/** Looking is no effect. */
+const LOOKS: ReadonlySet<string> = new Set(['observe', 'checkDevices']);
+
 async function checkQuiet(world: SimulatedWorld): Promise<void> {
-  const effects = () => world.engine.calls.filter(c => c.method !== 'observe');
+  const effects = () =>
+    world.nodes.filter(n => n.configured).flatMap(n => n.engine.calls.filter(c => !LOOKS.has(c.method)));
   const before = effects().length;
   await world.advance(120_000);
   const idle = effects().slice(before);

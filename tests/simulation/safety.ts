@@ -1,24 +1,11 @@
-import type { Replica } from '../../control-plane/core/replica.ts';
+import type { Placement, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
-import type { DiscoveryHub } from '../../control-plane/registry/hub.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
-import type { FakeRegistry } from '../fakes/registry.ts';
-import type { Health } from './fake-sidecar.ts';
-import type { Watchers } from './watchers.ts';
-import type { Stored, Witness, WitnessedNode } from './witness.ts';
-
-/** What the judge looks at; the present life's parts are null while the control plane is dead. */
-export interface Scene {
-  readonly now: () => number;
-  readonly instance: string;
-  readonly cpus: number;
-  readonly machine: WitnessedNode;
-  readonly health: Health;
-  readonly stored: Stored;
-  readonly watchers: Watchers;
-  readonly hub: DiscoveryHub | null;
-  readonly remote: FakeRegistry | null;
-}
+import { checkCapacity, checkLedger, checkTurn } from './device-safety.ts';
+import { checkDrain, checkPlaced } from './placement-safety.ts';
+import { placementInUse, runningOn, type Scene, serves } from './scene.ts';
+import type { Run } from './simulated-machine.ts';
+import type { Stored, Witness } from './witness.ts';
 
 /**
  * The safety invariants of reliability.md, by what is seen from outside. Numbers in the messages are theirs; "rule" is one
@@ -33,24 +20,29 @@ export class Safety implements Witness {
     this.#scene = scene;
   }
 
-  /** Throws with the first invariant that does not hold. */
+  /** Throws with the invariants that do not hold, or did not at some moment since the last call. */
   check(): void {
     const scene = this.#scene();
-    const { machine, instance } = scene;
-    const containers = [...machine.containers.values()];
-    if (!containers.some(c => c.name === 'foreign' && c.state === 'created')) this.#broken('4', 'foreign was touched');
-    const running = containers.filter(c => c.instance === instance && c.state === 'running');
+    for (const { machine, name } of scene.nodes)
+      if (![...machine.containers.values()].some(c => c.name === 'foreign' && c.state === 'created'))
+        this.#broken('4', `foreign was touched on ${name}`);
+    const running = scene.nodes.flatMap(node => runningOn(node, scene.instance));
     for (const [replica, runs] of Map.groupBy(running, c => c.request.replicaId))
       if (runs.length > 1) this.#broken('1', `replica ${replica} runs ${runs.length} times`);
-    this.#checkCapacity(running);
+    checkCapacity(scene, this.#broken);
+    checkLedger(scene, this.#broken);
     this.#checkGaps();
     this.#checkPublished();
-    if (this.#violations.length > 0) throw new Error(this.#violations.join('\n'));
+    if (this.#violations.length > 0) throw new Error([...new Set(this.#violations)].join('\n'));
   }
 
   // ---- what ports see
 
-  onStop(container: FakeContainer): void {
+  onStart(container: FakeContainer, _node: string): void {
+    checkTurn(this.#scene(), { what: 'start', container, toldToStop: this.#toldToStop }, this.#broken);
+  }
+
+  onStop(container: FakeContainer, _node: string): void {
     const { id, request } = container;
     this.#toldToStop.add(id);
     const { hub, remote, watchers, stored, now, health } = this.#scene();
@@ -59,9 +51,11 @@ export class Safety implements Witness {
     if (hub?.snapshot(service).endpoints.some(e => e.containerId === id)) this.#broken('rule 6', `${id} is in the hub`);
     const replica = stored.replicasOf(service).find(r => r.id === request.replicaId);
     if (replica?.phase.kind !== 'stopping' || replica.phase.container?.id !== id) return;
+    checkTurn(this.#scene(), { what: 'stop', container, toldToStop: this.#toldToStop }, this.#broken);
     const { afterwards } = replica.phase;
     if (afterwards.kind === 'retried') {
-      if (!health.everHung.has(id)) this.#broken('3', `${id} is well and was condemned: ${afterwards.cause.message}`);
+      if (!health.everHung.has(id) && !health.everBlind.has(id))
+        this.#broken('3', `${id} is well and was condemned: ${afterwards.cause.message}`);
       return;
     }
     const drainedFrom = replica.timings.findLast(t => t.phase === 'draining')?.at;
@@ -74,56 +68,53 @@ export class Safety implements Witness {
   }
 
   onReplica(before: Replica | null, after: Replica, stored: Stored): void {
+    const scene = this.#scene();
     const service = stored.service(after.service);
     const all = stored.replicasOf(after.service);
     if (before === null && service) this.#checkSurge(service, all);
+    const placement = placementInUse(after);
+    if (placement && !isSame(before && placementInUse(before), placement))
+      checkPlaced(scene, after, placement, stored, this.#broken);
     if (after.phase.kind === before?.phase.kind) return;
-    if (after.phase.kind === 'draining') this.#checkDrain(after, service, all);
+    if (after.phase.kind === 'draining') checkDrain(scene, { before, after, service, stored }, this.#broken);
+    const held = before && 'container' in before.phase ? before.phase.container : null;
+    if (after.phase.kind === 'lost' && held) this.#checkLost(before as Replica, held.id);
     // Unknown is not dead: what is told as ended has ended.
     if (after.phase.kind !== 'backoff' && after.phase.kind !== 'failed') return;
-    const held = before && 'container' in before.phase ? before.phase.container : null;
-    const container = held && this.#scene().machine.containers.get(held.id);
+    const container = held && scene.nodes.map(n => n.machine.containers.get(held.id)).find(c => c !== undefined);
     if (container?.state === 'running') this.#broken('3', `${after.id} ${after.phase.cause.message}, and it runs`);
   }
 
   // ---- single invariants
 
+  /** What nobody can end, because its node does not answer, stands in nobody's way. */
   #checkSurge(service: Service, all: readonly Replica[]): void {
     const { order, maxSurge } = service.spec.update;
     const most = service.replicas + (order === 'stop-first' ? 0 : maxSurge);
-    if (all.length > most) this.#broken('1', `${service.key} has ${all.length} replicas, ${most} may be`);
+    const counted = all.filter(r => !this.#isOutOfSight(r));
+    if (counted.length > most) this.#broken('1', `${service.key} has ${counted.length} replicas, ${most} may be`);
   }
 
-  #checkDrain(replica: Replica, service: Service | null, all: readonly Replica[]): void {
-    const current = (r: Replica) => r.generation === service?.generation && !r.replace;
-    const leaving = (r: Replica) =>
-      r.phase.kind === 'draining' || (r.phase.kind === 'stopping' && r.phase.afterwards.kind === 'stopped');
-    if (!service || service.removal || !current(replica)) return;
-    const kept = all.filter(r => current(r) && !leaving(r)).length;
-    if (kept < service.replicas)
-      this.#broken(
-        '3',
-        `${replica.id} of ${service.key} was told to leave, and ${kept} of ${service.replicas} are left`,
-      );
+  #isOutOfSight(replica: Replica): boolean {
+    const { phase } = replica;
+    if (phase.kind === 'lost') return true;
+    const name = placementInUse(replica)?.node;
+    const node = this.#scene().nodes.find(n => n.name === name);
+    return phase.kind === 'stopping' && node !== undefined && node.plight !== 'fine';
   }
 
-  #checkCapacity(running: readonly FakeContainer[]): void {
-    const holders = new Map<string, string>();
-    let cpus = 0;
-    for (const { request } of running) {
-      cpus += request.spec.resources.cpus;
-      for (const device of request.placement.devices) {
-        const other = holders.get(device);
-        if (other !== undefined) this.#broken('2', `${device} is held by ${other} and ${request.replicaId}`);
-        holders.set(device, request.replicaId);
-      }
-    }
-    if (cpus > this.#scene().cpus) this.#broken('2', `${cpus} of ${this.#scene().cpus} CPUs are in use`);
+  /** A probe that passes over the network is proof of life. */
+  #checkLost(before: Replica, containerId: string): void {
+    const { health } = this.#scene();
+    if (serves(before) && !health.unready.has(containerId) && health.cutSince(containerId) === null)
+      this.#broken('3', `${before.id} serves and was taken for lost`);
   }
 
   /** The floor after the n-th run that ended in a row: 10 s doubling to 5 min, less a tenth. */
   #checkGaps(): void {
-    for (const [replica, runs] of this.#scene().machine.runs) {
+    const all = this.#scene().nodes.flatMap(({ machine }) => [...machine.runs]);
+    for (const [replica, ofNodes] of Map.groupBy(all, ([id]) => id)) {
+      const runs: Run[] = ofNodes.flatMap(([, some]) => some).sort((a, b) => a.startedAt - b.startedAt);
       let failures = 0;
       for (const [i, run] of runs.entries()) {
         const before = runs[i - 1];
@@ -147,7 +138,11 @@ export class Safety implements Witness {
     }
   }
 
-  #broken(which: string, words: string): void {
+  readonly #broken = (which: string, words: string): void => {
     this.#violations.push(`${which}: ${words}`);
-  }
+  };
+}
+
+function isSame(a: Placement | null, b: Placement): boolean {
+  return a !== null && a.node === b.node && a.devices.join() === b.devices.join();
 }

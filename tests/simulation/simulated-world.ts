@@ -2,36 +2,42 @@ import { pino } from 'pino';
 import { Controller } from '../../control-plane/controller.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
-import { LOCAL_PROFILE, type Registry } from '../../control-plane/ports.ts';
+import type { Registry } from '../../control-plane/ports.ts';
 import { EmbeddedRegistry } from '../../control-plane/registry/embedded.ts';
 import { DiscoveryHub } from '../../control-plane/registry/hub.ts';
 import { countingIds, settle, VirtualClock } from '../fakes/clock.ts';
+import type { FakeContainer } from '../fakes/engine-node.ts';
 import { FakeRegistry } from '../fakes/registry.ts';
 import { Disk } from '../fakes/store.ts';
 import { FakeSidecar, Health } from './fake-sidecar.ts';
 import { Safety } from './safety.ts';
+import { type NodeSetup, type Plight, SimulatedNode } from './simulated-node.ts';
 import { Watchers } from './watchers.ts';
-import { storedOn, WitnessedEngine, WitnessedNode, WitnessedStore } from './witness.ts';
+import { storedOn, WitnessedStore } from './witness.ts';
 
 export const NAMESPACE = 'sim';
-export const DEVICES = ['0', '1', '2'].map(i => ({ id: `nvidia.com/gpu=${i}`, driver: 'cdi' as const }));
-export const CPUS = 6;
+
+/** One machine with devices that cannot be shared: nobody knows how much memory they have. */
+const LOCAL: NodeSetup = {
+  name: 'local',
+  cpus: 6,
+  devices: ['0', '1', '2'].map(i => ({ id: `nvidia.com/gpu=${i}`, driver: 'cdi' })),
+};
 /** How often a remote registry is compared with what should be there. */
 const REMOTE_INTERVAL_MS = 3_000;
 
 /**
- * The production controller on fakes of its ports, with a virtual clock. Its machine, its disk, its remote registry and
+ * The production controller on fakes of its ports, with a virtual clock. Its machines, its disk, its remote registry and
  * its clients outlive its lives.
  */
 export class SimulatedWorld {
   readonly clock = new VirtualClock();
-  readonly machine = new WitnessedNode(this.clock);
   readonly disk = new Disk();
   readonly stored = storedOn(this.disk);
   readonly health = new Health();
   readonly watchers = new Watchers(this.clock);
   readonly safety: Safety;
-  engine!: WitnessedEngine;
+  readonly nodes: readonly SimulatedNode[];
   sidecar!: FakeSidecar;
   hub!: DiscoveryHub;
   /** Null with the embedded registry. */
@@ -41,38 +47,28 @@ export class SimulatedWorld {
   #life = new AbortController();
   #lives = 0;
   readonly #isRemote: boolean;
+  readonly #passAfterMs: number;
   readonly #ids = countingIds();
 
-  constructor(options: { registry?: 'embedded' | 'remote' } = {}) {
+  constructor(
+    options: { registry?: 'embedded' | 'remote'; nodes?: readonly NodeSetup[]; probesPassAfterMs?: number } = {},
+  ) {
     this.#isRemote = options.registry === 'remote';
+    this.#passAfterMs = options.probesPassAfterMs ?? 40;
     this.safety = new Safety(() => ({
       now: () => this.clock.now(),
       instance: this.disk.instance,
-      cpus: CPUS,
-      machine: this.machine,
+      nodes: this.nodes,
       health: this.health,
       stored: this.stored,
       watchers: this.watchers,
       hub: this.alive ? this.hub : null,
       remote: this.remote,
     }));
-    for (const image of ['image:1', 'image:2'])
-      this.machine.remoteImages.set(image, { id: `sha-${image}`, bytes: 100, durationMs: 200 });
-    this.machine.add({
-      // Somebody else's: it must never be touched, whatever happens.
-      instance: 'foreign',
-      publishOn: undefined,
-      request: {
-        kind: 'create',
-        node: 'local',
-        replicaId: 'foreign1',
-        attempt: 1,
-        generation: 1,
-        containerName: 'foreign',
-        placement: { node: 'local', devices: [] },
-        spec: { ...FOREIGN_SPEC, networks: [] },
-      } as never,
-    });
+    const around = { clock: this.clock, instance: this.disk.instance, witness: this.safety, health: this.health };
+    this.nodes = (options.nodes ?? [LOCAL]).map(setup => new SimulatedNode(setup, around));
+    this.health.locate(id => this.nodes.find(n => n.machine.containers.has(id))?.name);
+    for (const node of this.nodes) addForeign(node);
   }
 
   get alive(): boolean {
@@ -84,27 +80,43 @@ export class SimulatedWorld {
     return this.#controller;
   }
 
-  /** A control plane begins its life on what is on disk and on the machine; with `start: false` its loop does not run yet. */
+  /** The only node, or the first. */
+  get #first(): SimulatedNode {
+    return this.nodes[0] as SimulatedNode;
+  }
+
+  get machine(): SimulatedNode['machine'] {
+    return this.#first.machine;
+  }
+
+  get engine(): SimulatedNode['engine'] {
+    return this.#first.engine;
+  }
+
+  node(name: string): SimulatedNode {
+    const node = this.nodes.find(n => n.name === name);
+    if (!node) throw new Error(`the world has no node ${name}`);
+    return node;
+  }
+
+  /** Containers of this control plane, wherever they are. */
+  containers(): FakeContainer[] {
+    return this.nodes.flatMap(n => [...n.machine.containers.values()].filter(c => c.instance === this.disk.instance));
+  }
+
+  running(): FakeContainer[] {
+    return this.containers().filter(c => c.state === 'running');
+  }
+
+  /** A control plane begins its life on what is on disk and on the machines; with `start: false` its loop does not run yet. */
   async begin(options: { start?: boolean } = {}): Promise<void> {
     this.#lives += 1;
     this.#life = new AbortController();
-    this.engine = new WitnessedEngine(
-      {
-        clock: this.clock,
-        on: this.machine,
-        instance: this.disk.instance,
-        devices: DEVICES,
-        cpus: CPUS,
-        latencyMs: 7,
-        deadlineMs: 5_000,
-      },
-      this.safety,
-    );
-    this.sidecar = new FakeSidecar(this.clock, this.health);
+    this.sidecar = new FakeSidecar(this.clock, this.health, this.#passAfterMs);
     this.hub = new DiscoveryHub(`life${this.#lives}`);
     this.#store = new WitnessedStore(this.disk, this.safety);
     const opening = Controller.open({
-      members: [{ engine: this.engine, profile: LOCAL_PROFILE }],
+      members: this.nodes.filter(n => n.configured).map(n => n.newMember()),
       registry: this.#newRegistry(),
       hub: this.hub,
       store: this.#store,
@@ -136,6 +148,26 @@ export class SimulatedWorld {
     // Its effects may still be on their way to the engine; that is what a crash leaves behind.
     await settle();
     await settle();
+  }
+
+  /** The nodes file names it from now on, or does so no more; the control plane that lives reads it again. */
+  configure(name: string, configured: boolean): void {
+    const node = this.node(name);
+    if (node.configured === configured) return;
+    node.configured = configured;
+    const members = this.nodes.filter(n => n.configured).map(n => (n === node ? n.newMember() : n.member));
+    this.#controller?.setMembers(members);
+  }
+
+  suffer(name: string, plight: Plight): void {
+    this.node(name).suffer(plight);
+    this.sidecar.changed();
+    // Probes fail one by one while the way is cut: each time somebody is told.
+    for (const afterMs of [4_000, 12_000])
+      void this.clock.sleep(afterMs, this.#life.signal).then(
+        () => this.sidecar.changed(),
+        () => {},
+      );
   }
 
   /** Rejections are part of the story (a full disk, a refused request); they must only never hang. */
@@ -197,6 +229,24 @@ export class SimulatedWorld {
       if (!signal.aborted) registry.converge();
     }
   }
+}
+
+/** Somebody else's container: it must never be touched, whatever happens. */
+function addForeign({ machine, name }: SimulatedNode): void {
+  machine.add({
+    instance: 'foreign',
+    publishOn: undefined,
+    request: {
+      kind: 'create',
+      node: name,
+      replicaId: 'foreign1',
+      attempt: 1,
+      generation: 1,
+      containerName: 'foreign',
+      placement: { node: name, devices: [] },
+      spec: { ...FOREIGN_SPEC, networks: [] },
+    } as never,
+  });
 }
 
 const FOREIGN_SPEC: ServiceSpecInput = { namespace: 'foreign', name: 'foreign', image: 'image:1', mounts: [] };

@@ -3,15 +3,14 @@ import fc from 'fast-check';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import type { EngineFault, EngineMethod } from '../fakes/engine.ts';
 import { Acknowledged } from './acknowledged.ts';
+import { type Command, carryOut } from './commands.ts';
 import { checkLiveness } from './liveness.ts';
 import { NAMESPACE, SimulatedWorld } from './simulated-world.ts';
 import type { Manner } from './watchers.ts';
 
-/** One thing that happens to the world. `crash`: the control plane dies so long after the request was sent. */
+/** One thing that happens to the world. */
 type Happening =
-  | { what: 'apply'; service: string; spec: Partial<ServiceSpecInput>; replicas: number; crash: number | null }
-  | { what: 'scale'; service: string; replicas: number; crash: number | null }
-  | { what: 'remove' | 'restart'; service: string; crash: number | null }
+  | Command
   | { what: 'exit' | 'vanish' | 'unready' | 'hang'; nth: number }
   | { what: 'busy'; nth: number; inFlight: number }
   | { what: 'heal' }
@@ -145,32 +144,13 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
 
 async function happen(world: SimulatedWorld, promised: Acknowledged, event: Happening): Promise<void> {
   if (!world.alive && event.what !== 'pass') await world.begin();
-  const ref = { namespace: NAMESPACE, name: 'service' in event ? event.service : '' };
-  const key = `${ref.namespace}/${ref.name}` as const;
   const victim = 'nth' in event ? chosen(world, event.nth) : undefined;
   switch (event.what) {
-    case 'apply': {
-      const { replicas } = event;
-      const wanted = { ...event.spec, ...ref, replicas: { min: replicas, max: replicas, initial: replicas } };
-      const input = wanted as ServiceSpecInput;
-      const done = await command(world, event.crash, c => c.apply({ specs: [input], origin: 's', dryRun: false }));
-      promised.applied(key, input, replicas, done);
-      return;
-    }
+    case 'apply':
     case 'scale':
-      promised.scaled(key, event.replicas, await command(world, event.crash, c => c.scale(ref, event.replicas)));
-      return;
     case 'remove':
-      promised.removed(
-        key,
-        await command(world, event.crash, c =>
-          c.remove({ namespace: NAMESPACE, names: [event.service], volumes: false }),
-        ),
-      );
-      return;
     case 'restart':
-      await command(world, event.crash, c => c.restart(ref, {}));
-      return;
+      return carryOut(world, promised, event);
     case 'exit':
       if (victim) world.machine.exit(victim.id, { code: 1 });
       return;
@@ -186,7 +166,7 @@ async function happen(world: SimulatedWorld, promised: Acknowledged, event: Happ
       world.sidecar.changed();
       return;
     case 'busy':
-      if (victim) world.health.inFlight.set(victim.id, event.inFlight);
+      if (victim) world.health.load.set(victim.id, { inFlight: event.inFlight, since: world.clock.now() });
       world.sidecar.changed();
       return;
     case 'heal':
@@ -197,7 +177,7 @@ async function happen(world: SimulatedWorld, promised: Acknowledged, event: Happ
       await world.crash();
       return;
     case 'daemon':
-      world.machine.setDaemon(event.state);
+      world.suffer('local', event.state === 'running' ? 'fine' : event.state);
       return;
     case 'fault':
       world.engine.failNext(
@@ -215,7 +195,7 @@ async function happen(world: SimulatedWorld, promised: Acknowledged, event: Happ
       world.remote?.[event.does]();
       return;
     case 'watch':
-      world.watchers.add(world.hub, key, event.manner);
+      world.watchers.add(world.hub, `${NAMESPACE}/${event.service}`, event.manner);
       return;
     case 'unwatch':
       world.watchers.leave(event.nth);
@@ -230,7 +210,7 @@ async function happen(world: SimulatedWorld, promised: Acknowledged, event: Happ
 
 /** One of the containers that run, whichever number was drawn. */
 function chosen(world: SimulatedWorld, nth: number) {
-  const running = [...world.machine.containers.values()].filter(c => c.state === 'running');
+  const running = world.running();
   return running[nth % Math.max(1, running.length)];
 }
 
@@ -241,21 +221,6 @@ const OPENING: readonly Happening[] = [
   { what: 'watch', service: 'a', manner: { afterMs: 500 } },
   { what: 'pass', ms: 3_000 },
 ];
-
-/** True where it was acknowledged. With a crash, the process dies that long after the request came in. */
-async function command(
-  world: SimulatedWorld,
-  crashAfterMs: number | null,
-  request: Parameters<SimulatedWorld['ask']>[0],
-): Promise<boolean> {
-  if (crashAfterMs === null) return (await world.ask(request)) === 'done';
-  let acknowledged = false;
-  void world.send(request).then(outcome => (acknowledged = outcome === 'done'));
-  await world.advance(crashAfterMs);
-  const before = acknowledged;
-  await world.crash();
-  return before;
-}
 
 for (const registry of ['embedded', 'remote'] as const) {
   test.serial(

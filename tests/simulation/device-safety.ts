@@ -1,0 +1,127 @@
+import type { ObservedDevice } from '../../control-plane/core/observed.ts';
+import type { Placement, Replica } from '../../control-plane/core/replica.ts';
+import type { GpuRequest } from '../../control-plane/core/spec.ts';
+import type { FakeContainer } from '../fakes/engine-node.ts';
+import { type Broken, nodeOf, placementInUse, runningOn, type Scene } from './scene.ts';
+import type { SimulatedNode } from './simulated-node.ts';
+import type { Stored } from './witness.ts';
+
+/** Who has a part of a device: all of it, where `bytes` is null. */
+interface Part {
+  readonly holder: string;
+  readonly bytes: number | null;
+}
+
+/** Invariant 2 by what runs: nobody has more of a node than there is. */
+export function checkCapacity(scene: Scene, broken: Broken): void {
+  for (const node of scene.nodes) {
+    const running = runningOn(node, scene.instance);
+    const cpus = running.reduce((sum, c) => sum + c.request.spec.resources.cpus, 0);
+    if (cpus > node.setup.cpus) broken('2', `${cpus} of ${node.setup.cpus} CPUs of ${node.name} are in use`);
+    const parts = new Map<string, Part[]>();
+    for (const { request } of running) {
+      for (const device of request.placement.devices) {
+        const part = { holder: request.replicaId, bytes: bytesOf(request.spec.resources.gpu) };
+        parts.set(device, [...(parts.get(device) ?? []), part]);
+      }
+    }
+    checkDevices(node, parts, 'runs with', broken);
+  }
+}
+
+/** Invariant 2 by what is stored: from the intent to the observed exit, with what gave up left out. */
+export function checkLedger(scene: Scene, broken: Broken): void {
+  const { stored } = scene;
+  const held = stored.replicas().flatMap(replica => {
+    const placement = placementInUse(replica);
+    const gpu = stored.specOf(replica.service, replica.generation)?.resources.gpu;
+    return placement ? [{ replica, placement, bytes: bytesOf(gpu) }] : [];
+  });
+  for (const node of scene.nodes) {
+    const parts = new Map<string, Part[]>();
+    for (const { replica, placement, bytes } of held) {
+      if (placement.node !== node.name) continue;
+      for (const device of placement.devices)
+        parts.set(device, [...(parts.get(device) ?? []), { holder: replica.id, bytes }]);
+    }
+    checkDevices(node, parts, 'is held by', broken);
+  }
+}
+
+/**
+ * One start or stop at a time of those who share a device, and no start where its memory was not free.
+ * @param toldToStop ids of containers
+ */
+export function checkTurn(
+  scene: Scene,
+  {
+    what,
+    container,
+    toldToStop,
+  }: { what: 'start' | 'stop'; container: FakeContainer; toldToStop: ReadonlySet<string> },
+  broken: Broken,
+): void {
+  const { replicaId, placement, spec } = container.request;
+  const running = new Set(scene.nodes.flatMap(n => runningOn(n, scene.instance)).map(c => c.id));
+  const bytes = bytesOf(spec.resources.gpu);
+  if (bytes === null) return;
+  // A request that was given up may be made again, for what has begun long ago.
+  if (what === 'start' && container.state === 'running') return;
+  for (const device of placement.devices) {
+    for (const { id, phase } of sharing(scene.stored, placement.node, device)) {
+      if (id === replicaId) continue;
+      const begins = phase.kind === 'starting' || phase.kind === 'warming';
+      const ending = phase.kind === 'stopping' ? phase.container?.id : undefined;
+      const ends = ending !== undefined && running.has(ending) && toldToStop.has(ending);
+      if (begins) broken('2', `${replicaId} was told to ${what} on ${device} while ${id} is ${phase.kind}`);
+      if (ends && what === 'start') broken('2', `${replicaId} was told to start on ${device} while ${id} is stopping`);
+    }
+    if (what === 'start') checkMemoryIsFree(scene, placement, device, bytes, broken);
+  }
+}
+
+/** What a stranger took only now, nobody can have seen. */
+const NOTICED_WITHIN_MS = 60_000;
+
+function checkMemoryIsFree(scene: Scene, placement: Placement, device: string, bytes: number, broken: Broken): void {
+  const node = nodeOf(scene, placement.node);
+  const used = node?.machine.usedBytes.get(device);
+  const total = node?.machine.devices.find(d => d.id === device)?.memoryBytes;
+  if (!node || used === undefined || total === undefined || used + bytes <= total) return;
+  if (scene.now() - node.machine.strangerSince(device) < NOTICED_WITHIN_MS) return;
+  broken('2', `something starts on ${device} of ${node.name} that needs ${bytes} bytes, ${total - used} are free`);
+}
+
+function sharing(stored: Stored, node: string, device: string): Replica[] {
+  return stored.replicas().filter(replica => {
+    const placement = placementInUse(replica);
+    if (placement?.node !== node || !placement.devices.includes(device)) return false;
+    return bytesOf(stored.specOf(replica.service, replica.generation)?.resources.gpu) !== null;
+  });
+}
+
+function checkDevices(node: SimulatedNode, parts: ReadonlyMap<string, Part[]>, verb: string, broken: Broken): void {
+  const known = new Map(node.setup.devices.map(d => [d.id, d]));
+  for (const [id, holders] of parts) {
+    const names = holders.map(h => h.holder).join(', ');
+    if (holders.length > 1 && holders.some(h => h.bytes === null))
+      broken('2', `${id} of ${node.name} ${verb} ${names}, one of them exclusively`);
+    const sum = holders.reduce((total, { bytes }) => total + (bytes ?? 0), 0);
+    const device = known.get(id);
+    if (sum > (device?.memoryBytes ?? Number.POSITIVE_INFINITY))
+      broken('2', `${id} of ${node.name} ${verb} ${names}, who need ${sum} of ${device?.memoryBytes} bytes`);
+    const whole = wholeOf(device, node);
+    if (whole !== undefined && (parts.get(whole)?.length ?? 0) > 0)
+      broken('2', `${whole} of ${node.name} and its slice ${id} are both given away`);
+  }
+}
+
+/** The device that a slice is of. */
+function wholeOf(device: ObservedDevice | undefined, node: SimulatedNode): string | undefined {
+  const of = device?.slice?.of;
+  return of === undefined ? undefined : node.setup.devices.find(d => d.id === of || d.uuid === of)?.id;
+}
+
+function bytesOf(gpu: GpuRequest | undefined): number | null {
+  return gpu === undefined || gpu.exclusive ? null : (gpu.memoryBytes ?? null);
+}

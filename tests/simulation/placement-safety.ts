@@ -1,0 +1,123 @@
+import type { PhaseOf, Placement, Replica } from '../../control-plane/core/replica.ts';
+import type { Service } from '../../control-plane/core/service.ts';
+import { type Broken, isCurrent, isLeaving, nodeOf, placementInUse, type Scene, serves } from './scene.ts';
+import type { Stored } from './witness.ts';
+
+/** A replica was just given this placement: whether its node and its devices may be given at all. */
+export function checkPlaced(
+  scene: Scene,
+  replica: Replica,
+  placement: Placement,
+  stored: Stored,
+  broken: Broken,
+): void {
+  const node = nodeOf(scene, placement.node);
+  const spec = stored.specOf(replica.service, replica.generation);
+  const on = `${replica.id} was placed on ${placement.node}`;
+  if (!node || !spec) {
+    broken('placement', `${on}, which nobody knows`);
+    return;
+  }
+  const record = stored.node(node.name);
+  if (!node.configured) broken('placement', `${on}, which is not configured any more`);
+  if (record && record.drainingSince !== null) broken('placement', `${on}, which is drained`);
+  for (const { device } of record?.quarantined ?? [])
+    if (placement.devices.includes(device)) broken('placement', `${on} with ${device}, which is quarantined`);
+  const zone = /^node\.labels\.zone\s*==\s*(\S+)$/.exec(spec.placement.constraints[0] ?? '')?.[1];
+  if (zone !== undefined && node.setup.labels?.['zone'] !== zone) broken('placement', `${on}, outside of zone ${zone}`);
+  const { maxPerNode } = spec.placement;
+  const there = stored.replicasOf(replica.service).filter(r => placementInUse(r)?.node === node.name);
+  if (maxPerNode !== undefined && there.length > maxPerNode)
+    broken('placement', `${on}, where ${there.length} of ${replica.service} are now and ${maxPerNode} may be`);
+  const { gpu } = spec.resources;
+  for (const id of placement.devices) {
+    const device = node.setup.devices.find(d => d.id === id);
+    if (gpu?.models.length && !gpu.models.some(m => device?.model?.includes(m)))
+      broken('placement', `${on} with ${id}, which is ${device?.model}`);
+  }
+  const count = gpu === undefined ? 0 : gpu.count;
+  if (count >= 0 && placement.devices.length !== count)
+    broken('placement', `${on} with ${placement.devices.length} devices, it needs ${count}`);
+}
+
+/**
+ * A replica that is wanted was told to leave: only where enough others are left, and never the healthy newest in favour
+ * of one that was lost and came back. Invariant 3.
+ */
+export function checkDrain(
+  scene: Scene,
+  {
+    before,
+    after,
+    service,
+    stored,
+  }: { before: Replica | null; after: Replica; service: Service | null; stored: Stored },
+  broken: Broken,
+): void {
+  if (!service || service.removal || !isCurrent(after, service.generation)) return;
+  const others = stored
+    .replicasOf(service.key)
+    .filter(r => r.id !== after.id && isCurrent(r, service.generation) && !isLeaving(r) && r.phase.kind !== 'lost');
+  const { reason } = after.phase as PhaseOf<'draining'>;
+  const { order, maxSurge, maxUnavailable } = service.spec.update;
+  const surges = order === 'start-first' && maxSurge > 0;
+  const left = `${others.length} of ${service.replicas} are left`;
+  const wasServing = before !== null && serves(before) && isWell(scene, before);
+  switch (reason) {
+    case 'preempted':
+      checkPreempted(scene, after, stored, broken);
+      return;
+    case 'moved': {
+      if (!isEmptying(scene, after, stored)) broken('3', `${after.id} was moved off a node that keeps its replicas`);
+      const least = service.replicas - (surges ? maxUnavailable : Math.max(1, maxUnavailable));
+      if (wasServing && others.filter(serves).length < least)
+        broken('3', `${after.id} was moved while ${others.filter(serves).length} of ${service.replicas} others serve`);
+      return;
+    }
+    case 'scaled_down':
+    case 'replaced':
+    case 'deleted': {
+      if (others.length < service.replicas) broken('3', `${after.id} of ${service.key} was told to leave, and ${left}`);
+      if (!wasServing || after.returnedAt !== null || isEmptying(scene, after, stored)) return;
+      const kept = others.find(r => !serves(r) || r.returnedAt !== null);
+      if (reason === 'scaled_down' && kept)
+        broken('3', `${after.id} serves and was told to leave; ${kept.id} is ${describe(kept)} and stays`);
+      return;
+    }
+    default:
+      reason satisfies never;
+  }
+}
+
+/** Room is made for somebody more important, by one that nobody called for a while and that may be gone. */
+function checkPreempted(scene: Scene, replica: Replica, stored: Stored, broken: Broken): void {
+  const spec = stored.service(replica.service)?.spec;
+  const { phase } = replica;
+  if (!spec || phase.kind !== 'draining') return;
+  const load = scene.health.load.get(phase.container.id);
+  const idleForMs = load?.inFlight === 0 ? scene.now() - load.since : -1;
+  if (idleForMs < (spec.idleTimeoutMs ?? 30_000) - 1_000)
+    broken('3', `${replica.id} was told to make room, idle for ${idleForMs} ms`);
+  if (spec.replicas.min > 0)
+    broken('3', `${replica.id} was told to make room, and its service wants ${spec.replicas.min}`);
+  const higher = stored
+    .replicas()
+    .some(r => r.phase.kind === 'pending' && (stored.specOf(r.service, r.generation)?.priority ?? 0) > spec.priority);
+  if (!higher) broken('3', `${replica.id} was told to make room, and nobody more important waits`);
+}
+
+/** Its probes pass, and not only as far as was known when it was last stored. */
+function isWell({ health }: Scene, { phase }: Replica): boolean {
+  const id = 'container' in phase ? (phase.container?.id ?? '') : '';
+  return !health.unready.has(id) && !health.hung.has(id) && health.cutSince(id) === null;
+}
+
+function isEmptying(scene: Scene, replica: Replica, stored: Stored): boolean {
+  const name = placementInUse(replica)?.node ?? '';
+  const drained = stored.node(name)?.drainingSince ?? null;
+  return drained !== null || nodeOf(scene, name)?.configured !== true;
+}
+
+function describe({ phase, returnedAt }: Replica): string {
+  return `${phase.kind}${returnedAt === null ? '' : ', came back'}`;
+}

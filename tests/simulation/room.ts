@@ -1,0 +1,69 @@
+import type { ServiceSpec } from '../../control-plane/core/spec.ts';
+import type { FakeContainer } from '../fakes/engine-node.ts';
+import type { SimulatedNode } from './simulated-node.ts';
+import type { SimulatedWorld } from './simulated-world.ts';
+
+/**
+ * A node that could take one more replica, counted from what really runs and without the scheduler's code. `counts`: whose
+ * containers are in the way.
+ */
+export function nodeWithRoom(
+  world: SimulatedWorld,
+  spec: ServiceSpec,
+  counts: (container: FakeContainer) => boolean,
+): SimulatedNode | undefined {
+  return world.nodes.find(node => {
+    if (!takes(world, node)) return false;
+    const there = world.running().filter(c => c.request.placement.node === node.name && counts(c));
+    const used = there.reduce((sum, c) => sum + c.request.spec.resources.cpus, 0);
+    const zone = /==\s*(\S+)$/.exec(spec.placement.constraints[0] ?? '')?.[1];
+    const own = there.filter(c => c.request.spec.name === spec.name).length;
+    return (
+      used + spec.resources.cpus <= node.setup.cpus &&
+      (zone === undefined || node.setup.labels?.['zone'] === zone) &&
+      own < (spec.placement.maxPerNode ?? Number.POSITIVE_INFINITY) &&
+      hasDevices(world, node, spec, there)
+    );
+  });
+}
+
+/** It is configured, answers and gives nothing away. */
+export function takes(world: SimulatedWorld, node: SimulatedNode): boolean {
+  const drained = world.stored.node(node.name)?.drainingSince ?? null;
+  return node.configured && node.plight === 'fine' && drained === null;
+}
+
+function hasDevices(
+  world: SimulatedWorld,
+  node: SimulatedNode,
+  spec: ServiceSpec,
+  there: readonly FakeContainer[],
+): boolean {
+  const { gpu } = spec.resources;
+  if (!gpu) return true;
+  const quarantined = new Set(world.stored.node(node.name)?.quarantined.map(q => q.device));
+  const related = (a: string, b: string) => a === b || sliceOf(node, a) === b || sliceOf(node, b) === a;
+  const fitting = node.machine.devices.filter(
+    ({ model, memoryBytes = 0 }) =>
+      (gpu.models.length === 0 || gpu.models.some(m => model?.includes(m))) && memoryBytes >= (gpu.memoryBytes ?? 0),
+  );
+  const free = fitting.filter(({ id, memoryBytes = 0 }) => {
+    if (quarantined.has(id)) return false;
+    const holders = there.filter(c => c.request.placement.devices.some(d => related(d, id)));
+    if (gpu.exclusive || gpu.memoryBytes === undefined) return holders.length === 0;
+    const shares = holders.map(({ request }) => {
+      const { gpu: theirs } = request.spec.resources;
+      return theirs && !theirs.exclusive && request.placement.devices.includes(id) ? theirs.memoryBytes : undefined;
+    });
+    const sum = shares.reduce<number>((total, bytes) => total + (bytes ?? Number.POSITIVE_INFINITY), 0);
+    return sum + gpu.memoryBytes <= memoryBytes;
+  });
+  if (gpu.count === -1) return fitting.length > 0 && free.length === fitting.length;
+  // A slice and its device are not free together; a GPU request for several is held to the plain ones.
+  const apart = free.filter(({ id }) => !free.some(other => other.id !== id && sliceOf(node, other.id) === id));
+  return apart.length >= gpu.count;
+}
+
+function sliceOf(node: SimulatedNode, id: string): string | undefined {
+  return node.setup.devices.find(d => d.id === id)?.slice?.of;
+}

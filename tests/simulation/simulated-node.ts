@@ -1,0 +1,92 @@
+import type { ObservedDevice } from '../../control-plane/core/observed.ts';
+import { type Clock, LOCAL_PROFILE, type Member } from '../../control-plane/ports.ts';
+import type { Health } from './fake-sidecar.ts';
+import { SimulatedMachine } from './simulated-machine.ts';
+import { type Witness, WitnessedEngine } from './witness.ts';
+
+export interface NodeSetup {
+  readonly name: string;
+  readonly cpus: number;
+  readonly devices: readonly ObservedDevice[];
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Named in the nodes file to begin with; default: yes. */
+  readonly configured?: boolean;
+}
+
+/**
+ * How a node is. hung: its engine takes requests and does not answer. down: the engine refuses them. cut: as one of those,
+ * and the network does not reach its containers either, which run on. dark: the power is gone.
+ */
+export type Plight = 'fine' | 'hung' | 'down' | 'cut_hung' | 'cut_down' | 'dark';
+
+/** A node of the world: its machine outlives the control planes and the engines that speak to it. */
+export class SimulatedNode {
+  readonly setup: NodeSetup;
+  readonly machine: SimulatedMachine;
+  /** Named in the nodes file at present. */
+  configured: boolean;
+  plight: Plight = 'fine';
+  /** What the control plane of this life was given. */
+  member!: Member;
+  readonly #clock: Clock;
+  readonly #instance: string;
+  readonly #witness: Witness;
+  readonly #health: Health;
+
+  constructor(setup: NodeSetup, world: { clock: Clock; instance: string; witness: Witness; health: Health }) {
+    this.setup = setup;
+    this.configured = setup.configured ?? true;
+    this.machine = new SimulatedMachine(world.clock, setup.name);
+    this.machine.setDevices(setup.devices);
+    for (const image of ['image:1', 'image:2'])
+      this.machine.remoteImages.set(image, { id: `sha-${image}`, bytes: 100, durationMs: 200 });
+    this.#clock = world.clock;
+    this.#instance = world.instance;
+    this.#witness = world.witness;
+    this.#health = world.health;
+  }
+
+  get name(): string {
+    return this.setup.name;
+  }
+
+  get engine(): WitnessedEngine {
+    return this.member.engine as WitnessedEngine;
+  }
+
+  /** As the composition root has it after reading the nodes file: each time a connection of its own. */
+  newMember(): Member {
+    const engine = new WitnessedEngine(
+      {
+        clock: this.#clock,
+        node: this.name,
+        on: this.machine,
+        instance: this.#instance,
+        cpus: this.setup.cpus,
+        latencyMs: 7,
+        deadlineMs: 5_000,
+      },
+      this.#witness,
+    );
+    const labels = this.setup.labels ?? {};
+    this.member = { engine, profile: { ...LOCAL_PROFILE, connection: `fake://${this.name}`, labels } };
+    return this.member;
+  }
+
+  suffer(plight: Plight): void {
+    if (plight === 'dark' && this.plight !== 'dark') this.machine.losePower();
+    this.plight = plight;
+    this.machine.setDaemon(DAEMON[plight]);
+    if (plight === 'fine' || plight === 'hung' || plight === 'down') this.#health.reachable(this.name);
+    else this.#health.unreachable(this.name, this.#clock.now());
+  }
+}
+
+const DAEMON = {
+  fine: 'running',
+  hung: 'hung',
+  down: 'down',
+  cut_hung: 'hung',
+  cut_down: 'down',
+  dark: 'down',
+} as const satisfies Record<Plight, 'running' | 'hung' | 'down'>;
