@@ -89,7 +89,7 @@ function reasonsOf(asked: Asked): Reasons {
   const silent = 'placement' in phase ? silentNode(observed.nodes.get(phase.placement.node)) : [];
   switch (phase.kind) {
     case 'pulling':
-      return one('image', `pulls ${view.message || asked.spec.image}`, silent, view);
+      return one('pulling', `pulls ${view.message || asked.spec.image}`, silent, view);
     case 'creating':
       return one('creating', view.message || 'its container is being created', silent, view);
     case 'starting':

@@ -114,7 +114,7 @@ test('a replica that has room and was not placed yet says so', t => {
 });
 
 for (const [kind, phase, expected, waiting] of [
-  ['pulling', {}, ['image'], true],
+  ['pulling', {}, ['pulling'], true],
   ['creating', {}, ['creating'], true],
   ['starting', {}, ['starting'], true],
   ['warming', {}, ['warming'], true],
