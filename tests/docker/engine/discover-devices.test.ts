@@ -1,4 +1,5 @@
 import test from 'ava';
+import fc from 'fast-check';
 import type { ObservedDevice } from '../../../control-plane/core/observed.ts';
 import { describeStated, discoverDevices } from '../../../control-plane/engine/docker/discover-devices.ts';
 import { parseSmi } from '../../../control-plane/engine/docker/nvidia-smi.ts';
@@ -132,4 +133,41 @@ test('what is stated stands, and is measured where the driver can be asked', t =
   t.is(described[0]?.measured?.freeBytes, 40_000 * MIB);
   t.like(described[1], { id: 'GPU-aa', driver: 'nvidia', memoryBytes: 81_559 * MIB });
   t.deepEqual(described.slice(2), stated.slice(2));
+});
+
+test('however CDI names GPUs and slices, and in whatever order, each is one device', t => {
+  const form = fc.constantFrom('index', 'typed', 'uuid');
+  const machine = fc.record({
+    whole: fc.uniqueArray(fc.nat(20), { minLength: 1, maxLength: 6 }),
+    slices: fc.uniqueArray(fc.nat(6), { maxLength: 4 }),
+    forms: fc.uniqueArray(form, { minLength: 1 }),
+    shuffle: fc.infiniteStream(fc.nat()),
+  });
+  fc.assert(
+    fc.property(machine, ({ whole, slices, forms, shuffle }) => {
+      const named = (kind: string, numbers: string[]) =>
+        numbers.flatMap(n => [
+          ...(forms.includes('index') ? [n] : []),
+          ...(forms.includes('typed') ? [`${kind.toLowerCase()}${n}`] : []),
+          ...(forms.includes('uuid') ? [`${kind}-${n.replace(':', '-')}`] : []),
+        ]);
+      const all = [
+        ...named('GPU', whole.map(String)),
+        ...named(
+          'MIG',
+          slices.map(n => `99:${n}`),
+        ),
+        'all',
+      ];
+      const shuffled = all
+        .map(name => ({ name, at: shuffle.next().value as number }))
+        .sort((a, b) => a.at - b.at)
+        .map(({ name }) => `nvidia.com/gpu=${name}`);
+      const devices = cdi(shuffled);
+      t.is(devices.length, whole.length + slices.length);
+      t.is(new Set(ids(devices)).size, devices.length);
+      t.true(devices.every(d => shuffled.includes(d.id)));
+      t.deepEqual(ids(cdi(shuffled.toReversed())).sort(), [...ids(devices)].sort());
+    }),
+  );
 });

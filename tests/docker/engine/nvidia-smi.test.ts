@@ -1,4 +1,5 @@
 import test from 'ava';
+import fc from 'fast-check';
 import { OutriggerError } from '../../../control-plane/core/errors.ts';
 import { parseSliceMemory, parseSlices, parseSmi } from '../../../control-plane/engine/docker/nvidia-smi.ts';
 import { MIG_LIST, MIG_QUERY, MIG_TABLE } from './smi-outputs.ts';
@@ -92,4 +93,26 @@ test('a GPU in MIG mode is divided, with slices or before it has any', t => {
   const withoutTable = parseSmi({ query: ended(MIG_QUERY), list: ended(MIG_LIST) });
   t.is(withoutTable.slices.length, 2);
   t.is(withoutTable.slices[0]?.memory, undefined);
+});
+
+test('whatever is printed is a reading or a failure, never a crash', t => {
+  const field = fc.oneof(fc.constantFrom('0', 'GPU-aa', '[N/A]', 'Enabled', '99999999999999999999'), fc.string());
+  const line = fc.oneof(
+    fc.array(field, { maxLength: 9 }).map(fields => fields.join(', ')),
+    fc.constantFrom(...`${MIG_QUERY}${MIG_LIST}${MIG_TABLE}`.split('\n')),
+  );
+  const output = fc.record({
+    stdout: fc.array(line, { maxLength: 12 }).map(lines => lines.join('\n')),
+    exitCode: fc.integer({ min: -1, max: 255 }),
+  });
+  fc.assert(
+    fc.property(output, output, output, (query, list, table) => {
+      try {
+        const { gpus, slices } = parseSmi({ query, list, table });
+        for (const { memory } of [...gpus, ...slices]) t.true((memory?.totalBytes ?? 0) >= 0);
+      } catch (error) {
+        t.true(error instanceof OutriggerError);
+      }
+    }),
+  );
 });
