@@ -63,17 +63,22 @@ export class NodeLedger {
    * present. What holds for good (labels, images, being open) is the shortlist's to ask.
    */
   fit(spec: ServiceSpec, siblings: number): Fit | null {
-    const { cpus, memoryBytes, gpu } = spec.resources;
-    const { maxPerNode } = spec.placement;
-    if (cpus > 0 && microCpus(cpus) > this.freeMicroCpus) return null;
-    if (memoryBytes > 0 && memoryBytes > this.freeMemoryBytes) return null;
-    if (maxPerNode !== undefined && siblings >= maxPerNode) return null;
-    if (spec.ports.length > 0 && this.takenPort(spec)) return null;
-    const choice = chooseDevices(gpu, this.devices, sharedMemoryOf(spec));
+    if (!this.hasRoom(spec, siblings)) return null;
+    const choice = chooseDevices(spec.resources.gpu, this.devices, sharedMemoryOf(spec));
     if (!choice) return null;
     const { devices, opened, openedGib, roomGib } = choice;
     const packing = packingOf(opened, openedGib, roomGib, this.freeDevices - opened);
     return { ledger: this, devices, cost: costOf(siblings, !hasImage(this.node, spec.image), packing) };
+  }
+
+  /** Whether there is room but for devices. */
+  hasRoom(spec: ServiceSpec, siblings: number): boolean {
+    const { cpus, memoryBytes } = spec.resources;
+    const { maxPerNode } = spec.placement;
+    if (cpus > 0 && microCpus(cpus) > this.freeMicroCpus) return false;
+    if (memoryBytes > 0 && memoryBytes > this.freeMemoryBytes) return false;
+    if (maxPerNode !== undefined && siblings >= maxPerNode) return false;
+    return spec.ports.length === 0 || this.takenPort(spec) === null;
   }
 
   /** The first fixed host port of the spec that a replica here has, and that replica. */

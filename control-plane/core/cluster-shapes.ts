@@ -60,6 +60,14 @@ export class Shapes {
     return { need, lists };
   }
 
+  /** The nodes that could take a replica of the spec if nobody held anything of them, CPUs and memory apart. */
+  eligibleFor(spec: ServiceSpec): readonly NodeLedger[] {
+    const meant = this.#meantTypes(spec);
+    const { all, open } = this.#holdersOf(spec.image);
+    const nodes = spec.pullPolicy === 'never' && all.length > 0 ? open : this.#open;
+    return nodes.filter(isEligible(spec, device => meant[device.type.index]!));
+  }
+
   /** The nodes that are known to have the image, open or not. */
   nodesWith(image: string): readonly NodeLedger[] {
     return this.#holdersOf(image).all;

@@ -88,6 +88,20 @@ export class Cluster {
     return fit && { node: fit.ledger.node.name, devices: fit.devices.map(d => d.device.id) };
   }
 
+  /** The nodes that could take a replica of the spec if nobody held anything of them, CPUs and memory apart. */
+  eligibleFor(spec: ServiceSpec): readonly NodeLedger[] {
+    return this.#shapes.eligibleFor(spec);
+  }
+
+  ledgerOf(node: string): NodeLedger | undefined {
+    return this.#byName.get(node);
+  }
+
+  /** How many replicas of the service hold something of the node. */
+  siblingsOn(ledger: NodeLedger, service: ServiceKey): number {
+    return this.#loads.get(service)?.counts.get(ledger) ?? 0;
+  }
+
   /** What every node lacks for the request; empty where one has all. */
   rejections({ service, spec }: Pick<PlacementRequest, 'service' | 'spec'>): readonly Rejection[] {
     if (this.#nodes.length === 0) return [{ node: '', constraint: 'no_node', message: 'no node is known yet' }];

@@ -1,7 +1,7 @@
 import { gibOf } from './cluster-cost.ts';
 import { misfitOf } from './devices-fit.ts';
 import { type DeviceType, DeviceTypes } from './devices-types.ts';
-import { deviceKind, isCalled, type Quarantine } from './node.ts';
+import { isCalled, type Quarantine } from './node.ts';
 import type { ObservedDevice } from './observed.ts';
 import type { RejectionConstraint } from './rejection.ts';
 import type { GpuRequest } from './spec.ts';
@@ -88,10 +88,70 @@ export function chooseDevices(
   const free = withoutSliced(fitting.filter(l => occupancyOf(l, sharedBytes) === null));
   if (free.length < request.count || request.count === 0) return null;
   if (request.count === 1) return priced([tightest(free)[0]!]);
-  const choices = [...Map.groupBy(free, l => deviceKind(l.device)).values()]
+  const choices = [...Map.groupBy(free, l => l.type.kind).values()]
     .filter(same => same.length >= request.count)
     .map(same => priced(tightest(same).slice(0, request.count)));
   return choices.sort((a, b) => a.opened - b.opened || a.openedGib - b.openedGib)[0] ?? null;
+}
+
+/**
+ * All choices that differ in more than which of two equal devices they take, the best first; at most `most`. What
+ * `chooseDevices` gives is one of them.
+ */
+export function deviceChoices(
+  request: GpuRequest | undefined,
+  ledgers: readonly DeviceLedger[],
+  { sharedBytes, most }: { readonly sharedBytes: number | null; readonly most: number },
+): readonly DeviceChoice[] {
+  const best = chooseDevices(request, ledgers, sharedBytes);
+  if (!best) return [];
+  // By name, or all: there is one choice.
+  if (!request || request.deviceIds.length > 0 || request.count === -1) return [best];
+  const free = ledgers.filter(l => misfitOf(request, l.device) === null && occupancyOf(l, sharedBytes) === null);
+  const choices: DeviceChoice[] = [];
+  for (const same of Map.groupBy(free, l => l.type.kind).values()) {
+    const alike = [...Map.groupBy(same, stateOf).values()];
+    collect(
+      alike,
+      request.count,
+      [],
+      chosen => choices.push(priced(chosen)),
+      () => choices.length < most,
+    );
+  }
+  return choices.sort((a, b) => a.opened - b.opened || a.openedGib - b.openedGib || a.roomGib - b.roomGib);
+}
+
+/** Equal for devices that it makes no difference to choose between. */
+export function stateOf({
+  device,
+  type,
+  quarantine,
+  relatives,
+  holders,
+  exclusiveHolders,
+  declaredBytes,
+}: DeviceLedger) {
+  const own = relatives.length > 0 ? device.id : '';
+  return `${type.index} ${quarantine ? 'q' : ''} ${holders > 0} ${exclusiveHolders > 0} ${declaredBytes} ${own}`;
+}
+
+/** Every way to take `count` devices from these stacks of equal ones. */
+function collect(
+  stacks: readonly (readonly DeviceLedger[])[],
+  count: number,
+  chosen: readonly DeviceLedger[],
+  found: (chosen: readonly DeviceLedger[]) => void,
+  goesOn: () => boolean,
+): void {
+  if (count === 0) found(chosen);
+  const [stack, ...others] = stacks;
+  if (count === 0 || !stack) return;
+  for (let taken = Math.min(count, stack.length); taken >= 0 && goesOn(); taken -= 1) {
+    const next = stack.slice(0, taken);
+    if (next.some(l => l.relatives.some(r => chosen.includes(r)))) continue;
+    collect(others, count - taken, [...chosen, ...next], found, goesOn);
+  }
 }
 
 /** The ids that name one device only choose first: `0` may be a device of each of two vendors. */
