@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import anyTest, { type TestFn } from 'ava';
 import type { OutriggerError } from '../../control-plane/core/errors.ts';
 import {
@@ -171,6 +173,33 @@ test('closing an engine ends every ssh that it started', async t => {
     async () => !(await processes()).some(pid => own.includes(pid)),
     () => 'they are gone',
   );
+});
+
+test('connections that the user shares work, more of them than sshd allows on one as well', async t => {
+  const config = path.join(server.folder, 'config');
+  const before = await readFile(config, 'utf8');
+  const shared = ['ControlMaster auto', `ControlPath ${server.folder}/%C`, 'ControlPersist 60'];
+  await writeFile(config, [...shared, before].join('\n'));
+  const engine = await engineAt(`ssh://${server.destination}`);
+  const stop = new AbortController();
+  const others = Array.from({ length: 15 }, () => engine.watch(() => {}, stop.signal));
+  t.teardown(async () => {
+    stop.abort();
+    engine.close();
+    await Promise.all(others);
+    await writeFile(config, before);
+    await promisify(execFile)('ssh', [
+      '-F',
+      config,
+      '-o',
+      shared[1]!.replace(' ', '='),
+      '-O',
+      'exit',
+      server.destination,
+    ]);
+  });
+  const listings = await Promise.all(Array.from({ length: 15 }, () => engine.observe(soon())));
+  for (const listing of listings) t.true(listing.cpus > 0);
 });
 
 test('a name that only the ssh configuration knows works, and the node is reached at the host behind it', async t => {

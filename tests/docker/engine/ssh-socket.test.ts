@@ -1,0 +1,148 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import test, { type ExecutionContext } from 'ava';
+import type { OutriggerError } from '../../../control-plane/core/errors.ts';
+import type { SshConnection } from '../../../control-plane/engine/docker/ssh-address.ts';
+import { SshDialer } from '../../../control-plane/engine/docker/ssh-dialer.ts';
+import { SshSocket } from '../../../control-plane/engine/docker/ssh-socket.ts';
+import { until } from '../../product/until.ts';
+
+/** A connection whose `ssh` is this shell script. */
+async function scripted(t: ExecutionContext, script: string): Promise<SshConnection & { readonly folder: string }> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-ssh-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const program = path.join(folder, 'ssh');
+  await writeFile(program, `#!/bin/sh\necho run >>'${folder}/runs'\n${script}\n`);
+  await chmod(program, 0o755);
+  return { kind: 'ssh', host: 'node', folder, environment: { PATH: `${folder}:${process.env['PATH']}` } };
+}
+
+const runs = ({ folder }: { folder: string }) =>
+  readFile(path.join(folder, 'runs'), 'utf8').then(
+    written => written.split('\n').length - 1,
+    () => 0,
+  );
+
+test('what is written arrives whole, however slowly it is read, and the end of one side is the end of the other', async t => {
+  const socket = new SshSocket(await scripted(t, 'exec cat'), () => {});
+  const sent = randomBytes(8 * 1024 * 1024);
+  const chunks = Array.from({ length: 128 }, (_, i) => sent.subarray(i * 65_536, (i + 1) * 65_536));
+  socket.open();
+  const writing = pipeline(Readable.from(chunks), socket).catch(() => {});
+  const received = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of socket) {
+    received.update(chunk);
+    bytes += chunk.length;
+    if (bytes === sent.length) socket.end();
+  }
+  await writing;
+  t.is(bytes, sent.length);
+  t.is(received.digest('hex'), createHash('sha256').update(sent).digest('hex'));
+});
+
+test('what is written before it is open is kept', async t => {
+  const socket = new SshSocket(await scripted(t, 'exec cat'), () => {});
+  socket.write('early, ');
+  socket.write('and a bit later');
+  socket.open();
+  socket.end();
+  t.is(await text(socket), 'early, and a bit later');
+});
+
+test('an ssh that ends well after it has said something is the end of the stream; all of it is read first', async t => {
+  const socket = new SshSocket(await scripted(t, 'head -c 3000000 /dev/zero; exit 0'), () => {});
+  socket.open();
+  t.is((await buffer(socket)).length, 3_000_000);
+});
+
+test('one that breaks later is a connection that was reset, and says why', async t => {
+  const socket = new SshSocket(
+    await scripted(t, 'echo hello; echo "Connection reset by peer" >&2; exit 255'),
+    () => {},
+  );
+  socket.open();
+  const error = (await t.throwsAsync(text(socket))) as NodeJS.ErrnoException;
+  t.is(error.code, 'ECONNRESET');
+  t.regex(error.message, /Connection reset by peer/);
+});
+
+test('an stderr that somebody else holds open delays no verdict', async t => {
+  const script =
+    'sleep 600 >/dev/null </dev/null & echo $! >"$(dirname "$0")/sleeper"; echo "Permission denied (publickey)." >&2; exit 255';
+  const connection = await scripted(t, script);
+  const socket = new SshSocket(connection, () => {});
+  socket.open();
+  const error = (await t.throwsAsync(text(socket))) as unknown as OutriggerError;
+  process.kill(Number(await readFile(path.join(connection.folder, 'sleeper'), 'utf8')));
+  t.regex(error.message, /does not let us in/);
+});
+
+test('a destroyed socket ends its ssh, one that ignores it as well', async t => {
+  const connection = await scripted(t, 'trap "" TERM; echo $$ >"$(dirname "$0")/pid"; while :; do sleep 0.05; done');
+  const socket = new SshSocket(connection, () => {});
+  socket.open();
+  const pid = await until(
+    () => readFile(path.join(connection.folder, 'pid'), 'utf8').then(Number, () => 0),
+    () => 'it runs',
+  );
+  socket.destroy();
+  await until(
+    () => {
+      try {
+        process.kill(pid, 0);
+        return false;
+      } catch {
+        return true;
+      }
+    },
+    () => 'it is gone',
+  );
+  t.true(socket.destroyed);
+});
+
+test('until one connection has come through they are opened one at a time, then four at a time', async t => {
+  const connection = await scripted(t, 'cat');
+  const dialer = new SshDialer(connection);
+  const sockets = Array.from({ length: 8 }, () => dialer.dial());
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await until(
+    async () => (await runs(connection)) > 0,
+    () => 'the first one runs',
+  );
+  t.is(await runs(connection), 1);
+  sockets[0]?.write('x');
+  await until(
+    async () => (await runs(connection)) > 4,
+    () => 'four more run once it came through',
+  );
+  t.is(await runs(connection), 5);
+  for (const socket of sockets.slice(1)) socket.write('x');
+  await until(
+    async () => (await runs(connection)) === 8,
+    () => 'all run',
+  );
+});
+
+test('a refusal is everybody’s, and asked for again only later', async t => {
+  const connection = await scripted(t, 'echo "ann@node: Permission denied (publickey)." >&2; exit 255');
+  const dialer = new SshDialer(connection);
+  const first = Array.from({ length: 5 }, () => text(dialer.dial()).catch((error: unknown) => error));
+  for (const error of await Promise.all(first)) t.regex((error as Error).message, /does not let us in/);
+  await t.throwsAsync(text(dialer.dial()), { message: /does not let us in/ });
+  t.is(await runs(connection), 1);
+});
+
+test('a machine that is away is asked again at once', async t => {
+  const connection = await scripted(t, 'echo "ssh: connect to host node port 22: Connection refused" >&2; exit 255');
+  const dialer = new SshDialer(connection);
+  for (let i = 0; i < 3; i += 1) await t.throwsAsync(text(dialer.dial()), { message: /cannot be reached/ });
+  t.is(await runs(connection), 3);
+});
