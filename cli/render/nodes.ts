@@ -83,7 +83,8 @@ export function deviceNotes({ name, devices }: NodeView): Note[] {
     .filter(d => d.state === 'quarantined' || d.state === 'vanished')
     .map(({ id, state, message }) => {
       const next = `To trust it at once: outrigger nodes undrain ${name} --device ${id}`;
-      const why = `${id} on ${name} is ${state}: ${singleLine(message ?? '')}.`;
+      const what = state === 'vanished' ? 'has vanished' : 'is quarantined';
+      const why = `${id} on ${name} ${what}: ${singleLine(message ?? '')}.`;
       return { text: state === 'quarantined' ? `${why} ${next}` : why, style: 'yellow' };
     });
 }

@@ -3,6 +3,7 @@ import test from 'ava';
 import { openApiDocument, openApiText } from '../../control-plane/api/openapi.ts';
 import { STATUS_OF } from '../../control-plane/api/status-codes.ts';
 import { ERROR_CODES } from '../../control-plane/core/errors.ts';
+import { REJECTION_CONSTRAINTS } from '../../control-plane/core/rejection.ts';
 import { contractDefinition } from '../../proto/load.ts';
 
 const components = (openApiDocument()['components'] as { schemas: Record<string, JsonSchema> }).schemas;
@@ -69,6 +70,11 @@ test('ApplyResult has the fields of ApplyResponse.Result', t => {
 test('the committed OpenAPI document is what the routes say', async t => {
   const file = new URL('../../docs/openapi.json', import.meta.url);
   t.is(await readFile(file, 'utf8'), openApiText(), 'run `npm run generate`');
+});
+
+test('the page of the API names every word for what a place does not meet', async t => {
+  const page = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8');
+  for (const word of REJECTION_CONSTRAINTS) t.true(page.includes(`\`${word}\``), word);
 });
 
 test('every error code has a status of both protocols, none of success', t => {
