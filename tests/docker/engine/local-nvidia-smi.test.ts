@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { OutriggerError } from '../../../control-plane/core/errors.ts';
+import { createDockerEngine, resolveConnection } from '../../../control-plane/engine/docker/index.ts';
 import { findNvidiaHook, LocalNvidiaSmi } from '../../../control-plane/engine/docker/local-nvidia-smi.ts';
+import { soon } from '../../contract/engine.ts';
 import { until } from '../../product/until.ts';
 import { MIG_LIST, MIG_QUERY, MIG_TABLE } from './smi-outputs.ts';
 
@@ -109,6 +113,47 @@ test('the hook of the toolkit is looked for on the PATH', async t => {
   await writeFile(path.join(folder, 'nvidia-container-runtime-hook'), '#!/bin/sh\n');
   await chmod(path.join(folder, 'nvidia-container-runtime-hook'), 0o755);
   t.true(await findNvidiaHook({ PATH: `/nowhere${path.delimiter}${folder}` }));
+});
+
+test('an engine of this machine lists what nvidia-smi says here, also after it stopped saying anything', async t => {
+  const line = (usedMib: number) => `0, GPU-aa, NVIDIA L4, 23034, ${usedMib}, ${23_034 - usedMib}, [N/A]\n`;
+  const m = await machine(t, prints({ query: line(34), list: 'GPU 0: NVIDIA L4 (UUID: GPU-aa)\n' }));
+  await writeFile(path.join(m.folder, 'nvidia-container-runtime-hook'), '#!/bin/sh\n', { mode: 0o755 });
+  const engine = createDockerEngine({
+    node: 'local',
+    instance: 'test-local-smi',
+    connection: await resolveConnection(),
+    environment: m.environment,
+  });
+  t.teardown(() => engine.close());
+  const devices = async () => {
+    await engine.measure(soon());
+    return (await engine.observe(soon())).devices;
+  };
+  const known = { id: 'GPU-aa', driver: 'nvidia', index: '0', uuid: 'GPU-aa', model: 'NVIDIA L4' } as const;
+  const MIB = 1024 ** 2;
+  const [device] = await devices();
+  t.like(device, { ...known, memoryBytes: 23_034 * MIB });
+  t.like(device?.measured, { usedBytes: 34 * MIB, freeBytes: 23_000 * MIB });
+  t.is(engine.driverTrouble, null);
+
+  await m.replace('echo "Failed to initialize NVML: Unknown Error"; exit 255');
+  t.deepEqual(await devices(), [{ ...known, memoryBytes: 23_034 * MIB }]);
+  t.is(engine.driverTrouble, 'nvidia-smi ended with 255: Failed to initialize NVML: Unknown Error');
+});
+
+test('what would be read of a machine can be printed', async t => {
+  const m = await machine(
+    t,
+    prints({ query: '0, GPU-aa, NVIDIA L4, 23034, 34, 23000, [N/A]\n', list: 'GPU 0: NVIDIA L4 (UUID: GPU-aa)\n' }),
+  );
+  const script = path.join(import.meta.dirname, '../../device/read-inventory.ts');
+  const print = () => promisify(execFile)(process.execPath, [script], { env: m.environment, timeout: 60_000 });
+  t.like(JSON.parse((await print()).stdout), { driver: { gpus: [{ uuid: 'GPU-aa' }], slices: [] } });
+  await m.replace('exit 9');
+  const failed = (await t.throwsAsync(print())) as Error & { code: number; stdout: string };
+  t.is(failed.code, 1);
+  t.like(JSON.parse(failed.stdout), { driver: { error: 'nvidia-smi ended with 9: it printed nothing' } });
 });
 
 async function numbersIn(file: string): Promise<number[]> {
