@@ -11,8 +11,8 @@ import { buildProject, loadProject, projectFolders } from '../project.ts';
 import { removeAndWait } from '../remove-and-wait.ts';
 import { failureLines } from '../render/failure.ts';
 import { readiness } from '../render/phase.ts';
-import { singleLine } from '../render/text.ts';
 import { formatDuration } from '../render/units.ts';
+import { waitingLines } from '../render/waiting.ts';
 import { requireAnsweringNode } from '../require-answering-node.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
 import { parseScale } from '../service-reference.ts';
@@ -132,9 +132,7 @@ async function settle(run: Run, result: RolloutResult, timeoutMs: number | undef
         `${err.style('red', 'error:')} not ready within ${(timeoutMs ?? 0) / 1_000} s: ${result.waitingFor.join(', ')}`,
       );
       const waitingFor = result.services.filter(s => result.waitingFor.includes(s.name));
-      for (const service of waitingFor) {
-        if (service.message) err.line(`  ${service.name}: ${singleLine(service.message)}`);
-      }
+      for (const line of waitingLines(waitingFor)) err.line(line);
       for (const line of await lastLines(run.client, waitingFor)) err.line(line);
       err.line('  next: give it more time with --wait-timeout, or see "outrigger logs" and "outrigger events"');
       await removeCreated(run);

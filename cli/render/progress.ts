@@ -39,7 +39,21 @@ export function progressLines(services: readonly ServiceView[], options: Progres
       ? `${left}  ${options.style('dim', truncate(singleLine(row.detail), room))}`
       : truncate(left.trimEnd(), options.width);
   });
-  return rows.length > shown.length ? [...lines, `… and ${rows.length - shown.length} more`] : lines;
+  const more = rows.length > shown.length ? [`… and ${rows.length - shown.length} more`] : [];
+  const hint = placeHint(services, options.nowMs);
+  return [...lines, ...more, ...(hint === null ? [] : [options.style('dim', truncate(hint, options.width))])];
+}
+
+/** How long a replica may wait for a place until the display says where to ask why. */
+const PATIENCE_MS = 3_000;
+
+/** A line has no room for the reasons of several nodes. */
+function placeHint(services: readonly ServiceView[], nowMs: number): string | null {
+  const isLong = (r: ReplicaView) => r.phase === 'pending' && nowMs - r.sinceMs > PATIENCE_MS;
+  const waiting = services.filter(s => s.replicas.some(isLong)).map(s => s.name);
+  if (waiting.length === 0) return null;
+  if (waiting.length === 1) return `  see "outrigger why ${waiting[0]}"`;
+  return `  see "outrigger why SERVICE" for ${waiting.join(', ')}`;
 }
 
 interface Row {

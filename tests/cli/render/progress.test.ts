@@ -124,3 +124,14 @@ test('a failure tells cause, exit code, last lines and the next step', t => {
     '  next: mend the cause above and run "outrigger up" again',
   ]);
 });
+
+test('what waits for a place for a while is told where to ask why, once for all', t => {
+  const service = (name: string, sinceMs: number) =>
+    serviceView({ name, replicas: [1, 2].map(i => replicaView({ id: `${name}${i}`, phase: 'pending', sinceMs })) });
+  const last = (services: Parameters<typeof progressLines>[0], width = 80) =>
+    progressLines(services, { ...plain, nowMs: 10_000, width }).at(-1)!;
+  t.is(last([service('llm', 1_000)]), '  see "outrigger why llm"');
+  t.is(last([service('llm', 1_000), service('emb', 2_000)]), '  see "outrigger why SERVICE" for llm, emb');
+  t.notRegex(last([service('llm', 9_500)]), /outrigger why/);
+  t.true(last([service('llm', 1_000), service('emb', 2_000)], 30).length <= 30);
+});
