@@ -18,6 +18,8 @@ export class Observer {
   #labels: Readonly<Record<string, string>>;
   #wanted: PromiseWithResolvers<void> = Promise.withResolvers();
   #listing: Promise<void> | null = null;
+  /** The last listing took too long. The next one may take longer, as a connection over several machines may to open. */
+  #isLate = false;
 
   constructor({ engine, profile }: Member, clock: Clock, onListing: () => void) {
     this.#engine = engine;
@@ -92,11 +94,11 @@ export class Observer {
   async #list(): Promise<void> {
     const listedFrom = this.#clock.now();
     try {
-      // One that is silent has nothing to lose by it, and a connection over several machines may take its time to open.
-      const timeoutMs = this.#node.answering ? LISTING_DEADLINE_MS : FIRST_LISTING_DEADLINE_MS;
+      const timeoutMs = this.#isLate ? LATE_LISTING_DEADLINE_MS : LISTING_DEADLINE_MS;
       const limits = { clock: this.#clock, timeoutMs, signal: this.#stop.signal };
       const what = `listing the containers of node ${this.#engine.node}`;
       const listing = await within(limits, what, signal => this.#engine.observe(signal));
+      this.#isLate = false;
       this.#engineLabels = listing.labels;
       const { error: _, next: __, ...known } = this.#node;
       this.#node = {
@@ -111,6 +113,7 @@ export class Observer {
     } catch (thrown) {
       if (this.#stop.signal.aborted) return;
       const error: OutriggerError = toOutriggerError(thrown);
+      this.#isLate = error.code === 'timeout';
       const { next: _, ...known } = this.#node;
       const next = error.next === undefined ? {} : { next: error.next };
       const silentSince = known.silentSince ?? this.#clock.now();
@@ -136,11 +139,12 @@ export async function firstLook(observers: readonly Observer[], clock: Clock): P
     await listings[i];
     if (!observer.node().answering) throw new Error('silent');
   });
+  // Where none answers each has failed, and so all have.
   const others = Promise.any(answers).then(
     () => wait(OTHERS_MS),
     () => {},
   );
-  await Promise.race([Promise.all(listings), others, wait(LISTING_DEADLINE_MS)]);
+  await Promise.race([Promise.all(listings), others]);
   enough.abort();
 }
 
@@ -154,6 +158,6 @@ const RESYNC_MS = 10_000;
 const RETRY_MS = 1_000;
 const LISTING_DEADLINE_MS = 5_000;
 /** An engine's own deadline for a question, so that it says which one hung. */
-const FIRST_LISTING_DEADLINE_MS = 10_000;
+const LATE_LISTING_DEADLINE_MS = 10_000;
 /** How long the start waits for the rest of the nodes after the first one answered. */
 const OTHERS_MS = 1_000;
