@@ -54,6 +54,10 @@ export class DockerEngine implements Engine {
   readonly #clock: Clock;
   readonly #capacity: NodeCapacity;
   readonly #listing: ContainerListing;
+  /** When the newest listing began, by performance.now(). */
+  #listedFrom = -Infinity;
+  /** When the engine had started a container, as it told us, by performance.now(); of the newest few. */
+  readonly #startedAt = new Map<string, number>();
   readonly #networks: Networks;
   readonly #volumes: Volumes;
   readonly #driver: DriverInventory | null;
@@ -87,6 +91,7 @@ export class DockerEngine implements Engine {
   }
 
   async observe(signal: AbortSignal): Promise<EngineListing> {
+    this.#listedFrom = performance.now();
     const listing = await this.#listing.observe(signal);
     const identity = this.#capacity.identity();
     if (identity) this.#options.claim?.(identity);
@@ -122,8 +127,10 @@ export class DockerEngine implements Engine {
     );
   }
 
-  start(containerId: string, signal: AbortSignal): Promise<void> {
-    return startContainer(this.#client, this.#networks, immutableId(containerId), signal);
+  async start(containerId: string, signal: AbortSignal): Promise<void> {
+    await startContainer(this.#client, this.#networks, immutableId(containerId), signal);
+    if (this.#startedAt.size >= MOST_STARTS) this.#startedAt.clear();
+    this.#startedAt.set(containerId, performance.now());
   }
 
   stop(containerId: string, options: { graceMs: number }, signal: AbortSignal): Promise<void> {
@@ -150,7 +157,13 @@ export class DockerEngine implements Engine {
   async watch(wake: () => void, signal: AbortSignal): Promise<void> {
     const handlers = {
       wake,
-      onContainer: (id: string, action: string) => this.#listing.noteEvent(id, action),
+      onContainer: (id: string, action: string) => {
+        // Another start of it would not be ours.
+        if (action === 'die') this.#startedAt.delete(id);
+        this.#listing.noteEvent(id, action);
+      },
+      startedAt: (id: string) => this.#startedAt.get(id),
+      isListedSince: (at: number) => this.#listedFrom >= at,
       onImage: () => this.#capacity.forgetImages(),
       onConnect: () => {
         this.#networks.forget();
@@ -195,6 +208,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
   return new DockerEngine(options);
 }
 
+const MOST_STARTS = 1_000;
 /** Leaves the system itself something, so that a replica without a limit is killed before the node is. */
 const DEFAULT_MEMORY_SHARE = 0.95;
 

@@ -10,6 +10,10 @@ export interface EventHandlers {
   readonly onContainer: (containerId: string, action: string) => void;
   /** The images of the engine changed. */
   readonly onImage: () => void;
+  /** Since when listings show the start of a container, by performance.now(); absent: since its event came. */
+  readonly startedAt: (containerId: string) => number | undefined;
+  /** A listing has begun since then, so that a wake for what it shows would only make another. */
+  readonly isListedSince: (at: number) => boolean;
   /** A new connection: the engine may be another, or restarted, and events were missed. */
   readonly onConnect: () => void;
 }
@@ -21,7 +25,7 @@ export async function watchEvents(
   handlers: EventHandlers,
   signal: AbortSignal,
 ): Promise<void> {
-  const debounced = debounce(handlers.wake, signal);
+  const debounced = debounce(handlers, signal);
   let backoffMs = FIRST_BACKOFF_MS;
   while (!signal.aborted) {
     try {
@@ -42,7 +46,7 @@ export async function watchEvents(
 async function readEvents(
   client: EngineClient,
   instance: string,
-  handlers: EventHandlers & { onOpen: () => void },
+  handlers: Omit<EventHandlers, 'wake'> & { wake: (at?: number) => void; onOpen: () => void },
   signal: AbortSignal,
 ): Promise<void> {
   // Not by our label, which images do not carry: whose a container is, is looked at here.
@@ -63,7 +67,9 @@ async function readEvents(
       if (type === 'image') handlers.onImage();
       else if (!ours) continue;
       else if (typeof action === 'string' && typeof actor.ID === 'string') handlers.onContainer(actor.ID, action);
-      handlers.wake();
+      const isStart = action === 'start' && typeof actor?.ID === 'string';
+      // Announced once listings show it, and after a call of ours, whose end asks for a listing too.
+      handlers.wake(isStart ? (handlers.startedAt(actor.ID) ?? performance.now()) : Infinity);
     }
   } finally {
     stream.destroy();
@@ -81,15 +87,19 @@ const EVENTS = ['create', 'start', 'die', 'oom', 'kill', 'pause', 'unpause', 'de
 /** What changes which images there are. */
 const IMAGE_EVENTS = ['pull', 'tag', 'untag', 'delete', 'import', 'load'];
 
-function debounce(wake: () => void, signal: AbortSignal): () => void {
-  let waiting = false;
-  return () => {
-    if (waiting || signal.aborted) return;
-    waiting = true;
+/** `at`: a listing that begins after it makes the wake unnecessary; none does where that is left out. */
+function debounce({ wake, isListedSince }: EventHandlers, signal: AbortSignal): (at?: number) => void {
+  let waiting: number | null = null;
+  return (at = Infinity) => {
+    if (signal.aborted) return;
+    const isFirst = waiting === null;
+    waiting = Math.max(waiting ?? 0, at);
+    if (!isFirst) return;
     wait(DEBOUNCE_MS, undefined, { signal, ref: false }).then(
       () => {
-        waiting = false;
-        wake();
+        const newest = waiting ?? Infinity;
+        waiting = null;
+        if (!isListedSince(newest)) wake();
       },
       () => {},
     );

@@ -103,6 +103,20 @@ test('a paused container counts as running', async t => {
   await w.docker.getContainer(id).unpause();
 });
 
+test('a container that somebody else stops and starts again wakes both times', async t => {
+  const w = await world(t);
+  const id = await started(w, w.programs.serves);
+  const before = await eventually(w, c => c.state === 'running');
+  const container = w.docker.getContainer(id);
+  const stopping = container.stop({ t: 0 });
+  await eventually(w, c => c.state === 'exited');
+  await stopping;
+  const starting = container.start();
+  const after = await eventually(w, c => c.state === 'running' && c.startedAt !== undefined);
+  await starting;
+  t.true(after.startedAt! > before.startedAt!);
+});
+
 test("Docker's own health is seen, and its changes wake", async t => {
   const w = await world(t);
   const healthcheck = { test: ['CMD-SHELL', 'test -e /tmp/ok'], intervalMs: 200, timeoutMs: 2_000, retries: 1 };
