@@ -40,6 +40,9 @@ export interface ReplicaFacts {
 
 function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
   const { phase } = replica;
+  const renamed =
+    'container' in phase && phase.container !== null && facts.nodes.renamed(phase.placement, phase.container);
+  if (renamed) return { kind: 'node_renamed', node: renamed };
   switch (phase.kind) {
     case 'pending':
     case 'stopped':
@@ -91,14 +94,22 @@ function whileItRuns(
 
 /** Silence is not death, and its own probe that passes over the network is proof of life. */
 function isUnheard(phase: PhaseOf<'starting' | 'warming' | 'ready' | 'lost'>, facts: ReplicaFacts): boolean {
-  if (!facts.nodes.isLost(phase.placement.node)) return false;
-  const check = effectiveProbes(facts.spec).readiness?.check.kind;
-  const isAsked = check === 'grpc' || check === 'http' || check === 'tcp';
-  return !isAsked || facts.observed.probes.get(phase.container.id)?.readiness !== 'passing';
+  return facts.nodes.isLost(phase.placement.node) && !hasProofOfLife(phase, facts);
 }
 
+function hasProofOfLife(
+  { container }: PhaseOf<'starting' | 'warming' | 'ready' | 'lost'>,
+  facts: ReplicaFacts,
+): boolean {
+  const check = effectiveProbes(facts.spec).readiness?.check.kind;
+  const isAsked = check === 'grpc' || check === 'http' || check === 'tcp';
+  return isAsked && facts.observed.probes.get(container.id)?.readiness === 'passing';
+}
+
+/** A life of ours that has just begun has not waited long for the node, which is no sign of it. */
 function whileLost(phase: PhaseOf<'lost'>, facts: ReplicaFacts): ReplicaEvent | null {
-  if (!isUnheard(phase, facts)) return { kind: 'node_found' };
+  const isAnswering = facts.observed.nodes.get(phase.placement.node)?.answering === true;
+  if (isAnswering || hasProofOfLife(phase, facts)) return { kind: 'node_found' };
   return facts.nodes.isGone(phase.placement.node) ? { kind: 'forgotten' } : null;
 }
 

@@ -1,6 +1,6 @@
 import type { NodePolicy, NodeRecord } from './node.ts';
 import type { Observed, ObservedNode } from './observed.ts';
-import { isLive, type Placement, type Replica } from './replica.ts';
+import { type ContainerRef, isLive, type Placement, type Replica } from './replica.ts';
 
 /**
  * What follows from the state of the nodes for what is placed on them, and what is decided about the nodes themselves:
@@ -24,9 +24,14 @@ export class NodeCare {
     this.#records = new Map(given.records);
   }
 
-  /** As long as no node at all is named, nothing is known of any. */
+  /**
+   * What is on no node may be on one that has not been looked at yet, under another name: before each has been, or was
+   * silent for long, no node counts as unknown.
+   */
   get #areKnown(): boolean {
-    return this.#observed.nodes.size > 0;
+    const nodes = [...this.#observed.nodes.values()];
+    const isSettled = (n: ObservedNode) => n.listedFrom > 0 || silentForMs(n, this.#now) >= this.#policy.lostAfterMs;
+    return nodes.length > 0 && nodes.every(isSettled);
   }
 
   get records(): ReadonlyMap<string, NodeRecord> {
@@ -46,6 +51,16 @@ export class NodeCare {
   /** It is not configured any more and cannot be reached: nobody waits for what is there. */
   isGone(name: string): boolean {
     return this.isLost(name) && (this.node(name)?.leaving ?? true);
+  }
+
+  /**
+   * Where the container is, if its node is not known by that name any more and another one lists it: an engine that was
+   * given another name while nobody looked. Null: it is not so.
+   */
+  renamed(placement: Placement, container: ContainerRef): string | null {
+    if (!this.#areKnown || this.node(placement.node) !== undefined) return null;
+    const nodes = [...this.#observed.nodes.values()];
+    return nodes.find(n => n.answering && n.containers.some(c => c.id === container.id))?.name ?? null;
   }
 
   /** It gives its replicas away and takes no new ones. */

@@ -27,6 +27,8 @@ export type ReplicaEvent =
   | { readonly kind: 'ended'; readonly policy: ServiceSpec['restart']; readonly logTail: readonly string[] }
   | { readonly kind: 'node_lost' }
   | { readonly kind: 'node_found' }
+  /** Its container is seen on another node: the one that it was placed on has that name now. */
+  | { readonly kind: 'node_renamed'; readonly node: string }
   /** Its node is neither configured nor heard of any more: whatever runs there is nobody's. */
   | { readonly kind: 'forgotten' };
 
@@ -135,6 +137,9 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
         { ...replica, returnedAt: now },
         { kind: 'starting', since: now, placement: phase.placement, container: phase.container },
       );
+    case 'node_renamed':
+      if (!('container' in phase)) return impossible(replica, event);
+      return { ...replica, phase: { ...phase, placement: { ...phase.placement, node: event.node } } };
     case 'forgotten':
       if (!('container' in phase)) return impossible(replica, event);
       return enter(replica, { kind: 'stopped', since: now });

@@ -115,6 +115,15 @@ export class ModelWorld {
     this.leaving.delete(name);
   }
 
+  /** The same engine has another name, as after a restart with another nodes file. */
+  rename(from: string, to: string): void {
+    const node = this.node(from);
+    this.forget(from);
+    this.setNode(to, node);
+    for (const [id, c] of this.containers) if (c.node === from) this.containers.set(id, { ...c, node: to });
+    this.list();
+  }
+
   /** One pass of the loop: reconcile, store, carry out all actions, list. Returns the plan that was made. */
   step(): Plan {
     this.now += 1;

@@ -405,3 +405,36 @@ test('a node that was forgotten and is back takes nothing before what ran there 
   }
   t.deepEqual(phases(world), ['ready']);
 });
+
+test('an engine that was given another name keeps its containers, under their replicas', t => {
+  const world = spread(['a', 'b']);
+  const before = replicas(world).map(r => r.id);
+  const containers = world.running().map(c => c.id);
+  world.rename('a', 'z');
+  const plan = world.step();
+  t.deepEqual(plan.actions, []);
+  t.is(plan.endpoints.length, 2);
+  world.settle();
+  t.deepEqual(
+    replicas(world).map(r => r.id),
+    before,
+  );
+  t.deepEqual(nodesOf(world).toSorted(), ['b', 'z']);
+  t.deepEqual(
+    world.running().map(c => c.id),
+    containers,
+  );
+});
+
+test('a node that was not looked at yet may be the one that a replica is on: nothing is forgotten before', t => {
+  const world = spread(['a', 'b']);
+  world.silent.add('z');
+  world.rename('a', 'z');
+  world.settle();
+  t.deepEqual(phases(world), ['ready', 'ready']);
+  world.silent.clear();
+  world.list();
+  world.settle();
+  t.deepEqual(nodesOf(world).toSorted(), ['b', 'z']);
+  t.is(world.history.filter(a => a.kind === 'stop').length, 0);
+});

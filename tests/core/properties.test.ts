@@ -267,6 +267,7 @@ const EVENTS: readonly ReplicaEvent[] = [
   { kind: 'node_found' },
   { kind: 'displaced' },
   { kind: 'forgotten' },
+  { kind: 'node_renamed', node: 'm' },
 ];
 
 /** Every move the state machine knows; a pair that is not here must be refused. */
@@ -287,6 +288,7 @@ const MOVES: Readonly<Record<(typeof PHASE_KINDS)[number], Readonly<Record<strin
     drain: 'draining',
     node_lost: 'lost',
     forgotten: 'stopped',
+    node_renamed: 'starting',
   },
   warming: {
     warmed_up: 'ready',
@@ -295,6 +297,7 @@ const MOVES: Readonly<Record<(typeof PHASE_KINDS)[number], Readonly<Record<strin
     drain: 'draining',
     node_lost: 'lost',
     forgotten: 'stopped',
+    node_renamed: 'warming',
   },
   ready: {
     readiness_lost: 'ready',
@@ -304,13 +307,26 @@ const MOVES: Readonly<Record<(typeof PHASE_KINDS)[number], Readonly<Record<strin
     drain: 'draining',
     node_lost: 'lost',
     forgotten: 'stopped',
+    node_renamed: 'ready',
   },
-  draining: { drained: 'stopping', forgotten: 'stopped' },
-  stopping: { created: 'stopping', drain: 'stopping', ended: 'stopped|failed|backoff', forgotten: 'stopped' },
+  draining: { drained: 'stopping', forgotten: 'stopped', node_renamed: 'draining' },
+  stopping: {
+    created: 'stopping',
+    drain: 'stopping',
+    ended: 'stopped|failed|backoff',
+    forgotten: 'stopped',
+    node_renamed: 'stopping',
+  },
   stopped: {},
   backoff: { retry: 'pulling', drain: 'stopping', displaced: 'pending' },
   failed: { drain: 'stopping' },
-  lost: { failed: 'failed|backoff', drain: 'stopping', node_found: 'starting', forgotten: 'stopped' },
+  lost: {
+    failed: 'failed|backoff',
+    drain: 'stopping',
+    node_found: 'starting',
+    forgotten: 'stopped',
+    node_renamed: 'lost',
+  },
 };
 
 test('every pair of phase and event either moves as the table says or is refused', t => {
