@@ -1,6 +1,7 @@
 import { clusterOf } from './core/cluster.ts';
 import { explain } from './core/explain.ts';
 import type { Observed, ObservedNode } from './core/observed.ts';
+import { isAboutOthers } from './core/place-waiting.ts';
 import type { Rejection } from './core/rejection.ts';
 import { isAvailable, type PhaseOf, type Replica } from './core/replica.ts';
 import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
@@ -163,9 +164,7 @@ function reasonsOfPending(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
   const verdict = clusterOf(state, observed).place(request);
   if (verdict.kind === 'placed') {
     const message = `there is room on ${verdict.placement.node} now`;
-    const said = phase.reasons.length > 0 ? phase.reasons : [message];
-    const groups = said.map(m => ({ constraint: 'turn', nodes: [], message: m, heldBy: [], help: [] }));
-    return { groups };
+    return { groups: turns(phase.reasons.length > 0 ? phase.reasons : [message]) };
   }
   const groups = explain(verdict.rejections).map(
     ({ constraint, nodes, message, requested, free, total, heldBy, help }): WhyGroupView => ({
@@ -180,10 +179,15 @@ function reasonsOfPending(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
     }),
   );
   return {
-    groups,
+    groups: [...turns(phase.reasons.filter(isAboutOthers)), ...groups],
     rejections: verdict.rejections,
     ...(phase.reasons.length > 0 ? { summary: phase.reasons } : {}),
   };
+}
+
+/** What others have to do before it is placed. */
+function turns(reasons: readonly string[]): WhyGroupView[] {
+  return reasons.map(message => ({ constraint: 'turn', nodes: [], message, heldBy: [], help: [] }));
 }
 
 /** What their engines say to do. */

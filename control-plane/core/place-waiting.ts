@@ -20,7 +20,7 @@ export function placeWaiting(world: World): number | null {
   });
   if (ready.length === 0) return null;
   const cluster = clusterIn(world);
-  const notYet = [...untidyNodes(world)].map(name => `${name}: containers of an earlier time are ended there first`);
+  const notYet = [...untidyNodes(world)].map(name => `${name}: ${ENDED_FIRST}`);
   const byPriority = Map.groupBy(ready, r => world.specOf(r).priority);
   const lookAgainAt: number[] = [];
   for (const priority of [...byPriority.keys()].sort((a, b) => b - a)) {
@@ -52,6 +52,13 @@ export function placeWaiting(world: World): number | null {
 }
 
 const AWAITED = 'others are on their way out and make room for it';
+const ENDED_FIRST = 'containers of an earlier time are ended there first';
+const WAITS_FOR = 'waits for';
+
+/** Whether one of a waiting replica's reasons is about what others do, and not about what a node lacks. */
+export function isAboutOthers(reason: string): boolean {
+  return reason === AWAITED || reason.endsWith(ENDED_FIRST) || reason.startsWith(WAITS_FOR);
+}
 
 /**
  * The nodes with all that is held of them at this point of a pass. One where something runs that no account knows of, such
@@ -93,7 +100,7 @@ export function unmetDependencies(world: World, spec: ServiceSpec): string[] {
       condition === 'ready'
         ? replicas.some(isAvailable)
         : replicas.some(r => r.phase.kind === 'starting' || r.phase.kind === 'warming' || r.phase.kind === 'ready');
-    return met || needed.replicas === 0 ? [] : [`waits for service ${service} to be ${condition}`];
+    return met || needed.replicas === 0 ? [] : [`${WAITS_FOR} service ${service} to be ${condition}`];
   });
 }
 
@@ -106,7 +113,7 @@ function beyondSurge(world: World, replica: Replica): string[] {
   const others = world
     .ofService(service.key)
     .filter(r => r.phase.kind !== 'pending' && !world.nodes.isGivenUp(r)).length;
-  return others < most ? [] : [`waits for others of ${replica.service} to leave`];
+  return others < most ? [] : [`${WAITS_FOR} others of ${replica.service} to leave`];
 }
 
 /** Has idle replicas of lower priority leave where that makes room for one that fits nowhere, and keeps that room for it. */

@@ -113,6 +113,15 @@ test('a replica that has room and was not placed yet says so', t => {
   t.deepEqual(waiting!.summary, ['waits its turn']);
 });
 
+test('a replica for which others make room says so before what the nodes lack now', t => {
+  const reasons = ['others are on their way out and make room for it', 'local: needs 1000 CPUs, 8 of 8 are free'];
+  const spec = { resources: { cpus: 1_000 } };
+  const [replica] = why({ spec, replicas: [one('pending', { reasons })] }).replicas;
+  t.deepEqual(constraints(replica), ['turn', 'cpus']);
+  t.is(replica!.groups[0]!.message, reasons[0]);
+  t.deepEqual(replica!.summary, reasons);
+});
+
 for (const [kind, phase, expected, waiting] of [
   ['pulling', {}, ['pulling'], true],
   ['creating', {}, ['creating'], true],
