@@ -118,7 +118,7 @@ test('a replica for which others make room says so before what the nodes lack no
   const spec = { resources: { cpus: 1_000 } };
   const [replica] = why({ spec, replicas: [one('pending', { reasons })] }).replicas;
   t.deepEqual(constraints(replica), ['turn', 'cpus']);
-  t.is(replica!.groups[0]!.message, reasons[0]);
+  t.is(replica!.groups[0]!.message, reasons[0]!);
   t.deepEqual(replica!.summary, reasons);
 });
 
