@@ -40,10 +40,11 @@ export class NodeNews {
     const tell = (node: string, type: string, message: string) => events.push({ at, node, type, message });
     for (const [name, { silentSince, leaving }] of nodes) {
       const before = this.#told.nodes.get(name);
-      if (silentSince !== null && !before?.silentSince)
+      const silentBefore = before?.silentSince ?? null;
+      if (silentSince !== null && silentBefore === null)
         tell(name, 'node.silent', observed.nodes.get(name)?.error ?? 'it does not answer');
-      if (silentSince === null && before?.silentSince)
-        tell(name, 'node.answering', `after ${Math.round((at - before.silentSince) / 1_000)} s of silence`);
+      if (silentSince === null && silentBefore !== null)
+        tell(name, 'node.answering', `after ${Math.round((at - silentBefore) / 1_000)} s of silence`);
       if (leaving && before && !before.leaving)
         tell(name, 'node.leaving', 'it is not configured any more; its replicas move away');
     }

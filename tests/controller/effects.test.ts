@@ -265,3 +265,25 @@ test('closing aborts what runs and leaves nobody waiting', async t => {
   t.deepEqual(new Set(settled.map(([, code]) => code)), new Set(['unavailable']));
   t.is(clock.waiting, 0);
 });
+
+test('a node whose engine hangs keeps no other waiting, however much is asked of it', async t => {
+  const clock = new VirtualClock();
+  const [hung, well] = ['hung', 'well'].map(node => new FakeEngine({ clock, node, latencyMs: 10, deadlineMs: 1e9 }));
+  const settled: string[] = [];
+  const effects = new Effects({
+    engines: new Map([hung!, well!].map(e => [e.node, e])),
+    clock,
+    onSettled: action => void settled.push(action.node),
+    onProgress: () => {},
+    admit: async () => {},
+  });
+  const ids = Array.from({ length: 200 }, (_, i) => `c${i}`);
+  hung!.failNext('stop', ...ids.map(() => ({ kind: 'hang' }) as const));
+  effects.begin([...ids.map(id => stop(id, 'hung')), stop('c', 'well')]);
+  await clock.advance(20);
+  t.deepEqual(settled, ['well']);
+  t.true(hung!.calls.length < ids.length, 'and what is begun there is bounded');
+  const closed = effects.close();
+  await clock.advance(1);
+  await closed;
+});

@@ -109,3 +109,41 @@ test('the beginning of a service or an update is not told here: its command told
 test('a service that is gone is told as deleted', t => {
   t.deepEqual(told({ services: [aService({ kind: 'settled' })] }, {}), [['service.deleted', 900, '']]);
 });
+
+test('what is lost is told with its node, and what is found again', t => {
+  const about = (before: Replica, after: Replica) => {
+    const state = (replica: Replica) =>
+      DesiredState.from({ replicas: [replica], services: [], nodes: [], generations: [] });
+    return eventsBetween(state(before), state(after), 900).map(e => [e.type, e.at, e.node]);
+  };
+  const ready = aReplica(phaseOf('ready', 1), { timings: [at('ready', 1)] });
+  const lost = aReplica(phaseOf('lost', 5), { timings: [at('ready', 1), at('lost', 5)] });
+  t.deepEqual(about(ready, lost), [['replica.lost', 5, 'local']]);
+  const timings = [at('ready', 1), at('lost', 5), at('starting', 8)];
+  const found = aReplica(phaseOf('starting', 8), { returnedAt: 8, timings });
+  t.deepEqual(about(lost, found), [
+    ['replica.starting', 8, undefined],
+    ['replica.found', 8, 'local'],
+  ]);
+  t.deepEqual(about(found, found), []);
+});
+
+test('a device that is given to nobody, and that is given again, is told once, with its node', t => {
+  const quarantine = { device: 'nvidia.com/gpu=0', since: 5, reason: 'ns/svc replica r1 lost sight of it' };
+  const state = (...quarantined: (typeof quarantine)[]) =>
+    DesiredState.from({
+      replicas: [],
+      services: [],
+      nodes: quarantined.length > 0 ? [{ name: 'a', drainingSince: null, quarantined }] : [],
+      generations: [],
+    });
+  const events = (before: DesiredState, after: DesiredState) =>
+    eventsBetween(before, after, 900).map(e => [e.type, e.node, e.message]);
+  t.deepEqual(events(state(), state(quarantine)), [
+    ['device.quarantined', 'a', `nvidia.com/gpu=0 is given to nobody: ${quarantine.reason}`],
+  ]);
+  t.deepEqual(events(state(quarantine), state()), [
+    ['device.released', 'a', 'nvidia.com/gpu=0 is given to replicas again'],
+  ]);
+  t.deepEqual(events(state(quarantine), state(quarantine)), []);
+});

@@ -1,0 +1,137 @@
+import test from 'ava';
+import { OutriggerError } from '../../control-plane/core/errors.ts';
+import type { Plan } from '../../control-plane/core/reconcile.ts';
+import type { Replica } from '../../control-plane/core/replica.ts';
+import { Members } from '../../control-plane/members.ts';
+import { LOCAL_PROFILE, type Member } from '../../control-plane/ports.ts';
+import { aContainer, aReplica, phaseOf } from '../core/replicas.ts';
+import { VirtualClock } from '../fakes/clock.ts';
+import { FakeEngine } from '../fakes/engine.ts';
+
+const SIGNAL = new AbortController().signal;
+
+/** Members on fake engines that answer after 10 ms, looked at once. */
+async function onFakes(...names: string[]) {
+  const clock = new VirtualClock();
+  const engines = names.map(node => new FakeEngine({ clock, node, latencyMs: 10, deadlineMs: 1e9 }));
+  const closed: string[] = [];
+  const member = (engine: FakeEngine): Member => ({
+    engine,
+    profile: LOCAL_PROFILE,
+    close: () => closed.push(engine.node),
+  });
+  const members = new Members({ clock, onListing: () => {} });
+  members.set(engines.map(member));
+  const looked = async () => during(clock, members.firstLook());
+  await looked();
+  return { clock, engines, member, members, closed, looked };
+}
+
+async function during<T>(clock: VirtualClock, promise: Promise<T>): Promise<T> {
+  let done = false;
+  promise.then(
+    () => (done = true),
+    () => (done = true),
+  );
+  await clock.advanceUntil(() => done, 60_000);
+  return promise;
+}
+
+const planOf = (replicas: readonly Replica[] = [], actions: Plan['actions'] = []) =>
+  ({ replicas: new Map(replicas.map(r => [r.id, r])), actions }) as unknown as Plan;
+const on = (node: string) => ({ placement: { node, devices: [] } });
+
+test('an image is what the first node by name says that has it, and nobody waits for one that is away', async t => {
+  const { clock, engines, members } = await onFakes('c', 'a', 'b');
+  const [c, a, b] = engines;
+  const imageId = () => during(clock, members.imageId('image:1', SIGNAL));
+  t.is(await imageId(), null);
+  c!.machine.images.set('image:1', 'of c');
+  t.is(await imageId(), 'of c');
+  b!.machine.images.set('image:1', 'of b');
+  t.is(await imageId(), 'of b');
+  a!.machine.images.set('image:1', 'of a');
+  a!.failNext('imageId', { kind: 'hang' });
+  const from = clock.now();
+  t.is(await imageId(), 'of b', 'one that hangs is passed over');
+  t.true(clock.now() - from <= 500);
+  t.is(await imageId(), 'of a');
+});
+
+test('volumes are removed on every node that answers, and those that do not are named', async t => {
+  const { clock, engines, members } = await onFakes('a', 'b');
+  const asked = () => engines.map(e => e.calls.filter(c => c.method === 'cleanNamespace').length);
+  await during(clock, members.removeVolumes('ns', SIGNAL));
+  t.deepEqual(asked(), [1, 1]);
+  engines[1]!.failNext('observe', { kind: 'error', error: new OutriggerError('unavailable', 'down') });
+  await during(clock, members.firstLook());
+  const error = await t.throwsAsync(during(clock, members.removeVolumes('ns', SIGNAL)), {
+    instanceOf: OutriggerError,
+    message: /volumes of ns may be left on b/,
+  });
+  t.is((error as OutriggerError).code, 'unavailable');
+  t.deepEqual(asked(), [2, 1]);
+});
+
+test('a node that is not named any more stays until nothing of ours is on it, and its engine is closed then', async t => {
+  const { engines, member, members, closed } = await onFakes('a', 'b');
+  members.set([member(engines[0]!)]);
+  t.true(members.nodes().get('b')?.leaving);
+  members.letLeave(planOf([aReplica(phaseOf('ready', 1, on('b')))]), 30_000);
+  t.deepEqual(closed, [], 'a replica is there');
+  members.letLeave(planOf([aReplica(phaseOf('failed', 1, on('b')))]), 30_000);
+  t.deepEqual(closed, ['b'], 'what gave up holds nothing');
+  t.deepEqual([...members.nodes().keys()], ['a']);
+  t.deepEqual([...members.engines.keys()], ['a']);
+});
+
+test('a node that leaves and is silent goes only after a while: what runs there may yet be ended in order', async t => {
+  const { clock, engines, member, members, closed, looked } = await onFakes('a', 'b');
+  const container = aContainer();
+  const { observe } = engines[1]!;
+  engines[1]!.observe = async signal => ({ ...(await observe.call(engines[1], signal)), containers: [container] });
+  await looked();
+  engines[1]!.observe = async () => Promise.reject(new OutriggerError('unavailable', 'down'));
+  await looked();
+  members.set([member(engines[0]!)]);
+  members.letLeave(planOf(), 30_000);
+  t.deepEqual(closed, []);
+  await clock.advance(30_000);
+  members.letLeave(planOf(), 30_000);
+  t.deepEqual(closed, ['b']);
+});
+
+test('a node that is named again before it is gone stays', async t => {
+  const { engines, member, members, closed } = await onFakes('a', 'b');
+  members.set([member(engines[0]!)]);
+  members.set(engines.map(member));
+  t.false(members.nodes().get('b')?.leaving);
+  members.letLeave(planOf(), 30_000);
+  t.deepEqual(closed, []);
+});
+
+test('a node with another engine is looked at anew, and the one before is closed', async t => {
+  const { clock, engines, member, members, closed, looked } = await onFakes('a');
+  const other = new FakeEngine({ clock, node: 'a', cpus: 99 });
+  members.set([member(other)]);
+  t.deepEqual(closed, ['a']);
+  t.false(members.nodes().get('a')?.answering);
+  await looked();
+  t.is(members.nodes().get('a')?.cpus, 99);
+  t.is(members.engines.get('a'), other);
+  t.not(engines[0], other);
+});
+
+test("a replica's logs come from its newest container, whichever node that is on", async t => {
+  const { engines, members, looked } = await onFakes('a', 'b');
+  for (const [engine, attempt] of [
+    [engines[0]!, 2],
+    [engines[1]!, 1],
+  ] as const) {
+    const { observe } = engine;
+    const container = aContainer({ id: `c${attempt}`, attempt });
+    engine.observe = async signal => ({ ...(await observe.call(engine, signal)), containers: [container] });
+  }
+  await looked();
+  t.like(members.newestContainers().get('r0000001'), { node: 'a', containerId: 'c2' });
+});

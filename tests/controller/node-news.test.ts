@@ -1,0 +1,81 @@
+import test from 'ava';
+import type { ObservedNode } from '../../control-plane/core/observed.ts';
+import type { Replica } from '../../control-plane/core/replica.ts';
+import { NodeNews } from '../../control-plane/node-news.ts';
+import { aNode, aReplica, phaseOf, seen } from '../core/replicas.ts';
+import { aSpec } from '../core/specs.ts';
+
+const GIB = 2 ** 30;
+const SHARED = aSpec({ resources: { gpu: { memoryBytes: 20 * GIB, exclusive: false } } });
+
+/** Looks at one moment after the other; each is remembered. */
+function watcher() {
+  const news = new NodeNews();
+  return (nodes: readonly ObservedNode[], now: number, replicas: readonly Replica[] = []) => {
+    const plan = { replicas: new Map(replicas.map(r => [r.id, r])), specOf: () => SHARED };
+    const { events, told } = news.look(plan, seen({ nodes }), now);
+    told();
+    return events.map(e => [e.type, e.node, e.message]);
+  };
+}
+
+const silent = (since: number) =>
+  aNode({ name: 'a', answering: false, silentSince: since, error: 'connection refused' });
+
+test('the silence of a node is told once it lasts, and its end with how long it was', t => {
+  const look = watcher();
+  t.deepEqual(look([aNode({ name: 'a' })], 0), []);
+  t.deepEqual(look([silent(1_000)], 3_999), [], 'an engine that is restarted is no news');
+  t.deepEqual(look([silent(1_000)], 4_000), [['node.silent', 'a', 'connection refused']]);
+  t.deepEqual(look([silent(1_000)], 9_000), []);
+  t.deepEqual(look([aNode({ name: 'a' })], 43_000), [['node.answering', 'a', 'after 42 s of silence']]);
+  t.deepEqual(look([aNode({ name: 'a' })], 44_000), []);
+});
+
+test('a silence that was too short to be told has no end that is', t => {
+  const look = watcher();
+  look([silent(1_000)], 2_000);
+  t.deepEqual(look([aNode({ name: 'a' })], 3_000), []);
+});
+
+test('that a node leaves is told, and that it is gone', t => {
+  const look = watcher();
+  look([aNode({ name: 'a' }), aNode({ name: 'b' })], 0);
+  const types = (nodes: readonly ObservedNode[]) => look(nodes, 1).map(([type, node]) => [type, node]);
+  t.deepEqual(types([aNode({ name: 'a', leaving: true }), aNode({ name: 'b' })]), [['node.leaving', 'a']]);
+  t.deepEqual(types([aNode({ name: 'a', leaving: true }), aNode({ name: 'b' })]), []);
+  t.deepEqual(types([aNode({ name: 'b' })]), [['node.left', 'a']]);
+  t.deepEqual(types([aNode({ name: 'b' })]), []);
+});
+
+test('what could not be stored is told again', t => {
+  const news = new NodeNews();
+  const plan = { replicas: new Map<string, Replica>(), specOf: () => undefined };
+  const look = () => news.look(plan, seen({ nodes: [silent(0)] }), 5_000);
+  t.is(look().events.length, 1);
+  const again = look();
+  t.is(again.events.length, 1);
+  again.told();
+  t.deepEqual(look().events, []);
+});
+
+test('use that is not as declared is told once for each change, and not while somebody starts', t => {
+  const look = watcher();
+  const placement = { node: 'a', devices: ['nvidia.com/gpu=0'] };
+  const ready = aReplica(phaseOf('ready', 0, { placement }));
+  const starting = aReplica(phaseOf('starting', 0, { placement }), { id: 'r0000002' });
+  const using = (gib: number, at: number) => {
+    const measured = { usedBytes: gib * GIB, freeBytes: 0, at };
+    return [aNode({ name: 'a', devices: [{ id: 'nvidia.com/gpu=0', driver: 'cdi', measured }] })];
+  };
+  const types = (gib: number, now: number, replicas: readonly Replica[] = [ready]) =>
+    look(using(gib, now), now, replicas).map(([type]) => type);
+  t.deepEqual(types(70, 1_000), [], 'it has just become ready');
+  t.deepEqual(types(70, 61_000), ['device.overused']);
+  t.deepEqual(types(70, 62_000), []);
+  t.deepEqual(types(1, 63_000, [ready, starting]), [], 'one starts: nothing can be said');
+  t.deepEqual(types(70, 64_000), [], 'nor is it news that it is as it was before');
+  t.deepEqual(types(20, 65_000), []);
+  t.deepEqual(types(2, 66_000), ['device.underused']);
+  t.deepEqual(types(70, 67_000), ['device.overused']);
+});
