@@ -41,9 +41,9 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ what: of('down'), namespace }) },
   { weight: 12, arbitrary: fc.record({ what: of('kill'), nth: fc.nat(30) }) },
   { weight: 4, arbitrary: fc.record({ what: of('cut'), node }) },
-  { weight: 12, arbitrary: fc.record({ what: of('back'), node }) },
+  { weight: 2, arbitrary: fc.record({ what: of('back'), node }) },
   { weight: 4, arbitrary: fc.record({ what: of('drain'), node }) },
-  { weight: 12, arbitrary: fc.record({ what: of('undrain'), node }) },
+  { weight: 8, arbitrary: fc.record({ what: of('undrain'), node }) },
   { weight: 1, arbitrary: fc.record({ what: of('crash') }) },
 );
 
@@ -111,6 +111,8 @@ class World {
       case 'kill':
         return await this.#kill(operation.nth);
       case 'cut':
+        // One is always there: what all of them do when nothing answers is another test's affair.
+        if (this.cut.size === NODES.length - 1) return;
         await this.cluster.engine(operation.node).cutOff();
         this.cut.add(operation.node);
         return;
