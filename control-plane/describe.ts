@@ -1,7 +1,15 @@
 import { actionKey, containerName, createAction, pullAction, startKey } from './core/actions.ts';
 import { deviceTurns } from './core/device-turns.ts';
 import { imageKey, type Observed } from './core/observed.ts';
-import { type Cause, containerOf, isAvailable, isLive, placementOf, type Replica } from './core/replica.ts';
+import {
+  type Cause,
+  containerOf,
+  type DrainReason,
+  isAvailable,
+  isLive,
+  placementOf,
+  type Replica,
+} from './core/replica.ts';
 import type { Service } from './core/service.ts';
 import type { ServiceSpec } from './core/spec.ts';
 import type { DesiredState } from './desired-state.ts';
@@ -144,6 +152,22 @@ function describeReplica(replica: Replica, spec: ServiceSpec, { observed, waitin
   };
 }
 
+export function drainInWords(reason: DrainReason): string {
+  switch (reason) {
+    case 'scaled_down':
+      return 'scaled down';
+    case 'replaced':
+    case 'deleted':
+      return reason;
+    case 'moved':
+      return 'moves away from its node';
+    case 'preempted':
+      return 'makes room for a service of higher priority';
+    default:
+      return reason satisfies never;
+  }
+}
+
 export function causeOf(replica: Replica): Cause | null {
   const { phase } = replica;
   if (phase.kind === 'backoff' || phase.kind === 'failed') return phase.cause;
@@ -168,7 +192,7 @@ function replicaMessage(replica: Replica, spec: ServiceSpec, observed: Observed)
     case 'ready':
       return phase.impaired ? (observed.probes.get(phase.container.id)?.message ?? 'the readiness probe fails') : '';
     case 'draining':
-      return phase.reason.replace('_', ' ');
+      return drainInWords(phase.reason);
     case 'stopping':
       return phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
     case 'backoff':

@@ -1,7 +1,7 @@
 import type { Desired, Plan } from './core/reconcile.ts';
 import { placementOf, type Replica } from './core/replica.ts';
 import type { Service } from './core/service.ts';
-import { causeOf } from './describe.ts';
+import { causeOf, drainInWords } from './describe.ts';
 import type { Event } from './ports.ts';
 
 /** What happened from one state to the next, for people. Pure. */
@@ -71,7 +71,7 @@ function messageFor(replica: Replica): string {
     case 'pulling':
       return `placed on ${phase.placement.node}${phase.placement.devices.length > 0 ? ` with ${phase.placement.devices.join(', ')}` : ''}`;
     case 'draining':
-      return phase.reason.replace('_', ' ');
+      return drainInWords(phase.reason);
     case 'lost':
       return `node ${phase.placement.node} does not answer, nor does its own probe pass`;
     default:

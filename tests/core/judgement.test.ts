@@ -439,3 +439,38 @@ test('networks stay while another service of the namespace is left', t => {
   t.false(plan.services.has('ns/svc'));
   t.deepEqual(plan.actions, []);
 });
+
+test('after a restart of ours beside engines that are away, what is stored says where to probe, and what passes stays', t => {
+  const addresses = [
+    { kind: 'network', network: 'n', host: '10.0.0.2', port: 50051 },
+    { kind: 'published', host: '192.0.2.7', port: 32_768 },
+  ] as const;
+  const timings = [
+    { phase: 'creating', at: 3 },
+    { phase: 'ready', at: 5 },
+  ] as const;
+  const replica = aReplica(phaseOf('ready', 5), { addresses, timings });
+  const node = aNode({ answering: false, silentSince: 10_000, listedFrom: 0, containers: [] });
+  const look = (now: number, passes: boolean) => {
+    const report = {
+      containerId: 'c1',
+      startup: 'passed',
+      warmup: 'done',
+      readiness: passes ? 'passing' : 'failing',
+      liveness: 'passing',
+    } as const;
+    return planOf(stored([replica]), seen({ nodes: [node], probes: new Map([['c1', report]]) }), now);
+  };
+  const [probed] = look(10_001, false).probed;
+  t.like(probed, { containerId: 'c1', resume: true, container: undefined });
+  t.deepEqual(probed?.hosts, [
+    { host: '10.0.0.2', portOf: null },
+    { host: '192.0.2.7', portOf: { 50051: 32_768 } },
+  ]);
+  t.is(look(60_000, true).endpoints.length, 1);
+  t.is(look(60_000, false).endpoints.length, 0);
+  t.is(look(60_000, false).replicas.get('r0000001')?.phase.kind, 'lost');
+  const answering = { ...node, answering: true, silentSince: null, listedFrom: 20_000 };
+  const gone = planOf(stored([replica]), seen({ nodes: [answering] }), 20_001);
+  t.deepEqual(gone.probed, [], 'an engine that answers and does not list it knows better');
+});
