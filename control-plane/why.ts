@@ -104,7 +104,7 @@ function reasonsOf(asked: Asked): Reasons {
         ? one('impaired', view.message, silent, view, [logsOf(asked, 'shows what it is doing')])
         : { groups: silent };
     case 'draining':
-      return one('draining', DRAIN_WORDS[phase.reason], silent, view);
+      return one('draining', view.message, silent, view);
     case 'stopping':
       return one('stopping', view.message || 'it was told to stop and has its grace period', silent, view);
     case 'stopped':
@@ -122,14 +122,6 @@ function reasonsOf(asked: Asked): Reasons {
       return phase satisfies never;
   }
 }
-
-const DRAIN_WORDS = {
-  scaled_down: 'fewer replicas are wanted',
-  replaced: 'another replica takes its place',
-  deleted: 'its service is being removed',
-  moved: 'its node gives its replicas away',
-  preempted: 'a service of higher priority needs its place',
-} as const;
 
 function one(
   constraint: string,
