@@ -1,30 +1,16 @@
 import { z } from 'zod';
 import type { ApplyResult } from '../control-plane.ts';
 import type { EventView, LogLineView, NodeView, ReplicaView, ServiceView, StatusView, WhyView } from '../views.ts';
+import { nodeView } from './node-schema.ts';
+import { count, optional, phaseKind, serviceState, timeMs } from './schema-words.ts';
+import { whyView } from './why-schema.ts';
+
+export { nodeView, whyView };
 
 /**
  * What the API answers, as schemas: docs/openapi.json is made of them, and the tests hold every answer and every proto
  * message against them. The types at the end keep them equal to views.ts. Times are milliseconds since the Unix epoch.
  */
-const count = z.int().min(0);
-const timeMs = z.int().min(0);
-const optional = z.exactOptional;
-
-export const phaseKind = z.enum([
-  'pending',
-  'pulling',
-  'creating',
-  'starting',
-  'warming',
-  'ready',
-  'draining',
-  'stopping',
-  'stopped',
-  'backoff',
-  'failed',
-  'lost',
-]);
-
 export const endpointAddress = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('network'), network: z.string(), host: z.string(), port: z.int() }),
@@ -61,8 +47,6 @@ export const replicaView = z
     timings: z.array(phaseTiming),
   })
   .meta({ id: 'Replica', description: 'One container of a service.' });
-
-export const serviceState = z.enum(['starting', 'ready', 'updating', 'degraded', 'failed', 'deleting']);
 
 export const failedRolloutView = z
   .strictObject({
@@ -105,117 +89,6 @@ export const applyResult = z
     warnings: z.array(z.string()),
   })
   .meta({ id: 'ApplyResult' });
-
-const deviceHolder = z
-  .strictObject({
-    namespace: z.string(),
-    service: z.string(),
-    replicaId: z.string(),
-    memoryBytes: optional(count).meta({ description: 'what it declared to use; absent: the whole device' }),
-  })
-  .meta({ id: 'DeviceHolder' });
-
-const deviceSlice = z.strictObject({ of: z.string(), profile: z.string() }).meta({ id: 'DeviceSlice' });
-
-const device = z
-  .strictObject({
-    id: z.string(),
-    driver: z.enum(['cdi', 'nvidia']),
-    kind: z.string().meta({ description: 'the CDI kind, such as nvidia.com/gpu' }),
-    index: optional(z.string()),
-    uuid: optional(z.string()),
-    model: optional(z.string()),
-    memoryBytes: optional(count),
-    slice: optional(deviceSlice),
-    state: z.enum(['free', 'shared', 'held', 'quarantined', 'vanished']),
-    holders: z.array(deviceHolder),
-    declaredBytes: count.meta({ description: 'what its holders together declared to use' }),
-    measuredUsedBytes: optional(count),
-    measuredFreeBytes: optional(count),
-    message: optional(z.string()),
-  })
-  .meta({ id: 'Device', description: 'One GPU, or one MIG slice, of a node.' });
-
-export const nodeView = z
-  .strictObject({
-    name: z.string(),
-    connection: z.string(),
-    address: z.string(),
-    reach: z.enum(['containers', 'published']),
-    state: z.enum(['answering', 'silent', 'draining', 'drained', 'leaving']),
-    answering: z.boolean(),
-    error: optional(z.string()),
-    silentSinceMs: optional(timeMs),
-    drainingSinceMs: optional(timeMs),
-    cpus: z.number(),
-    memoryBytes: count,
-    keptCpus: z.number().meta({ description: 'what the operator keeps from replicas' }),
-    keptMemoryBytes: count,
-    reservedCpus: z.number().meta({ description: 'what replicas hold' }),
-    reservedMemoryBytes: count,
-    devices: z.array(device),
-    replicas: count,
-    labels: z.record(z.string(), z.string()),
-  })
-  .meta({ id: 'Node', description: 'A Docker Engine with CPUs, memory and devices.' });
-
-const amount = z.union([z.number(), z.string()]).meta({
-  id: 'Amount',
-  description: 'In the unit of the constraint: cores, bytes, devices; or a text such as a model or a label.',
-});
-
-const rejection = z
-  .strictObject({
-    node: z.string(),
-    device: optional(z.string()),
-    constraint: z.string(),
-    message: z.string(),
-    requested: optional(amount),
-    free: optional(z.number()),
-    total: optional(z.number()),
-    found: optional(z.string()).meta({ description: 'what is there instead' }),
-    heldBy: z.array(z.string()).meta({ description: 'services whose replicas hold what is missing' }),
-  })
-  .meta({ id: 'Rejection', description: 'What one node, or one device of it, does not meet.' });
-
-const whyGroup = z
-  .strictObject({
-    constraint: z.string().meta({ description: 'a stable word: what was not met' }),
-    nodes: z.array(z.string()),
-    message: z.string().meta({ description: 'of the node that comes closest; so are the figures' }),
-    requested: optional(amount),
-    free: optional(z.number()),
-    total: optional(z.number()),
-    heldBy: z.array(z.string()).meta({ description: 'services whose replicas hold what is missing' }),
-    help: z.array(z.string()).meta({ description: 'what a person can do, the simplest first' }),
-  })
-  .meta({ id: 'WhyGroup', description: 'Reasons that have something in common, and what would help.' });
-
-const whyReplica = z
-  .strictObject({
-    id: z.string(),
-    generation: count,
-    phase: phaseKind,
-    sinceMs: timeMs,
-    waiting: z.boolean(),
-    node: optional(z.string()),
-    devices: z.array(z.string()),
-    retryAtMs: optional(timeMs),
-    summary: z.array(z.string()),
-    groups: z.array(whyGroup),
-    rejections: z.array(rejection),
-  })
-  .meta({ id: 'WhyReplica' });
-
-export const whyView = z
-  .strictObject({
-    namespace: z.string(),
-    name: z.string(),
-    state: serviceState,
-    message: z.string(),
-    replicas: z.array(whyReplica),
-  })
-  .meta({ id: 'Why', description: 'Where the replicas of a service are, and what the others wait for.' });
 
 export const statusView = z
   .strictObject({

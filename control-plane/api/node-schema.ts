@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { count, optional, timeMs } from './schema-words.ts';
+
+const deviceHolder = z
+  .strictObject({
+    namespace: z.string(),
+    service: z.string(),
+    replicaId: z.string(),
+    memoryBytes: optional(count).meta({ description: 'what it declared to use; absent: the whole device' }),
+  })
+  .meta({ id: 'DeviceHolder' });
+
+const deviceSlice = z.strictObject({ of: z.string(), profile: z.string() }).meta({ id: 'DeviceSlice' });
+
+const device = z
+  .strictObject({
+    id: z.string(),
+    driver: z.enum(['cdi', 'nvidia']),
+    kind: z.string().meta({ description: 'the CDI kind, such as nvidia.com/gpu' }),
+    index: optional(z.string()),
+    uuid: optional(z.string()),
+    model: optional(z.string()),
+    memoryBytes: optional(count),
+    slice: optional(deviceSlice),
+    state: z.enum(['free', 'shared', 'held', 'quarantined', 'vanished']),
+    holders: z.array(deviceHolder),
+    declaredBytes: count.meta({ description: 'what its holders together declared to use' }),
+    measuredUsedBytes: optional(count),
+    measuredFreeBytes: optional(count),
+    message: optional(z.string()),
+  })
+  .meta({ id: 'Device', description: 'One GPU, or one MIG slice, of a node.' });
+
+export const nodeView = z
+  .strictObject({
+    name: z.string(),
+    connection: z.string(),
+    address: z.string(),
+    reach: z.enum(['containers', 'published']),
+    state: z.enum(['answering', 'silent', 'draining', 'drained', 'leaving']),
+    answering: z.boolean(),
+    error: optional(z.string()),
+    silentSinceMs: optional(timeMs),
+    drainingSinceMs: optional(timeMs),
+    cpus: z.number(),
+    memoryBytes: count,
+    keptCpus: z.number().meta({ description: 'what the operator keeps from replicas' }),
+    keptMemoryBytes: count,
+    reservedCpus: z.number().meta({ description: 'what replicas hold' }),
+    reservedMemoryBytes: count,
+    devices: z.array(device),
+    replicas: count,
+    labels: z.record(z.string(), z.string()),
+  })
+  .meta({ id: 'Node', description: 'A Docker Engine with CPUs, memory and devices.' });
