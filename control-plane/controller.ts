@@ -1,14 +1,15 @@
 import type { Logger } from 'pino';
+import { CommandQueue } from './command-queue.ts';
 import { type AdmittedSpec, applySpecs, removeServices, restartService, type Step, scaleService } from './commands.ts';
 import type { ApplyRequest, ApplyResult, ControlPlane, EventQuery, LogQuery, ServiceRef } from './control-plane.ts';
 import type { Action } from './core/actions.ts';
 import { OutriggerError, toOutriggerError } from './core/errors.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy } from './core/node.ts';
 import type { Observed } from './core/observed.ts';
-import { type Plan, type Probed, reconcile } from './core/reconcile.ts';
+import { type Plan, reconcile } from './core/reconcile.ts';
 import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
 import { DesiredState } from './desired-state.ts';
-import { type DeviceTarget, DeviceWatch } from './device-watch.ts';
+import { DeviceWatch } from './device-watch.ts';
 import { Effects } from './effects.ts';
 import { EventFeed } from './event-feed.ts';
 import { eventsBetween } from './events-between.ts';
@@ -16,7 +17,8 @@ import { Members } from './members.ts';
 import { drainNode, type NodeRequest, releaseDevice, undrainNode } from './node-commands.ts';
 import { NodeNews } from './node-news.ts';
 import { parseSpecs } from './parse-specs.ts';
-import type { Change, Clock, Ids, Member, ProbeTarget, Registry, Sidecar, Store } from './ports.ts';
+import type { Change, Clock, Ids, Member, Registry, Sidecar, Store } from './ports.ts';
+import { deviceTarget, probeTarget } from './probe-targets.ts';
 import type { DiscoveryHub } from './registry/hub.ts';
 import { replicaLogs } from './replica-logs.ts';
 import { StateViews } from './state-views.ts';
@@ -54,7 +56,7 @@ export class Controller implements ControlPlane {
   readonly #nodeNews = new NodeNews();
   readonly #stop = new AbortController();
   readonly #startedAt: number;
-  readonly #commands: QueuedCommand[] = [];
+  readonly #commands = new CommandQueue(() => this.wake());
   readonly #feed: EventFeed;
   readonly #views = new StateViews(() => ({ state: this.#state, observed: this.#observed() }));
   #state: DesiredState;
@@ -123,13 +125,13 @@ export class Controller implements ControlPlane {
   /** Ends the loop and leaves every container as it is. */
   async close(): Promise<void> {
     this.#stop.abort();
+    this.#commands.close();
     this.wake();
     const stopped = this.#members.stop();
     await this.#effects.close();
     await this.#running;
     await Promise.all([stopped, this.#deviceWatch.close()]);
     this.#members.close();
-    for (const command of this.#commands.splice(0)) command.reject(shuttingDown());
   }
 
   wake(): void {
@@ -164,11 +166,11 @@ export class Controller implements ControlPlane {
       })),
     );
     if (request.dryRun) return applySpecs(this.#state, admitted, request.origin, this.#options.clock.now()).result;
-    return this.#submit(state => applySpecs(state, admitted, request.origin, this.#options.clock.now()));
+    return this.#commands.submit(state => applySpecs(state, admitted, request.origin, this.#options.clock.now()));
   }
 
   async remove(request: Parameters<ControlPlane['remove']>[0]): Promise<ServiceRef[]> {
-    const removed = await this.#submit(state => removeServices(state, request, this.#options.clock.now()));
+    const removed = await this.#commands.submit(state => removeServices(state, request, this.#options.clock.now()));
     if (removed.length === 0 && request.volumes) {
       await this.#members.removeVolumes(request.namespace, this.#stop.signal);
     }
@@ -176,22 +178,22 @@ export class Controller implements ControlPlane {
   }
 
   async scale(ref: ServiceRef, replicas: number): Promise<ServiceView> {
-    await this.#submit(state => scaleService(state, ref, replicas, this.#options.clock.now()));
+    await this.#commands.submit(state => scaleService(state, ref, replicas, this.#options.clock.now()));
     return this.#view(ref);
   }
 
   async restart(ref: ServiceRef, options: { replicaId?: string }): Promise<ServiceView> {
-    await this.#submit(state => restartService(state, ref, options.replicaId, this.#options.clock.now()));
+    await this.#commands.submit(state => restartService(state, ref, options.replicaId, this.#options.clock.now()));
     return this.#view(ref);
   }
 
   async drainNode(name: string): Promise<NodeView> {
-    await this.#submit(state => drainNode(this.#nodeRequest(state, name)));
+    await this.#commands.submit(state => drainNode(this.#nodeRequest(state, name)));
     return this.#nodeView(name);
   }
 
   async undrainNode(name: string, { device }: { device?: string }): Promise<NodeView> {
-    await this.#submit(state => {
+    await this.#commands.submit(state => {
       const request = this.#nodeRequest(state, name);
       return device === undefined ? undrainNode(request) : releaseDevice({ ...request, device });
     });
@@ -256,7 +258,7 @@ export class Controller implements ControlPlane {
   async #pass(): Promise<number | null> {
     const { clock, ids, log } = this.#options;
     try {
-      await this.#runCommands();
+      await this.#commands.run(decide => this.#perform(decide));
       const now = clock.now();
       const observed = this.#observed();
       const plan = reconcile(this.#state, observed, now, () => ids.replicaId(), this.#nodePolicy);
@@ -293,20 +295,14 @@ export class Controller implements ControlPlane {
     }
   }
 
-  async #runCommands(): Promise<void> {
-    for (const command of this.#commands.splice(0)) {
-      try {
-        const step = command.decide(this.#state);
-        if (step.changes.length > 0) {
-          await this.#commit(step.changes);
-          await this.#announce();
-        }
-        this.#views.changed();
-        command.resolve(step.result);
-      } catch (thrown) {
-        command.reject(toOutriggerError(thrown));
-      }
+  async #perform(decide: (state: DesiredState) => Step<unknown>): Promise<unknown> {
+    const step = decide(this.#state);
+    if (step.changes.length > 0) {
+      await this.#commit(step.changes);
+      await this.#announce();
     }
+    this.#views.changed();
+    return step.result;
   }
 
   /** Stores changes, then holds them. A commit that failed may have been made all the same: then the store is asked. */
@@ -319,19 +315,6 @@ export class Controller implements ControlPlane {
       this.#state = DesiredState.from(await store.load());
       throw thrown;
     }
-  }
-
-  #submit<Result>(decide: (state: DesiredState) => Step<Result>): Promise<Result> {
-    if (this.#stop.signal.aborted) return Promise.reject(shuttingDown());
-    if (this.#commands.length >= MOST_QUEUED_COMMANDS) {
-      return Promise.reject(
-        new OutriggerError('unavailable', 'too many requests wait to be stored', { next: 'try again shortly' }),
-      );
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    this.#commands.push({ decide, resolve: resolve as (result: unknown) => void, reject });
-    this.wake();
-    return promise;
   }
 
   #publish(plan: Plan): void {
@@ -413,39 +396,5 @@ export class Controller implements ControlPlane {
   }
 }
 
-interface QueuedCommand {
-  readonly decide: (state: DesiredState) => Step<unknown>;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: OutriggerError) => void;
-}
-
 const PASS_RETRY_MS = 500;
 const LONGEST_NAP_MS = 60_000;
-const MOST_QUEUED_COMMANDS = 1_000;
-
-function shuttingDown(): OutriggerError {
-  return new OutriggerError('unavailable', 'the control plane is shutting down', {
-    next: 'try again once it runs again',
-  });
-}
-
-function probeTarget({ replica, spec, container, containerId, hosts, resume }: Probed): ProbeTarget {
-  return {
-    containerId,
-    replicaId: replica.id,
-    service: replica.service,
-    spec,
-    hosts,
-    ...(container?.health === undefined ? {} : { containerHealth: container.health }),
-    startedAt: container?.startedAt ?? replica.phase.since,
-    resume,
-  };
-}
-
-/** Containers that were given devices are asked whether they still see them, from their start to their drain. */
-function deviceTarget({ replica: { phase }, spec, containerId }: Probed): DeviceTarget[] {
-  if (phase.kind !== 'starting' && phase.kind !== 'warming' && phase.kind !== 'ready') return [];
-  const { node, devices } = phase.placement;
-  const check = spec.resources.gpu?.check;
-  return devices.length === 0 ? [] : [{ containerId, node, devices, ...(check && { check }) }];
-}

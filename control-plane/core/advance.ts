@@ -1,17 +1,10 @@
-import { actionKey, createAction, pullAction, removeKey, startKey } from './actions.ts';
+import { actionKey, createAction, pullAction, startKey } from './actions.ts';
+import { endOfContainer, isRemoved } from './container-end.ts';
 import { addressesOf } from './endpoint.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeCare } from './node-care.ts';
 import { imageKey, type Observed, type ObservedContainer } from './observed.ts';
-import {
-  type Cause,
-  type CauseKind,
-  type ContainerRef,
-  hasServed,
-  type PhaseOf,
-  type Placement,
-  type Replica,
-} from './replica.ts';
+import { type Cause, type CauseKind, hasServed, type PhaseOf, type Placement, type Replica } from './replica.ts';
 import { effectiveProbes, type ServiceSpec } from './spec.ts';
 import { type ReplicaEvent, transition } from './transition.ts';
 
@@ -248,33 +241,6 @@ function cutOff(phase: PhaseOf<'ready'>, facts: ReplicaFacts): ReplicaEvent | nu
 
 /** A listing may lag behind a start; one that is older than this does not. */
 const NO_ADDRESS_PATIENCE_MS = 10_000;
-
-function endOfContainer(replica: Replica, container: ContainerRef, facts: ReplicaFacts): Cause | null {
-  const seen = facts.containers.find(c => c.id === container.id);
-  if (seen?.state === 'exited') return exitCause(seen, replica);
-  if (seen) return null;
-  const placement = 'placement' in replica.phase ? replica.phase.placement : null;
-  const node = placement ? facts.observed.nodes.get(placement.node) : undefined;
-  // Unknown is not dead: only a listing that began after we learnt of the container can deny it.
-  if (!node?.answering || node.listedFrom <= container.seenAt) return null;
-  return { kind: 'vanished', message: 'the container was removed from outside', logTail: [] };
-}
-
-function exitCause(container: ObservedContainer, replica: Replica): Cause {
-  const exit = container.exit ?? { code: -1, oomKilled: false, error: '', logTail: [] };
-  const base = { exitCode: exit.code, logTail: exit.logTail };
-  if (exit.oomKilled)
-    return { kind: 'oom_killed', message: 'killed by the kernel: out of memory (raise its memory limit)', ...base };
-  if (exit.code === 137) return { kind: 'killed', message: 'killed from outside (SIGKILL, exit code 137)', ...base };
-  const before = replica.phase.kind === 'ready' ? '' : ' before it was ready';
-  const words = exit.error === '' ? '' : `: ${exit.error}`;
-  return { kind: 'exited', message: `exited with code ${exit.code}${before}${words}`, ...base };
-}
-
-/** A listing may be older than the removal; what we removed by its immutable id is gone for good. */
-export function isRemoved(containerId: string, observed: Observed): boolean {
-  return observed.effects.get(removeKey(containerId))?.kind === 'settled';
-}
 
 /** Trying the same attempt again cannot help. Everything else is retried as it is: an engine that is away fails nobody. */
 export function isFinal(code: ErrorCode): boolean {

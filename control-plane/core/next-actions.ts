@@ -1,5 +1,5 @@
 import { type Action, createAction, pullAction } from './actions.ts';
-import { isRemoved } from './advance.ts';
+import { isRemoved } from './container-end.ts';
 import type { ObservedContainer } from './observed.ts';
 import { containerOf, type Replica } from './replica.ts';
 import { isNamedByUs, type LocatedContainer, type World } from './world.ts';

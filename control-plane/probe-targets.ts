@@ -1,0 +1,25 @@
+import type { Probed } from './core/reconcile.ts';
+import type { DeviceTarget } from './device-watch.ts';
+import type { ProbeTarget } from './ports.ts';
+
+/** What the sidecar is told of a container. */
+export function probeTarget({ replica, spec, container, containerId, hosts, resume }: Probed): ProbeTarget {
+  return {
+    containerId,
+    replicaId: replica.id,
+    service: replica.service,
+    spec,
+    hosts,
+    ...(container?.health === undefined ? {} : { containerHealth: container.health }),
+    startedAt: container?.startedAt ?? replica.phase.since,
+    resume,
+  };
+}
+
+/** Containers that were given devices are asked whether they still see them, from their start to their drain. */
+export function deviceTarget({ replica: { phase }, spec, containerId }: Probed): DeviceTarget[] {
+  if (phase.kind !== 'starting' && phase.kind !== 'warming' && phase.kind !== 'ready') return [];
+  const { node, devices } = phase.placement;
+  const check = spec.resources.gpu?.check;
+  return devices.length === 0 ? [] : [{ containerId, node, devices, ...(check && { check }) }];
+}
