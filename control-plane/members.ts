@@ -24,10 +24,19 @@ export class Members {
     this.#onListing = options.onListing;
   }
 
-  /** One that is new joins; one that is not named any more leaves. Of one that stays, engine and profile may be new. */
+  /**
+   * One that is new joins; one that is not named any more leaves, or is renamed where its engine has another name now. Of
+   * one that stays, engine and profile may be new.
+   */
   set(members: readonly Member[]): void {
     const named = new Set(members.map(m => m.engine.node));
-    for (const [name, { observer }] of this.#members) if (!named.has(name)) observer.leave();
+    const ways = new Set(members.map(m => m.profile.connection));
+    for (const [name, { observer }] of this.#members) {
+      if (named.has(name)) continue;
+      // What runs there is found again under the other name.
+      if (ways.has(observer.node().connection)) this.#forget(name);
+      else observer.leave();
+    }
     for (const member of members) {
       const name = member.engine.node;
       const known = this.#members.get(name);

@@ -116,7 +116,8 @@ export class Observer {
       this.#isLate = error.code === 'timeout';
       const { next: _, ...known } = this.#node;
       const next = error.next === undefined ? {} : { next: error.next };
-      const silentSince = known.silentSince ?? this.#clock.now();
+      // It was asked then, and has not answered since.
+      const silentSince = known.silentSince ?? listedFrom;
       this.#node = { ...known, answering: false, silentSince, error: error.message, ...next };
     }
     this.#onListing();

@@ -59,7 +59,7 @@ export class ConfiguredNodes implements NodeSource {
     nodes.#text = text;
     const read = await nodes.#configure(text);
     if (read.kind === 'refused') throw refusal(options.file, read.problems);
-    const former = await formerNodes(options.note.nodes(), new Set(read.nodes.map(nameOf)), options);
+    const former = await formerNodes(options.note, new Map(read.nodes.map(wayOf)), options);
     nodes.#use(read);
     nodes.#say(failures(read.nodes, read.locate));
     const leaving = former.map(n => ({ ...nodes.#member(n), leaving: true }));
@@ -209,6 +209,11 @@ function failures(nodes: readonly Configured[], locate: (failed: Failed) => Loca
 
 function nameOf(configured: Configured): string {
   return configured.kind === 'configured' ? configured.node.name : configured.name;
+}
+
+function wayOf(configured: Configured): readonly [string, string] {
+  const { profile } = configured.kind === 'configured' ? configured.node : configured;
+  return [nameOf(configured), profile.connection];
 }
 
 function refusal(file: string, problems: readonly string[]): OutriggerError {

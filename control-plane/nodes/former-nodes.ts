@@ -1,17 +1,27 @@
 import { type Configured, configureNode, type NodeSurroundings } from './configure-node.ts';
 import { localNode } from './local-node.ts';
 import { nodeEntry } from './nodes-file.ts';
-import type { NotedNode } from './nodes-note.ts';
+import type { NodesNote, NotedNode } from './nodes-note.ts';
 
-/** The nodes that were in use and that nobody names any more, so that they can leave in order. */
+/**
+ * The nodes that were in use and that nobody names any more, so that they can leave in order. One whose engine has another
+ * name now is forgotten: what runs there is found again under that.
+ * @param present names of the nodes that there are now, and how each is reached
+ */
 export async function formerNodes(
-  noted: ReadonlyMap<string, NotedNode>,
-  present: ReadonlySet<string>,
+  note: NodesNote,
+  present: ReadonlyMap<string, string>,
   around: Omit<NodeSurroundings, 'folder'>,
 ): Promise<readonly Configured[]> {
-  const former = [...noted].filter(([name]) => !present.has(name));
-  const configured = await Promise.all(former.map(([name, node]) => configureFormer(name, node, around)));
-  return configured.filter(node => node !== null);
+  const noted = [...note.nodes()].filter(([name]) => !present.has(name));
+  const former = await Promise.all(noted.map(([name, node]) => configureFormer(name, node, around)));
+  const ways = new Set(present.values());
+  return former.filter(one => {
+    if (one === null) return false;
+    const isRenamed = one.kind === 'configured' && ways.has(one.node.profile.connection);
+    if (isRenamed) note.remove(one.node.name);
+    return !isRenamed;
+  }) as Configured[];
 }
 
 async function configureFormer(

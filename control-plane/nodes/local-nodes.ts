@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { toOutriggerError } from '../core/errors.ts';
 import { DEFAULT_NODE_POLICY } from '../core/node.ts';
 import type { Member } from '../ports.ts';
+import type { ConfiguredNode } from './configured-node.ts';
 import type { ConfiguredNodesOptions } from './configured-nodes.ts';
 import { FileWatch } from './file-watch.ts';
 import { localNode } from './local-node.ts';
@@ -35,7 +36,7 @@ export class LocalNodes implements NodeSource {
     const { note } = options;
     const stop = new AbortController();
     const isAlone = [...note.nodes().keys()].every(name => name === node.name);
-    const others = isAlone ? [] : await former(options, node.name, stop.signal);
+    const others = isAlone ? [] : await former(options, node, stop.signal);
     const own = options.engines.member(node);
     const local = { members: [own, ...others], policy: DEFAULT_NODE_POLICY };
     note.add([[node.name, { kind: 'local' }]]);
@@ -102,11 +103,11 @@ export class LocalNodes implements NodeSource {
 /** Nodes of a file that was there once. */
 async function former(
   options: ConfiguredNodesOptions,
-  local: string,
+  local: ConfiguredNode,
   stopped: AbortSignal,
 ): Promise<readonly Member[]> {
   const { formerNodes } = await import('./former-nodes.ts');
-  const configured = await formerNodes(options.note.nodes(), new Set([local]), options);
+  const configured = await formerNodes(options.note, new Map([[local.name, local.profile.connection]]), options);
   return configured.flatMap(one => {
     if (one.kind === 'failed') return [];
     const member = options.engines.member(one.node);

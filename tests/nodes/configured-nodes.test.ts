@@ -280,6 +280,18 @@ test('a node that left the file while no control plane ran leaves at the next st
   t.deepEqual(namesOf((await w.open()).inUse()), ['c', 'b'], 'and stays so');
 });
 
+test('a node that got another name while no control plane ran does not leave: its engine is the other one', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
+  const before = await w.open();
+  w.made[0]?.claim({ id: 'ABCD', hostName: 'gpu-1' });
+  await before.close();
+  await writeFile(w.file, 'nodes: {b: {engine: unix:///a.sock, reserved: {cpus: 1}}}');
+  const after = await w.open();
+  t.deepEqual(namesOf(after.inUse()), ['b']);
+  t.notThrows(() => w.made.at(-1)?.claim({ id: 'ABCD', hostName: 'gpu-1' }));
+});
+
 test('a file that was taken away while no control plane ran leaves its nodes to leave, and local takes over', async t => {
   const w = await place(t);
   await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');

@@ -155,7 +155,7 @@ test('a nodes file that is missing or wrong keeps the control plane from startin
   t.regex(wrong.stderr, /bad\.yaml:2:7: nodes\.a\.engin: unknown key "engin".*did you mean "engine"/s);
 });
 
-test('up uses the nodes of the state folder, or those of OUTRIGGER_NODES as seen from where it is run', async t => {
+test('up uses the nodes of OUTRIGGER_NODES as seen from where it is run; another name for an engine moves nothing', async t => {
   const project = await dockerProject(t, SERVICE);
   const nodes = 'nodes:\n  own: {engine: unix:///var/run/docker.sock, labels: {here: "yes"}}\n';
   await writeFile(path.join(project.folder, 'my-nodes.yaml'), nodes);
@@ -169,8 +169,21 @@ test('up uses the nodes of the state folder, or those of OUTRIGGER_NODES as seen
     },
   });
   t.is(up.code, 0, up.stderr);
-  const ps = await project.cli('ps', '--json');
-  t.regex(ps.stdout, /"node": ?"own"/);
+  t.regex((await project.cli('ps', '--json')).stdout, /"node": ?"own"/);
+  const [before] = await project.containers();
+
+  await writeFile(path.join(project.folder, 'my-nodes.yaml'), nodes.replace('own', 'renamed'));
+  await until(
+    async () => /"node": ?"renamed"/.test((await project.cli('ps', '--json')).stdout),
+    () => 'the replica is on the node of the new name',
+    { pauseMs: 200 },
+  );
+  const after = await project.containers();
+  t.deepEqual(
+    after.map(c => [c.Id, c.State]),
+    [[before?.Id, 'running']],
+    'the same container, and no other',
+  );
 });
 
 test('doctor checks each node, and names what is wrong with the file', async t => {
