@@ -30,7 +30,8 @@ export class Members {
    */
   set(members: readonly Member[]): void {
     const named = new Set(members.map(m => m.engine.node));
-    const ways = new Set(members.map(m => m.profile.connection));
+    const joining = members.filter(m => !this.#members.has(m.engine.node));
+    const ways = new Set(joining.map(m => m.profile.connection));
     for (const [name, { observer }] of this.#members) {
       if (named.has(name)) continue;
       // What runs there is found again under the other name.

@@ -101,6 +101,16 @@ test('a node that leaves and is silent goes only after a while: what runs there 
   t.deepEqual(closed, ['b']);
 });
 
+test('a node whose engine has another name now is forgotten at once, as what runs there is found under that', async t => {
+  const { clock, engines, member, members, closed } = await onFakes('a', 'b');
+  const way = { profile: { ...LOCAL_PROFILE, connection: 'unix:///b.sock' } };
+  members.set([member(engines[0]!), { ...member(engines[1]!), ...way }]);
+  const renamed = new FakeEngine({ clock, node: 'c', latencyMs: 10, deadlineMs: 1e9 });
+  members.set([member(engines[0]!), { ...member(renamed), ...way }]);
+  t.deepEqual(closed, ['b']);
+  t.deepEqual([...members.nodes().keys()], ['a', 'c']);
+});
+
 test('a node that is named again before it is gone stays', async t => {
   const { engines, member, members, closed } = await onFakes('a', 'b');
   members.set([member(engines[0]!)]);
