@@ -5,7 +5,14 @@ export interface BenchContext {
   /** Fires with Ctrl-C; what was started is removed all the same. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
-  readonly pairs: { readonly calls: number; readonly starts: number; readonly controlPlane: number };
+  readonly pairs: {
+    readonly calls: number;
+    readonly starts: number;
+    readonly controlPlane: number;
+    /** Rounds of placements, and how often each simulated cluster is filled before. */
+    readonly placements: number;
+    readonly fills: number;
+  };
   /** How long an idle control plane is watched. */
   readonly idleMs: number;
 }

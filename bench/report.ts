@@ -2,7 +2,7 @@ import type { Interval } from './statistics.ts';
 
 /** One figure of the report. */
 export interface Row {
-  readonly part: 'calls' | 'starts' | 'control plane';
+  readonly part: 'calls' | 'starts' | 'control plane' | 'scheduler';
   /** What was measured, such as `unary calls`. */
   readonly measure: string;
   /** What was measured, such as `outrigger://`; the same words in all rows of a side. */
@@ -34,6 +34,7 @@ const TITLES: Readonly<Record<Row['part'], string>> = {
   calls: '(a) Calls',
   starts: '(b) Ten replicas, from the command to the answer',
   'control plane': '(c) Control plane',
+  scheduler: '(d) Scheduler',
 };
 
 /** Markdown: a table for each part that was measured. */

@@ -1,7 +1,7 @@
 import type { Need } from './cluster-figures.ts';
 import { spreadPath } from './cluster-load.ts';
 import { hasImage, microCpus, type NodeLedger, withLatest } from './cluster-node.ts';
-import { type ChangeLog, Shortlist } from './cluster-shortlist.ts';
+import { type ChangeLog, type Places, Shortlist } from './cluster-shortlist.ts';
 import { attributeOf, meets, parseConstraint } from './constraints.ts';
 import type { DeviceLedger } from './devices-choice.ts';
 import { misfitOf, neededOf, sharedMemoryOf } from './devices-fit.ts';
@@ -9,17 +9,19 @@ import type { DeviceTypes } from './devices-types.ts';
 import { isCalled } from './node.ts';
 import type { GpuRequest, ServiceSpec } from './spec.ts';
 
-/** Where to search for a spec's place: in all lists, which together have every node that can ever take it. */
+/** Where to search for a spec's place. */
 export interface Candidates {
   readonly need: Need;
-  readonly lists: readonly CandidateList[];
+  /** Has every node that can ever take it. */
+  readonly list: Shortlist;
+  readonly image: ImagePlaces;
 }
 
-export interface CandidateList {
-  readonly list: Shortlist;
-  /** None of its nodes has the image, but for those of the lists before. */
-  readonly imageAbsent: boolean;
-}
+/** Where a spec's image is, as far as is known. */
+export type ImagePlaces =
+  | { readonly kind: 'everywhere' | 'nowhere' }
+  /** `isMust`: it is never pulled, so that no other node will do. */
+  | { readonly kind: 'some'; readonly places: Places; readonly isMust: boolean };
 
 /**
  * The shortlists of one cluster, made when they are first needed. Requests that look at nodes in the same way share one,
@@ -42,22 +44,13 @@ export class Shapes {
 
   /** Up to date with the log. */
   candidatesFor(spec: ServiceSpec, log: ChangeLog): Candidates {
-    const need = needOf(spec);
-    const meant = this.#meantTypes(spec);
-    const shape = shapeOf(spec, meant);
     const { all, open } = this.#holdersOf(spec.image);
+    const list = this.#listFor(spec, log);
+    const need = needOf(spec);
+    if (open.length === this.#open.length) return { need, list, image: { kind: 'everywhere' } };
     const isMust = spec.pullPolicy === 'never' && all.length > 0;
-    const lists: CandidateList[] = [];
-    const isCommon = open.length * FEW > this.#open.length;
-    if (open.length > 0 && (isMust || !isCommon)) {
-      const list = this.#listOf(`${shape}\n${spec.image}`, spec, { nodes: open, meant, log });
-      lists.push({ list, imageAbsent: false });
-    }
-    if (!isMust) {
-      const list = this.#listOf(shape, spec, { nodes: this.#open, meant, log });
-      lists.push({ list, imageAbsent: !isCommon });
-    }
-    return { need, lists };
+    if (open.length === 0 && !isMust) return { need, list, image: { kind: 'nowhere' } };
+    return { need, list, image: { kind: 'some', places: list.placesOf(spec.image, open), isMust } };
   }
 
   /** The nodes that could take a replica of the spec if nobody held anything of them, CPUs and memory apart. */
@@ -86,17 +79,15 @@ export class Shapes {
     return gpu ? this.#types.all.map(type => misfitOf(gpu, type.sample) === null) : [];
   }
 
-  #listOf(
-    key: string,
-    spec: ServiceSpec,
-    { nodes, meant, log }: { nodes: readonly NodeLedger[]; meant: readonly boolean[]; log: ChangeLog },
-  ): Shortlist {
+  #listFor(spec: ServiceSpec, log: ChangeLog): Shortlist {
+    const meant = this.#meantTypes(spec);
+    const key = shapeOf(spec, meant);
     let list = this.#lists.get(key);
     if (list) this.#lists.delete(key);
     else {
       const isMeant = (device: DeviceLedger) => meant[device.type.index]!;
       const { spread } = spec.placement;
-      list = new Shortlist(nodes.filter(isEligible(spec, isMeant)), {
+      list = new Shortlist(this.#open.filter(isEligible(spec, isMeant)), {
         nodeCount: this.#nodes.length,
         isMeant,
         isShared: sharedMemoryOf(spec) !== null,
@@ -110,8 +101,6 @@ export class Shapes {
   }
 }
 
-/** An image that less than one open node in so many has is searched for there first. */
-const FEW = 4;
 const MOST_LISTS = 64;
 
 /** In the order of their names. */

@@ -18,6 +18,12 @@ export interface Bounds {
   readonly versions: Int32Array;
 }
 
+/** Some of the members, by position, in order; those of block b from `starts[b]` to `starts[b + 1]` - 1. */
+export interface Places {
+  readonly positions: Int32Array;
+  readonly starts: Int32Array;
+}
+
 /** The ledgers that changed, in order. An epoch ends when it became long: then all may have changed. */
 export interface ChangeLog {
   readonly epoch: number;
@@ -52,6 +58,7 @@ export class Shortlist {
   readonly #isLoose: Uint8Array;
   /** By need; the one that was asked for last comes last. */
   readonly #bounds: Map<string, Bounds> = new Map();
+  readonly #placesByName: Map<string, Places> = new Map();
   /** As far as this the log of changes was read. */
   #epoch = -1;
   #seen = 0;
@@ -134,6 +141,20 @@ export class Shortlist {
       least = Math.min(least, counts.get(this.members[i]!) ?? 0);
     }
     return least;
+  }
+
+  /** Where these nodes are among the members; remembered by the name. */
+  placesOf(name: string, nodes: readonly NodeLedger[]): Places {
+    let places = this.#placesByName.get(name);
+    if (places) return places;
+    const positions = Int32Array.from(nodes.map(({ index }) => this.#positions[index]! - 1).filter(p => p >= 0)).sort();
+    const starts = new Int32Array(this.blockCount + 1);
+    for (const position of positions) starts[this.#blocks[position]! + 1]! += 1;
+    for (let block = 0; block < this.blockCount; block += 1) starts[block + 1]! += starts[block]!;
+    places = { positions, starts };
+    if (this.#placesByName.size >= MOST_NAMES) this.#placesByName.clear();
+    this.#placesByName.set(name, places);
+    return places;
   }
 
   /** Brings the figures up to date with the ledgers; before a search. */
@@ -227,6 +248,7 @@ const MOST_CLASSES = 17;
 /** Where nodes are of more kinds, blocks are of mixed ones. */
 const MOST_KINDS = 32;
 const MOST_BOUNDS = 64;
+const MOST_NAMES = 256;
 
 /** Nodes of one kind have the same devices and about the same size: of those, a block's figures say most. */
 function byKind(nodes: readonly NodeLedger[]): readonly (readonly NodeLedger[])[] {
