@@ -58,7 +58,7 @@ export class NodeCare {
    * given another name while nobody looked. Null: it is not so.
    */
   renamed(placement: Placement, container: ContainerRef): string | null {
-    if (!this.#areKnown || this.node(placement.node) !== undefined) return null;
+    if (this.node(placement.node) !== undefined || !this.#areKnown) return null;
     const nodes = [...this.#observed.nodes.values()];
     return nodes.find(n => n.answering && n.containers.some(c => c.id === container.id))?.name ?? null;
   }
