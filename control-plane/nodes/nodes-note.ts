@@ -42,7 +42,9 @@ export class NodesNote {
 
   add(nodes: Iterable<readonly [string, NotedNode]>): void {
     for (const [name, node] of nodes) {
-      const engine = this.#nodes.get(name)?.engine;
+      const before = this.#nodes.get(name);
+      // Another way may lead to another engine: which one is said anew when it answers.
+      const engine = before && wayOf(before) === wayOf(node) ? before.engine : undefined;
       this.#nodes.set(name, engine === undefined ? node : { ...node, engine });
     }
     this.#write();
@@ -76,6 +78,10 @@ export class NodesNote {
       }
     });
   }
+}
+
+function wayOf(node: NotedNode): string {
+  return node.kind === 'local' ? 'local' : `${node.entry.engine} ${node.entry.context}`;
 }
 
 /** What of an entry is needed to look after a node that leaves. */

@@ -344,6 +344,19 @@ test('sockets, keys and the file itself are out of reach of every container', as
   t.deepEqual([...hidden].sort(), [w.file, '/a.sock', '/b.sock', path.join(tls, 'client.key')].sort());
 });
 
+test('two nodes may change engines', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///1.sock}, b: {engine: unix:///2.sock}}');
+  const source = await w.open();
+  w.follow(source);
+  w.made[0]?.claim({ id: 'ONE', hostName: 'h' });
+  w.made[1]?.claim({ id: 'TWO', hostName: 'h' });
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///2.sock}, b: {engine: unix:///1.sock}}');
+  await w.changed(1);
+  t.notThrows(() => w.made[2]?.claim({ id: 'TWO', hostName: 'h' }));
+  t.notThrows(() => w.made[3]?.claim({ id: 'ONE', hostName: 'h' }));
+});
+
 test('addresses, reach and ports follow from the way to the engine unless the file says so', async t => {
   const w = await place(t);
   await writeFile(
