@@ -15,6 +15,7 @@ import { CHOOSE_ANOTHER_STATE, stateFolderProblem } from './state-folder-problem
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
+const ENDING_MS = 2_000;
 const LOG_TAIL_BYTES = 16 * 1024;
 const LOG_TAIL_LINES = 20;
 
@@ -31,13 +32,19 @@ export async function ensureControlPlane(
   const client = await context.client();
   const isEmbedded = isEmbeddedAddress(context.options, context);
   if (isEmbedded && bindFolders.length > 0) await allowBinds(context, bindFolders);
-  try {
-    await client.status(context.signal);
-    return client;
-  } catch (error) {
-    if (!isUnreachable(error) || !isEmbedded) throw error;
-    const { reason } = error.details;
-    if (reason !== 'ENOENT' && reason !== 'ECONNREFUSED') throw error;
+  const deadlineMs = performance.now() + ENDING_MS;
+  for (;;) {
+    try {
+      await client.status(context.signal);
+      return client;
+    } catch (error) {
+      if (!isUnreachable(error) || !isEmbedded) throw error;
+      const { reason } = error.details;
+      if (reason === 'ENOENT' || reason === 'ECONNREFUSED') break;
+      // One that ends at this moment cuts its last connections; soon nobody listens any more.
+      if (reason !== 'ECONNRESET' || performance.now() > deadlineMs) throw error;
+      await sleep(POLL_MS, undefined, { signal: context.signal });
+    }
   }
   await startInBackground(context, client);
   return client;
