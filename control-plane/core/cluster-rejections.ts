@@ -21,8 +21,6 @@ export function rejectionsOf(
   spec: ServiceSpec,
   { siblings, imageAt }: Circumstances,
 ): readonly Rejection[] {
-  const closed = closedRejection(ledger);
-  if (closed) return [closed];
   const gpus = gpuRejections(ledger, spec);
   const sizes = sizeRejections(ledger, spec);
   const lasting = [
@@ -31,8 +29,11 @@ export function rejectionsOf(
     ...(gpus.lasting ? gpus.rejections : []),
     ...sizes.filter(r => Number(r.requested) > r.total!),
   ];
-  if (lasting.length > 0) return lasting;
-  return [...sizes, ...gpus.rejections, ...countRejections(ledger, spec, siblings)];
+  const closed = closedRejection(ledger);
+  // Of a node that never answered nothing is known.
+  const isKnown = ledger.node.answering || ledger.node.cpus > 0;
+  if (lasting.length > 0 && isKnown) return lasting;
+  return closed ? [closed] : [...sizes, ...gpus.rejections, ...countRejections(ledger, spec, siblings)];
 }
 
 function closedRejection({ node, record }: NodeLedger): Rejection | null {

@@ -1,0 +1,271 @@
+import test from 'ava';
+import { Cluster } from '../../control-plane/core/cluster.ts';
+import { explain } from '../../control-plane/core/explain.ts';
+import type { NodeRecord } from '../../control-plane/core/node.ts';
+import type { ObservedNode } from '../../control-plane/core/observed.ts';
+import { type Rejection, type RejectionConstraint, summarise } from '../../control-plane/core/rejection.ts';
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { asking, GIB, gpus } from './clusters.ts';
+import { aNode } from './replicas.ts';
+
+const h100 = (count: number) => gpus(...Array(count).fill({ model: 'NVIDIA H100', memoryBytes: 80 * GIB }));
+
+/** Two nodes of H100, one of them in zone x; one of an L4; one without GPUs. */
+function fleet(): ObservedNode[] {
+  return [
+    aNode({ name: 'gpu-a', cpus: 16, memoryBytes: 64 * GIB, devices: h100(2), labels: { zone: 'x' } }),
+    aNode({ name: 'gpu-b', cpus: 16, memoryBytes: 64 * GIB, devices: h100(2), images: new Set(['local:1']) }),
+    aNode({ name: 'small', cpus: 8, memoryBytes: 32 * GIB, devices: gpus({ model: 'L4', memoryBytes: 24 * GIB }) }),
+    aNode({ name: 'web', cpus: 4, memoryBytes: 8 * GIB }),
+  ];
+}
+
+function reject(
+  input: Partial<ServiceSpecInput>,
+  given: {
+    nodes?: ObservedNode[];
+    records?: NodeRecord[];
+    held?: [Partial<ServiceSpecInput>, string, string[]][];
+  } = {},
+): readonly Rejection[] {
+  const records = new Map((given.records ?? []).map(r => [r.name, r]));
+  const cluster = new Cluster(given.nodes ?? fleet(), records);
+  for (const [i, [spec, node, devices]] of (given.held ?? []).entries()) {
+    const request = asking('llm', spec, { replicaId: `h${i}` });
+    cluster.hold(request, request.spec, { node, devices });
+  }
+  const verdict = cluster.place(asking('new', input));
+  return verdict.kind === 'unplaceable' ? verdict.rejections : [];
+}
+
+const gpu = (request: NonNullable<NonNullable<ServiceSpecInput['resources']>['gpu']>) => ({
+  resources: { gpu: request },
+});
+const share = (gib: number) => gpu({ exclusive: false, memoryBytes: gib * GIB });
+const id = (n: number) => `nvidia.com/gpu=${n}`;
+const isOn = (given: Partial<NodeRecord> & { name: string }): NodeRecord => ({
+  drainingSince: null,
+  quarantined: [],
+  ...given,
+});
+const everywhere: [string, string[]][] = [
+  ['gpu-a', [id(0), id(1)]],
+  ['gpu-b', [id(0), id(1)]],
+  ['small', [id(0)]],
+];
+
+/** What nobody can place, the constraint that a person would name, and what they would be told. */
+const UNPLACEABLE: {
+  title: string;
+  input: Partial<ServiceSpecInput>;
+  given?: Parameters<typeof reject>[1];
+  constraint: RejectionConstraint;
+  says: RegExp;
+  helps: RegExp;
+}[] = [
+  {
+    title: 'a model of GPU that no node has',
+    input: gpu({ models: ['B200'] }),
+    constraint: 'gpu_model',
+    says: /needs 1 GPU of model B200; there are 2 × NVIDIA H100 with 80 GiB/,
+    helps: /no node has a GPU of model B200; there are 2 × NVIDIA H100 with 80 GiB \(gpu-a, gpu-b\); 1 × L4/,
+  },
+  {
+    title: 'more memory than any device has',
+    input: gpu({ memoryBytes: 100 * GIB }),
+    constraint: 'gpu_memory',
+    says: /needs 1 GPU with 100 GiB; there are 2 × NVIDIA H100 with 80 GiB/,
+    helps: /lower x-outrigger.gpu.memory to at most 80 GiB/,
+  },
+  {
+    title: 'a share of which nobody has so much left',
+    input: share(60),
+    given: {
+      held: everywhere.flatMap(([node, ids]) =>
+        ids.map(d => [share(node === 'small' ? 20 : 56), node, [d]] as [Partial<ServiceSpecInput>, string, string[]]),
+      ),
+    },
+    constraint: 'gpu_memory_left',
+    says: /at most 24 GiB of 80 GiB are free on one, the rest is held by ns\/llm/,
+    helps: /lower x-outrigger.gpu.memory to at most 24 GiB/,
+  },
+  {
+    title: 'devices that others hold',
+    input: gpu({ count: 2 }),
+    given: {
+      held: [
+        [gpu({}), 'gpu-a', [id(1)]],
+        [gpu({}), 'gpu-b', [id(0)]],
+      ],
+    },
+    constraint: 'gpu_held',
+    says: /needs 2 GPUs: 1 of 2 is free, 1 held by ns\/llm/,
+    helps: /stop or scale down ns\/llm, which holds it/,
+  },
+  {
+    title: 'more devices than any node has',
+    input: gpu({ count: 4 }),
+    constraint: 'gpu_count',
+    says: /needs 4 GPUs: of the 2 on the node \(2 × NVIDIA H100 with 80 GiB\) 2 fit/,
+    helps: /ask for at most 2 GPUs/,
+  },
+  {
+    title: 'a device id that does not exist',
+    input: gpu({ deviceIds: ['7'] }),
+    constraint: 'gpu_id',
+    says: /device 7 does not exist; the node has nvidia.com\/gpu=0, nvidia.com\/gpu=1/,
+    helps: /ask for one of nvidia.com\/gpu=0, nvidia.com\/gpu=1/,
+  },
+  {
+    title: 'a GPU where no node has any',
+    input: gpu({}),
+    given: { nodes: [aNode({ name: 'web' })] },
+    constraint: 'gpu_missing',
+    says: /needs 1 GPU, and no GPU is known on this node/,
+    helps: /add a node that has a GPU/,
+  },
+  {
+    title: 'more CPUs than any node has',
+    input: { resources: { cpus: 32 } },
+    constraint: 'cpus',
+    says: /needs 32 CPUs, 16 of 16 are free/,
+    helps: /ask for at most 16 CPUs: no node here has more/,
+  },
+  {
+    title: 'more memory than is free',
+    input: { resources: { memoryBytes: 30 * GIB } },
+    given: {
+      nodes: [aNode({ name: 'only', memoryBytes: 64 * GIB, keptMemoryBytes: 4 * GIB })],
+      held: [[{ resources: { memoryBytes: 40 * GIB } }, 'only', []]],
+    },
+    constraint: 'memory',
+    says: /needs 30720 MiB of memory, 20480 MiB of 61440 MiB are free/,
+    helps: /ask for at most 20 GiB of memory/,
+  },
+  {
+    title: 'a label that no node has',
+    input: { placement: { constraints: ['node.labels.zone == y'] } },
+    constraint: 'label',
+    says: /does not meet the constraint "node.labels.zone == y": node.labels.zone is x|no node.labels.zone/,
+    helps: /give a node a label that meets "node.labels.zone == y"/,
+  },
+  {
+    title: 'an attribute that nodes do not have',
+    input: { placement: { constraints: ['node.platform.os == linux'] } },
+    constraint: 'unknown_constraint',
+    says: /cannot judge the constraint "node.platform.os == linux": known are node.hostname/,
+    helps: /write the constraint "node.platform.os == linux" over node.labels/,
+  },
+  {
+    title: 'the only node that fits, which is drained',
+    input: { placement: { constraints: ['node.hostname == web'] } },
+    given: { nodes: [aNode({ name: 'web' })], records: [isOn({ name: 'web', drainingSince: 1 })] },
+    constraint: 'draining',
+    says: /is drained: it takes no new replicas/,
+    helps: /outrigger nodes undrain web/,
+  },
+  {
+    title: 'a node that does not answer',
+    input: {},
+    given: { nodes: [aNode({ name: 'web', answering: false, error: 'connection refused' })] },
+    constraint: 'silent',
+    says: /does not answer: connection refused/,
+    helps: /outrigger nodes inspect web/,
+  },
+  {
+    title: 'the only device, which is in quarantine',
+    input: gpu({ models: ['L4'] }),
+    given: {
+      records: [isOn({ name: 'small', quarantined: [{ device: id(0), since: 1, reason: 'r1 lost sight of it' }] })],
+    },
+    constraint: 'gpu_quarantined',
+    says: /needs 1 GPU of model L4: 0 of 1 are free, 1 quarantined/,
+    helps: /outrigger nodes undrain small --device/,
+  },
+  {
+    title: 'an image that is never pulled, where its node is full',
+    input: { image: 'local:1', pullPolicy: 'never', resources: { cpus: 10 } },
+    given: { held: [[{ resources: { cpus: 10 } }, 'gpu-b', []]] },
+    constraint: 'cpus',
+    says: /needs 10 CPUs, 6 of 16 are free/,
+    helps: /ask for at most 6 CPUs/,
+  },
+  {
+    title: 'a host port that is taken',
+    input: { ports: [{ containerPort: 80, hostPort: 8080 }] },
+    given: { nodes: [aNode({ name: 'web' })], held: [[{ ports: [{ containerPort: 80, hostPort: 8080 }] }, 'web', []]] },
+    constraint: 'host_port',
+    says: /host port 8080 is taken by another replica, of ns\/llm/,
+    helps: /publish another port than 8080/,
+  },
+];
+
+for (const { title, input, given, constraint, says, helps } of UNPLACEABLE) {
+  test(`${title}: told by ${constraint}`, t => {
+    const rejections = reject(input, given);
+    const [first] = explain(rejections);
+    t.is(first?.constraint, constraint);
+    t.regex(first?.message ?? '', says);
+    t.regex(first?.help.join('\n') ?? '', helps);
+    const lines = summarise(rejections);
+    t.true(
+      lines.some(line => says.test(line)),
+      lines.join('\n'),
+    );
+    t.true(lines.length <= 5);
+  });
+}
+
+test('a device tells why it does not do, with its holder and what is free of it', t => {
+  const rejections = reject(share(60), {
+    held: [
+      [share(30), 'gpu-a', [id(0)]],
+      [gpu({}), 'gpu-a', [id(1)]],
+    ],
+    nodes: fleet().slice(0, 1),
+  });
+  t.deepEqual(
+    rejections
+      .filter(r => r.device)
+      .map(({ device, constraint, requested, free, total, heldBy }) => {
+        return { device, constraint, requested, free, total, heldBy };
+      }),
+    [
+      {
+        device: id(0),
+        constraint: 'gpu_memory_left',
+        requested: 60 * GIB,
+        free: 50 * GIB,
+        total: 80 * GIB,
+        heldBy: ['ns/llm'],
+      },
+      {
+        device: id(1),
+        constraint: 'gpu_held',
+        requested: undefined,
+        free: undefined,
+        total: undefined,
+        heldBy: ['ns/llm'],
+      },
+    ],
+  );
+});
+
+test('what holds for good hides what others hold: nobody makes room on a node of the wrong kind', t => {
+  const rejections = reject(
+    { resources: { cpus: 15, gpu: { models: ['B200'] } } },
+    { nodes: fleet().slice(0, 1), held: [[{ resources: { cpus: 8 } }, 'gpu-a', []]] },
+  );
+  t.deepEqual([...new Set(rejections.map(r => r.constraint))], ['gpu_model']);
+});
+
+test('nodes that fail alike share a line, and many ways to fail are cut to a few', t => {
+  const nodes = Array.from({ length: 20 }, (_, i) =>
+    aNode({ name: `n${String(i).padStart(2, '0')}`, cpus: 1 + (i % 7) }),
+  );
+  const lines = summarise(reject({ resources: { cpus: 100 } }, { nodes }));
+  t.is(lines.length, 5);
+  t.is(lines[0], '3 nodes (n00, n07, n14): needs 100 CPUs, 1 of 1 are free');
+  t.regex(lines[4]!, /^\d more nodes: other reasons$/);
+  t.deepEqual(summarise(reject({}, { nodes: [] })), ['no node is known yet']);
+});
