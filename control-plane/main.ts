@@ -195,11 +195,26 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** Resolves once there has been no service for a while. */
 async function idle(controller: Controller, clock: Clock, signal: AbortSignal): Promise<void> {
-  let emptySince = clock.now();
   while (!signal.aborted) {
-    if (controller.services().length > 0) emptySince = clock.now();
-    const leftMs = emptySince + IDLE_GRACE_MS - clock.now();
-    if (leftMs <= 0) return;
-    await clock.sleep(Math.min(leftMs, 500), signal).catch(() => {});
+    await until(controller, signal, () => controller.status().services === 0);
+    const busy = new AbortController();
+    const waiting = AbortSignal.any([signal, busy.signal]);
+    void until(controller, waiting, () => controller.status().services > 0).then(() => busy.abort());
+    await clock.sleep(IDLE_GRACE_MS, waiting).catch(() => {});
+    if (!busy.signal.aborted) {
+      busy.abort();
+      return;
+    }
   }
+}
+
+/** Resolves once it holds after a change of the state, or the signal fired. */
+function until(controller: Controller, signal: AbortSignal, holds: () => boolean): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stopListening = controller.onChange(() => {
+    if (holds()) resolve();
+  });
+  if (holds() || signal.aborted) resolve();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  return promise.finally(stopListening);
 }

@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import type Docker from 'dockerode';
 import { OutriggerError } from '../../core/errors.ts';
 import { makeAgents } from './agent.ts';
@@ -159,6 +160,8 @@ export class EngineClient {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), Math.min(deadlineMs, MOST_TIMER_MS));
     const both = AbortSignal.any([signal, deadline.signal, this.#closed.signal]);
+    // docker-modem writes what it is given into a debug text that nobody reads; a signal's is long, and costs.
+    Object.defineProperty(both, inspect.custom, { value: () => 'AbortSignal' });
     let onAbort = () => {};
     try {
       const aborted = new Promise<never>((_, reject) => {

@@ -64,9 +64,13 @@ async function readEvents(
     for await (const event of jsonLines(stream)) {
       const { Type: type, Action: action, Actor: actor } = event as EngineEvent;
       const ours = actor?.Attributes?.[LABELS.instance] === instance;
-      if (type === 'image') handlers.onImage();
-      else if (!ours) continue;
-      else if (typeof action === 'string' && typeof actor.ID === 'string') handlers.onContainer(actor.ID, action);
+      if (type === 'image') {
+        // Where an image is, is a hint for placement: the next listing has it, and a build's events are many.
+        handlers.onImage();
+        continue;
+      }
+      if (!ours) continue;
+      if (typeof action === 'string' && typeof actor.ID === 'string') handlers.onContainer(actor.ID, action);
       const isStart = action === 'start' && typeof actor?.ID === 'string';
       // Announced once listings show it, and after a call of ours, whose end asks for a listing too.
       handlers.wake(isStart ? (handlers.startedAt(actor.ID) ?? performance.now()) : Infinity);
