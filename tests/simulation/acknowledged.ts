@@ -12,23 +12,27 @@ export class Acknowledged {
   readonly #possible = new Map<string, readonly Wish[]>();
   /** Every container that was ever asked for, by service: a rollback may go to one of those and to no other. */
   readonly #asked = new Map<string, Set<string>>();
+  /** Every number of replicas that was ever asked for, by service. */
+  readonly #counts = new Map<string, Set<number>>();
 
   applied(key: string, spec: ServiceSpecInput, acknowledged: boolean): void {
     const container = containerOf(spec);
     const { min = 1, max = 1, initial = 1 } = spec.replicas ?? {};
     this.#asked.set(key, (this.#asked.get(key) ?? new Set()).add(container));
-    // Within a range, what somebody scaled to holds on.
-    const replicasAfter = (wish: Wish) =>
-      wish === null || min === max ? initial : Math.min(Math.max(wish.replicas, min), max);
-    this.#step(key, acknowledged, wish => ({ container, replicas: replicasAfter(wish) }));
+    // Within a range, the number that there was holds on; a rollback may just have made it an earlier one.
+    const within = [...(this.#counts.get(key) ?? [])].map(count => Math.min(Math.max(count, min), max));
+    const counts = min === max ? [initial] : [...new Set([initial, ...within])];
+    for (const count of counts) this.#counted(key, count);
+    this.#step(key, acknowledged, () => counts.map(replicas => ({ container, replicas })));
   }
 
   scaled(key: string, replicas: number, acknowledged: boolean): void {
-    this.#step(key, acknowledged, wish => wish && { ...wish, replicas });
+    this.#counted(key, replicas);
+    this.#step(key, acknowledged, wish => [wish && { ...wish, replicas }]);
   }
 
   removed(key: string, acknowledged: boolean): void {
-    this.#step(key, acknowledged, () => null);
+    this.#step(key, acknowledged, () => [null]);
   }
 
   /** Throws where the store says something else. What it says is what holds from here on. */
@@ -51,9 +55,13 @@ export class Acknowledged {
     }
   }
 
-  #step(key: string, acknowledged: boolean, wish: (before: Wish) => Wish): void {
+  #counted(key: string, replicas: number): void {
+    this.#counts.set(key, (this.#counts.get(key) ?? new Set()).add(replicas));
+  }
+
+  #step(key: string, acknowledged: boolean, wishes: (before: Wish) => readonly Wish[]): void {
     const before = this.#possible.get(key) ?? [null];
-    const after = before.map(wish);
+    const after = before.flatMap(wishes);
     this.#possible.set(key, acknowledged ? after : [...before, ...after]);
   }
 }

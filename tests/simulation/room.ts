@@ -59,9 +59,10 @@ function hasDevices(
     return sum + gpu.memoryBytes <= memoryBytes;
   });
   if (gpu.count === -1) return fitting.length > 0 && free.length === fitting.length;
-  // A slice and its device are not free together; a GPU request for several is held to the plain ones.
+  // A slice and its device are not free together, and several devices are of one kind.
   const apart = free.filter(({ id }) => !free.some(other => other.id !== id && sliceOf(node, other.id) === id));
-  return apart.length >= gpu.count;
+  const kinds = Map.groupBy(apart, ({ id }) => id.split('=')[0]);
+  return [...kinds.values()].some(same => same.length >= gpu.count);
 }
 
 function sliceOf(node: SimulatedNode, id: string): string | undefined {

@@ -15,6 +15,8 @@ export class Safety implements Witness {
   readonly #scene: () => Scene;
   readonly #violations: string[] = [];
   readonly #toldToStop = new Set<string>();
+  /** By the present life: what an earlier one has told nobody remembers, and it is told again in its turn. */
+  readonly #toldNow = new Set<string>();
 
   constructor(scene: () => Scene) {
     this.#scene = scene;
@@ -36,22 +38,28 @@ export class Safety implements Witness {
     if (this.#violations.length > 0) throw new Error([...new Set(this.#violations)].join('\n'));
   }
 
+  /** A control plane begins anew, and knows nothing of effects that are under way. */
+  beginLife(): void {
+    this.#toldNow.clear();
+  }
+
   // ---- what ports see
 
   onStart(container: FakeContainer, _node: string): void {
-    checkTurn(this.#scene(), { what: 'start', container, toldToStop: this.#toldToStop }, this.#broken);
+    checkTurn(this.#scene(), { what: 'start', container, toldToStop: this.#toldNow }, this.#broken);
   }
 
   onStop(container: FakeContainer, _node: string): void {
     const { id, request } = container;
     this.#toldToStop.add(id);
+    this.#toldNow.add(id);
     const { hub, remote, watchers, stored, now, health } = this.#scene();
     const service = `${request.spec.namespace}/${request.spec.name}` as const;
     // Rule 6: whatever it is stopped for, it is published no more when it is told.
     if (hub?.snapshot(service).endpoints.some(e => e.containerId === id)) this.#broken('rule 6', `${id} is in the hub`);
     const replica = stored.replicasOf(service).find(r => r.id === request.replicaId);
     if (replica?.phase.kind !== 'stopping' || replica.phase.container?.id !== id) return;
-    checkTurn(this.#scene(), { what: 'stop', container, toldToStop: this.#toldToStop }, this.#broken);
+    checkTurn(this.#scene(), { what: 'stop', container, toldToStop: this.#toldNow }, this.#broken);
     const { afterwards } = replica.phase;
     if (afterwards.kind === 'retried') {
       if (!health.everHung.has(id) && !health.everBlind.has(id))
@@ -98,9 +106,11 @@ export class Safety implements Witness {
   #isOutOfSight(replica: Replica): boolean {
     const { phase } = replica;
     if (phase.kind === 'lost') return true;
-    const name = placementInUse(replica)?.node;
-    const node = this.#scene().nodes.find(n => n.name === name);
-    return phase.kind === 'stopping' && node !== undefined && node.plight !== 'fine';
+    const { nodes, now } = this.#scene();
+    if (phase.kind !== 'draining' && phase.kind !== 'stopping') return false;
+    const node = nodes.find(n => n.name === phase.placement.node);
+    if (!node) return true;
+    return node.plight !== 'fine' || now() - node.plightSince < NOTICED_WITHIN_MS;
   }
 
   /** A probe that passes over the network is proof of life. */
@@ -139,9 +149,12 @@ export class Safety implements Witness {
   }
 
   readonly #broken = (which: string, words: string): void => {
-    this.#violations.push(`${which}: ${words}`);
+    this.#violations.push(`${which}: ${words} (at ${this.#scene().now()})`);
   };
 }
+
+/** A node that is back is asked every second, and has five for its answer. */
+const NOTICED_WITHIN_MS = 6_000;
 
 function isSame(a: Placement | null, b: Placement): boolean {
   return a !== null && a.node === b.node && a.devices.join() === b.devices.join();

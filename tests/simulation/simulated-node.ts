@@ -26,6 +26,8 @@ export class SimulatedNode {
   /** Named in the nodes file at present. */
   configured: boolean;
   plight: Plight = 'fine';
+  /** Since when; it takes a while until a control plane notices. */
+  plightSince = 0;
   /** What the control plane of this life was given. */
   member!: Member;
   readonly #clock: Clock;
@@ -75,6 +77,7 @@ export class SimulatedNode {
 
   suffer(plight: Plight): void {
     if (plight === 'dark' && this.plight !== 'dark') this.machine.losePower();
+    if (plight !== this.plight) this.plightSince = this.#clock.now();
     this.plight = plight;
     this.machine.setDaemon(DAEMON[plight]);
     if (plight === 'fine' || plight === 'hung' || plight === 'down') this.#health.reachable(this.name);

@@ -111,6 +111,7 @@ export class SimulatedWorld {
   /** A control plane begins its life on what is on disk and on the machines; with `start: false` its loop does not run yet. */
   async begin(options: { start?: boolean } = {}): Promise<void> {
     this.#lives += 1;
+    this.safety.beginLife();
     this.#life = new AbortController();
     this.sidecar = new FakeSidecar(this.clock, this.health, this.#passAfterMs);
     this.hub = new DiscoveryHub(`life${this.#lives}`);
