@@ -1,5 +1,5 @@
 import type { NodeLedger } from './cluster-node.ts';
-import type { Shortlist } from './cluster-shortlist.ts';
+import { type Bounds, newBounds, type Shortlist } from './cluster-shortlist.ts';
 import { attributeOf } from './constraints.ts';
 import type { ServiceSpec } from './spec.ts';
 
@@ -30,8 +30,8 @@ export class ServiceLoad {
       floors = {
         spec,
         siblings: Uint16Array.from({ length: list.blockCount }, siblings),
-        costs: new Float64Array(list.blockCount),
-        versions: new Int32Array(list.blockCount).fill(-1),
+        ofAll: newBounds(list.blockCount),
+        ofPlaces: newBounds(list.blockCount),
       };
       if (this.#floors.size >= MOST_FLOORS) this.#floors.clear();
       this.#floors.set(list, floors);
@@ -61,9 +61,9 @@ export interface Floors {
   readonly spec: ServiceSpec;
   /** The fewest replicas that any node has. */
   readonly siblings: Uint16Array;
-  /** The least that a node cost when the block was last looked into, in that version of it. */
-  readonly costs: Float64Array;
-  readonly versions: Int32Array;
+  /** The whole cost, of all members and of those that have the image, when the block was last looked into. */
+  readonly ofAll: Bounds;
+  readonly ofPlaces: Bounds;
 }
 
 const MOST_FLOORS = 8;

@@ -1,8 +1,8 @@
 import { costOf } from './cluster-cost.ts';
-import type { Floors, ServiceLoad } from './cluster-load.ts';
+import type { ServiceLoad } from './cluster-load.ts';
 import type { Fit } from './cluster-node.ts';
 import type { Candidates } from './cluster-shapes.ts';
-import type { Bounds, Group, Places, Shortlist } from './cluster-shortlist.ts';
+import { type Bounds, boundsOf, type Group, type Shortlist } from './cluster-shortlist.ts';
 import type { ServiceSpec } from './spec.ts';
 
 /**
@@ -33,13 +33,40 @@ interface Seek extends Candidates {
 
 function bestOf(groups: readonly Group[], seek: Seek): Fit | null {
   const { list, need, image, spec, load } = seek;
-  const known: Known = { bounds: list.boundsFor(need), floors: load?.floorsOf(list, spec) ?? null };
-  let best: Fit | null = null;
-  for (const group of groups) {
-    if (image.kind === 'some') best = searchPlaces(image.places, group, seek, known, best);
-    if (image.kind !== 'some' || !image.isMust) best = searchGroup(group, seek, known, best);
+  const bounds = list.boundsFor(need);
+  const floors = load?.floorsOf(list, spec) ?? null;
+  const siblings = floors?.siblings ?? null;
+  const fields: Field[] = [];
+  if (image.kind === 'some') {
+    const { positions, starts } = image.places;
+    const own = boundsOf(image.places, need);
+    fields.push({ imageAbsent: false, positions, starts, bounds, own, siblings, costs: floors?.ofPlaces ?? null });
   }
+  if (image.kind !== 'some' || !image.isMust) {
+    const imageAbsent = image.kind !== 'everywhere';
+    const { starts } = list;
+    fields.push({ imageAbsent, positions: null, starts, bounds, own: bounds, siblings, costs: floors?.ofAll ?? null });
+  }
+  let best: Fit | null = null;
+  for (const group of groups) for (const field of fields) best = searchField(group, field, seek, best);
   return best;
+}
+
+/** What is searched of the blocks of a list: all members, or only some. */
+interface Field {
+  /** None of the nodes has the image, but for those of the field that was searched before. */
+  readonly imageAbsent: boolean;
+  /** The members, by position; null: all. Those of block b from `starts[b]` to `starts[b + 1]` - 1. */
+  readonly positions: Int32Array | null;
+  readonly starts: Int32Array;
+  /** Of all members. */
+  readonly bounds: Bounds;
+  /** Of those of this field, as far as they were looked at in the blocks' present versions. */
+  readonly own: Bounds;
+  /** Of each block, the fewest replicas of the service that a node has; null: none. */
+  readonly siblings: Uint16Array | null;
+  /** What was the least cost in the block when it was looked at for this service; null: not kept. */
+  readonly costs: Bounds | null;
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {
@@ -47,55 +74,34 @@ function compare(a: readonly number[], b: readonly number[]): number {
   return 0;
 }
 
-/** The best of those of the group's nodes that have the image, and `before`. */
-function searchPlaces(
-  { positions, starts }: Places,
-  group: Group,
-  seek: Seek,
-  known: Known,
-  before: Fit | null,
-): Fit | null {
+/** The best of the field's nodes in the group and `before`. The block that promises most is looked into first. */
+function searchField(group: Group, field: Field, seek: Seek, before: Fit | null): Fit | null {
   const { list, need } = seek;
-  let best = before;
-  const cost = (block: number) => costOf(known.floors?.siblings[block] ?? 0, false, known.bounds.packings[block]!);
-  for (let block = group.from; block < group.to; block += 1) {
-    const [from, to] = [starts[block]!, starts[block + 1]!];
-    if (from === to || !isWorth(list, positions[from]!, cost(block), best)) continue;
-    if (list.tighten(block, need, known.bounds) && !isWorth(list, positions[from]!, cost(block), best)) continue;
-    for (let at = from; at < to; at += 1) best = visit(positions[at]!, seek, best);
-  }
-  return best;
-}
-
-/** The best of the group's nodes and `before`. The block that promises most is looked into first. */
-function searchGroup(group: Group, seek: Seek, known: Known, before: Fit | null): Fit | null {
-  const { list, need } = seek;
-  let first = promising(group, seek, known);
-  while (first >= 0 && list.tighten(first, need, known.bounds)) first = promising(group, seek, known);
+  const { starts, positions, bounds } = field;
+  const isPassedOver = (block: number, best: Fit | null) => {
+    const first = starts[block]!;
+    return !isWorth(list, positions ? positions[first]! : first, costIn(block, field, list), best);
+  };
+  let first = promising(group, field, list);
+  while (first >= 0 && list.tighten(first, need, bounds)) first = promising(group, field, list);
   if (first < 0) return before;
   let best = before;
-  const isPassedOver = (block: number) => !isWorth(list, list.start(block), costIn(block, seek, known), best);
-  if (!isPassedOver(first)) best = searchBlock(first, seek, known, best);
+  if (!isPassedOver(first, best)) best = searchBlock(first, field, seek, best);
   for (let block = group.from; block < group.to; block += 1) {
-    if (block === first || isPassedOver(block)) continue;
-    if (list.tighten(block, need, known.bounds) && isPassedOver(block)) continue;
-    best = searchBlock(block, seek, known, best);
+    if (block === first || starts[block] === starts[block + 1] || isPassedOver(block, best)) continue;
+    if (list.tighten(block, need, bounds) && isPassedOver(block, best)) continue;
+    best = searchBlock(block, field, seek, best);
   }
   return best;
-}
-
-/** What is known of the blocks of a list. */
-interface Known {
-  readonly bounds: Bounds;
-  readonly floors: Floors | null;
 }
 
 /** The first of the blocks with the smallest bound; -1: all are full. */
-function promising({ from, to }: Group, seek: Seek, known: Known): number {
+function promising({ from, to }: Group, field: Field, list: Shortlist): number {
   let first = -1;
   let least = Number.POSITIVE_INFINITY;
   for (let block = from; block < to; block += 1) {
-    const cost = costIn(block, seek, known);
+    if (field.starts[block] === field.starts[block + 1]) continue;
+    const cost = costIn(block, field, list);
     if (cost >= least) continue;
     least = cost;
     first = block;
@@ -103,41 +109,39 @@ function promising({ from, to }: Group, seek: Seek, known: Known): number {
   return first;
 }
 
-/** What a place in the block costs at least; nodes that have the image apart, where only some have. */
-function costIn(block: number, { list, image }: Seek, { bounds, floors }: Known): number {
-  if (floors && floors.versions[block] === list.versionOf(block)) return floors.costs[block]!;
-  return costOf(floors ? floors.siblings[block]! : 0, image.kind !== 'everywhere', bounds.packings[block]!);
+/** What a place in the block costs at least. */
+function costIn(block: number, { imageAbsent, bounds, own, siblings, costs }: Field, list: Shortlist): number {
+  const version = list.versionOf(block);
+  if (costs && costs.versions[block] === version) return costs.packings[block]!;
+  const packing = own.versions[block] === version ? own.packings[block]! : bounds.packings[block]!;
+  return costOf(siblings ? siblings[block]! : 0, imageAbsent, packing);
 }
 
-function searchBlock(block: number, seek: Seek, known: Known, before: Fit | null): Fit | null {
-  const { list, need, load, image } = seek;
+function searchBlock(block: number, field: Field, seek: Seek, before: Fit | null): Fit | null {
+  const { list, need, load } = seek;
+  const { imageAbsent, positions, starts, own, costs } = field;
   let best = before;
   let leastCost = Number.POSITIVE_INFINITY;
   let leastPacking = Number.POSITIVE_INFINITY;
-  for (let position = list.start(block); position < list.start(block + 1); position += 1) {
+  for (let at = starts[block]!; at < starts[block + 1]!; at += 1) {
+    const position = positions ? positions[at]! : at;
     const packing = list.memberBound(position, need);
     if (packing === Number.POSITIVE_INFINITY) continue;
     if (packing < leastPacking) leastPacking = packing;
     const siblings = load?.counts.get(list.members[position]!) ?? 0;
-    const cost = costOf(siblings, image.kind !== 'everywhere', packing);
+    const cost = costOf(siblings, imageAbsent, packing);
     if (cost < leastCost) leastCost = cost;
     if (isWorth(list, position, cost, best)) best = better(position, siblings, seek, best);
   }
   // Now the least is known, not only a bound of it, until a figure of the block changes.
-  known.bounds.packings[block] = leastPacking;
-  if (known.floors) {
-    known.floors.costs[block] = leastCost;
-    known.floors.versions[block] = list.versionOf(block);
+  const version = list.versionOf(block);
+  own.packings[block] = leastPacking;
+  own.versions[block] = version;
+  if (costs) {
+    costs.packings[block] = leastCost;
+    costs.versions[block] = version;
   }
   return best;
-}
-
-/** Looks at a node that has the image. */
-function visit(position: number, seek: Seek, best: Fit | null): Fit | null {
-  const { list, need, load } = seek;
-  const siblings = load?.counts.get(list.members[position]!) ?? 0;
-  const cost = costOf(siblings, false, list.memberBound(position, need));
-  return isWorth(list, position, cost, best) ? better(position, siblings, seek, best) : best;
 }
 
 function better(position: number, siblings: number, { list, spec }: Seek, best: Fit | null): Fit | null {

@@ -22,6 +22,8 @@ export interface Bounds {
 export interface Places {
   readonly positions: Int32Array;
   readonly starts: Int32Array;
+  /** By need: what is known of these members alone. */
+  readonly bounds: Map<string, Bounds>;
 }
 
 /** The ledgers that changed, in order. An epoch ends when it became long: then all may have changed. */
@@ -46,7 +48,7 @@ export class Shortlist {
   /** By position. */
   readonly #blocks: Int32Array;
   /** The position at which each block begins; one more for the end. */
-  readonly #starts: Int32Array;
+  readonly starts: Int32Array;
   readonly #own: Figures;
   /** Of each block, by how many free devices a node has: the most of anything that any of these nodes has. */
   readonly #most: Figures;
@@ -89,7 +91,7 @@ export class Shortlist {
     this.members = members;
     this.groups = groups;
     this.#isMeant = options.isMeant;
-    this.#starts = Int32Array.from([...starts, members.length]);
+    this.starts = Int32Array.from([...starts, members.length]);
     this.#positions = new Int32Array(options.nodeCount);
     this.#blocks = new Int32Array(members.length);
     let smallest = BLOCK;
@@ -115,12 +117,12 @@ export class Shortlist {
   }
 
   get blockCount(): number {
-    return this.#starts.length - 1;
+    return this.starts.length - 1;
   }
 
   /** The position of a block's first member; of the block behind the last, how many members there are. */
   start(block: number): number {
-    return this.#starts[block]!;
+    return this.starts[block]!;
   }
 
   /** Another number whenever a figure of the block has changed. */
@@ -151,7 +153,7 @@ export class Shortlist {
     const starts = new Int32Array(this.blockCount + 1);
     for (const position of positions) starts[this.#blocks[position]! + 1]! += 1;
     for (let block = 0; block < this.blockCount; block += 1) starts[block + 1]! += starts[block]!;
-    places = { positions, starts };
+    places = { positions, starts, bounds: new Map() };
     if (this.#placesByName.size >= MOST_NAMES) this.#placesByName.clear();
     this.#placesByName.set(name, places);
     return places;
@@ -173,13 +175,7 @@ export class Shortlist {
 
   /** Brought up to date; whoever knows a block's bound better writes it there. */
   boundsFor(need: Need): Bounds {
-    let bounds = this.#bounds.get(need.text);
-    if (bounds) this.#bounds.delete(need.text);
-    else {
-      bounds = { packings: new Float64Array(this.blockCount), versions: new Int32Array(this.blockCount).fill(-1) };
-      if (this.#bounds.size >= MOST_BOUNDS) this.#bounds.delete(this.#bounds.keys().next().value!);
-    }
-    this.#bounds.set(need.text, bounds);
+    const bounds = remembered(this.#bounds, need, this.blockCount);
     for (let block = 0; block < this.blockCount; block += 1) {
       if (bounds.versions[block] !== this.#versions[block]) this.#setBound(block, need, bounds);
     }
@@ -239,6 +235,26 @@ export class Shortlist {
     this.#rooms.raise(block, position);
     this.#versions[block]! += 1;
   }
+}
+
+/** What is known of some members alone; to be written by whoever looks at them. */
+export function boundsOf({ bounds, starts }: Places, need: Need): Bounds {
+  return remembered(bounds, need, starts.length - 1);
+}
+
+export function newBounds(blocks: number): Bounds {
+  return { packings: new Float64Array(blocks), versions: new Int32Array(blocks).fill(-1) };
+}
+
+function remembered(all: Map<string, Bounds>, { text }: Need, blocks: number): Bounds {
+  let bounds = all.get(text);
+  if (bounds) all.delete(text);
+  else {
+    bounds = newBounds(blocks);
+    if (all.size >= MOST_BOUNDS) all.delete(all.keys().next().value!);
+  }
+  all.set(text, bounds);
+  return bounds;
 }
 
 /** How many nodes a block has: a search looks at the bounds of all blocks, and at the nodes of a few. */
