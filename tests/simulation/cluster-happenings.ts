@@ -78,7 +78,7 @@ export const clusterSpec: fc.Arbitrary<Partial<ServiceSpecInput>> = fc
       { maxPerNode: 1 },
       { constraints: ['node.labels.zone == x'] },
     ),
-    priority: fc.constantFrom(0, 0, 0, 5),
+    priority: fc.constantFrom(0, 0, 5),
   })
   .map(({ image, cpus, gpu: request, command, drainMs, update, placement, priority }) => ({
     image,
@@ -96,7 +96,6 @@ export const clusterSpec: fc.Arbitrary<Partial<ServiceSpecInput>> = fc
 
 const rarely = [
   fc.record({ what: fc.constant('heal' as const) }),
-  fc.record({ what: fc.constant('allIdle' as const) }),
   fc.record({ what: fc.constant('disk' as const), fault: fc.constantFrom('full' as const, 'lost_answer' as const) }),
   fc.record({ what: fc.constant('events' as const), node, lost: fc.boolean() }),
   fc.record({ what: fc.constant('load' as const), nth, inFlight: fc.nat(1) }),
@@ -128,6 +127,7 @@ const rarely = [
 ];
 
 const often = [
+  fc.record({ what: fc.constant('allIdle' as const) }),
   fc.record({ what: fc.constantFrom('exit' as const, 'vanish' as const, 'hang' as const, 'goBlind' as const), nth }),
   fc.record({ what: fc.constant('unready' as const), nth }),
   fc.record({ what: fc.constant('scale' as const), service, replicas: fc.nat(4), crash }),

@@ -1,3 +1,4 @@
+import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { Placement, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
@@ -15,6 +16,7 @@ export class Safety implements Witness {
   readonly #scene: () => Scene;
   readonly #violations: string[] = [];
   readonly #toldToStop = new Set<string>();
+  #commits = { at: 0, count: 0 };
   /** By the present life: what an earlier one has told nobody remembers, and it is told again in its turn. */
   readonly #toldNow = new Set<string>();
 
@@ -73,6 +75,15 @@ export class Safety implements Witness {
     if (watchers.mayCall(service, id)) this.#broken('rule 6', `a client may still call ${id}`);
     if (remote && remote.held.get(request.replicaId)?.metadata['container'] === id)
       this.#broken('rule 6', `the registry still has ${id}`);
+  }
+
+  /** A loop that never waits would keep the test from ever ending; it is broken off, and told. */
+  onCommit(): void {
+    const now = this.#scene().now();
+    this.#commits = { at: now, count: this.#commits.at === now ? this.#commits.count + 1 : 1 };
+    if (this.#commits.count < MOST_COMMITS_AT_ONCE) return;
+    if (this.#commits.count === MOST_COMMITS_AT_ONCE) this.#broken('10', 'the loop stores and stores, and never waits');
+    throw new OutriggerError('unavailable', 'the simulation breaks off a loop that never waits');
   }
 
   onReplica(before: Replica | null, after: Replica, stored: Stored): void {
@@ -155,6 +166,8 @@ export class Safety implements Witness {
 
 /** A node that is back is asked every second, and has five for its answer. */
 const NOTICED_WITHIN_MS = 6_000;
+
+const MOST_COMMITS_AT_ONCE = 1_000;
 
 function isSame(a: Placement | null, b: Placement): boolean {
   return a !== null && a.node === b.node && a.devices.join() === b.devices.join();

@@ -13,6 +13,8 @@ export interface Witness {
   readonly onStart: (container: FakeContainer, node: string) => void;
   /** A container was told to stop. */
   readonly onStop: (container: FakeContainer, node: string) => void;
+  /** Something is about to be stored; throwing keeps it from being so. */
+  readonly onCommit: () => void;
   /** One replica's record has changed on the disk; `disk` is what it holds after the same commit. */
   readonly onReplica: (before: Replica | null, after: Replica, disk: Stored) => void;
 }
@@ -70,6 +72,7 @@ export class WitnessedStore extends FakeStore {
   }
 
   override async commit(changes: readonly Change[]): Promise<void> {
+    this.#witness.onCommit();
     const before = new Map(this.#disk.replicas);
     try {
       await super.commit(changes);
