@@ -9,6 +9,7 @@ export interface Holding {
   readonly namespace: string;
   readonly service: string;
   readonly replicaId: string;
+  readonly attempt: number;
   /** `created`, `running`, `exited`, … */
   readonly state: string;
   /** Indexes of the devices that the engine was asked to give it. */
@@ -55,6 +56,7 @@ export class Holdings {
             namespace: Labels[LABELS.namespace] ?? '',
             service: Labels[LABELS.service] ?? '',
             replicaId: Labels[LABELS.replica] ?? '',
+            attempt: Number(Labels[LABELS.attempt]),
             state: State,
             ...fixed,
           },

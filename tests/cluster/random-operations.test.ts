@@ -20,6 +20,9 @@ const REQUESTS: Readonly<Record<string, Request | null>> = {
   tenth: { count: 1, models: [], exclusive: false, memoryBytes: 10 * GIB },
   half: { count: 1, models: ['SIM-B'], exclusive: false, memoryBytes: 35 * GIB },
   none: null,
+  // Nobody scales or updates these: they are what is lost and found again, killed and moved.
+  steady: { count: 1, models: [], exclusive: true },
+  'steady-too': { count: 1, models: ['SIM-A'], exclusive: false, memoryBytes: 10 * GIB },
 };
 const NAMESPACES = Object.keys(REQUESTS);
 
@@ -31,7 +34,7 @@ type Operation =
   | { what: 'cut' | 'back' | 'drain' | 'undrain'; node: string }
   | { what: 'crash' };
 
-const namespace = fc.constantFrom(...NAMESPACES);
+const namespace = fc.constantFrom(...NAMESPACES.filter(name => !name.startsWith('steady')));
 const replicas = fc.integer({ min: 0, max: 4 });
 const node = fc.constantFrom(...NODES);
 const of = <What extends string>(what: What) => fc.constant(what);
@@ -48,7 +51,6 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 );
 
 test(`${OPERATIONS} random operations on three nodes: no device is ever given twice, nothing leaks, all comes to rest`, async t => {
-  t.timeout(30 * 60_000);
   const seed = Number(process.env['OUTRIGGER_SEED'] ?? Date.now() % 1_000_000_000);
   t.log(`seed ${seed}: OUTRIGGER_SEED=${seed} draws the same operations`);
   const history = fc.sample(
@@ -56,6 +58,7 @@ test(`${OPERATIONS} random operations on three nodes: no device is ever given tw
     { seed, numRuns: OPERATIONS },
   );
   const world = new World(await TestCluster.of(t));
+  t.timeout(30 * 60_000);
   for (const each of NAMESPACES) await world.carryOut({ what: 'up', namespace: each, replicas: 2, revision: 0 });
   for (const [index, { operation: next, pauseMs }] of history.entries()) {
     const told = `${index}: ${JSON.stringify(next)}`;
@@ -154,7 +157,8 @@ class World {
   }
 
   async #kill(nth: number): Promise<void> {
-    const running = (await this.cluster.holdings.live()).filter(h => h.state === 'running');
+    // Each failure of a replica doubles its back-off: after two of them the test would wait for nothing else.
+    const running = (await this.cluster.holdings.live()).filter(h => h.state === 'running' && h.attempt <= 2);
     const victim = running[nth % Math.max(1, running.length)];
     if (!victim) return;
     const container = this.cluster.engine(victim.node).docker.getContainer(victim.containerId);
