@@ -120,7 +120,8 @@ export class Safety implements Witness {
     const { nodes, now } = this.#scene();
     if (phase.kind !== 'draining' && phase.kind !== 'stopping') return false;
     const node = nodes.find(n => n.name === phase.placement.node);
-    if (!node) return true;
+    // A life that began since it was taken out of the file does not know it at all.
+    if (!node?.configured) return true;
     return node.plight !== 'fine' || now() - node.plightSince < NOTICED_WITHIN_MS;
   }
 

@@ -155,6 +155,8 @@ export class SimulatedWorld {
   configure(name: string, configured: boolean): void {
     const node = this.node(name);
     if (node.configured === configured) return;
+    // A file without any node says nothing about the world.
+    if (!configured && this.nodes.filter(n => n.configured).length === 1) return;
     node.configured = configured;
     const members = this.nodes.filter(n => n.configured).map(n => (n === node ? n.newMember() : n.member));
     this.#controller?.setMembers(members);
