@@ -24,8 +24,11 @@ export class Rooms {
     return this.#width > 0;
   }
 
-  clearNode(node: number): void {
+  /** False: there was nothing. */
+  clearNode(node: number): boolean {
+    if (this.#width === 0 || this.#own[node * this.#width] === NONE) return false;
     this.#own.fill(NONE, node * this.#width, (node + 1) * this.#width);
+    return true;
   }
 
   /** The nth device of the node has so much free. */

@@ -78,32 +78,46 @@ function compare(a: readonly number[], b: readonly number[]): number {
 function searchField(group: Group, field: Field, seek: Seek, before: Fit | null): Fit | null {
   const { list, need } = seek;
   const { starts, positions, bounds } = field;
-  const isPassedOver = (block: number, best: Fit | null) => {
-    const first = starts[block]!;
-    return !isWorth(list, positions ? positions[first]! : first, costIn(block, field, list), best);
-  };
-  let first = promising(group, field, list);
-  while (first >= 0 && list.tighten(first, need, bounds)) first = promising(group, field, list);
-  if (first < 0) return before;
-  let best = before;
-  if (!isPassedOver(first, best)) best = searchBlock(first, field, seek, best);
+  const costs = list.scratch;
+  let first = -1;
+  let least = Number.POSITIVE_INFINITY;
   for (let block = group.from; block < group.to; block += 1) {
-    if (block === first || starts[block] === starts[block + 1] || isPassedOver(block, best)) continue;
-    if (list.tighten(block, need, bounds) && isPassedOver(block, best)) continue;
+    const cost = starts[block] === starts[block + 1] ? Number.POSITIVE_INFINITY : costIn(block, field, list);
+    costs[block] = cost;
+    if (cost >= least) continue;
+    least = cost;
+    first = block;
+  }
+  while (first >= 0 && list.tighten(first, need, bounds)) {
+    costs[first] = costIn(first, field, list);
+    first = indexOfLeast(costs, group);
+  }
+  const isPassedOver = (block: number, best: Fit | null) => {
+    const at = starts[block]!;
+    return !isWorth(list, positions ? positions[at]! : at, costs[block]!, best);
+  };
+  let best = before;
+  if (first < 0 || isPassedOver(first, best)) return best;
+  best = searchBlock(first, field, seek, best);
+  const limit = () => best?.cost ?? Number.MAX_VALUE;
+  for (let block = group.from; block < group.to; block += 1) {
+    if (costs[block]! > limit() || block === first || isPassedOver(block, best)) continue;
+    if (list.tighten(block, need, bounds)) {
+      costs[block] = costIn(block, field, list);
+      if (isPassedOver(block, best)) continue;
+    }
     best = searchBlock(block, field, seek, best);
   }
   return best;
 }
 
-/** The first of the blocks with the smallest bound; -1: all are full. */
-function promising({ from, to }: Group, field: Field, list: Shortlist): number {
+/** -1 where all are infinite. */
+function indexOfLeast(costs: Float64Array, { from, to }: Group): number {
   let first = -1;
   let least = Number.POSITIVE_INFINITY;
   for (let block = from; block < to; block += 1) {
-    if (field.starts[block] === field.starts[block + 1]) continue;
-    const cost = costIn(block, field, list);
-    if (cost >= least) continue;
-    least = cost;
+    if (costs[block]! >= least) continue;
+    least = costs[block]!;
     first = block;
   }
   return first;

@@ -40,6 +40,8 @@ export interface ChangeLog {
 export class Shortlist {
   readonly members: readonly NodeLedger[];
   readonly groups: readonly Group[];
+  /** A figure for each block, the searcher's own. */
+  readonly scratch: Float64Array;
   /** How many members the smallest block has. */
   readonly smallestBlock: number;
   readonly #isMeant: (device: DeviceLedger) => boolean;
@@ -56,9 +58,9 @@ export class Shortlist {
   readonly #rooms: Rooms;
   /** Of each block, counts the changes of its figures. */
   readonly #versions: Int32Array;
-  /** Whether a node of the block may have become less than the block's figures say. */
-  readonly #isLoose: Uint8Array;
-  /** By need; the one that was asked for last comes last. */
+  /** Of each block, a bit for each class whose nodes may have become less than its figures say; one more for the rooms. */
+  readonly #loose: Int32Array;
+  /** By need; the one that was made first is forgotten first. */
   readonly #bounds: Map<string, Bounds> = new Map();
   readonly #placesByName: Map<string, Places> = new Map();
   /** As far as this the log of changes was read. */
@@ -113,7 +115,8 @@ export class Shortlist {
     const shared = { width: options.isShared ? width : 0, largestBytes };
     this.#rooms = new Rooms({ nodes: members.length, blocks: starts.length, ...shared });
     this.#versions = new Int32Array(starts.length);
-    this.#isLoose = new Uint8Array(starts.length);
+    this.scratch = new Float64Array(starts.length);
+    this.#loose = new Int32Array(starts.length);
   }
 
   get blockCount(): number {
@@ -184,11 +187,18 @@ export class Shortlist {
 
   /** Sees to it that the block's figures, and its bound, promise no more than its nodes have; false: they did not. */
   tighten(block: number, need: Need, bounds: Bounds): boolean {
-    if (this.#isLoose[block] === 0) return false;
-    this.#most.clear(block * this.#classes, (block + 1) * this.#classes);
-    this.#rooms.clearBlock(block);
-    for (let i = this.start(block); i < this.start(block + 1); i += 1) this.#raise(block, i);
-    this.#isLoose[block] = 0;
+    const loose = this.#loose[block]!;
+    if (loose === 0) return false;
+    const first = block * this.#classes;
+    for (let c = 0; c < this.#classes; c += 1) if (loose & (1 << c)) this.#most.clear(first + c, first + c + 1);
+    if (loose & ROOMS) this.#rooms.clearBlock(block);
+    for (let i = this.start(block); i < this.start(block + 1); i += 1) {
+      const free = Math.min(this.#own.free[i]!, this.#classes - 1);
+      if (loose & (1 << free)) this.#most.raise(first + free, this.#own, i, free);
+      if (loose & ROOMS) this.#rooms.raise(block, i);
+    }
+    this.#loose[block] = 0;
+    this.#versions[block]! += 1;
     this.#setBound(block, need, bounds);
     return true;
   }
@@ -211,7 +221,9 @@ export class Shortlist {
     let whole = 0;
     let smallestGib = Number.POSITIVE_INFINITY;
     let shared = 0;
-    this.#rooms.clearNode(position);
+    const block = this.#blocks[position]!;
+    this.#loose[block]! |= 1 << Math.min(this.#own.free[position]!, this.#classes - 1);
+    if (this.#rooms.clearNode(position)) this.#loose[block]! |= ROOMS;
     for (const device of ledger.devices) {
       if (!this.#isMeant(device)) continue;
       if (device.holders === 0) {
@@ -224,13 +236,7 @@ export class Shortlist {
       }
     }
     this.#own.set(position, ledger, { whole, smallestGib });
-    const block = this.#blocks[position]!;
-    this.#raise(block, position);
-    this.#isLoose[block] = 1;
-  }
-
-  #raise(block: number, position: number): void {
-    const free = Math.min(this.#own.free[position]!, this.#classes - 1);
+    const free = Math.min(ledger.freeDevices, this.#classes - 1);
     this.#most.raise(block * this.#classes + free, this.#own, position, free);
     this.#rooms.raise(block, position);
     this.#versions[block]! += 1;
@@ -248,12 +254,11 @@ export function newBounds(blocks: number): Bounds {
 
 function remembered(all: Map<string, Bounds>, { text }: Need, blocks: number): Bounds {
   let bounds = all.get(text);
-  if (bounds) all.delete(text);
-  else {
+  if (!bounds) {
     bounds = newBounds(blocks);
     if (all.size >= MOST_BOUNDS) all.delete(all.keys().next().value!);
+    all.set(text, bounds);
   }
-  all.set(text, bounds);
   return bounds;
 }
 
@@ -261,6 +266,8 @@ function remembered(all: Map<string, Bounds>, { text }: Need, blocks: number): B
 const BLOCK = 64;
 /** Nodes with so many free devices less one, or more, are one class. */
 const MOST_CLASSES = 17;
+/** The bit of what is free on shared devices, beside those of the classes. */
+const ROOMS = 1 << MOST_CLASSES;
 /** Where nodes are of more kinds, blocks are of mixed ones. */
 const MOST_KINDS = 32;
 const MOST_BOUNDS = 64;
