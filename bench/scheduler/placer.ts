@@ -3,7 +3,7 @@ import { SimulatedCluster, type Workload } from './simulated-cluster.ts';
 /** A process of the benchmark: holds one simulated cluster, fills it, and places into it when it is told to. */
 export type ToPlacer =
   | { readonly kind: 'fill'; readonly nodes: number; readonly workload: Workload }
-  /** As many leave, drawn by lot, before so many are placed; in portions, where that is much of the cluster. */
+  /** So many times one leaves and one is placed. */
   | { readonly kind: 'place'; readonly count: number };
 
 export type FromPlacer =
@@ -27,28 +27,18 @@ function answer(message: ToPlacer): FromPlacer {
       cluster = null;
       const before = heapBytes();
       const filled = new SimulatedCluster(message.nodes, message.workload);
-      const elapsedMs = filled.place(filled.size);
+      const elapsedMs = filled.fill();
       cluster = filled;
       return { kind: 'filled', elapsedMs, heapBytes: heapBytes() - before };
     }
     case 'place': {
       if (!cluster) throw new Error('there is no cluster yet');
-      const portion = Math.ceil(cluster.size / LEAVING);
-      let elapsedMs = 0;
-      for (let left = message.count; left > 0; left -= portion) {
-        const count = Math.min(left, portion);
-        cluster.release(count);
-        elapsedMs += cluster.place(count);
-      }
-      return { kind: 'placed', elapsedMs };
+      return { kind: 'placed', elapsedMs: cluster.turnOver(message.count) };
     }
     default:
       return message satisfies never;
   }
 }
-
-/** One replica in so many leaves at most at a time. */
-const LEAVING = 10;
 
 function heapBytes(): number {
   if (!globalThis.gc) throw new Error('expected to run with --expose-gc');

@@ -24,29 +24,39 @@ export class SimulatedCluster {
     this.#next = workload === 'one' ? ofOneService() : ofManyServices();
   }
 
-  /** Places so many and books them, one by one, as a control plane would; returns the milliseconds of CPU that took. */
-  place(count: number): number {
+  /** Places as many as there is to be, one by one; returns the milliseconds of CPU that took. */
+  fill(): number {
+    const requests = Array.from({ length: this.size }, this.#next);
+    const start = process.threadCpuUsage();
+    for (const request of requests) this.#place(request);
+    return millisecondsSince(start);
+  }
+
+  /** So many times one replica, drawn by lot, leaves and one is placed; returns the milliseconds of CPU that took. */
+  turnOver(count: number): number {
     const requests = Array.from({ length: count }, this.#next);
     const start = process.threadCpuUsage();
     for (const request of requests) {
-      const placement = this.#cluster.find(request);
-      if (!placement) throw new Error(`no place for ${request.replicaId}: ${JSON.stringify(request.spec.resources)}`);
-      this.#cluster.hold(request, request.spec, placement);
-      this.#held.push(request.replicaId);
-    }
-    const { user, system } = process.threadCpuUsage(start);
-    return (user + system) / 1_000;
-  }
-
-  /** Takes so many away, drawn by lot. */
-  release(count: number): void {
-    for (let i = 0; i < count; i += 1) {
       const at = Math.floor(this.#random() * this.#held.length);
       this.#cluster.release(this.#held[at]!);
       this.#held[at] = this.#held.at(-1)!;
       this.#held.pop();
+      this.#place(request);
     }
+    return millisecondsSince(start);
   }
+
+  #place(request: PlacementRequest): void {
+    const placement = this.#cluster.find(request);
+    if (!placement) throw new Error(`no place for ${request.replicaId}: ${JSON.stringify(request.spec.resources)}`);
+    this.#cluster.hold(request, request.spec, placement);
+    this.#held.push(request.replicaId);
+  }
+}
+
+function millisecondsSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.threadCpuUsage(start);
+  return (user + system) / 1_000;
 }
 
 const GIB = 2 ** 30;

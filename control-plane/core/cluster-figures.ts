@@ -15,47 +15,52 @@ export interface Need {
     | { readonly kind: 'some' };
 }
 
-/** Columns of figures: of a node each, or of several nodes the most that any of them has. */
+/**
+ * Rows of figures: of a node each, or of several nodes the most that any of them has. A row lies in one stretch of memory,
+ * because searches in large clusters wait for memory and for little else.
+ */
 export class Figures {
-  readonly #microCpus: Float64Array;
-  readonly #memoryBytes: Float64Array;
-  /** Devices of the whole node that nobody holds. */
-  readonly free: Uint16Array;
-  /** Those of them that the requests of the shortlist may be given. */
-  readonly #whole: Uint16Array;
-  /** The memory of the smallest of those, in GiB; NO_DEVICE without one. */
-  readonly #smallestGib: Uint16Array;
+  readonly #rows: Float64Array;
 
   constructor(length: number) {
-    this.#microCpus = new Float64Array(length).fill(NOTHING);
-    this.#memoryBytes = new Float64Array(length).fill(NOTHING);
-    this.free = new Uint16Array(length);
-    this.#whole = new Uint16Array(length);
-    this.#smallestGib = new Uint16Array(length).fill(NO_DEVICE);
+    this.#rows = new Float64Array(length * WIDTH);
+    this.clear(0, length);
   }
 
+  /** Devices of the whole node that nobody holds. */
+  freeAt(at: number): number {
+    return this.#rows[at * WIDTH + FREE]!;
+  }
+
+  /** `whole`: those of its free devices that the requests of the shortlist may be given; `smallestGib`: of those. */
   set(at: number, ledger: NodeLedger, devices: { readonly whole: number; readonly smallestGib: number }): void {
-    this.#microCpus[at] = ledger.freeMicroCpus;
-    this.#memoryBytes[at] = ledger.freeMemoryBytes;
-    this.free[at] = ledger.freeDevices;
-    this.#whole[at] = devices.whole;
-    this.#smallestGib[at] = Math.min(devices.smallestGib, NO_DEVICE);
+    const row = at * WIDTH;
+    this.#rows[row + CPUS] = ledger.freeMicroCpus;
+    this.#rows[row + MEMORY] = ledger.freeMemoryBytes;
+    this.#rows[row + FREE] = ledger.freeDevices;
+    this.#rows[row + WHOLE] = devices.whole;
+    this.#rows[row + SMALLEST] = devices.smallestGib;
   }
 
   clear(from: number, to: number): void {
-    this.#microCpus.fill(NOTHING, from, to);
-    this.#memoryBytes.fill(NOTHING, from, to);
-    this.#whole.fill(0, from, to);
-    this.#smallestGib.fill(NO_DEVICE, from, to);
+    for (let row = from * WIDTH; row < to * WIDTH; row += WIDTH) {
+      this.#rows[row + CPUS] = NOTHING;
+      this.#rows[row + MEMORY] = NOTHING;
+      this.#rows[row + FREE] = 0;
+      this.#rows[row + WHOLE] = 0;
+      this.#rows[row + SMALLEST] = Number.POSITIVE_INFINITY;
+    }
   }
 
   /** Takes up what stands at `other[from]` where it is more. All that are summed up at `at` have about as many free devices. */
   raise(at: number, other: Figures, from: number, free: number): void {
-    if (other.#microCpus[from]! > this.#microCpus[at]!) this.#microCpus[at] = other.#microCpus[from]!;
-    if (other.#memoryBytes[from]! > this.#memoryBytes[at]!) this.#memoryBytes[at] = other.#memoryBytes[from]!;
-    if (other.#whole[from]! > this.#whole[at]!) this.#whole[at] = other.#whole[from]!;
-    if (other.#smallestGib[from]! < this.#smallestGib[at]!) this.#smallestGib[at] = other.#smallestGib[from]!;
-    this.free[at] = free;
+    const [rows, others] = [this.#rows, other.#rows];
+    const [row, source] = [at * WIDTH, from * WIDTH];
+    if (others[source + CPUS]! > rows[row + CPUS]!) rows[row + CPUS] = others[source + CPUS]!;
+    if (others[source + MEMORY]! > rows[row + MEMORY]!) rows[row + MEMORY] = others[source + MEMORY]!;
+    if (others[source + WHOLE]! > rows[row + WHOLE]!) rows[row + WHOLE] = others[source + WHOLE]!;
+    if (others[source + SMALLEST]! < rows[row + SMALLEST]!) rows[row + SMALLEST] = others[source + SMALLEST]!;
+    rows[row + FREE] = free;
   }
 
   /**
@@ -63,28 +68,30 @@ export class Figures {
    * `roomGib`: what is free on the fullest of their shared devices that has room for it; -1: none has.
    */
   bound(from: number, to: number, { microCpus, memoryBytes, devices }: Need, roomGib: number): number {
+    const rows = this.#rows;
     let best = Number.POSITIVE_INFINITY;
-    for (let at = from; at < to; at += 1) {
-      if (this.#microCpus[at]! < microCpus || this.#memoryBytes[at]! < memoryBytes) continue;
-      const packing = this.#boundAt(at, devices, roomGib);
+    for (let row = from * WIDTH; row < to * WIDTH; row += WIDTH) {
+      if (rows[row + CPUS]! < microCpus || rows[row + MEMORY]! < memoryBytes) continue;
+      const packing = this.#boundAt(row, devices, roomGib);
       if (packing < best) best = packing;
     }
     return best;
   }
 
-  #boundAt(at: number, devices: Need['devices'], roomGib: number): number {
-    const free = this.free[at]!;
+  #boundAt(row: number, devices: Need['devices'], roomGib: number): number {
+    const free = this.#rows[row + FREE]!;
     switch (devices.kind) {
       case 'none':
         return packingOf(0, 0, 0, free);
       case 'whole': {
         const { count } = devices;
-        if (this.#whole[at]! < count) return Number.POSITIVE_INFINITY;
-        return packingOf(count, count * this.#smallestGib[at]!, 0, free - count);
+        if (this.#rows[row + WHOLE]! < count) return Number.POSITIVE_INFINITY;
+        return packingOf(count, count * this.#rows[row + SMALLEST]!, 0, free - count);
       }
       case 'share':
         if (roomGib >= 0) return packingOf(0, 0, roomGib, free);
-        return this.#whole[at]! === 0 ? Number.POSITIVE_INFINITY : packingOf(1, this.#smallestGib[at]!, 0, free - 1);
+        if (this.#rows[row + WHOLE] === 0) return Number.POSITIVE_INFINITY;
+        return packingOf(1, this.#rows[row + SMALLEST]!, 0, free - 1);
       case 'some':
         return 0;
       default:
@@ -93,6 +100,7 @@ export class Figures {
   }
 }
 
+/** What stands where in a row; eight fill a line of a processor's cache. */
+const [CPUS, MEMORY, FREE, WHOLE, SMALLEST, WIDTH] = [0, 1, 2, 3, 4, 8] as const;
 /** Less than any node has, also than one that is over-committed. */
 const NOTHING = Number.NEGATIVE_INFINITY;
-const NO_DEVICE = 0xffff;

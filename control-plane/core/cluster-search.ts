@@ -79,16 +79,11 @@ function searchField(group: Group, field: Field, seek: Seek, before: Fit | null)
   const { list, need } = seek;
   const { starts, positions, bounds } = field;
   const costs = list.scratch;
-  let first = -1;
-  let least = Number.POSITIVE_INFINITY;
-  for (let block = group.from; block < group.to; block += 1) {
-    const cost = starts[block] === starts[block + 1] ? Number.POSITIVE_INFINITY : costIn(block, field, list);
-    costs[block] = cost;
-    if (cost >= least) continue;
-    least = cost;
-    first = block;
-  }
-  while (first >= 0 && list.tighten(first, need, bounds)) {
+  fillCosts(costs, group, field, list);
+  let first = indexOfLeast(costs, group);
+  // The few that have an image are sooner looked at than their blocks' figures brought down.
+  const tighten = (block: number) => positions === null && list.tighten(block, need, bounds);
+  while (first >= 0 && tighten(first)) {
     costs[first] = costIn(first, field, list);
     first = indexOfLeast(costs, group);
   }
@@ -97,18 +92,33 @@ function searchField(group: Group, field: Field, seek: Seek, before: Fit | null)
     return !isWorth(list, positions ? positions[at]! : at, costs[block]!, best);
   };
   let best = before;
-  if (first < 0 || isPassedOver(first, best)) return best;
-  best = searchBlock(first, field, seek, best);
+  if (first < 0) return best;
+  if (!isPassedOver(first, best)) best = searchBlock(first, field, seek, best);
   const limit = () => best?.cost ?? Number.MAX_VALUE;
   for (let block = group.from; block < group.to; block += 1) {
     if (costs[block]! > limit() || block === first || isPassedOver(block, best)) continue;
-    if (list.tighten(block, need, bounds)) {
+    if (tighten(block)) {
       costs[block] = costIn(block, field, list);
       if (isPassedOver(block, best)) continue;
     }
     best = searchBlock(block, field, seek, best);
   }
   return best;
+}
+
+/** What a place in each block costs at least; infinite where the field has nobody. */
+function fillCosts(costs: Float64Array, { from, to }: Group, field: Field, list: Shortlist): void {
+  const { positions, starts, imageAbsent, bounds, siblings } = field;
+  if (positions === null && siblings === null) {
+    // The commonest case, and the one with the most blocks.
+    const { packings } = bounds;
+    const base = costOf(0, imageAbsent, 0);
+    for (let block = from; block < to; block += 1) costs[block] = base + packings[block]!;
+    return;
+  }
+  for (let block = from; block < to; block += 1) {
+    costs[block] = starts[block] === starts[block + 1] ? Number.POSITIVE_INFINITY : costIn(block, field, list);
+  }
 }
 
 /** -1 where all are infinite. */

@@ -42,6 +42,11 @@ export class Shapes {
     this.#types = types;
   }
 
+  /** A ledger changed, as the log says last. */
+  touch(ledger: NodeLedger, log: ChangeLog): void {
+    for (const list of this.#lists.values()) list.touch(ledger, log);
+  }
+
   /** Up to date with the log. */
   candidatesFor(spec: ServiceSpec, log: ChangeLog): Candidates {
     const { all, open } = this.#holdersOf(spec.image);

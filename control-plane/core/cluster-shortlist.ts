@@ -66,6 +66,8 @@ export class Shortlist {
   /** As far as this the log of changes was read. */
   #epoch = -1;
   #seen = 0;
+  /** Changes since it was last asked for. */
+  #idle = 0;
 
   /** `nodes` in the order of their names; `pathOf` says which of them are one group. */
   constructor(
@@ -162,6 +164,18 @@ export class Shortlist {
     return places;
   }
 
+  /**
+   * A ledger changed, as the log says last. A list that is in use takes that up at once, while the ledger is at hand; one
+   * that was not asked for long waits until it is.
+   */
+  touch(ledger: NodeLedger, { epoch, entries }: ChangeLog): void {
+    this.#idle += 1;
+    if (this.#idle > IDLE || epoch !== this.#epoch || this.#seen !== entries.length - 1) return;
+    this.#seen = entries.length;
+    const position = this.#positions[ledger.index]! - 1;
+    if (position >= 0) this.#read(position);
+  }
+
   /** Brings the figures up to date with the ledgers; before a search. */
   refresh({ epoch, entries }: ChangeLog): void {
     if (epoch !== this.#epoch || entries.length - this.#seen > this.members.length) {
@@ -174,6 +188,7 @@ export class Shortlist {
     }
     this.#epoch = epoch;
     this.#seen = entries.length;
+    this.#idle = 0;
   }
 
   /** Brought up to date; whoever knows a block's bound better writes it there. */
@@ -193,7 +208,7 @@ export class Shortlist {
     for (let c = 0; c < this.#classes; c += 1) if (loose & (1 << c)) this.#most.clear(first + c, first + c + 1);
     if (loose & ROOMS) this.#rooms.clearBlock(block);
     for (let i = this.start(block); i < this.start(block + 1); i += 1) {
-      const free = Math.min(this.#own.free[i]!, this.#classes - 1);
+      const free = Math.min(this.#own.freeAt(i), this.#classes - 1);
       if (loose & (1 << free)) this.#most.raise(first + free, this.#own, i, free);
       if (loose & ROOMS) this.#rooms.raise(block, i);
     }
@@ -222,7 +237,7 @@ export class Shortlist {
     let smallestGib = Number.POSITIVE_INFINITY;
     let shared = 0;
     const block = this.#blocks[position]!;
-    this.#loose[block]! |= 1 << Math.min(this.#own.free[position]!, this.#classes - 1);
+    this.#loose[block]! |= 1 << Math.min(this.#own.freeAt(position), this.#classes - 1);
     if (this.#rooms.clearNode(position)) this.#loose[block]! |= ROOMS;
     for (const device of ledger.devices) {
       if (!this.#isMeant(device)) continue;
@@ -271,6 +286,8 @@ const ROOMS = 1 << MOST_CLASSES;
 /** Where nodes are of more kinds, blocks are of mixed ones. */
 const MOST_KINDS = 32;
 const MOST_BOUNDS = 64;
+/** After so many changes without a search a list is no longer in use. */
+const IDLE = 256;
 const MOST_NAMES = 256;
 
 /** Nodes of one kind have the same devices and about the same size: of those, a block's figures say most. */

@@ -119,6 +119,7 @@ export class Cluster {
   #changed(ledger: NodeLedger): void {
     const log = this.#log;
     log.entries.push(ledger);
+    this.#shapes.touch(ledger, log);
     if (log.entries.length > this.#nodes.length * LOG_PER_NODE + LOG_LEAST) {
       log.entries = [];
       log.epoch += 1;

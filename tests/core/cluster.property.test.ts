@@ -54,7 +54,7 @@ function perform(
 
 for (const { max, runs } of [
   { max: 6, runs: 200 },
-  { max: 200, runs: 40 },
+  { max: 200, runs: 80 },
 ]) {
   test(`a search in blocks finds what asking each of up to ${max} nodes finds`, t => {
     fc.assert(
