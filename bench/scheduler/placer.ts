@@ -3,7 +3,7 @@ import { SimulatedCluster, type Workload } from './simulated-cluster.ts';
 /** A process of the benchmark: holds one simulated cluster, fills it, and places into it when it is told to. */
 export type ToPlacer =
   | { readonly kind: 'fill'; readonly nodes: number; readonly workload: Workload }
-  /** So many times one leaves and one is placed. */
+  /** As many leave before; only the placing is timed. */
   | { readonly kind: 'place'; readonly count: number };
 
 export type FromPlacer =
