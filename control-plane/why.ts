@@ -1,8 +1,8 @@
-import { clusterOf } from './core/cluster.ts';
-import { explain } from './core/explain.ts';
 import type { Observed, ObservedNode } from './core/observed.ts';
 import { isAboutOthers } from './core/place-waiting.ts';
-import type { Rejection } from './core/rejection.ts';
+import { clusterOf } from './core/placement/cluster.ts';
+import { explain } from './core/placement/explain.ts';
+import type { Rejection } from './core/placement/rejection.ts';
 import { isAvailable, type PhaseOf, type Replica } from './core/replica.ts';
 import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
 import { causeOf } from './describe.ts';

@@ -1,5 +1,5 @@
-import { Cluster, type PlacementRequest } from '../../control-plane/core/cluster.ts';
 import type { ObservedNode } from '../../control-plane/core/observed.ts';
+import { Cluster, type PlacementRequest } from '../../control-plane/core/placement/cluster.ts';
 import { type ServiceSpec, type ServiceSpecInput, serviceSpec } from '../../control-plane/core/spec.ts';
 
 /** `services`: a new service every few replicas. `one`: all replicas are of one service, which spreads over the nodes. */

@@ -1,4 +1,4 @@
-import { attributeOf, KNOWN_ATTRIBUTES, meets, parseConstraint } from '../core/constraints.ts';
+import { attributeOf, KNOWN_ATTRIBUTES, meets, parseConstraint } from '../core/placement/constraints.ts';
 import { nearestKey } from './nearest-key.ts';
 
 /** A label of a node, as constraints and preferences name it; Docker takes both beginnings in any case. */

@@ -1,5 +1,5 @@
-import type { Cluster } from './cluster.ts';
 import { clusterIn, requestOf, unmetDependencies } from './place-waiting.ts';
+import type { Cluster } from './placement/cluster.ts';
 import { heldPlacement } from './replica.ts';
 import type { Circumstances } from './rollout.ts';
 import type { World } from './world.ts';

@@ -1,6 +1,6 @@
 import { actionKey, createAction, stopKey } from './actions.ts';
-import { gibInWords, sharedMemoryOf } from './devices-fit.ts';
 import type { Observed, ObservedDevice, ObservedNode } from './observed.ts';
+import { gibInWords, sharedMemoryOf } from './placement/device-fit.ts';
 import { type Placement, placementOf, type Replica } from './replica.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 

@@ -1,5 +1,5 @@
-import { gibInWords, sharedMemoryOf } from './devices-fit.ts';
 import type { Observed, ObservedDevice } from './observed.ts';
+import { gibInWords, sharedMemoryOf } from './placement/device-fit.ts';
 import { heldPlacement, type Replica } from './replica.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 

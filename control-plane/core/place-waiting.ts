@@ -1,6 +1,6 @@
-import { type Cluster, clusterOf, makeRoom, type PlacementRequest, placeTogether } from './cluster.ts';
 import type { ObservedContainer } from './observed.ts';
-import { type Rejection, summarise } from './rejection.ts';
+import { type Cluster, clusterOf, makeRoom, type PlacementRequest, placeTogether } from './placement/cluster.ts';
+import { type Rejection, summarise } from './placement/rejection.ts';
 import { isAvailable, isLive, type Placement, placementOf, type Replica } from './replica.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 import { transition } from './transition.ts';

@@ -3,7 +3,7 @@ import test from 'ava';
 import { openApiDocument, openApiText } from '../../control-plane/api/openapi.ts';
 import { STATUS_OF } from '../../control-plane/api/status-codes.ts';
 import { ERROR_CODES } from '../../control-plane/core/errors.ts';
-import { REJECTION_CONSTRAINTS } from '../../control-plane/core/rejection.ts';
+import { REJECTION_CONSTRAINTS } from '../../control-plane/core/placement/rejection.ts';
 import { contractDefinition } from '../../proto/load.ts';
 
 const components = (openApiDocument()['components'] as { schemas: Record<string, JsonSchema> }).schemas;

@@ -1,6 +1,6 @@
-import type { PlacementRequest } from '../../control-plane/core/cluster.ts';
 import { deviceKind } from '../../control-plane/core/node.ts';
 import type { ObservedDevice, ObservedNode } from '../../control-plane/core/observed.ts';
+import type { PlacementRequest } from '../../control-plane/core/placement/cluster.ts';
 import type { GpuRequest, ServiceSpec } from '../../control-plane/core/spec.ts';
 
 /** What is left of one node; plain sums of its own, nothing of the scheduler's. */

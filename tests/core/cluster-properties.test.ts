@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { removeServices, restartService, scaleService } from '../../control-plane/commands.ts';
 import { LONGEST_DELAY_MS } from '../../control-plane/core/backoff.ts';
-import { sharedMemoryOf } from '../../control-plane/core/devices-fit.ts';
+import { sharedMemoryOf } from '../../control-plane/core/placement/device-fit.ts';
 import type { Plan } from '../../control-plane/core/reconcile.ts';
 import { isAvailable, isLive, placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import type { DesiredState } from '../../control-plane/desired-state.ts';

@@ -1,10 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { Cluster, placeTogether } from '../../control-plane/core/cluster.ts';
-import { sharedMemoryOf } from '../../control-plane/core/devices-fit.ts';
-import { explain } from '../../control-plane/core/explain.ts';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { ObservedNode } from '../../control-plane/core/observed.ts';
+import { Cluster, placeTogether } from '../../control-plane/core/placement/cluster.ts';
+import { sharedMemoryOf } from '../../control-plane/core/placement/device-fit.ts';
+import { explain } from '../../control-plane/core/placement/explain.ts';
 import type { Placement } from '../../control-plane/core/replica.ts';
 import type { ServiceSpec } from '../../control-plane/core/spec.ts';
 import { GIB, gpus, request, someNodes, someSpec } from './clusters.ts';

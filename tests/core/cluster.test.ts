@@ -1,6 +1,6 @@
 import test from 'ava';
-import { Cluster, makeRoom, type PlacementRequest, placeTogether } from '../../control-plane/core/cluster.ts';
 import type { ObservedDevice, ObservedNode } from '../../control-plane/core/observed.ts';
+import { Cluster, makeRoom, type PlacementRequest, placeTogether } from '../../control-plane/core/placement/cluster.ts';
 import type { ServiceSpec, ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { asking, GIB, gpus, request } from './clusters.ts';
 import { aNode } from './replicas.ts';

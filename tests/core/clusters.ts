@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { PlacementRequest } from '../../control-plane/core/cluster.ts';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { ObservedDevice, ObservedNode } from '../../control-plane/core/observed.ts';
+import type { PlacementRequest } from '../../control-plane/core/placement/cluster.ts';
 import type { ServiceSpec, ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { aNode } from './replicas.ts';
 import { aSpec } from './specs.ts';

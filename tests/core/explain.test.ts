@@ -1,9 +1,9 @@
 import test from 'ava';
-import { Cluster } from '../../control-plane/core/cluster.ts';
-import { explain } from '../../control-plane/core/explain.ts';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { ObservedNode } from '../../control-plane/core/observed.ts';
-import { type Rejection, type RejectionConstraint, summarise } from '../../control-plane/core/rejection.ts';
+import { Cluster } from '../../control-plane/core/placement/cluster.ts';
+import { explain } from '../../control-plane/core/placement/explain.ts';
+import { type Rejection, type RejectionConstraint, summarise } from '../../control-plane/core/placement/rejection.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { asking, GIB, gpus } from './clusters.ts';
 import { aNode } from './replicas.ts';

@@ -1,7 +1,7 @@
-import { type Fit, hasImage, NodeLedger } from '../../control-plane/core/cluster-node.ts';
-import { attributeOf, meets, parseConstraint } from '../../control-plane/core/constraints.ts';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { ObservedNode } from '../../control-plane/core/observed.ts';
+import { type Fit, hasImage, NodeLedger } from '../../control-plane/core/placement/cluster-node.ts';
+import { attributeOf, meets, parseConstraint } from '../../control-plane/core/placement/constraints.ts';
 import type { Placement } from '../../control-plane/core/replica.ts';
 import type { ServiceKey, ServiceSpec } from '../../control-plane/core/spec.ts';
 

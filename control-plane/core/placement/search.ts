@@ -1,9 +1,9 @@
-import { costOf } from './cluster-cost.ts';
-import type { ServiceLoad } from './cluster-load.ts';
+import type { ServiceSpec } from '../spec.ts';
 import type { Fit } from './cluster-node.ts';
-import type { Candidates } from './cluster-shapes.ts';
-import { type Bounds, boundsOf, type Group, type Shortlist } from './cluster-shortlist.ts';
-import type { ServiceSpec } from './spec.ts';
+import { costOf } from './cost.ts';
+import type { ServiceLoad } from './service-load.ts';
+import type { Candidates } from './shapes.ts';
+import { type Bounds, boundsOf, type Group, type Shortlist } from './shortlist.ts';
 
 /**
  * The best way to place a replica of the spec, whose service has this load: it goes where its spread preferences have the

@@ -1,4 +1,4 @@
-import { gibOf } from './cluster-cost.ts';
+import { gibOf } from './cost.ts';
 
 /** What is free on devices that are shared already: of each node of a shortlist, and of each block of nodes. */
 export class Rooms {

@@ -1,8 +1,8 @@
+import type { NodeRecord } from '../node.ts';
+import type { Observed } from '../observed.ts';
+import { heldPlacement, type Replica } from '../replica.ts';
+import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import { Cluster } from './cluster.ts';
-import type { NodeRecord } from './node.ts';
-import type { Observed } from './observed.ts';
-import { heldPlacement, type Replica } from './replica.ts';
-import type { ServiceKey, ServiceSpec } from './spec.ts';
 
 /** The cluster as it is observed, with everything that replicas hold, from the stored intent to the observed exit. */
 export function clusterOf(

@@ -1,6 +1,6 @@
+import type { Placement } from '../replica.ts';
+import { type ServiceSpec, serviceKey } from '../spec.ts';
 import type { Cluster, PlacementRequest } from './cluster.ts';
-import type { Placement } from './replica.ts';
-import { type ServiceSpec, serviceKey } from './spec.ts';
 
 /** A replica that does nothing at present. */
 export interface IdleReplica {

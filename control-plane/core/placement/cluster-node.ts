@@ -1,11 +1,11 @@
-import { costOf, packingOf } from './cluster-cost.ts';
-import { chooseDevices, type DeviceLedger, deviceLedgers } from './devices-choice.ts';
-import { sharedMemoryOf } from './devices-fit.ts';
-import type { DeviceTypes } from './devices-types.ts';
-import type { NodeRecord } from './node.ts';
-import type { ObservedNode } from './observed.ts';
-import type { Placement } from './replica.ts';
-import type { PublishedPort, ServiceKey, ServiceSpec } from './spec.ts';
+import type { NodeRecord } from '../node.ts';
+import type { ObservedNode } from '../observed.ts';
+import type { Placement } from '../replica.ts';
+import type { PublishedPort, ServiceKey, ServiceSpec } from '../spec.ts';
+import { chooseDevices, type DeviceLedger, deviceLedgers } from './choose-devices.ts';
+import { costOf, packingOf } from './cost.ts';
+import { sharedMemoryOf } from './device-fit.ts';
+import type { DeviceTypes } from './device-types.ts';
 
 /** A replica that holds part of a node. */
 export interface Holder {

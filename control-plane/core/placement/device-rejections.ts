@@ -1,10 +1,10 @@
+import { deviceKind, isCalled } from '../node.ts';
+import type { ObservedDevice } from '../observed.ts';
+import type { GpuRequest, ServiceSpec } from '../spec.ts';
+import { chooseDevices, type DeviceLedger, occupancyOf, withoutSliced } from './choose-devices.ts';
 import type { NodeLedger } from './cluster-node.ts';
-import { chooseDevices, type DeviceLedger, occupancyOf, withoutSliced } from './devices-choice.ts';
-import { gibInWords, gpusInWords, misfitOf, neededOf, sharedMemoryOf } from './devices-fit.ts';
-import { deviceKind, isCalled } from './node.ts';
-import type { ObservedDevice } from './observed.ts';
+import { gibInWords, gpusInWords, misfitOf, neededOf, sharedMemoryOf } from './device-fit.ts';
 import { REJECTION_CONSTRAINTS, type Rejection, type RejectionConstraint } from './rejection.ts';
-import type { GpuRequest, ServiceSpec } from './spec.ts';
 
 /**
  * Why too few devices of a node can be given: the node's own rejection, then one for each device that does not do. Empty

@@ -1,4 +1,4 @@
-import type { ObservedNode } from './observed.ts';
+import type { ObservedNode } from '../observed.ts';
 
 /** A placement constraint as Compose and Swarm write it: an attribute of the node, `==` or `!=`, a value. */
 export interface PlacementConstraint {

@@ -1,9 +1,9 @@
+import type { Placement } from '../replica.ts';
+import type { ServiceSpec } from '../spec.ts';
+import { deviceChoices, stateOf } from './choose-devices.ts';
 import type { Cluster, PlacementRequest } from './cluster.ts';
 import { hasImage, type NodeLedger } from './cluster-node.ts';
-import { deviceChoices, stateOf } from './devices-choice.ts';
-import { sharedMemoryOf } from './devices-fit.ts';
-import type { Placement } from './replica.ts';
-import type { ServiceSpec } from './spec.ts';
+import { sharedMemoryOf } from './device-fit.ts';
 
 /** How many ways to go on a search may still look at; shared by the searches of one pass. */
 export interface Budget {

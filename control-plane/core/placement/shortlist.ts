@@ -1,8 +1,8 @@
-import { gibOf } from './cluster-cost.ts';
-import { Figures, type Need } from './cluster-figures.ts';
+import { type DeviceLedger, occupancyOf } from './choose-devices.ts';
 import type { NodeLedger } from './cluster-node.ts';
-import { Rooms } from './cluster-rooms.ts';
-import { type DeviceLedger, occupancyOf } from './devices-choice.ts';
+import { gibOf } from './cost.ts';
+import { Figures, type Need } from './figures.ts';
+import { Rooms } from './rooms.ts';
 
 /** A stretch of a shortlist: the nodes that share the values of the spread preferences; blocks `from` to `to` - 1. */
 export interface Group {

@@ -1,10 +1,10 @@
-import { gibOf } from './cluster-cost.ts';
-import { misfitOf } from './devices-fit.ts';
-import { type DeviceType, DeviceTypes } from './devices-types.ts';
-import { isCalled, type Quarantine } from './node.ts';
-import type { ObservedDevice } from './observed.ts';
+import { isCalled, type Quarantine } from '../node.ts';
+import type { ObservedDevice } from '../observed.ts';
+import type { GpuRequest } from '../spec.ts';
+import { gibOf } from './cost.ts';
+import { misfitOf } from './device-fit.ts';
+import { type DeviceType, DeviceTypes } from './device-types.ts';
 import type { RejectionConstraint } from './rejection.ts';
-import type { GpuRequest } from './spec.ts';
 
 /** One device of a node, and what replicas hold of it. */
 export interface DeviceLedger {
@@ -20,7 +20,7 @@ export interface DeviceLedger {
   declaredBytes: number;
 }
 
-/** The devices given to a request, and what counts against that choice (cluster-cost.ts). */
+/** The devices given to a request, and what counts against that choice (cost.ts). */
 export interface DeviceChoice {
   readonly devices: readonly DeviceLedger[];
   /** How many of them nobody held before. */

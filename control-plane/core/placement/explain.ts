@@ -1,4 +1,4 @@
-import { gibInWords } from './devices-fit.ts';
+import { gibInWords } from './device-fit.ts';
 import type { Rejection, RejectionConstraint } from './rejection.ts';
 
 /** Nodes that fail at the same constraint, with what would help. */

@@ -1,13 +1,13 @@
-import type { Need } from './cluster-figures.ts';
-import { spreadPath } from './cluster-load.ts';
+import { isCalled } from '../node.ts';
+import type { GpuRequest, ServiceSpec } from '../spec.ts';
+import type { DeviceLedger } from './choose-devices.ts';
 import { hasImage, microCpus, type NodeLedger, withLatest } from './cluster-node.ts';
-import { type ChangeLog, type Places, Shortlist } from './cluster-shortlist.ts';
 import { attributeOf, meets, parseConstraint } from './constraints.ts';
-import type { DeviceLedger } from './devices-choice.ts';
-import { misfitOf, neededOf, sharedMemoryOf } from './devices-fit.ts';
-import type { DeviceTypes } from './devices-types.ts';
-import { isCalled } from './node.ts';
-import type { GpuRequest, ServiceSpec } from './spec.ts';
+import { misfitOf, neededOf, sharedMemoryOf } from './device-fit.ts';
+import type { DeviceTypes } from './device-types.ts';
+import type { Need } from './figures.ts';
+import { spreadPath } from './service-load.ts';
+import { type ChangeLog, type Places, Shortlist } from './shortlist.ts';
 
 /** Where to search for a spec's place. */
 export interface Candidates {

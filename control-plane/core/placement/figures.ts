@@ -1,5 +1,5 @@
-import { packingOf } from './cluster-cost.ts';
 import type { NodeLedger } from './cluster-node.ts';
+import { packingOf } from './cost.ts';
 
 /** What a request takes of a node, as far as figures tell. */
 export interface Need {
@@ -64,7 +64,7 @@ export class Figures {
   }
 
   /**
-   * What the need packs like at best (cluster-cost.ts) on any of the nodes from..to-1; infinite where none has room.
+   * What the need packs like at best (cost.ts) on any of the nodes from..to-1; infinite where none has room.
    * `roomGib`: what is free on the fullest of their shared devices that has room for it; -1: none has.
    */
   bound(from: number, to: number, { microCpus, memoryBytes, devices }: Need, roomGib: number): number {

@@ -1,7 +1,7 @@
-import { deviceKind } from './node.ts';
-import type { ObservedDevice } from './observed.ts';
+import { deviceKind } from '../node.ts';
+import type { ObservedDevice } from '../observed.ts';
+import type { GpuRequest, ServiceSpec } from '../spec.ts';
 import type { RejectionConstraint } from './rejection.ts';
-import type { GpuRequest, ServiceSpec } from './spec.ts';
 
 /** The memory that a replica declares on each device that it shares with others; null: it has its devices to itself. */
 export function sharedMemoryOf({ resources: { gpu } }: ServiceSpec): number | null {

@@ -1,5 +1,5 @@
-import { deviceKind } from './node.ts';
-import type { ObservedDevice } from './observed.ts';
+import { deviceKind } from '../node.ts';
+import type { ObservedDevice } from '../observed.ts';
 
 /** What a request can tell devices apart by, except their names; equal devices share one. */
 export interface DeviceType {

@@ -1,7 +1,7 @@
+import type { ServiceSpec } from '../spec.ts';
 import type { NodeLedger } from './cluster-node.ts';
-import { type Bounds, newBounds, type Shortlist } from './cluster-shortlist.ts';
 import { attributeOf } from './constraints.ts';
-import type { ServiceSpec } from './spec.ts';
+import { type Bounds, newBounds, type Shortlist } from './shortlist.ts';
 
 /** Where the replicas of one service are. */
 export class ServiceLoad {

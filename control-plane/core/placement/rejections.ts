@@ -1,8 +1,8 @@
+import type { ServiceSpec } from '../spec.ts';
 import { microCpus, type NodeLedger } from './cluster-node.ts';
 import { attributeOf, KNOWN_ATTRIBUTES, meets, parseConstraint } from './constraints.ts';
-import { gpuRejections } from './devices-rejections.ts';
+import { gpuRejections } from './device-rejections.ts';
 import type { Rejection } from './rejection.ts';
-import type { ServiceSpec } from './spec.ts';
 
 /** What a request meets on a node, apart from what the node itself has. */
 export interface Circumstances {

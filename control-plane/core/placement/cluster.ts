@@ -1,18 +1,18 @@
-import { ServiceLoad } from './cluster-load.ts';
+import type { NodeRecord } from '../node.ts';
+import type { ObservedNode } from '../observed.ts';
+import type { Placement } from '../replica.ts';
+import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import { type Holder, NodeLedger } from './cluster-node.ts';
-import { rejectionsOf } from './cluster-rejections.ts';
-import { search } from './cluster-search.ts';
-import { Shapes } from './cluster-shapes.ts';
-import { DeviceTypes } from './devices-types.ts';
-import type { NodeRecord } from './node.ts';
-import type { ObservedNode } from './observed.ts';
+import { DeviceTypes } from './device-types.ts';
 import type { Rejection } from './rejection.ts';
-import type { Placement } from './replica.ts';
-import type { ServiceKey, ServiceSpec } from './spec.ts';
+import { rejectionsOf } from './rejections.ts';
+import { search } from './search.ts';
+import { ServiceLoad } from './service-load.ts';
+import { Shapes } from './shapes.ts';
 
 export { clusterOf } from './cluster-of.ts';
-export { makeRoom } from './cluster-room.ts';
-export { placeTogether } from './cluster-together.ts';
+export { makeRoom } from './make-room.ts';
+export { placeTogether } from './place-together.ts';
 
 export interface PlacementRequest {
   readonly replicaId: string;

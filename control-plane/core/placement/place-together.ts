@@ -1,8 +1,8 @@
+import type { Placement } from '../replica.ts';
+import type { ServiceSpec } from '../spec.ts';
 import type { Cluster, PlacementRequest, Verdict } from './cluster.ts';
-import { type Bill, type Budget, billOf, NO_BILL, placeAll, plus } from './cluster-exact.ts';
-import { sharedMemoryOf } from './devices-fit.ts';
-import type { Placement } from './replica.ts';
-import type { ServiceSpec } from './spec.ts';
+import { sharedMemoryOf } from './device-fit.ts';
+import { type Bill, type Budget, billOf, NO_BILL, placeAll, plus } from './exact-search.ts';
 
 /**
  * Places several replicas and books what it places. Where there is room for all, all are placed: the hardest first, and
