@@ -2,28 +2,28 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
-import type { ApplyRequest as _outrigger_v1_ApplyRequest, ApplyRequest__Output as _outrigger_v1_ApplyRequest__Output } from './ApplyRequest.ts';
-import type { ApplyResponse as _outrigger_v1_ApplyResponse, ApplyResponse__Output as _outrigger_v1_ApplyResponse__Output } from './ApplyResponse.ts';
-import type { DeleteRequest as _outrigger_v1_DeleteRequest, DeleteRequest__Output as _outrigger_v1_DeleteRequest__Output } from './DeleteRequest.ts';
-import type { DeleteResponse as _outrigger_v1_DeleteResponse, DeleteResponse__Output as _outrigger_v1_DeleteResponse__Output } from './DeleteResponse.ts';
-import type { DrainNodeRequest as _outrigger_v1_DrainNodeRequest, DrainNodeRequest__Output as _outrigger_v1_DrainNodeRequest__Output } from './DrainNodeRequest.ts';
-import type { Event as _outrigger_v1_Event, Event__Output as _outrigger_v1_Event__Output } from './Event.ts';
-import type { GetStatusRequest as _outrigger_v1_GetStatusRequest, GetStatusRequest__Output as _outrigger_v1_GetStatusRequest__Output } from './GetStatusRequest.ts';
-import type { ListNodesRequest as _outrigger_v1_ListNodesRequest, ListNodesRequest__Output as _outrigger_v1_ListNodesRequest__Output } from './ListNodesRequest.ts';
-import type { ListNodesResponse as _outrigger_v1_ListNodesResponse, ListNodesResponse__Output as _outrigger_v1_ListNodesResponse__Output } from './ListNodesResponse.ts';
-import type { ListServicesRequest as _outrigger_v1_ListServicesRequest, ListServicesRequest__Output as _outrigger_v1_ListServicesRequest__Output } from './ListServicesRequest.ts';
-import type { ListServicesResponse as _outrigger_v1_ListServicesResponse, ListServicesResponse__Output as _outrigger_v1_ListServicesResponse__Output } from './ListServicesResponse.ts';
-import type { LogLine as _outrigger_v1_LogLine, LogLine__Output as _outrigger_v1_LogLine__Output } from './LogLine.ts';
-import type { LogsRequest as _outrigger_v1_LogsRequest, LogsRequest__Output as _outrigger_v1_LogsRequest__Output } from './LogsRequest.ts';
-import type { Node as _outrigger_v1_Node, Node__Output as _outrigger_v1_Node__Output } from './Node.ts';
-import type { RestartRequest as _outrigger_v1_RestartRequest, RestartRequest__Output as _outrigger_v1_RestartRequest__Output } from './RestartRequest.ts';
-import type { ScaleRequest as _outrigger_v1_ScaleRequest, ScaleRequest__Output as _outrigger_v1_ScaleRequest__Output } from './ScaleRequest.ts';
-import type { Service as _outrigger_v1_Service, Service__Output as _outrigger_v1_Service__Output } from './Service.ts';
-import type { ServiceRef as _outrigger_v1_ServiceRef, ServiceRef__Output as _outrigger_v1_ServiceRef__Output } from './ServiceRef.ts';
-import type { Status as _outrigger_v1_Status, Status__Output as _outrigger_v1_Status__Output } from './Status.ts';
-import type { UndrainNodeRequest as _outrigger_v1_UndrainNodeRequest, UndrainNodeRequest__Output as _outrigger_v1_UndrainNodeRequest__Output } from './UndrainNodeRequest.ts';
-import type { WatchEventsRequest as _outrigger_v1_WatchEventsRequest, WatchEventsRequest__Output as _outrigger_v1_WatchEventsRequest__Output } from './WatchEventsRequest.ts';
-import type { Why as _outrigger_v1_Why, Why__Output as _outrigger_v1_Why__Output } from './Why.ts';
+import type { ApplyRequest as _outrigger_v1_ApplyRequest, ApplyRequest__Output as _outrigger_v1_ApplyRequest__Output } from '../../outrigger/v1/ApplyRequest.ts';
+import type { ApplyResponse as _outrigger_v1_ApplyResponse, ApplyResponse__Output as _outrigger_v1_ApplyResponse__Output } from '../../outrigger/v1/ApplyResponse.ts';
+import type { DeleteRequest as _outrigger_v1_DeleteRequest, DeleteRequest__Output as _outrigger_v1_DeleteRequest__Output } from '../../outrigger/v1/DeleteRequest.ts';
+import type { DeleteResponse as _outrigger_v1_DeleteResponse, DeleteResponse__Output as _outrigger_v1_DeleteResponse__Output } from '../../outrigger/v1/DeleteResponse.ts';
+import type { DrainNodeRequest as _outrigger_v1_DrainNodeRequest, DrainNodeRequest__Output as _outrigger_v1_DrainNodeRequest__Output } from '../../outrigger/v1/DrainNodeRequest.ts';
+import type { Event as _outrigger_v1_Event, Event__Output as _outrigger_v1_Event__Output } from '../../outrigger/v1/Event.ts';
+import type { GetStatusRequest as _outrigger_v1_GetStatusRequest, GetStatusRequest__Output as _outrigger_v1_GetStatusRequest__Output } from '../../outrigger/v1/GetStatusRequest.ts';
+import type { ListNodesRequest as _outrigger_v1_ListNodesRequest, ListNodesRequest__Output as _outrigger_v1_ListNodesRequest__Output } from '../../outrigger/v1/ListNodesRequest.ts';
+import type { ListNodesResponse as _outrigger_v1_ListNodesResponse, ListNodesResponse__Output as _outrigger_v1_ListNodesResponse__Output } from '../../outrigger/v1/ListNodesResponse.ts';
+import type { ListServicesRequest as _outrigger_v1_ListServicesRequest, ListServicesRequest__Output as _outrigger_v1_ListServicesRequest__Output } from '../../outrigger/v1/ListServicesRequest.ts';
+import type { ListServicesResponse as _outrigger_v1_ListServicesResponse, ListServicesResponse__Output as _outrigger_v1_ListServicesResponse__Output } from '../../outrigger/v1/ListServicesResponse.ts';
+import type { LogLine as _outrigger_v1_LogLine, LogLine__Output as _outrigger_v1_LogLine__Output } from '../../outrigger/v1/LogLine.ts';
+import type { LogsRequest as _outrigger_v1_LogsRequest, LogsRequest__Output as _outrigger_v1_LogsRequest__Output } from '../../outrigger/v1/LogsRequest.ts';
+import type { Node as _outrigger_v1_Node, Node__Output as _outrigger_v1_Node__Output } from '../../outrigger/v1/Node.ts';
+import type { RestartRequest as _outrigger_v1_RestartRequest, RestartRequest__Output as _outrigger_v1_RestartRequest__Output } from '../../outrigger/v1/RestartRequest.ts';
+import type { ScaleRequest as _outrigger_v1_ScaleRequest, ScaleRequest__Output as _outrigger_v1_ScaleRequest__Output } from '../../outrigger/v1/ScaleRequest.ts';
+import type { Service as _outrigger_v1_Service, Service__Output as _outrigger_v1_Service__Output } from '../../outrigger/v1/Service.ts';
+import type { ServiceRef as _outrigger_v1_ServiceRef, ServiceRef__Output as _outrigger_v1_ServiceRef__Output } from '../../outrigger/v1/ServiceRef.ts';
+import type { Status as _outrigger_v1_Status, Status__Output as _outrigger_v1_Status__Output } from '../../outrigger/v1/Status.ts';
+import type { UndrainNodeRequest as _outrigger_v1_UndrainNodeRequest, UndrainNodeRequest__Output as _outrigger_v1_UndrainNodeRequest__Output } from '../../outrigger/v1/UndrainNodeRequest.ts';
+import type { WatchEventsRequest as _outrigger_v1_WatchEventsRequest, WatchEventsRequest__Output as _outrigger_v1_WatchEventsRequest__Output } from '../../outrigger/v1/WatchEventsRequest.ts';
+import type { Why as _outrigger_v1_Why, Why__Output as _outrigger_v1_Why__Output } from '../../outrigger/v1/Why.ts';
 
 export interface ControlClient extends grpc.Client {
   Apply(argument: _outrigger_v1_ApplyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_outrigger_v1_ApplyResponse__Output>): grpc.ClientUnaryCall;

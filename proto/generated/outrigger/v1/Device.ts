@@ -1,7 +1,7 @@
 // Original file: proto/outrigger/v1/control.proto
 
-import type { DeviceSlice as _outrigger_v1_DeviceSlice, DeviceSlice__Output as _outrigger_v1_DeviceSlice__Output } from './DeviceSlice.ts';
-import type { DeviceHolder as _outrigger_v1_DeviceHolder, DeviceHolder__Output as _outrigger_v1_DeviceHolder__Output } from './DeviceHolder.ts';
+import type { DeviceSlice as _outrigger_v1_DeviceSlice, DeviceSlice__Output as _outrigger_v1_DeviceSlice__Output } from '../../outrigger/v1/DeviceSlice.ts';
+import type { DeviceHolder as _outrigger_v1_DeviceHolder, DeviceHolder__Output as _outrigger_v1_DeviceHolder__Output } from '../../outrigger/v1/DeviceHolder.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Device {

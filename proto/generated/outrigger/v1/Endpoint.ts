@@ -1,6 +1,6 @@
 // Original file: proto/outrigger/v1/discovery.proto
 
-import type { EndpointAddress as _outrigger_v1_EndpointAddress, EndpointAddress__Output as _outrigger_v1_EndpointAddress__Output } from './EndpointAddress.ts';
+import type { EndpointAddress as _outrigger_v1_EndpointAddress, EndpointAddress__Output as _outrigger_v1_EndpointAddress__Output } from '../../outrigger/v1/EndpointAddress.ts';
 
 export interface Endpoint {
   'replicaId'?: (string);

@@ -1,6 +1,6 @@
 // Original file: proto/outrigger/v1/control.proto
 
-import type { Device as _outrigger_v1_Device, Device__Output as _outrigger_v1_Device__Output } from './Device.ts';
+import type { Device as _outrigger_v1_Device, Device__Output as _outrigger_v1_Device__Output } from '../../outrigger/v1/Device.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Node {

@@ -1,7 +1,7 @@
 // Original file: proto/outrigger/v1/control.proto
 
-import type { EndpointAddress as _outrigger_v1_EndpointAddress, EndpointAddress__Output as _outrigger_v1_EndpointAddress__Output } from './EndpointAddress.ts';
-import type { PhaseTiming as _outrigger_v1_PhaseTiming, PhaseTiming__Output as _outrigger_v1_PhaseTiming__Output } from './PhaseTiming.ts';
+import type { EndpointAddress as _outrigger_v1_EndpointAddress, EndpointAddress__Output as _outrigger_v1_EndpointAddress__Output } from '../../outrigger/v1/EndpointAddress.ts';
+import type { PhaseTiming as _outrigger_v1_PhaseTiming, PhaseTiming__Output as _outrigger_v1_PhaseTiming__Output } from '../../outrigger/v1/PhaseTiming.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Replica {

@@ -1,6 +1,6 @@
 // Original file: proto/outrigger/v1/control.proto
 
-import type { ServiceRef as _outrigger_v1_ServiceRef, ServiceRef__Output as _outrigger_v1_ServiceRef__Output } from './ServiceRef.ts';
+import type { ServiceRef as _outrigger_v1_ServiceRef, ServiceRef__Output as _outrigger_v1_ServiceRef__Output } from '../../outrigger/v1/ServiceRef.ts';
 
 export interface RestartRequest {
   'service'?: (_outrigger_v1_ServiceRef | null);

@@ -1,8 +1,8 @@
 // Original file: proto/outrigger/v1/control.proto
 
-import type { Replica as _outrigger_v1_Replica, Replica__Output as _outrigger_v1_Replica__Output } from './Replica.ts';
+import type { Replica as _outrigger_v1_Replica, Replica__Output as _outrigger_v1_Replica__Output } from '../../outrigger/v1/Replica.ts';
 import type { Struct as _google_protobuf_Struct, Struct__Output as _google_protobuf_Struct__Output } from '../../google/protobuf/Struct.ts';
-import type { FailedRollout as _outrigger_v1_FailedRollout, FailedRollout__Output as _outrigger_v1_FailedRollout__Output } from './FailedRollout.ts';
+import type { FailedRollout as _outrigger_v1_FailedRollout, FailedRollout__Output as _outrigger_v1_FailedRollout__Output } from '../../outrigger/v1/FailedRollout.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Service {

@@ -1,6 +1,6 @@
 // Original file: proto/outrigger/v1/discovery.proto
 
-import type { Endpoint as _outrigger_v1_Endpoint, Endpoint__Output as _outrigger_v1_Endpoint__Output } from './Endpoint.ts';
+import type { Endpoint as _outrigger_v1_Endpoint, Endpoint__Output as _outrigger_v1_Endpoint__Output } from '../../outrigger/v1/Endpoint.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Snapshot {

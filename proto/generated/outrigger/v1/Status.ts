@@ -1,6 +1,6 @@
 // Original file: proto/outrigger/v1/control.proto
 
-import type { RegistryStatus as _outrigger_v1_RegistryStatus, RegistryStatus__Output as _outrigger_v1_RegistryStatus__Output } from './RegistryStatus.ts';
+import type { RegistryStatus as _outrigger_v1_RegistryStatus, RegistryStatus__Output as _outrigger_v1_RegistryStatus__Output } from '../../outrigger/v1/RegistryStatus.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Status {

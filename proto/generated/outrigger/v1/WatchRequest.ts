@@ -1,6 +1,6 @@
 // Original file: proto/outrigger/v1/discovery.proto
 
-import type { ResolveRequest as _outrigger_v1_ResolveRequest, ResolveRequest__Output as _outrigger_v1_ResolveRequest__Output } from './ResolveRequest.ts';
+import type { ResolveRequest as _outrigger_v1_ResolveRequest, ResolveRequest__Output as _outrigger_v1_ResolveRequest__Output } from '../../outrigger/v1/ResolveRequest.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface WatchRequest {

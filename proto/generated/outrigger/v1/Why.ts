@@ -1,6 +1,6 @@
 // Original file: proto/outrigger/v1/control.proto
 
-import type { WhyReplica as _outrigger_v1_WhyReplica, WhyReplica__Output as _outrigger_v1_WhyReplica__Output } from './WhyReplica.ts';
+import type { WhyReplica as _outrigger_v1_WhyReplica, WhyReplica__Output as _outrigger_v1_WhyReplica__Output } from '../../outrigger/v1/WhyReplica.ts';
 
 export interface Why {
   'namespace'?: (string);

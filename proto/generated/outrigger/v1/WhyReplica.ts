@@ -1,7 +1,7 @@
 // Original file: proto/outrigger/v1/control.proto
 
-import type { WhyGroup as _outrigger_v1_WhyGroup, WhyGroup__Output as _outrigger_v1_WhyGroup__Output } from './WhyGroup.ts';
-import type { Rejection as _outrigger_v1_Rejection, Rejection__Output as _outrigger_v1_Rejection__Output } from './Rejection.ts';
+import type { WhyGroup as _outrigger_v1_WhyGroup, WhyGroup__Output as _outrigger_v1_WhyGroup__Output } from '../../outrigger/v1/WhyGroup.ts';
+import type { Rejection as _outrigger_v1_Rejection, Rejection__Output as _outrigger_v1_Rejection__Output } from '../../outrigger/v1/Rejection.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface WhyReplica {
