@@ -67,7 +67,9 @@ export class NodeLedger {
     const choice = chooseDevices(spec.resources.gpu, this.devices, sharedMemoryOf(spec));
     if (!choice) return null;
     const { devices, opened, openedGib, roomGib } = choice;
-    const packing = packingOf(opened, openedGib, roomGib, this.freeDevices - opened);
+    // What joins others on devices that are shared already leaves as many free as before, wherever it goes.
+    const stayFree = opened === 0 && devices.length > 0 ? 0 : this.freeDevices - opened;
+    const packing = packingOf(opened, openedGib, roomGib, stayFree);
     return { ledger: this, devices, cost: costOf(siblings, !hasImage(this.node, spec.image), packing) };
   }
 

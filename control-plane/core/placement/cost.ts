@@ -2,7 +2,7 @@
  * How good a way to place a replica is, as one number; less is better. Its parts, the first counting most, each bounded so
  * that the whole is an exact integer below 2^53: replicas of the service on the node (16 bits), the image absent (1),
  * devices newly opened (6) and their memory in GiB (12), memory free on the shared devices that are chosen in GiB (10),
- * devices of the node that stay free (8).
+ * devices of the node that stay free, where it opens one or needs none (8).
  */
 export function costOf(siblings: number, imageAbsent: boolean, packing: number): number {
   return (Math.min(siblings, 0xffff) * 2 + (imageAbsent ? 1 : 0)) * PACKINGS + packing;

@@ -89,7 +89,7 @@ export class Figures {
         return packingOf(count, count * this.#rows[row + SMALLEST]!, 0, free - count);
       }
       case 'share':
-        if (roomGib >= 0) return packingOf(0, 0, roomGib, free);
+        if (roomGib >= 0) return packingOf(0, 0, roomGib, 0);
         if (this.#rows[row + WHOLE] === 0) return Number.POSITIVE_INFINITY;
         return packingOf(1, this.#rows[row + SMALLEST]!, 0, free - 1);
       case 'some':
