@@ -1,4 +1,4 @@
-import { deviceKind } from './core/node.ts';
+import { currentId, deviceKind } from './core/node.ts';
 import type { Observed, ObservedDevice, ObservedNode } from './core/observed.ts';
 import { heldPlacement, type Replica } from './core/replica.ts';
 import { type ServiceSpec, splitKey } from './core/spec.ts';
@@ -7,7 +7,7 @@ import type { DeviceHolderView, DeviceState, DeviceView, NodeState, NodeView } f
 
 /** The nodes and their devices in words for people and programs, with who holds what. Pure. */
 export function describeNodes(state: DesiredState, observed: Observed): NodeView[] {
-  const byNode = Map.groupBy(holdersOf(state), h => h.node);
+  const byNode = Map.groupBy(holdersOf(state, observed), h => h.node);
   return [...observed.nodes.values()]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map(node => describeNode(node, byNode.get(node.name) ?? [], state));
@@ -16,7 +16,7 @@ export function describeNodes(state: DesiredState, observed: Observed): NodeView
 function describeNode(node: ObservedNode, holders: readonly Holder[], state: DesiredState): NodeView {
   const record = state.nodes.get(node.name);
   const drainingSince = record?.drainingSince ?? null;
-  const quarantined = new Map(record?.quarantined.map(q => [q.device, q.reason]));
+  const quarantined = new Map(record?.quarantined.map(q => [currentId(node, q.device), q.reason]));
   const vanished = new Set(node.vanished.map(d => d.id));
   const devices = [...node.devices, ...node.vanished.filter(d => !node.devices.some(n => n.id === d.id))];
   return {
@@ -104,16 +104,19 @@ function relativeInUse(device: ObservedDevice, all: readonly ObservedDevice[], h
 interface Holder {
   readonly replica: Replica;
   readonly node: string;
+  /** By the ids that the node lists now. */
   readonly devices: readonly string[];
   readonly spec: ServiceSpec;
 }
 
 /** Everyone that holds a place: from the stored intent to the observed exit. */
-function holdersOf(state: DesiredState): Holder[] {
+function holdersOf(state: DesiredState, { nodes }: Observed): Holder[] {
   return [...state.replicas.values()].flatMap(replica => {
     const placement = heldPlacement(replica);
     const spec = placement && state.specOf(replica.service, replica.generation);
-    return placement && spec ? [{ replica, ...placement, spec }] : [];
+    if (!placement || !spec) return [];
+    const { node } = placement;
+    return [{ replica, node, devices: placement.devices.map(id => currentId(nodes.get(node), id)), spec }];
   });
 }
 

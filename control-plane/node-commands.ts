@@ -1,6 +1,6 @@
 import type { Step } from './commands.ts';
 import { OutriggerError } from './core/errors.ts';
-import { isCalled, type NodeRecord } from './core/node.ts';
+import { currentId, isCalled, type NodeRecord } from './core/node.ts';
 import type { Observed, ObservedNode } from './core/observed.ts';
 import type { DesiredState } from './desired-state.ts';
 import type { Change, Event } from './ports.ts';
@@ -53,7 +53,7 @@ export function releaseDevice({ state, nodes, name, now, device }: NodeRequest &
       next: listed.length > 0 ? `it has ${listed.map(d => d.id).join(', ')}` : 'it has none; see outrigger nodes',
     });
   }
-  const quarantined = record.quarantined.filter(q => q.device !== id);
+  const quarantined = record.quarantined.filter(q => q.device !== id && currentId(node, q.device) !== id);
   if (quarantined.length === record.quarantined.length) return unchanged;
   return {
     changes: [

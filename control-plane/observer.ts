@@ -1,5 +1,6 @@
 import type { OutriggerError } from './core/errors.ts';
 import { toOutriggerError } from './core/errors.ts';
+import { isSameDevice } from './core/node.ts';
 import type { ObservedDevice, ObservedNode } from './core/observed.ts';
 import type { Clock, Engine, EngineListing, Member, NodeProfile } from './ports.ts';
 import { within } from './within.ts';
@@ -149,10 +150,9 @@ export async function firstLook(observers: readonly Observer[], clock: Clock): P
   enough.abort();
 }
 
-/** Devices that were there once and are not now. */
+/** Devices that were there once and are not now, under whatever id. */
 function vanishedFrom(before: ObservedNode, { devices }: EngineListing): readonly ObservedDevice[] {
-  const listed = new Set(devices.map(d => d.id));
-  return [...before.devices, ...before.vanished].filter(d => !listed.has(d.id));
+  return [...before.devices, ...before.vanished].filter(d => !devices.some(listed => isSameDevice(d, listed)));
 }
 
 const RESYNC_MS = 10_000;

@@ -1,4 +1,5 @@
 import { actionKey, createAction, stopKey } from './actions.ts';
+import { currentId, deviceOf } from './node.ts';
 import type { Observed, ObservedDevice, ObservedNode } from './observed.ts';
 import { gibInWords, sharedMemoryOf } from './placement/device-fit.ts';
 import { type Placement, placementOf, type Replica } from './replica.ts';
@@ -79,7 +80,8 @@ function sharerOf(
   const spec = specOf(replica.service, replica.generation);
   const declaredBytes = spec ? sharedMemoryOf(spec) : null;
   if (!spec || declaredBytes === null) return [];
-  const keys = placement.devices.map(d => `${placement.node} ${d}`);
+  const node = observed.nodes.get(placement.node);
+  const keys = placement.devices.map(d => `${placement.node} ${currentId(node, d)}`);
   const stage = stageOf(replica, spec, observed);
   return [{ replica, placement, declaredBytes, priority: spec.priority, keys, stage }];
 }
@@ -135,7 +137,7 @@ function memoryFor(sharer: Sharer, all: readonly Sharer[], seen: { observed: Obs
   const node = seen.observed.nodes.get(sharer.placement.node);
   if (!node?.answering) return null;
   for (const id of sharer.placement.devices) {
-    const device = node.devices.find(d => d.id === id);
+    const device = deviceOf(node, id);
     if (!device?.measured) continue;
     const short = memoryOn({ device, measured: device.measured, node }, sharer, all, seen);
     if (short) return short;

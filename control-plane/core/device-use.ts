@@ -1,3 +1,4 @@
+import { currentId } from './node.ts';
 import type { Observed, ObservedDevice } from './observed.ts';
 import { gibInWords, sharedMemoryOf } from './placement/device-fit.ts';
 import { heldPlacement, type Replica } from './replica.ts';
@@ -31,8 +32,9 @@ export function deviceUses(
     const spec = state.specOf(replica.service, replica.generation);
     const declaredBytes = spec ? sharedMemoryOf(spec) : null;
     if (declaredBytes === null) continue;
+    const node = observed.nodes.get(placement.node);
     for (const device of placement.devices) {
-      const key = `${placement.node} ${device}`;
+      const key = `${placement.node} ${currentId(node, device)}`;
       holders.set(key, [...(holders.get(key) ?? []), { replica, declaredBytes }]);
     }
   }

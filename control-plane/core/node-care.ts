@@ -1,4 +1,4 @@
-import type { NodePolicy, NodeRecord } from './node.ts';
+import { currentId, deviceOf, type NodePolicy, type NodeRecord, type Quarantine } from './node.ts';
 import type { Observed, ObservedNode } from './observed.ts';
 import { type ContainerRef, isLive, type Placement, type Replica } from './replica.ts';
 
@@ -92,9 +92,10 @@ export class NodeCare {
   isGood({ node: name, devices }: Placement): boolean {
     const node = this.node(name);
     if (this.isEmptying(name)) return false;
-    const quarantined = new Set(this.#records.get(name)?.quarantined.map(q => q.device));
-    if (devices.some(d => quarantined.has(d))) return false;
+    const quarantined = this.#records.get(name)?.quarantined ?? [];
+    if (devices.some(d => this.#isAmong(quarantined, name, d))) return false;
     if (!node?.answering) return !this.isOutOfSight(name);
+    // One that has another id now is good, but its engine may not know it by the one that was given.
     const listed = new Set(node.devices.map(d => d.id));
     return devices.every(d => listed.has(d));
   }
@@ -102,20 +103,19 @@ export class NodeCare {
   /** Gives the devices to nobody from now on. */
   quarantine({ node, devices }: Placement, reason: string): void {
     const record = this.#records.get(node) ?? { name: node, drainingSince: null, quarantined: [] };
-    const known = new Set(record.quarantined.map(q => q.device));
-    const added = devices.filter(d => !known.has(d)).map(device => ({ device, since: this.#now, reason }));
+    const added = devices
+      .filter(d => !this.#isAmong(record.quarantined, node, d))
+      .map(device => ({ device, since: this.#now, reason }));
     if (added.length > 0) this.#records.set(node, { ...record, quarantined: [...record.quarantined, ...added] });
   }
 
   /** Trusts devices again whose time is over, and drops the records that say nothing or are of no node. */
   tidy(): void {
     for (const [name, record] of this.#records) {
-      const listed = new Set(this.node(name)?.devices.map(d => d.id));
-      const quarantined = record.quarantined.filter(q => this.#now < this.#releaseAt(q) || !listed.has(q.device));
-      if (
-        (this.#areKnown && this.node(name) === undefined) ||
-        (record.drainingSince === null && quarantined.length === 0)
-      ) {
+      const node = this.node(name);
+      const isListed = ({ device }: Quarantine) => node !== undefined && deviceOf(node, device) !== undefined;
+      const quarantined = record.quarantined.filter(q => this.#now < this.#releaseAt(q) || !isListed(q));
+      if ((this.#areKnown && node === undefined) || (record.drainingSince === null && quarantined.length === 0)) {
         this.#records.delete(name);
       } else if (quarantined.length < record.quarantined.length) this.#records.set(name, { ...record, quarantined });
     }
@@ -133,6 +133,12 @@ export class NodeCare {
       if (phase.kind === 'lost') times.push(phase.since + this.#policy.replaceAfterMs);
     }
     return times;
+  }
+
+  #isAmong(quarantined: readonly Quarantine[], name: string, device: string): boolean {
+    const node = this.node(name);
+    const id = currentId(node, device);
+    return quarantined.some(q => currentId(node, q.device) === id);
   }
 
   #lostSince(name: string): number {

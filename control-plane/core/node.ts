@@ -1,4 +1,4 @@
-import type { ObservedDevice } from './observed.ts';
+import type { ObservedDevice, ObservedNode } from './observed.ts';
 
 /** What was decided about a node; stored. A node that nothing was decided about has no record. */
 export interface NodeRecord {
@@ -46,4 +46,34 @@ export function isCalled(device: ObservedDevice, name: string): boolean {
   const kind = `${deviceKind(device)}=`;
   const bare = name.startsWith(kind) ? name.slice(kind.length) : name;
   return device.uuid === bare || device.index === bare || device.id === kind + bare;
+}
+
+/**
+ * The listed device that a placement or a quarantine means. Devices are listed by other ids once CDI names appear, or the
+ * operator states them: then its number or its UUID tells. What vanished is no other one, whatever number that has now.
+ */
+export function deviceOf(node: Pick<ObservedNode, 'devices' | 'vanished'>, id: string): ObservedDevice | undefined {
+  const exact = node.devices.find(d => d.id === id);
+  if (exact || node.vanished.some(d => d.id === id)) return exact;
+  return node.devices.find(d => isAlias(d, id));
+}
+
+/** The id by which the node lists the device now; one that it does not list keeps its own. */
+export function currentId(node: Pick<ObservedNode, 'devices' | 'vanished'> | undefined, id: string): string {
+  return (node && deviceOf(node, id)?.id) ?? id;
+}
+
+/** Whether a device that was listed as the first is listed as the second now. Two that have UUIDs go by these. */
+export function isSameDevice(before: ObservedDevice, now: ObservedDevice): boolean {
+  if (before.id === now.id) return true;
+  if (before.uuid !== undefined && now.uuid !== undefined) return before.uuid === now.uuid;
+  return isAlias(now, before.id) || isAlias(before, now.id);
+}
+
+/** Slices have a kind of their own in CDI, and a UUID that says no kind. */
+function isAlias(device: ObservedDevice, id: string): boolean {
+  const [vendor] = deviceKind({ id }).split('/');
+  if (isCalled(device, id)) return true;
+  const bare = id.slice(id.indexOf('=') + 1).replace(/^mig(?=\d)/, '');
+  return deviceKind(device).startsWith(`${vendor}/`) && (device.uuid === bare || device.index === bare);
 }

@@ -174,6 +174,18 @@ test('a device that is not listed any more is remembered as vanished until it is
   t.like(observer.node(), { devices: [gpu], vanished: [] });
 });
 
+test('a device that is listed under another id has not vanished', async t => {
+  const { clock, engine, observer } = onFakes();
+  const device = { index: '0', uuid: 'GPU-a' };
+  const having = (id: string, driver: 'cdi' | 'nvidia') => {
+    engine.observe = async () => ({ ...bare(), devices: [{ ...device, id, driver }] });
+    return listed(clock, observer);
+  };
+  await having('nvidia.com/gpu=0', 'cdi');
+  await having('GPU-a', 'nvidia');
+  t.like(observer.node(), { devices: [{ id: 'GPU-a' }], vanished: [] });
+});
+
 test('the first look waits a second for the rest once one has answered, and its listing counts when it comes', async t => {
   const quick = onFakes();
   const { clock } = quick;

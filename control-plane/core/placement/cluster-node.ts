@@ -1,4 +1,4 @@
-import type { NodeRecord } from '../node.ts';
+import { deviceOf, type NodeRecord } from '../node.ts';
 import type { ObservedNode } from '../observed.ts';
 import type { Placement } from '../replica.ts';
 import type { PublishedPort, ServiceKey, ServiceSpec } from '../spec.ts';
@@ -99,7 +99,9 @@ export class NodeLedger {
     this.freeMemoryBytes -= sign * spec.resources.memoryBytes;
     const sharedBytes = sharedMemoryOf(spec);
     for (const id of placement.devices) {
-      const ledger = this.devices.find(d => d.device.id === id);
+      // What means no listed device is held all the same, and takes from no other.
+      const device = deviceOf(this.node, id);
+      const ledger = device && this.devices.find(l => l.device === device);
       if (!ledger) continue;
       if (ledger.holders === 0) this.freeDevices -= 1;
       ledger.holders += sign;

@@ -1,4 +1,4 @@
-import { deviceKind, isCalled } from '../node.ts';
+import { currentId, deviceKind, isCalled } from '../node.ts';
 import type { ObservedDevice } from '../observed.ts';
 import type { GpuRequest, ServiceSpec } from '../spec.ts';
 import { chooseDevices, type DeviceLedger, occupancyOf, withoutSliced } from './choose-devices.ts';
@@ -231,6 +231,6 @@ function describeDevices(devices: readonly ObservedDevice[]): string {
 /** The services whose replicas hold any of the devices. */
 function holdersOf({ holders }: NodeLedger, devices: readonly DeviceLedger[]): string[] {
   const ids = new Set(devices.map(d => d.device.id));
-  const services = [...holders.values()].filter(h => h.placement.devices.some(id => ids.has(id))).map(h => h.service);
-  return [...new Set(services)].sort();
+  const those = [...holders.values()].filter(h => h.placement.devices.some(id => ids.has(currentId(node, id))));
+  return [...new Set(those.map(h => h.service))].sort();
 }
