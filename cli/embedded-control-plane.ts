@@ -11,6 +11,7 @@ import type { Context } from './context.ts';
 import type { ControlClient } from './control-client.ts';
 import { isUnreachable } from './http-exchange.ts';
 import { LEAN_NODE } from './lean-node.ts';
+import { nodesFileAt, otherNodesWarning } from './nodes-file.ts';
 import { CHOOSE_ANOTHER_STATE, stateFolderProblem } from './state-folder-problem.ts';
 
 const START_TIMEOUT_MS = 20_000;
@@ -48,6 +49,16 @@ export async function ensureControlPlane(
   }
   await startInBackground(context, client);
   return client;
+}
+
+/** Says so where OUTRIGGER_NODES names nodes that the control plane does not have, as it ran already. */
+export async function warnOfOtherNodes(context: Context, client: ControlClient): Promise<void> {
+  const { environment, cwd, err, signal } = context;
+  const named = environment['OUTRIGGER_NODES'];
+  if (!named || !isEmbeddedAddress(context.options, context)) return;
+  const { nodes: stateNodes } = stateFolder(environment, context.options.state);
+  const warning = otherNodesWarning(await client.status(signal), { named, stateNodes, cwd });
+  if (warning !== null) err.line(`${err.style('yellow', 'warning:')} ${warning}`);
 }
 
 /** Rejects what could never hold a control plane, in the words of `doctor`, before anything is built or started for it. */
@@ -111,7 +122,7 @@ async function startInBackground(context: Context, client: ControlClient): Promi
           ...LEAN_NODE.environment,
           ...context.environment,
           // Named as seen from here.
-          ...(nodes && { OUTRIGGER_NODES: path.resolve(context.cwd, nodes) }),
+          ...(nodes && { OUTRIGGER_NODES: nodesFileAt(context.cwd, nodes) }),
         },
       },
     );

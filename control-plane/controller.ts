@@ -40,7 +40,7 @@ export interface ControllerOptions {
   /** Rejects with `denied` what the operator's policy does not allow; resolves to warnings. */
   readonly admit: (spec: ServiceSpec) => Promise<readonly string[]>;
   /** What `status()` cannot know by itself. */
-  readonly identity: () => Pick<StatusView, 'version' | 'pid' | 'listen' | 'exitWhenIdle' | 'nodesProblem'>;
+  readonly identity: () => Omit<StatusView, 'instance' | 'startedAtMs' | 'registry' | 'services'>;
 }
 
 /**
@@ -356,7 +356,7 @@ export class Controller implements ControlPlane {
     if (error && !this.#stop.signal.aborted) {
       log.warn({ action: action.kind, node: action.node, code: error.code, err: error }, 'an action failed');
     }
-    if (action.kind !== 'pull') this.#members.refresh(action.node);
+    if (action.kind !== 'pull' || error) this.#members.refresh(action.node);
     this.wake();
   }
 

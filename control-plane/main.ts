@@ -36,7 +36,7 @@ export interface ControlPlaneOptions {
   readonly advertise?: Advertise;
   /** Publish every service's port on this address of the host, for hosts that cannot reach container addresses. */
   readonly publishOn?: string;
-  /** The nodes file; absent: the one that OUTRIGGER_NODES names, then nodes.yaml of the state folder. */
+  /** The nodes file, or `none`; absent: the one that OUTRIGGER_NODES names, then that of the last start, then nodes.yaml of the state folder. */
   readonly nodes?: string;
   /** Called with what makes the control plane read its nodes file and all that it names again. */
   readonly onRereadable?: (reread: () => void) => void;
@@ -111,9 +111,16 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
         return admitOrThrow(spec, withBindRoots(policy, bindRoots), { hidden });
       },
       identity: () => {
+        const nodesFile = nodes.file();
         const nodesProblem = nodes.problem();
-        const own = { version, pid: process.pid, listen: addresses, exitWhenIdle };
-        return nodesProblem === null ? own : { ...own, nodesProblem };
+        return {
+          version,
+          pid: process.pid,
+          listen: addresses,
+          exitWhenIdle,
+          ...(nodesFile && { nodesFile: nodesFile.path, nodesFileFrom: nodesFile.from }),
+          ...(nodesProblem !== null && { nodesProblem }),
+        };
       },
     }),
     c => c.close(),

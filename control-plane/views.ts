@@ -205,6 +205,10 @@ export interface StatusView {
   readonly listen: readonly string[];
   readonly services: number;
   readonly exitWhenIdle: boolean;
+  /** The nodes file in use, an absolute path; absent: there is none, and this machine's engine is the only node. */
+  readonly nodesFile?: string;
+  /** Who says that it is this one: whoever started the control plane, the state folder, or the last start. */
+  readonly nodesFileFrom?: 'named' | 'state_folder' | 'last_start';
   /** What is wrong with the newest nodes file, a line for each; the nodes are those of the one before. */
   readonly nodesProblem?: string;
 }

@@ -22,7 +22,7 @@ export async function doctor(context: Context, options: DoctorOptions): Promise<
   const client = await context.client();
   const controlPlane = await checkControlPlane(client, signal);
   const answers = controlPlane.status !== null;
-  const nodesFile = nodesFileOf(context, options.nodes, state);
+  const nodesFile = await nodesFileOf(context, { named: options.nodes, state, status: controlPlane.status });
   const findings = (
     await Promise.all([
       runCheck('node', checkNode, signal),

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { nodesFileLine } from '../nodes-file.ts';
 import { deviceColumns, nodeColumns, nodeNotes } from '../render/nodes.ts';
 import { renderTable } from '../render/table.ts';
 import { wrap } from '../render/wrap.ts';
@@ -7,7 +8,7 @@ import { wrap } from '../render/wrap.ts';
 export async function nodes(context: Context): Promise<void> {
   const { out, signal } = context;
   const client = await context.client();
-  const [all, { nodesProblem }] = await Promise.all([client.nodes(signal), client.status(signal)]);
+  const [all, status] = await Promise.all([client.nodes(signal), client.status(signal)]);
   if (context.options.json) {
     out.json({ nodes: all });
     return;
@@ -21,8 +22,11 @@ export async function nodes(context: Context): Promise<void> {
       out.line(line);
   }
   const notes = [
-    ...(nodesProblem ?? '').split('\n').map(text => ({ text, style: 'red' as const })),
+    ...(status.nodesProblem ?? '').split('\n').map(text => ({ text, style: 'red' as const })),
     ...all.flatMap(nodeNotes),
+    ...(status.nodesFile === undefined
+      ? []
+      : [{ text: `nodes file: ${nodesFileLine(status)}`, style: 'dim' as const }]),
   ].filter(note => note.text !== '');
   if (notes.length > 0) out.line();
   for (const { text, style } of notes) {

@@ -4,6 +4,7 @@ import { type ListenAddress, parseListenAddress } from '../../control-plane/api/
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import { runControlPlane } from '../../control-plane/main.ts';
 import type { CommonOptions, Context, ProjectOptions } from '../context.ts';
+import { nodesFileAt } from '../nodes-file.ts';
 import { loadProject } from '../project.ts';
 import { ServedProject } from '../served-project.ts';
 import { usageError } from '../usage-error.ts';
@@ -51,7 +52,7 @@ export async function serve(context: Context, names: readonly string[], options:
       },
       ...(options.advertise !== undefined && { advertise: options.advertise }),
       ...(options.publishOn !== undefined && { publishOn: options.publishOn }),
-      ...(options.nodes !== undefined && { nodes: at(options.nodes) }),
+      ...(options.nodes !== undefined && { nodes: nodesFileAt(context.cwd, options.nodes) }),
       // In a terminal a hangup means that the terminal is gone, and what runs in it goes along.
       ...(!process.stdout.isTTY && { onRereadable: context.onHangup }),
       ...(options.admission !== undefined && { admission: at(options.admission) }),

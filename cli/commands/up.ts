@@ -2,7 +2,7 @@ import type { ApplyResult } from '../../control-plane/control-plane.ts';
 import type { ServiceView } from '../../control-plane/views.ts';
 import { type Context, Interruption, type ProjectOptions } from '../context.ts';
 import type { ControlClient } from '../control-client.ts';
-import { ensureControlPlane, requireUsableState } from '../embedded-control-plane.ts';
+import { ensureControlPlane, requireUsableState, warnOfOtherNodes } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { lastLines } from '../last-lines.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
@@ -56,6 +56,7 @@ export async function up(context: Context, names: readonly string[], options: Up
   const [known] = await Promise.all([
     client.services(project.namespace, context.signal),
     requireAnsweringNode(client, context.signal),
+    warnOfOtherNodes(context, client),
   ]);
   const results = await client.apply({ specs, origin: project.origin }, context.signal);
   const run: Run = { context, client, namespace: project.namespace, results, startedAtMs, known };

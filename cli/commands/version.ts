@@ -3,6 +3,7 @@ import type { StatusView } from '../../control-plane/views.ts';
 import { formatAddress } from '../address.ts';
 import type { Context } from '../context.ts';
 import { isUnreachable } from '../http-exchange.ts';
+import { nodesFileLine } from '../nodes-file.ts';
 
 /** This program's version and, where one answers, the control plane's. */
 export async function version(context: Context, options: { short?: boolean }): Promise<void> {
@@ -29,4 +30,5 @@ export async function version(context: Context, options: { short?: boolean }): P
       ? `control plane  none answers at ${where}`
       : `control plane  ${status.version} at ${where} (process ${status.pid}, registry ${status.registry.kind})`,
   );
+  if (status !== null) context.out.line(`nodes          ${nodesFileLine(status)}`);
 }

@@ -21,7 +21,10 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
     .option('--name <host>', 'name that clients call the TCP addresses by; may be given several times', collect)
     .addOption(new Option('--advertise <which>', 'which addresses the registry gets').choices(['network', 'published']))
     .option('--publish-on <ip>', "publish every service's port on this address of the host")
-    .option('--nodes <path>', 'nodes file: which engines there are; re-read when it changes (OUTRIGGER_NODES)')
+    .option(
+      '--nodes <path>',
+      'nodes file: which engines there are; re-read when it changes; "none": this machine alone (OUTRIGGER_NODES)',
+    )
     .option('--consul-address <url>', 'the Consul agent (CONSUL_HTTP_ADDR)')
     .option('--consul-token-file <path>', 'file with the Consul token (CONSUL_HTTP_TOKEN_FILE)')
     .option('--admission <path>', 'policy file: what services may ask for (OUTRIGGER_ADMISSION)')

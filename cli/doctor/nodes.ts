@@ -1,17 +1,27 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { chooseFile } from '../../control-plane/nodes/choose-file.ts';
+import { NO_NODES_FILE } from '../../control-plane/nodes/no-nodes-file.ts';
 import type { NodeEntry } from '../../control-plane/nodes/nodes-file.ts';
+import { NodesNote } from '../../control-plane/nodes/nodes-note.ts';
 import type { StateFolder } from '../../control-plane/state-folder.ts';
+import type { StatusView } from '../../control-plane/views.ts';
+import { isEmbeddedAddress } from '../connect.ts';
 import type { Context } from '../context.ts';
 import { type Finding, runCheck } from './check.ts';
 import { checkEngine } from './docker.ts';
 
-/** The nodes file that a control plane started here would use; null where it would use none. */
-export function nodesFileOf(context: Context, named: string | undefined, state: StateFolder): string | null {
+/** The nodes file that a control plane started here would use, or the one that runs uses; null where it is none. */
+export async function nodesFileOf(
+  context: Context,
+  { named, state, status }: { named: string | undefined; state: StateFolder; status: StatusView | null },
+): Promise<string | null> {
   const file = named ?? (context.environment['OUTRIGGER_NODES'] || undefined);
+  if (file === NO_NODES_FILE) return null;
   if (file !== undefined) return path.resolve(context.cwd, file);
-  return existsSync(state.nodes) ? state.nodes : null;
+  if (status !== null && isEmbeddedAddress(context.options, context)) return status.nodesFile ?? null;
+  const note = await NodesNote.open(state.nodesInUse);
+  return chooseFile(undefined, state.nodes, note)?.path ?? null;
 }
 
 /** The nodes file, and each node that it has: reached, new enough, its GPUs, its clock. */

@@ -102,6 +102,10 @@ export const statusView = z
     listen: z.array(z.string()),
     services: count,
     exitWhenIdle: z.boolean(),
+    nodesFile: optional(z.string()).meta({ description: 'the nodes file in use; absent: there is none' }),
+    nodesFileFrom: optional(z.enum(['named', 'state_folder', 'last_start'])).meta({
+      description: 'who says that it is this one: who started the control plane, the state folder, or the last start',
+    }),
     nodesProblem: optional(z.string()).meta({ description: 'what is wrong with the newest nodes file' }),
   })
   .meta({ id: 'Status' });

@@ -10,7 +10,8 @@ import { type Configured, configureNode } from './configure-node.ts';
 import type { Engines } from './engines.ts';
 import { FileWatch } from './file-watch.ts';
 import { formerNodes } from './former-nodes.ts';
-import type { NodeSource, NodesInUse } from './node-source.ts';
+import { NO_NODES_FILE } from './no-nodes-file.ts';
+import type { NodeSource, NodesFileFrom, NodesFileInUse, NodesInUse } from './node-source.ts';
 import { type NodesNote, type NotedNode, noteOf } from './nodes-note.ts';
 import { readNodesFile } from './read-nodes-file.ts';
 import { unreachableEngine } from './unreachable-engine.ts';
@@ -18,6 +19,7 @@ import { unreachableEngine } from './unreachable-engine.ts';
 export interface ConfiguredNodesOptions {
   /** Absolute. */
   readonly file: string;
+  readonly from: NodesFileFrom;
   readonly engines: Engines;
   readonly note: NodesNote;
   /** What nodes of this machine publish on where their entry does not say. */
@@ -49,19 +51,24 @@ export class ConfiguredNodes implements NodeSource {
   }
 
   /**
-   * Reads the file for the first time. Rejects with `invalid_argument` where it is missing or wrong. A node whose context
-   * or certificate is missing is no reason for that: it is there and does not answer.
+   * Reads the file for the first time. Rejects with `invalid_argument` where it is missing or wrong; one that nobody named
+   * and that was there at the last start may be missing. A node whose context or certificate is missing is no reason for
+   * that: it is there and does not answer.
    */
   static async open(options: ConfiguredNodesOptions): Promise<ConfiguredNodes> {
     const nodes = new ConfiguredNodes(options);
-    const text = await readText(options.file);
-    if (text === null) throw refusal(options.file, [`${options.file} does not exist`]);
+    const { file, note, from } = options;
+    const found = await readText(file);
+    const noted = note.nodesFile();
+    const text = found ?? (from !== 'named' && noted?.path === file ? noted.text : null);
+    if (text === null) throw refusal(options, [`${file} does not exist`]);
     nodes.#text = text;
     const read = await nodes.#configure(text);
-    if (read.kind === 'refused') throw refusal(options.file, read.problems);
+    if (read.kind === 'refused') throw refusal(options, read.problems);
     const former = await formerNodes(options.note, new Map(read.nodes.map(wayOf)), options);
     nodes.#use(read);
-    nodes.#say(failures(read.nodes, read.locate));
+    if (found === null) nodes.#miss();
+    else nodes.#say(failures(read.nodes, read.locate));
     const leaving = former.map(n => ({ ...nodes.#member(n), leaving: true }));
     nodes.#used = { ...nodes.#used, members: [...nodes.#used.members, ...leaving] };
     return nodes;
@@ -69,6 +76,10 @@ export class ConfiguredNodes implements NodeSource {
 
   inUse(): NodesInUse {
     return this.#used;
+  }
+
+  file(): NodesFileInUse {
+    return { path: this.#options.file, from: this.#options.from };
   }
 
   problem(): string | null {
@@ -110,8 +121,7 @@ export class ConfiguredNodes implements NodeSource {
     try {
       const text = await readText(file);
       if (text === null) {
-        // Nobody takes all nodes away by a slip; who wants fewer writes so.
-        this.#say([`${file} is not there any more; the nodes stay as they were`]);
+        this.#miss();
         return false;
       }
       if (text === this.#text && !asked && !this.#incomplete) return false;
@@ -135,6 +145,13 @@ export class ConfiguredNodes implements NodeSource {
     }
   }
 
+  /** Nobody takes all nodes away by a slip; who wants fewer writes so. */
+  #miss(): void {
+    // It may come back as it was.
+    this.#incomplete = true;
+    this.#say([`${this.#options.file} is not there any more; the nodes stay as they were`]);
+  }
+
   async #configure(text: string) {
     const { file, environment, publishOn, log } = this.#options;
     const reading = readNodesFile(file, text);
@@ -153,14 +170,22 @@ export class ConfiguredNodes implements NodeSource {
       quarantineMs: content.quarantine,
     };
     const noted = Object.entries(content.nodes).map(([name, entry]) => [name, noteOf(entry, around.folder)] as const);
-    return { kind: 'read' as const, nodes, noted, policy, locate: (failed: Failed) => sources.locate(failed.problem) };
+    return {
+      kind: 'read' as const,
+      text,
+      nodes,
+      noted,
+      policy,
+      locate: (failed: Failed) => sources.locate(failed.problem),
+    };
   }
 
-  #use({ nodes, noted, policy }: Read): void {
+  #use({ text, nodes, noted, policy }: Read): void {
     this.#nodes = nodes;
     this.#incomplete = nodes.some(n => n.kind === 'failed');
     this.#used = { policy, members: nodes.map(n => this.#member(n)) };
     this.#options.note.add(noted);
+    this.#options.note.use({ path: this.#options.file, text });
   }
 
   #member(configured: Configured): Member {
@@ -197,6 +222,7 @@ export class ConfiguredNodes implements NodeSource {
 }
 
 interface Read {
+  readonly text: string;
   readonly nodes: readonly Configured[];
   readonly noted: readonly (readonly [string, NotedNode])[];
   readonly policy: NodePolicy;
@@ -216,9 +242,10 @@ function wayOf(configured: Configured): readonly [string, string] {
   return [nameOf(configured), profile.connection];
 }
 
-function refusal(file: string, problems: readonly string[]): OutriggerError {
+function refusal({ file, from }: { file: string; from: NodesFileFrom }, problems: readonly string[]): OutriggerError {
+  const other = ` It is the file of the last start; --nodes FILE names another, --nodes ${NO_NODES_FILE} none.`;
   return new OutriggerError('invalid_argument', `The nodes file cannot be used:\n${problems.join('\n')}`, {
-    next: 'docs/nodes.md says what may stand there.',
+    next: `docs/nodes.md says what may stand there.${from === 'last_start' ? other : ''}`,
     details: { file },
   });
 }

@@ -6,11 +6,16 @@ import type { ConfiguredNode } from './configured-node.ts';
 import type { ConfiguredNodesOptions } from './configured-nodes.ts';
 import { FileWatch } from './file-watch.ts';
 import { localNode } from './local-node.ts';
-import type { NodeSource, NodesInUse } from './node-source.ts';
+import type { NodeSource, NodesFileInUse, NodesInUse } from './node-source.ts';
+
+export interface LocalNodesOptions extends Omit<ConfiguredNodesOptions, 'from'> {
+  /** Somebody wants no nodes file: it is not waited for. */
+  readonly isAlone: boolean;
+}
 
 /** This machine's engine as the only node, until a nodes file appears. From then on it is the file that counts. */
 export class LocalNodes implements NodeSource {
-  readonly #options: ConfiguredNodesOptions;
+  readonly #options: LocalNodesOptions;
   readonly #local: NodesInUse;
   readonly #hidden: readonly string[];
   readonly #stop: AbortController;
@@ -20,7 +25,7 @@ export class LocalNodes implements NodeSource {
   #following: Promise<void> | null = null;
 
   private constructor(
-    options: ConfiguredNodesOptions,
+    options: LocalNodesOptions,
     local: NodesInUse,
     { hidden, stop }: { hidden: readonly string[]; stop: AbortController },
   ) {
@@ -30,7 +35,7 @@ export class LocalNodes implements NodeSource {
     this.#hidden = hidden;
   }
 
-  static async open(options: ConfiguredNodesOptions): Promise<LocalNodes> {
+  static async open(options: LocalNodesOptions): Promise<LocalNodes> {
     const node = await localNode(options);
     const { connection } = node.engine;
     const { note } = options;
@@ -40,12 +45,17 @@ export class LocalNodes implements NodeSource {
     const own = options.engines.member(node);
     const local = { members: [own, ...others], policy: DEFAULT_NODE_POLICY };
     note.add([[node.name, { kind: 'local' }]]);
+    note.use(null);
     const hidden = connection.kind === 'unix' ? [connection.socketPath] : [];
     return new LocalNodes(options, local, { hidden, stop });
   }
 
   inUse(): NodesInUse {
     return this.#configured?.inUse() ?? this.#local;
+  }
+
+  file(): NodesFileInUse | null {
+    return this.#configured?.file() ?? null;
   }
 
   problem(): string | null {
@@ -57,8 +67,8 @@ export class LocalNodes implements NodeSource {
   }
 
   follow(onChange: (nodes: NodesInUse) => void): void {
-    if (this.#following) return;
-    const { file, clock } = this.#options;
+    const { file, clock, isAlone } = this.#options;
+    if (this.#following || isAlone) return;
     const found = new AbortController();
     const signal = AbortSignal.any([this.#stop.signal, found.signal]);
     this.#watch = new FileWatch(file, { clock, signal });
@@ -88,7 +98,7 @@ export class LocalNodes implements NodeSource {
     const { file, log } = this.#options;
     try {
       const { ConfiguredNodes } = await import('./configured-nodes.ts');
-      this.#configured = await ConfiguredNodes.open(this.#options);
+      this.#configured = await ConfiguredNodes.open({ ...this.#options, from: 'state_folder' });
       log.info({ file }, 'a nodes file is there from now on');
       return true;
     } catch (thrown) {
@@ -102,7 +112,7 @@ export class LocalNodes implements NodeSource {
 
 /** Nodes of a file that was there once. */
 async function former(
-  options: ConfiguredNodesOptions,
+  options: LocalNodesOptions,
   local: ConfiguredNode,
   stopped: AbortSignal,
 ): Promise<readonly Member[]> {

@@ -4,6 +4,8 @@ import type { Member } from '../ports.ts';
 /** Where the control plane has its nodes from. */
 export interface NodeSource {
   inUse(): NodesInUse;
+  /** The nodes file in use; null: there is none. */
+  file(): NodesFileInUse | null;
   /** What is wrong with the newest version of the nodes file, or with what it names, a line for each; null: nothing is. */
   problem(): string | null;
   /** Paths that lead to the engines or say which there are, and that no container may have. */
@@ -14,6 +16,15 @@ export interface NodeSource {
   reread(): void;
   close(): Promise<void>;
 }
+
+export interface NodesFileInUse {
+  /** Absolute. */
+  readonly path: string;
+  readonly from: NodesFileFrom;
+}
+
+/** Who says that it is this file: whoever started the control plane, the state folder, or the last start, as nobody else does. */
+export type NodesFileFrom = 'named' | 'state_folder' | 'last_start';
 
 export interface NodesInUse {
   readonly members: readonly Member[];

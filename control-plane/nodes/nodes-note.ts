@@ -11,29 +11,53 @@ export type NotedNode = (
   readonly engine?: string;
 };
 
+/** The nodes file that was used last: where it lies, and what it said. */
+export interface NotedFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly text: string;
+}
+
+interface Noted {
+  readonly file?: NotedFile;
+  readonly nodes: Readonly<Record<string, NotedNode>>;
+}
+
 /**
- * Which nodes were in use, kept in the state folder. A node that left the file while no control plane ran is thus known at
+ * Which nodes were in use, and by which file, kept in the state folder. A node that left the file while no control plane ran is thus known at
  * the next start, and leaves in order instead of keeping containers that nobody knows of. Losing the note loses no more.
  */
 export class NodesNote {
   readonly #file: string;
   readonly #nodes: Map<string, NotedNode>;
+  #nodesFile: NotedFile | null;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(file: string, nodes: Map<string, NotedNode>) {
+  private constructor(file: string, { nodes, file: nodesFile }: Noted) {
     this.#file = file;
-    this.#nodes = nodes;
+    this.#nodes = new Map(Object.entries(nodes).filter(([, n]) => n.kind === 'local' || n.kind === 'entry'));
+    const isWhole = typeof nodesFile?.path === 'string' && typeof nodesFile.text === 'string';
+    this.#nodesFile = isWhole ? nodesFile : null;
   }
 
   /** A note that is missing or cannot be read is an empty one. */
   static async open(file: string): Promise<NodesNote> {
     try {
-      const noted = JSON.parse(await readFile(file, 'utf8')) as Record<string, NotedNode>;
-      const known = Object.entries(noted).filter(([, n]) => n.kind === 'local' || n.kind === 'entry');
-      return new NodesNote(file, new Map(known));
+      return new NodesNote(file, JSON.parse(await readFile(file, 'utf8')) as Noted);
     } catch {
-      return new NodesNote(file, new Map());
+      return new NodesNote(file, { nodes: {} });
     }
+  }
+
+  /** null: the nodes are of no file. */
+  nodesFile(): NotedFile | null {
+    return this.#nodesFile;
+  }
+
+  /** The nodes are of this file from now on; null: of none. */
+  use(nodesFile: NotedFile | null): void {
+    this.#nodesFile = nodesFile;
+    this.#write();
   }
 
   nodes(): ReadonlyMap<string, NotedNode> {
@@ -67,7 +91,11 @@ export class NodesNote {
   }
 
   #write(): void {
-    const text = JSON.stringify(Object.fromEntries(this.#nodes));
+    const noted: Noted = {
+      ...(this.#nodesFile && { file: this.#nodesFile }),
+      nodes: Object.fromEntries(this.#nodes),
+    };
+    const text = JSON.stringify(noted);
     this.#writing = this.#writing.then(async () => {
       try {
         await mkdir(path.dirname(this.#file), { recursive: true, mode: 0o700 });

@@ -1,14 +1,14 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../ports.ts';
+import { chooseFile } from './choose-file.ts';
 import { Engines, type MakeEngine } from './engines.ts';
 import { LocalNodes } from './local-nodes.ts';
+import { NO_NODES_FILE } from './no-nodes-file.ts';
 import type { NodeSource } from './node-source.ts';
 import { NodesNote } from './nodes-note.ts';
 
 export interface NodesOptions {
-  /** As somebody named it; absent: that of the state folder, which may come later. */
+  /** As somebody named it; NO_NODES_FILE: none; absent: the one of the last start, or that of the state folder, which may come later. */
   readonly file: string | undefined;
   readonly folder: { readonly nodes: string; readonly nodesInUse: string };
   readonly makeEngine: MakeEngine;
@@ -20,15 +20,23 @@ export interface NodesOptions {
 }
 
 /**
- * The nodes of the file that is named, otherwise of the state folder's; this machine's engine alone where there is none.
+ * The nodes of the file that is named, otherwise of the one that was used last, so that a start by which nobody thought of
+ * the nodes takes none away; otherwise of the state folder's, and this machine's engine alone where there is none.
  * Rejects with `invalid_argument` where a file cannot be used.
  */
 export async function openNodes({ file: named, folder, makeEngine, ...rest }: NodesOptions): Promise<NodeSource> {
-  const file = named === undefined ? folder.nodes : path.resolve(named);
   const note = await NodesNote.open(folder.nodesInUse);
-  const options = { ...rest, file, note, engines: new Engines(makeEngine, note) };
-  if (named === undefined && !existsSync(file)) return LocalNodes.open(options);
+  const common = { ...rest, note, engines: new Engines(makeEngine, note) };
+  const chosen = named === NO_NODES_FILE ? null : chooseFile(named, folder.nodes, note);
+  if (chosen === null) return LocalNodes.open({ ...common, file: folder.nodes, isAlone: named === NO_NODES_FILE });
+  const { path: file, from } = chosen;
+  if (from === 'last_start') {
+    rest.log.warn(
+      { file },
+      `no nodes file is named; the one of the last start is used (--nodes ${NO_NODES_FILE}: this machine's engine alone)`,
+    );
+  }
   // Loaded only where there is a file: nothing else of a control plane needs YAML.
   const { ConfiguredNodes } = await import('./configured-nodes.ts');
-  return ConfiguredNodes.open(options);
+  return ConfiguredNodes.open({ ...common, file, from });
 }

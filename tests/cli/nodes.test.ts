@@ -64,6 +64,20 @@ test('what is wrong with the nodes file is told beside the nodes that there are'
   t.regex(stdout, /^nodes\.yaml:3:5: nodes\.a\.engin: unknown key\nnodes\.yaml:7:5: nodes\.b: given twice\n/m);
 });
 
+test('nodes and version tell the nodes file in use, and that it is the one of the last start', async t => {
+  const { cli, controlPlane } = await start(t);
+  t.notRegex((await cli('nodes')).stdout, /nodes file/);
+  t.regex((await cli('version')).stdout, /^nodes +no nodes file: this machine's engine alone$/m);
+  controlPlane.nodesFile = { nodesFile: '/etc/nodes.yaml', nodesFileFrom: 'named' };
+  t.regex((await cli('nodes')).stdout, /^nodes file: \/etc\/nodes\.yaml$/m);
+  controlPlane.nodesFile = { nodesFile: '/etc/nodes.yaml', nodesFileFrom: 'last_start' };
+  t.regex(
+    (await cli('nodes')).stdout,
+    /^nodes file: \/etc\/nodes\.yaml, the file of the last start, as none is named$/m,
+  );
+  t.regex((await cli('version')).stdout, /^nodes +\/etc\/nodes\.yaml, the file of the last start/m);
+});
+
 test('nodes inspect shows how a node is reached and the replicas on it', async t => {
   const { cli } = await start(t);
   const { stdout } = await cli('nodes', 'inspect', 'local');

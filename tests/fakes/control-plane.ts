@@ -41,6 +41,7 @@ export class FakeControlPlane implements ControlPlane {
   failure: unknown;
   readonly logLines: LogLineView[] = [];
   nodesProblem = '';
+  nodesFile: Pick<StatusView, 'nodesFile' | 'nodesFileFrom'> = {};
   /** Whether the one device of the one node is. */
   quarantined = false;
   #drainingSinceMs: number | null = null;
@@ -63,6 +64,7 @@ export class FakeControlPlane implements ControlPlane {
       listen: ['unix:///fake.sock'],
       services: this.#services.length,
       exitWhenIdle: false,
+      ...this.nodesFile,
       ...(this.nodesProblem === '' ? {} : { nodesProblem: this.nodesProblem }),
     };
   }

@@ -172,6 +172,20 @@ test('up uses the nodes of OUTRIGGER_NODES as seen from where it is run; another
   t.regex((await project.cli('ps', '--json')).stdout, /"node": ?"own"/);
   const [before] = await project.containers();
 
+  const again = (nodes: string) =>
+    runCli({
+      args: ['up', '-d'],
+      cwd: project.folder,
+      environment: { OUTRIGGER_STATE: project.state, COMPOSE_PROJECT_NAME: project.name, OUTRIGGER_NODES: nodes },
+    });
+  t.notRegex((await again('my-nodes.yaml')).stderr, /OUTRIGGER_NODES/);
+  const { code, stderr } = await again('other-nodes.yaml');
+  t.is(code, 0, stderr);
+  t.regex(
+    stderr,
+    /warning: OUTRIGGER_NODES=other-nodes\.yaml has no effect: .* uses \S+my-nodes\.yaml\. .*kill \d+; services run on/,
+  );
+
   await writeFile(path.join(project.folder, 'my-nodes.yaml'), nodes.replace('own', 'renamed'));
   await until(
     async () => /"node": ?"renamed"/.test((await project.cli('ps', '--json')).stdout),

@@ -13,6 +13,8 @@ export interface Status {
   'services'?: (number);
   'exitWhenIdle'?: (boolean);
   'nodesProblem'?: (string);
+  'nodesFile'?: (string);
+  'nodesFileFrom'?: (string);
 }
 
 export interface Status__Output {
@@ -25,4 +27,6 @@ export interface Status__Output {
   'services': (number);
   'exitWhenIdle': (boolean);
   'nodesProblem': (string);
+  'nodesFile': (string);
+  'nodesFileFrom': (string);
 }
