@@ -1,5 +1,6 @@
 import type { Observed, ObservedNode } from './core/observed.ts';
 import { isAboutOthers } from './core/place-waiting.ts';
+import { alternativesFor } from './core/placement/alternatives.ts';
 import { clusterOf } from './core/placement/cluster.ts';
 import { explain } from './core/placement/explain.ts';
 import type { Rejection } from './core/placement/rejection.ts';
@@ -90,7 +91,7 @@ function reasonsOf(asked: Asked): Reasons {
   const silent = 'placement' in phase ? silentNode(observed.nodes.get(phase.placement.node)) : [];
   switch (phase.kind) {
     case 'pulling':
-      return one('pulling', `pulls ${view.message || asked.spec.image}`, silent, view);
+      return one('pulling', imageInWords(asked), silent, view);
     case 'creating':
       return one('creating', view.message || 'its container is being created', silent, view);
     case 'starting':
@@ -153,12 +154,17 @@ function reasonsOfPending(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
   const dependencies = unmetDependencies(asked);
   if (dependencies.length > 0) return { groups: dependencies };
   const request = { replicaId: replica.id, service, spec, createdAt: replica.createdAt };
-  const verdict = clusterOf(state, observed).place(request);
+  const cluster = clusterOf(state, observed);
+  const verdict = cluster.place(request);
   if (verdict.kind === 'placed') {
     const message = `there is room on ${verdict.placement.node} now`;
     return { groups: turns(phase.reasons.length > 0 ? phase.reasons : [message]) };
   }
-  const groups = explain(verdict.rejections).map(
+  const specOf = (key: string) => state.services.get(key as ServiceKey)?.spec;
+  const explained = explain(verdict.rejections, { service, spec, specOf });
+  const alternatives = alternativesFor(cluster, request);
+  const widened = explained.find(e => WIDENS.has(e.constraint));
+  const groups = explained.map(
     ({ constraint, nodes, message, requested, free, total, heldBy, help }): WhyGroupView => ({
       constraint,
       nodes: nodes.filter(n => n !== ''),
@@ -167,7 +173,11 @@ function reasonsOfPending(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
       ...(free === undefined ? {} : { free }),
       ...(total === undefined ? {} : { total }),
       heldBy,
-      help: constraint === 'silent' ? [...help, ...nextSteps(nodes, observed)] : help,
+      help: [
+        ...(constraint === widened?.constraint ? alternatives : []),
+        ...help,
+        ...(constraint === 'silent' ? nextSteps(nodes, observed) : []),
+      ],
     }),
   );
   return {
@@ -176,6 +186,15 @@ function reasonsOfPending(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
     ...(phase.reasons.length > 0 ? { summary: phase.reasons } : {}),
   };
 }
+
+/** What another model of GPU helps against; where the model itself is missing, the help names others anyway. */
+const WIDENS: ReadonlySet<string> = new Set([
+  'gpu_memory_left',
+  'gpu_held',
+  'gpu_slices',
+  'gpu_quarantined',
+  'gpu_count',
+]);
 
 /** What others have to do before it is placed. */
 function turns(reasons: readonly string[]): WhyGroupView[] {
@@ -209,6 +228,12 @@ function unmetDependencies({ spec, state }: Asked): WhyGroupView[] {
 }
 
 const STARTED: ReadonlySet<string> = new Set(['starting', 'warming', 'ready']);
+
+/** Its phase is the same whether its image is pulled or only looked for. */
+function imageInWords({ spec, view }: Asked): string {
+  if (view.message !== '' && view.message !== spec.image) return view.message;
+  return spec.pullPolicy === 'never' ? `looks for the image ${spec.image}` : `pulls ${spec.image}`;
+}
 
 function causeInWords({ replica, view }: Asked): string {
   const exitCode = causeOf(replica)?.exitCode;

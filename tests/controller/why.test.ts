@@ -67,7 +67,7 @@ test('a replica without room has the reason of every node, grouped, with what wo
   const [replica] = view.replicas;
   t.like(replica, { phase: 'pending', waiting: true, summary: ['no node is large enough'], devices: [] });
   t.false('node' in replica!);
-  t.deepEqual(constraints(replica), ['gpu_missing', 'gpu_memory']);
+  t.deepEqual(constraints(replica), ['gpu_memory', 'gpu_missing']);
   const memory = replica!.groups.find(g => g.constraint === 'gpu_memory')!;
   t.like(memory, { nodes: ['a', 'b'], requested: 96 * GIB, free: 80 * GIB });
   t.regex(memory.help[0]!, /80/);

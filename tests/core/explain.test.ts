@@ -1,9 +1,15 @@
 import test from 'ava';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { ObservedNode } from '../../control-plane/core/observed.ts';
+import { alternativesFor } from '../../control-plane/core/placement/alternatives.ts';
 import { Cluster } from '../../control-plane/core/placement/cluster.ts';
 import { explain } from '../../control-plane/core/placement/explain.ts';
-import { type Rejection, type RejectionConstraint, summarise } from '../../control-plane/core/placement/rejection.ts';
+import {
+  briefly,
+  type Rejection,
+  type RejectionConstraint,
+  summarise,
+} from '../../control-plane/core/placement/rejection.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { asking, GIB, gpus } from './clusters.ts';
 import { aNode } from './replicas.ts';
@@ -68,7 +74,7 @@ const UNPLACEABLE: {
     input: gpu({ models: ['B200'] }),
     constraint: 'gpu_model',
     says: /needs 1 GPU of model B200; there are 2 × NVIDIA H100 with 80 GiB/,
-    helps: /no node has a GPU of model B200; there are 2 × NVIDIA H100 with 80 GiB \(gpu-a, gpu-b\); 1 × L4/,
+    helps: /^ask for NVIDIA H100 or L4, or add a node that has a GPU of model B200$/,
   },
   {
     title: 'more memory than any device has',
@@ -139,14 +145,14 @@ const UNPLACEABLE: {
       held: [[{ resources: { memoryBytes: 40 * GIB } }, 'only', []]],
     },
     constraint: 'memory',
-    says: /needs 30720 MiB of memory, 20480 MiB of 61440 MiB are free/,
+    says: /needs 30 GiB of memory, 20 GiB of 60 GiB are free/,
     helps: /ask for at most 20 GiB of memory/,
   },
   {
     title: 'a label that no node has',
     input: { placement: { constraints: ['node.labels.zone == y'] } },
     constraint: 'label',
-    says: /does not meet the constraint "node.labels.zone == y": node.labels.zone is x|no node.labels.zone/,
+    says: /the constraint "node.labels.zone == y" is not met: node.labels.zone is x|no node.labels.zone/,
     helps: /give a node a label that meets "node.labels.zone == y"/,
   },
   {
@@ -161,7 +167,7 @@ const UNPLACEABLE: {
     input: { placement: { constraints: ['node.hostname == web'] } },
     given: { nodes: [aNode({ name: 'web' })], records: [isOn({ name: 'web', drainingSince: 1 })] },
     constraint: 'draining',
-    says: /is drained: it takes no new replicas/,
+    says: /drained: takes no new replicas/,
     helps: /outrigger nodes undrain web/,
   },
   {
@@ -169,7 +175,7 @@ const UNPLACEABLE: {
     input: {},
     given: { nodes: [aNode({ name: 'web', answering: false, error: 'connection refused' })] },
     constraint: 'silent',
-    says: /does not answer: connection refused/,
+    says: /no answer: connection refused/,
     helps: /outrigger nodes inspect web/,
   },
   {
@@ -180,7 +186,7 @@ const UNPLACEABLE: {
     },
     constraint: 'gpu_quarantined',
     says: /needs 1 GPU of model L4: 0 of 1 are free, 1 quarantined/,
-    helps: /outrigger nodes undrain small --device/,
+    helps: /outrigger nodes undrain small --device nvidia.com\/gpu=0$/,
   },
   {
     title: 'an image that is never pulled, where its node is full',
@@ -265,7 +271,132 @@ test('nodes that fail alike share a line, and many ways to fail are cut to a few
   );
   const lines = summarise(reject({ resources: { cpus: 100 } }, { nodes }));
   t.is(lines.length, 5);
-  t.is(lines[0], '3 nodes (n00, n07, n14): needs 100 CPUs, 1 of 1 are free');
+  t.is(lines[0], '2 nodes (n06, n13): needs 100 CPUs, 7 of 7 are free');
   t.regex(lines[4]!, /^\d more nodes: other reasons$/);
   t.deepEqual(summarise(reject({}, { nodes: [] })), ['no node is known yet']);
+});
+
+test('a pending line tells of the closest nodes, and counts the others', t => {
+  const nodes = [
+    aNode({ name: 'a', cpus: 2 }),
+    aNode({ name: 'b', answering: false, error: 'refused' }),
+    aNode({ name: 'c', cpus: 8 }),
+    aNode({ name: 'd', cpus: 2 }),
+  ];
+  const held: [Partial<ServiceSpecInput>, string, string[]][] = [[{ resources: { cpus: 6 } }, 'c', []]];
+  const lines = summarise(reject({ resources: { cpus: 4 } }, { nodes, held }));
+  t.is(lines[0], 'c: needs 4 CPUs, 2 of 8 are free');
+  t.is(briefly(lines), 'c: needs 4 CPUs, 2 of 8 are free; and 3 more nodes');
+  t.is(briefly(['waits for service db to be ready']), 'waits for service db to be ready');
+  t.is(
+    briefly(['others make room', '2 nodes (a, b): full', '1 more node: other reasons']),
+    'others make room; 2 nodes (a, b): full; and 1 more node',
+  );
+  t.is(briefly(['no node is known yet']), 'no node is known yet');
+});
+
+const constraintsOf = (rejections: readonly Rejection[]) => explain(rejections).map(e => e.constraint);
+
+test('the nodes that come closest stand first, by kind and then by number of what they lack', t => {
+  const web = { cpus: 8, memoryBytes: 8 * GIB };
+  const nodes = [
+    aNode({ name: 'a', ...web, devices: h100(1) }),
+    aNode({ name: 'b', ...web, devices: h100(1) }),
+    aNode({ name: 'c', ...web }),
+  ];
+  const request = { resources: { cpus: 6, gpu: {} } };
+  const rejections = reject(request, {
+    nodes,
+    held: [
+      [{ resources: { cpus: 4 } }, 'a', []],
+      [gpu({}), 'a', [id(0)]],
+      [{ resources: { cpus: 5 } }, 'b', []],
+    ],
+  });
+  const groups = explain(rejections);
+  t.deepEqual(
+    groups.map(e => [e.constraint, e.nodes]),
+    [
+      ['cpus', ['b', 'a']],
+      ['gpu_held', ['a']],
+      ['gpu_missing', ['c']],
+    ],
+  );
+  t.is(groups[0]!.message, 'needs 6 CPUs, 3 of 8 are free (on b)', 'a has more, and lacks a GPU besides');
+  t.deepEqual(groups[2]!.help, [], 'others have GPUs');
+});
+
+test('nodes with and without GPUs are told apart when an id is asked for that none has', t => {
+  const groups = explain(reject(gpu({ deviceIds: ['GPU-nope'] })));
+  t.deepEqual(
+    groups.map(e => [e.constraint, e.nodes]),
+    [
+      ['gpu_id', ['gpu-a', 'gpu-b', 'small']],
+      ['gpu_missing', ['web']],
+    ],
+  );
+  t.is(
+    groups[0]!.message,
+    'device GPU-nope does not exist; the node has nvidia.com/gpu=0, nvidia.com/gpu=1 (on gpu-a)',
+  );
+  t.is(groups[1]!.message, 'needs the GPU GPU-nope, and no GPU is known on this node');
+});
+
+for (const [constraint, given, expected] of [
+  ['node.hostname == nope', {}, /^there is no node nope; there are gpu-a, gpu-b, small and 1 more$/],
+  ['node.id == GPU-A', { records: [isOn({ name: 'gpu-a', drainingSince: 1 })] }, /^that is gpu-a: see what it lacks/],
+  ['node.role == manager', {}, /^drop "node.role == manager".*: every node here is a worker$/],
+  ['node.hostname != web', { nodes: [aNode({ name: 'web' })] }, /^drop "node.hostname != web" .* to have web taken/],
+] as const) {
+  test(`${constraint} is helped by what nodes there are, not by labels`, t => {
+    const groups = explain(reject({ placement: { constraints: [constraint] } }, given as Parameters<typeof reject>[1]));
+    t.regex(groups.find(e => e.constraint === 'label')?.help[0] ?? '', expected);
+  });
+}
+
+test('two labels that are missing are two matters', t => {
+  const constraints = ['node.labels.zone == y', 'node.labels.disk == ssd'];
+  t.deepEqual(constraintsOf(reject({ placement: { constraints } })), ['label', 'label']);
+});
+
+test('nobody is told to stop itself, nor to declare what is declared', t => {
+  const nodes = [aNode({ name: 'a', devices: h100(1) })];
+  const asked = (own: Partial<ServiceSpecInput>, other: Partial<ServiceSpecInput>, name: string) => {
+    const cluster = new Cluster(nodes, new Map());
+    const holder = asking(name, other, { replicaId: 'h' });
+    cluster.hold(holder, holder.spec, { node: 'a', devices: [id(0)] });
+    const request = asking('new', own);
+    const specOf = () => holder.spec;
+    return explain(cluster.rejections(request), { service: request.service, spec: request.spec, specOf })[0]!.help;
+  };
+  t.deepEqual(asked(gpu({}), gpu({}), 'new'), ['declare x-outrigger.gpu.memory for ns/new, so that they may share']);
+  t.deepEqual(asked(gpu({}), share(8), 'llm'), [
+    'stop or scale down ns/llm, which holds it',
+    'declare x-outrigger.gpu.memory for ns/new, so that they may share',
+  ]);
+  t.deepEqual(asked(share(8), gpu({}), 'llm'), [
+    'stop or scale down ns/llm, which holds it',
+    'declare x-outrigger.gpu.memory for ns/llm, so that they may share',
+  ]);
+});
+
+test('where another model has room, it is named; where none has, it is not', t => {
+  const nodes = fleet().slice(1, 3);
+  const cluster = new Cluster(nodes, new Map());
+  const request = asking('new', gpu({ models: ['L4'], exclusive: false, memoryBytes: 20 * GIB }));
+  const holder = asking('llm', share(20), { replicaId: 'h' });
+  cluster.hold(holder, holder.spec, { node: 'small', devices: [id(0)] });
+  t.is(cluster.place(request).kind, 'unplaceable');
+  t.deepEqual(alternativesFor(cluster, request), [
+    'allow NVIDIA H100 as well in x-outrigger.gpu.models: there is room on gpu-b',
+  ]);
+  const larger = asking('new', gpu({ models: ['L4'], exclusive: false, memoryBytes: 90 * GIB }));
+  t.deepEqual(alternativesFor(cluster, larger), []);
+});
+
+test('what is needed never reads as what is free', t => {
+  const memory = 10 * GIB;
+  const nodes = [aNode({ name: 'a', memoryBytes: memory })];
+  const [line] = summarise(reject({ resources: { memoryBytes: memory + 1 } }, { nodes }));
+  t.is(line, 'a: needs 10.1 GiB of memory, 10 GiB of 10 GiB are free');
 });

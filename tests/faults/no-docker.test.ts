@@ -135,7 +135,7 @@ test('a control plane that was started before Docker takes it up when it comes',
     () => 'a replica waits',
   );
   t.is(waiting.phase, 'pending');
-  t.regex(waiting.message, /local: does not answer: Docker is not running at/);
+  t.regex(waiting.message, /local: no answer: Docker is not running at/);
   await symlink('/var/run/docker.sock', socket);
   await controlPlane.ready('early');
   t.pass();

@@ -3,7 +3,7 @@ import type { ObservedDevice } from '../observed.ts';
 import type { GpuRequest, ServiceSpec } from '../spec.ts';
 import { chooseDevices, type DeviceLedger, occupancyOf, withoutSliced } from './choose-devices.ts';
 import type { NodeLedger } from './cluster-node.ts';
-import { gibInWords, gpusInWords, misfitOf, neededOf, sharedMemoryOf } from './device-fit.ts';
+import { gibInWords, gpusInWords, misfitOf, neededGibInWords, neededOf, sharedMemoryOf } from './device-fit.ts';
 import { REJECTION_CONSTRAINTS, type Rejection, type RejectionConstraint } from './rejection.ts';
 
 /**
@@ -56,11 +56,11 @@ function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: Service
     case 'gpu_memory': {
       const found = memoryBytes === undefined ? 'of unknown memory' : `has ${gibInWords(memoryBytes)}`;
       const figures = { requested: gpu!.memoryBytes!, ...(memoryBytes === undefined ? {} : { total: memoryBytes }) };
-      return { ...common, ...figures, message: `${found}, ${gibInWords(gpu!.memoryBytes!)} are needed` };
+      return { ...common, ...figures, message: `${found}, ${neededGibInWords(gpu!.memoryBytes!)} are needed` };
     }
     case 'gpu_memory_left': {
       const free = memoryBytes! - device.declaredBytes;
-      const message = `${gibInWords(free)} of ${gibInWords(memoryBytes!)} are free, ${gibInWords(sharedBytes!)} are needed; the rest is held${by}`;
+      const message = `${gibInWords(free)} of ${gibInWords(memoryBytes!)} are free, ${neededGibInWords(sharedBytes!)} are needed; the rest is held${by}`;
       return { ...common, requested: sharedBytes!, free, total: memoryBytes!, heldBy: holders, message };
     }
     case 'gpu_model': {
@@ -89,14 +89,16 @@ function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: Service
   }
 }
 
-/** A device that is asked for by a name that no device of the node has. */
+/** A device that is asked for by a name that no device of the node has. A node without any has another lack. */
 function idRejection({ node, devices }: NodeLedger, gpu: GpuRequest): Rejection | null {
   const unknown = gpu.deviceIds.filter(id => ![...node.devices, ...node.vanished].some(d => isCalled(d, id)));
-  if (unknown.length === 0) return null;
+  if (unknown.length === 0 || devices.length + node.vanished.length === 0) return null;
   const found = devices.map(d => d.device.id).join(', ');
   const what = unknown.length === 1 ? `device ${unknown[0]} does` : `devices ${unknown.join(', ')} do`;
-  const has = found === '' ? 'no GPU is known on this node' : `the node has ${found}`;
-  const common = { node: node.name, constraint: 'gpu_id' as const, requested: unknown.join(', '), found };
+  const has = found === '' ? 'the node lists none any more' : `the node has ${found}`;
+  const known = gpu.deviceIds.length - unknown.length;
+  const figures = { requested: unknown.join(', '), free: known, total: devices.length };
+  const common = { node: node.name, constraint: 'gpu_id' as const, ...figures, found };
   return { ...common, message: `${what} not exist; ${has}` };
 }
 
@@ -229,7 +231,7 @@ function describeDevices(devices: readonly ObservedDevice[]): string {
 }
 
 /** The services whose replicas hold any of the devices. */
-function holdersOf({ holders }: NodeLedger, devices: readonly DeviceLedger[]): string[] {
+function holdersOf({ holders, node }: NodeLedger, devices: readonly DeviceLedger[]): string[] {
   const ids = new Set(devices.map(d => d.device.id));
   const those = [...holders.values()].filter(h => h.placement.devices.some(id => ids.has(currentId(node, id))));
   return [...new Set(those.map(h => h.service))].sort();

@@ -1,3 +1,5 @@
+import { nearestFirst } from './nearness.ts';
+
 /** Why one node, or one device of it, cannot take a replica. Figures in the unit of the constraint: cores, bytes, devices. */
 export interface Rejection {
   /** Empty where there is no node at all. */
@@ -45,18 +47,36 @@ export const REJECTION_CONSTRAINTS = [
 
 export type RejectionConstraint = (typeof REJECTION_CONSTRAINTS)[number];
 
-/** A few lines for people: nodes that fail at the same thing share one. At most `limit` lines, the commonest first. */
+/**
+ * A few lines for people: nodes that fail at the same thing share one. At most `limit` lines, those of the nodes that come
+ * closest first.
+ */
 export function summarise(rejections: readonly Rejection[], limit = 4): string[] {
   const first = new Map<string, Rejection>();
   for (const rejection of rejections) {
     if (rejection.device === undefined && !first.has(rejection.node)) first.set(rejection.node, rejection);
   }
-  const groups = [...Map.groupBy(first.values(), r => `${r.constraint} ${r.message}`).values()].sort(
-    (a, b) => b.length - a.length || (a[0]!.node < b[0]!.node ? -1 : 1),
-  );
+  const ordered = nearestFirst(rejections).flatMap(node => first.get(node) ?? []);
+  const groups = [...Map.groupBy(ordered, r => `${r.constraint} ${r.message}`).values()];
   const lines = groups.slice(0, limit).map(group => `${nodesInWords(group.map(r => r.node))}${group[0]!.message}`);
   const left = groups.slice(limit).reduce((sum, group) => sum + group.length, 0);
   return left === 0 ? lines : [...lines, `${left} more ${left === 1 ? 'node' : 'nodes'}: other reasons`];
+}
+
+/** What `summarise` says, in one line: what the closest nodes lack, and how many others there are. */
+export function briefly(reasons: readonly string[]): string {
+  const closest = reasons.findIndex(r => nodesOf(r) > 0);
+  if (closest === -1) return reasons.join('; ');
+  const others = reasons.slice(closest + 1).reduce((sum, r) => sum + nodesOf(r), 0);
+  const more = others === 0 ? [] : [`and ${others} more ${others === 1 ? 'node' : 'nodes'}`];
+  return [...reasons.slice(0, closest + 1), ...more].join('; ');
+}
+
+/** How many nodes a line is about; 0: it is about what others do. */
+function nodesOf(reason: string): number {
+  const many = /^(\d+) (?:more )?nodes? ?(?:\([^)]*\))?: /.exec(reason);
+  if (many) return Number(many[1]);
+  return /^[^\s:]+: /.test(reason) ? 1 : 0;
 }
 
 function nodesInWords(names: readonly string[]): string {

@@ -1,6 +1,7 @@
 import type { ServiceSpec } from '../spec.ts';
 import { microCpus, type NodeLedger } from './cluster-node.ts';
 import { attributeOf, KNOWN_ATTRIBUTES, meets, parseConstraint } from './constraints.ts';
+import { gibInWords, neededGibInWords } from './device-fit.ts';
 import { gpuRejections } from './device-rejections.ts';
 import type { Rejection } from './rejection.ts';
 
@@ -36,14 +37,15 @@ export function rejectionsOf(
   return closed ? [closed] : [...sizes, ...gpus.rejections, ...countRejections(ledger, spec, siblings)];
 }
 
-function closedRejection({ node, record }: NodeLedger): Rejection | null {
+function closedRejection({ node, record, holders }: NodeLedger): Rejection | null {
   if (!node.answering) {
     const error = node.error ?? 'no listing yet';
-    return { node: node.name, constraint: 'silent', found: error, message: `does not answer: ${error}` };
+    return { node: node.name, constraint: 'silent', found: error, message: `no answer: ${error}` };
   }
-  if (node.leaving) return { node: node.name, constraint: 'leaving', message: 'is not configured any more' };
+  if (node.leaving) return { node: node.name, constraint: 'leaving', message: 'not configured any more' };
   if (record && record.drainingSince !== null) {
-    return { node: node.name, constraint: 'draining', message: 'is drained: it takes no new replicas' };
+    const message = `${holders.size > 0 ? 'draining' : 'drained'}: takes no new replicas`;
+    return { node: node.name, constraint: 'draining', message };
   }
   return null;
 }
@@ -59,7 +61,7 @@ function labelRejections({ node }: NodeLedger, spec: ServiceSpec): Rejection[] {
     }
     if (meets(actual, constraint)) return [];
     const found = actual === '' ? `no ${constraint.attribute}` : `${constraint.attribute} is ${actual}`;
-    const message = `does not meet the constraint "${text}": ${found}`;
+    const message = `the constraint "${text}" is not met: ${found}`;
     return [{ node: node.name, constraint: 'label', requested: text, found: actual, message }];
   });
 }
@@ -67,7 +69,7 @@ function labelRejections({ node }: NodeLedger, spec: ServiceSpec): Rejection[] {
 /** An image that is never pulled is waited for where it is. Nowhere: the engine says so, for it knows more names of images. */
 function imageRejections({ node }: NodeLedger, spec: ServiceSpec, imageAt: readonly string[]): Rejection[] {
   if (spec.pullPolicy !== 'never' || imageAt.length === 0 || imageAt.includes(node.name)) return [];
-  const message = `does not have the image ${spec.image}, which is never pulled`;
+  const message = `the image ${spec.image} is not there, and is never pulled`;
   return [{ node: node.name, constraint: 'image', requested: spec.image, found: imageAt.join(', '), message }];
 }
 
@@ -82,7 +84,7 @@ function sizeRejections(ledger: NodeLedger, spec: ServiceSpec): Rejection[] {
   }
   if (memoryBytes > 0 && memoryBytes > freeMemoryBytes) {
     const [free, total] = [freeMemoryBytes, node.memoryBytes - node.keptMemoryBytes];
-    const message = `needs ${inMib(memoryBytes)} of memory, ${inMib(free)} of ${inMib(total)} are free`;
+    const message = `needs ${neededGibInWords(memoryBytes)} of memory, ${gibInWords(free)} of ${gibInWords(total)} are free`;
     rejections.push({ node: node.name, constraint: 'memory', requested: memoryBytes, free, total, message });
   }
   return rejections;
@@ -93,7 +95,7 @@ function countRejections(ledger: NodeLedger, spec: ServiceSpec, siblings: number
   const rejections: Rejection[] = [];
   const { maxPerNode } = spec.placement;
   if (maxPerNode !== undefined && siblings >= maxPerNode) {
-    const message = `has ${siblings} ${siblings === 1 ? 'replica' : 'replicas'} of the service, at most ${maxPerNode} per node are wanted`;
+    const message = `${siblings} ${siblings === 1 ? 'replica' : 'replicas'} of the service there already, at most ${maxPerNode} per node wanted`;
     const figures = { requested: 1, free: 0, total: maxPerNode };
     rejections.push({ node: node.name, constraint: 'max_per_node', ...figures, message });
   }
@@ -109,9 +111,4 @@ function countRejections(ledger: NodeLedger, spec: ServiceSpec, siblings: number
 
 function inCores(cpus: number): number {
   return Math.round(cpus * 1_000) / 1_000;
-}
-
-/** Whole ones: what is needed is not said to be less, what is free not to be more. */
-function inMib(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MiB`;
 }

@@ -1,0 +1,71 @@
+import type { Rejection, RejectionConstraint } from './rejection.ts';
+
+/**
+ * The nodes of these rejections, the nearest to a place first: those that lack only what others hold before those that
+ * take nobody, those of the wrong kind last; among these the ones that lack fewer things, and the lesser ones.
+ */
+export function nearestFirst(rejections: readonly Rejection[]): string[] {
+  const own = Map.groupBy(
+    rejections.filter(r => r.device === undefined),
+    r => r.node,
+  );
+  const remoteness = new Map([...own].map(([node, some]) => [node, remotenessOf(some)]));
+  return [...own.keys()].sort((a, b) => {
+    const [x, y] = [remoteness.get(a)!, remoteness.get(b)!];
+    return x.kind - y.kind || x.count - y.count || x.severity - y.severity || y.has - x.has || (a < b ? -1 : 1);
+  });
+}
+
+/** How much stands in the way of a node's taking the replica, the least first. */
+export function severityOf(rejection: Pick<Rejection, 'constraint' | 'requested' | 'total'>): number {
+  return BY_SEVERITY.indexOf(rejection.constraint) + (isTooSmall(rejection) ? BY_SEVERITY.length : 0);
+}
+
+/** It is not what others hold: the node never has so much. */
+export function isTooSmall(r: Pick<Rejection, 'constraint' | 'requested' | 'total'>): boolean {
+  return (r.constraint === 'cpus' || r.constraint === 'memory') && Number(r.requested) > (r.total ?? 0);
+}
+
+interface Remoteness {
+  readonly kind: number;
+  readonly count: number;
+  readonly severity: number;
+  /** How much there is of what it lacks most. */
+  readonly has: number;
+}
+
+function remotenessOf(rejections: readonly Rejection[]): Remoteness {
+  const worst = rejections.reduce((a, b) => (severityOf(b) > severityOf(a) ? b : a));
+  const severity = severityOf(worst);
+  const kind = severity >= FIRST_LASTING ? 2 : severity >= FIRST_CLOSED ? 1 : 0;
+  return { kind, count: rejections.length, severity, has: (isTooSmall(worst) ? worst.total : worst.free) ?? -1 };
+}
+
+const BY_SEVERITY: readonly RejectionConstraint[] = [
+  'unknown_constraint',
+  'gpu_memory_left',
+  'gpu_held',
+  'gpu_slices',
+  'gpu_quarantined',
+  'gpu_vanished',
+  'host_port',
+  'max_per_node',
+  'cpus',
+  'memory',
+  'draining',
+  'leaving',
+  'silent',
+  'gpu_count',
+  'gpu_memory',
+  'gpu_model',
+  'gpu_driver',
+  'gpu_kind',
+  'gpu_id',
+  'label',
+  'image',
+  'gpu_missing',
+  'no_node',
+];
+
+const FIRST_CLOSED = BY_SEVERITY.indexOf('leaving');
+const FIRST_LASTING = BY_SEVERITY.indexOf('gpu_count');
