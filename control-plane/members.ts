@@ -78,17 +78,15 @@ export class Members {
 
   /**
    * Lists where a replica waits for a listing that is newer than something: one that ends without a container for its
-   * absence, one whose liveness probe fails for its node to be heard. Nothing else would ask for one soon.
+   * absence, one whose liveness probe failed for its node to be heard. Nothing else would ask for one soon.
    */
   listForWaiting(plan: Plan, probes: ReadonlyMap<string, ProbeReport>): void {
     const waiting = [...plan.replicas.values()].flatMap(({ phase }) => {
       if (!('container' in phase)) return [];
       const { placement, container } = phase;
       if (container === null) return [{ node: placement.node, since: phase.since }];
-      const { liveness, notAliveSince } = probes.get(container.id) ?? {};
-      return liveness === 'failing' && notAliveSince !== undefined
-        ? [{ node: placement.node, since: notAliveSince }]
-        : [];
+      const { doubtedSince } = probes.get(container.id) ?? {};
+      return doubtedSince === undefined ? [] : [{ node: placement.node, since: doubtedSince }];
     });
     for (const observer of this.#observers()) {
       const { name, answering, listedFrom } = observer.node();

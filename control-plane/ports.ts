@@ -229,6 +229,11 @@ export interface ProbeTarget {
   readonly containerHealth?: 'starting' | 'healthy' | 'unhealthy';
   /** When the container was started, by the Clock; startup deadlines count from here. */
   readonly startedAt: number;
+  /**
+   * When the newest answered listing of its node began, by the Clock; null: the node does not answer at present. Absent:
+   * the way to the container cannot be cut.
+   */
+  readonly heardFrom?: number | null;
   /** What is known already, after a restart of ours: a replica that was ready is not started up or warmed again. */
   readonly resume: boolean;
 }

@@ -3,7 +3,7 @@ import type { DeviceTarget } from './device-watch.ts';
 import type { ProbeTarget } from './ports.ts';
 
 /** What the sidecar is told of a container. */
-export function probeTarget({ replica, spec, container, containerId, hosts, resume }: Probed): ProbeTarget {
+export function probeTarget({ replica, spec, container, containerId, hosts, heardFrom, resume }: Probed): ProbeTarget {
   return {
     containerId,
     replicaId: replica.id,
@@ -11,6 +11,7 @@ export function probeTarget({ replica, spec, container, containerId, hosts, resu
     spec,
     hosts,
     ...(container?.health === undefined ? {} : { containerHealth: container.health }),
+    heardFrom,
     startedAt: container?.startedAt ?? replica.phase.since,
     resume,
   };

@@ -3,6 +3,7 @@ import { effectiveProbes, type ProbeCheck } from '../control-plane/core/spec.ts'
 import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
 import { Asker } from './asker.ts';
 import type { Beats } from './beats.ts';
+import { LivenessStreak } from './liveness-streak.ts';
 import { watchLoad } from './load-watch.ts';
 import type { Slots } from './slots.ts';
 import { FIRST_GAP_MS, GAP_GROWTH, LONGEST_GAP_MS, startUp } from './start-up.ts';
@@ -25,6 +26,7 @@ export class Prober {
   #target: ProbeTarget;
   readonly #seams: ProberSeams;
   readonly #asker: Asker;
+  readonly #livenessStreak: LivenessStreak;
   readonly #stopped = new AbortController();
   readonly #pauses = new Set<AbortController>();
   readonly #troubles = new Map<Concern, string>();
@@ -34,6 +36,7 @@ export class Prober {
     this.#target = target;
     this.#seams = seams;
     this.#asker = new Asker(target, seams);
+    this.#livenessStreak = new LivenessStreak(target.heardFrom);
     this.#report = {
       containerId: target.containerId,
       startup: target.resume ? 'passed' : 'pending',
@@ -54,6 +57,7 @@ export class Prober {
     this.#target = target;
     this.#asker.update(target);
     if (news) for (const pause of this.#pauses) pause.abort();
+    if (this.#livenessStreak.heard(target.heardFrom)) this.#tellLiveness();
   }
 
   /** Resolves once nothing of it runs any more. */
@@ -156,18 +160,18 @@ export class Prober {
   async #keepLiveness(): Promise<void> {
     const { liveness } = effectiveProbes(this.#target.spec);
     if (!liveness) return;
-    let failures = 0;
     for (;;) {
       await this.#pause(this.#seams.beats.delayMs(liveness.intervalMs), { interruptible: false });
+      const begun = this.#livenessStreak.begin();
       const result = await this.#asker.ask(liveness.check, liveness.timeoutMs, this.#stopped.signal);
       switch (result.kind) {
         case 'passed':
-          failures = 0;
+          this.#livenessStreak.passed();
           this.#set({ liveness: 'passing' }, { liveness: null });
           break;
         case 'failed':
-          failures++;
-          this.#set(failures >= liveness.failures ? { liveness: 'failing' } : {}, { liveness: result.message });
+          this.#livenessStreak.failed(begun, this.#seams.clock.now());
+          this.#tellLiveness({ liveness: result.message });
           break;
         case 'unknown':
           break;
@@ -175,6 +179,15 @@ export class Prober {
           result satisfies never;
       }
     }
+  }
+
+  /** What failed before a silence of the node says nothing after it. */
+  #tellLiveness(troubles: { readonly liveness?: string } = {}): void {
+    const { liveness } = effectiveProbes(this.#target.spec);
+    if (!liveness) return;
+    const isNotAlive = this.#livenessStreak.counted >= liveness.failures;
+    if (isNotAlive) this.#set({ liveness: 'failing' }, troubles);
+    else this.#set(this.#report.liveness === 'failing' ? { liveness: 'unknown' } : {}, troubles);
   }
 
   async #keepLoad(): Promise<void> {
@@ -226,8 +239,13 @@ export class Prober {
       if (message === null) this.#troubles.delete(concern);
       else this.#troubles.set(concern, message);
     }
-    const { message: _, notAliveSince = this.#seams.clock.now(), ...stated } = { ...this.#report, ...changes };
-    const rest = stated.liveness === 'failing' ? { ...stated, notAliveSince } : stated;
+    const { failedAt, doubtedSince } = this.#livenessStreak;
+    const { message: _, doubtedSince: __, notAliveSince = failedAt, ...stated } = { ...this.#report, ...changes };
+    const rest = {
+      ...stated,
+      ...(stated.liveness === 'failing' && { notAliveSince }),
+      ...(doubtedSince !== null && { doubtedSince }),
+    };
     const message = CONCERNS.map(concern => this.#troubles.get(concern)).find(text => text !== undefined);
     const next: ProbeReport = message === undefined ? rest : { ...rest, message };
     if (REPORTED.every(field => next[field] === this.#report[field])) return;
@@ -239,7 +257,7 @@ export class Prober {
 /** What can be in trouble, the one to speak of first. */
 const CONCERNS = ['startup', 'warmup', 'readiness', 'liveness'] as const;
 type Concern = (typeof CONCERNS)[number];
-const REPORTED = ['startup', 'warmup', 'readiness', 'liveness', 'message', 'load'] as const;
+const REPORTED = ['startup', 'warmup', 'readiness', 'liveness', 'message', 'load', 'doubtedSince'] as const;
 
 /** After a failure of a replica that was ready: with default probes a hung one is out in 2.2 + 1 + 0.25 + 1 s at most. */
 const RECHECK_GAP_MS = 250;

@@ -140,6 +140,8 @@ export interface ProbeReport {
   readonly liveness: 'unknown' | 'passing' | 'failing';
   /** Since when liveness is failing, by the Clock. */
   readonly notAliveSince?: number;
+  /** Since when a failure of liveness waits for its node to be heard: it counts only then. */
+  readonly doubtedSince?: number;
   /** The last failure in words, for `ps` and `inspect`. */
   readonly message?: string;
   /** What the replica last said of its load, where it says anything; `at` by the Clock. */

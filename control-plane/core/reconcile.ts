@@ -46,6 +46,8 @@ export interface Probed {
   readonly container?: ObservedContainer;
   readonly containerId: string;
   readonly hosts: readonly ProbeHost[];
+  /** When the newest answered listing of its node began; null: the node does not answer. */
+  readonly heardFrom: number | null;
   /** It was past start-up and warm-up already. */
   readonly resume: boolean;
 }
@@ -152,8 +154,9 @@ function probedIn(world: World): Probed[] {
     const spec = world.specOf(replica);
     const resume = kind === 'ready' || kind === 'draining' || hasServed(replica);
     const seen = world.containersOf(replica.id).find(l => l.container.id === container.id)?.container;
-    const common = { replica, spec, containerId: container.id, resume };
     const node = world.nodes.node(placement.node);
+    const heardFrom = node?.answering ? node.listedFrom : null;
+    const common = { replica, spec, containerId: container.id, heardFrom, resume };
     if (seen && node) {
       if (seen.state !== 'running') return [];
       return [{ ...common, container: seen, hosts: probeHosts(spec, seen, { known: replica.addresses, node }) }];

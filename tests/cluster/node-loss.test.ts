@@ -92,6 +92,29 @@ test.serial(
   },
 );
 
+test.serial('a node that is cut off for a while and comes back in time loses nothing: nobody is killed', async t => {
+  const cluster = await TestCluster.of(t, { policy: { lost_after: '5m', replace_after: '5m' } });
+  const namespace = 'cut';
+  await cluster.controlPlane.apply(gpuService({ namespace, replicas: 3, gpu: {} }));
+  const before = await isWhole(cluster, namespace);
+  await cluster.engine('a').cutOff();
+  // Longer than it takes for every probe of what runs there to have failed as often as may be.
+  await until(
+    async () => {
+      const { silentSinceMs } = await cluster.node('a');
+      return silentSinceMs !== undefined && Date.now() - silentSinceMs > 25_000;
+    },
+    async () => `a is silent for long: ${JSON.stringify(await cluster.node('a'))}`,
+  );
+  await cluster.engine('a').reconnect();
+  await cluster.answering(['a', 'b', 'c']);
+  const after = await isWhole(cluster, namespace);
+  t.deepEqual(
+    after.replicas.map(r => [r.id, r.containerId, r.attempt]),
+    before.replicas.map(r => [r.id, r.containerId, r.attempt]),
+  );
+});
+
 test.serial('a node whose engine alone is silent keeps its replicas, as they answer for themselves', async t => {
   const cluster = await TestCluster.of(t);
   const namespace = 'silent';

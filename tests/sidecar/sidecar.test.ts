@@ -168,6 +168,44 @@ test('liveness fails later than readiness and by its own count, and mends itself
   await advanceUntil(clock, 'alive again', () => report(sidecar).liveness === 'passing');
 });
 
+test('where its node is cut off, a container fails no liveness probe that counts; hung in reach, it does', async t => {
+  const server = await owned(t, healthServer());
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock, random: () => 0.5 });
+  const liveness = { check: GRPC, intervalMs: 5_000, timeoutMs: 1_000, failures: 3 };
+  const startedAt = clock.now();
+  const spec = { protocol: 'grpc', port: server.port, probes: { liveness } } as const;
+  const heard = (heardFrom: number | null) => sidecar.target([probeTarget(spec, { startedAt, heardFrom })]);
+  heard(clock.now());
+  await until('ready', () => report(sidecar).readiness === 'passing');
+
+  // Too short to be noticed by the engine's own listings: all of these fail, and one is asked about.
+  server.behave({ kind: 'hang' });
+  await clock.advance(20_000);
+  t.is(typeof report(sidecar).doubtedSince, 'number');
+  t.not(report(sidecar).liveness, 'failing');
+  heard(clock.now());
+  t.not(report(sidecar).liveness, 'failing');
+  t.is(report(sidecar).doubtedSince, undefined);
+
+  // The engine is silent, too: what failed before and during it is over when it answers.
+  await clock.advance(6_000);
+  heard(clock.now());
+  heard(null);
+  await clock.advance(60_000);
+  heard(clock.now());
+  t.not(report(sidecar).liveness, 'failing');
+
+  // It hangs while its engine answers.
+  const from = clock.now();
+  await advanceUntil(clock, 'not alive', () => {
+    if (report(sidecar).doubtedSince !== undefined) heard(clock.now() + 1);
+    return report(sidecar).liveness === 'failing';
+  });
+  t.true(clock.now() - from >= 10_000, 'by as many failures as ever');
+  t.true((report(sidecar).notAliveSince ?? 0) > from);
+});
+
 test('one failed probe does not take a replica out', async t => {
   const clock = new VirtualClock();
   const sidecar = sidecarOf(t, { clock });

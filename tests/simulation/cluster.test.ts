@@ -134,6 +134,18 @@ async function live(events: readonly ClusterHappening[]): Promise<void> {
   }
 }
 
+for (const plight of ['cut_hung', 'cut_down'] as const) {
+  // However long the way is cut, up to just before what runs there counts as lost: the safety check sees who is condemned.
+  for (const ms of [6_000, 9_000, 12_000, 14_000, 19_000, 25_000, 29_000]) {
+    test.serial(`nobody is killed for having been out of reach (${plight}) for ${ms} ms`, async t => {
+      const cut = CLUSTER.map(({ name: node }) => ({ what: 'plight' as const, node, plight }));
+      const back = CLUSTER.map(({ name: node }) => ({ what: 'plight' as const, node, plight: 'fine' as const }));
+      await live([...cut, { what: 'pass', ms }, ...back, { what: 'pass', ms: 30_000 }]);
+      t.pass();
+    });
+  }
+}
+
 test.serial('on several nodes it keeps the invariants through every history of faults, and comes to rest', async t => {
   t.timeout(15 * 60_000);
   const runs = Number(process.env['OUTRIGGER_SIMULATIONS'] ?? 300) / 4;

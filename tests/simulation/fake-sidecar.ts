@@ -1,5 +1,6 @@
 import type { ProbeReport } from '../../control-plane/core/observed.ts';
 import type { Clock, ProbeTarget, Sidecar } from '../../control-plane/ports.ts';
+import { LivenessStreak } from '../../sidecar/liveness-streak.ts';
 
 /** How the containers of a world are, by id; it outlives the sidecars that ask. */
 export class Health {
@@ -52,7 +53,7 @@ export class Health {
 
 /** As the real one's defaults: two readiness probes 2 s apart, three liveness probes 5 s apart, and what they wait. */
 const UNREADY_AFTER_MS = 4_000;
-const NOT_ALIVE_AFTER_MS = 12_000;
+const LIVENESS = { intervalMs: 5_000, timeoutMs: 1_000, failures: 3 };
 const LOOK_MS = 1_000;
 
 /** A sidecar without a network: a container passes its probes a moment after it is seen, unless a test says otherwise. */
@@ -63,8 +64,8 @@ export class FakeSidecar implements Sidecar {
   readonly #passed = new Set<string>();
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
-  /** Since when liveness fails, by container. */
-  readonly #failingSince = new Map<string, number>();
+  /** What liveness probes in a row said, which are made as the real one makes them, by container. */
+  readonly #streaks = new Map<string, LivenessStreak>();
   #targets: readonly ProbeTarget[] = [];
 
   constructor(clock: Clock, health: Health, passAfterMs = 40) {
@@ -81,6 +82,13 @@ export class FakeSidecar implements Sidecar {
   target(targets: readonly ProbeTarget[]): void {
     const known = new Set(this.#targets.map(t => t.containerId));
     this.#targets = targets;
+    const wanted = new Set(targets.map(t => t.containerId));
+    for (const id of this.#streaks.keys()) if (!wanted.has(id)) this.#streaks.delete(id);
+    for (const { containerId, heardFrom } of targets) {
+      const streak = this.#streaks.get(containerId);
+      if (streak?.heard(heardFrom)) queueMicrotask(() => this.changed());
+      if (!streak) void this.#keepLiveness(containerId, new LivenessStreak(heardFrom));
+    }
     for (const target of targets) {
       if (known.has(target.containerId) || this.#passed.has(target.containerId)) continue;
       if (target.resume) this.#passed.add(target.containerId);
@@ -107,15 +115,14 @@ export class FakeSidecar implements Sidecar {
   }
 
   #report(containerId: string): ProbeReport {
-    const { unready, hung, load } = this.#health;
+    const { unready, load } = this.#health;
     const passed = this.#passed.has(containerId);
     const cutSince = this.#health.cutSince(containerId);
     const cutForMs = cutSince === null ? 0 : this.#clock.now() - cutSince;
     const isUnready = unready.has(containerId) || cutForMs >= UNREADY_AFTER_MS;
-    const isHung = hung.has(containerId) || cutForMs >= NOT_ALIVE_AFTER_MS;
-    if (!passed || !isHung) this.#failingSince.delete(containerId);
-    else if (!this.#failingSince.has(containerId)) this.#failingSince.set(containerId, this.#clock.now());
-    const notAliveSince = this.#failingSince.get(containerId);
+    const streak = this.#streaks.get(containerId);
+    const isHung = (streak?.counted ?? 0) >= LIVENESS.failures;
+    const doubtedSince = streak?.doubtedSince ?? null;
     const said = cutSince === null ? load.get(containerId) : undefined;
     return {
       containerId,
@@ -123,7 +130,8 @@ export class FakeSidecar implements Sidecar {
       warmup: passed ? 'done' : 'pending',
       readiness: !passed ? 'unknown' : isUnready ? 'failing' : 'passing',
       liveness: !passed ? 'unknown' : isHung ? 'failing' : 'passing',
-      ...(notAliveSince === undefined ? {} : { notAliveSince }),
+      ...(isHung && { notAliveSince: streak?.failedAt ?? 0 }),
+      ...(doubtedSince !== null && { doubtedSince }),
       ...(said === undefined
         ? {}
         : {
@@ -134,6 +142,26 @@ export class FakeSidecar implements Sidecar {
             },
           }),
     };
+  }
+
+  /** Its failures outlast what caused them until the next probe, as they do in the real one. */
+  async #keepLiveness(containerId: string, streak: LivenessStreak): Promise<void> {
+    this.#streaks.set(containerId, streak);
+    const pause = (ms: number) => this.#clock.sleep(ms, this.#stop.signal).catch(() => {});
+    const goesOn = () => !this.#stop.signal.aborted && this.#streaks.get(containerId) === streak;
+    for (await pause(LIVENESS.intervalMs); goesOn(); await pause(LIVENESS.intervalMs)) {
+      if (!this.#passed.has(containerId)) continue;
+      const isAnswered = !this.#health.hung.has(containerId) && this.#health.cutSince(containerId) === null;
+      if (isAnswered && streak.counted === 0 && streak.doubtedSince === null) continue;
+      const begun = streak.begin();
+      if (isAnswered) streak.passed();
+      else {
+        await pause(LIVENESS.timeoutMs);
+        if (!goesOn()) return;
+        streak.failed(begun, this.#clock.now());
+      }
+      this.changed();
+    }
   }
 
   async #pass(containerId: string): Promise<void> {
