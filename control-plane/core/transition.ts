@@ -29,7 +29,7 @@ export type ReplicaEvent =
   | { readonly kind: 'node_found' }
   /** Its container is seen on another node: the one that it was placed on has that name now. */
   | { readonly kind: 'node_renamed'; readonly node: string }
-  /** Its node is neither configured nor heard of any more: whatever runs there is nobody's. */
+  /** It was lost or on its way out, and its node is neither configured nor heard of: whatever runs there is nobody's. */
   | { readonly kind: 'forgotten' };
 
 /** The one function that moves a replica. A pair that cannot be is a defect of the caller: it throws. */
@@ -138,10 +138,11 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
         { kind: 'starting', since: now, placement: phase.placement, container: phase.container },
       );
     case 'node_renamed':
-      if (!('container' in phase)) return impossible(replica, event);
+      // The container is what tells that the node is the same.
+      if (!('container' in phase) || phase.container === null) return impossible(replica, event);
       return { ...replica, phase: { ...phase, placement: { ...phase.placement, node: event.node } } };
     case 'forgotten':
-      if (!('container' in phase)) return impossible(replica, event);
+      if (phase.kind !== 'lost' && phase.kind !== 'stopping') return impossible(replica, event);
       return enter(replica, { kind: 'stopped', since: now });
     default:
       return event satisfies never;
