@@ -1,7 +1,8 @@
-import { clusterIn, requestOf, unmetDependencies } from './place-waiting.ts';
+import { clusterIn, requestOf } from './place-waiting.ts';
 import type { Cluster } from './placement/cluster.ts';
 import { heldPlacement } from './replica.ts';
 import type { Circumstances } from './rollout.ts';
+import { unmetDependencies } from './unmet.ts';
 import type { World } from './world.ts';
 
 /** What the nodes of a pass have to say to the rollouts of its services. */
@@ -9,33 +10,32 @@ export function circumstancesIn(world: World): Circumstances {
   const { nodes } = world;
   // Rarely asked for, and dear: each is made when it is.
   const known = lazily(() => clusterIn(world));
-  const promised = lazily(() => clusterIn(world));
+  const claimed = lazily(() => clusterIn(world));
   return {
     isGivenUp: replica => nodes.isGivenUp(replica),
     isMoving: ({ phase }) =>
       (phase.kind === 'starting' || phase.kind === 'warming' || phase.kind === 'ready') &&
       nodes.isEmptying(phase.placement.node),
-    hasRoom: replica => {
+    claimRoom: replica => {
       const request = requestOf(world, replica);
-      const verdict = promised().place(request);
-      if (verdict.kind !== 'placed') return false;
-      // The same room is promised once.
+      const placement = claimed().find(request);
+      if (!placement) return false;
       const next = { replicaId: `after ${replica.id}`, service: replica.service };
-      promised().hold(next, request.spec, verdict.placement);
+      claimed().hold(next, request.spec, placement);
       return true;
     },
     wouldFit: (pending, gone) => {
       const request = requestOf(world, pending);
       const cluster = known();
-      if (unmetDependencies(world, request.spec).length > 0 || cluster.place(request).kind === 'placed') return false;
+      if (unmetDependencies(world, request.spec).length > 0 || cluster.find(request)) return false;
       for (const { id } of gone) cluster.release(id);
-      const { kind } = cluster.place(request);
+      const fits = cluster.find(request) !== null;
       for (const replica of gone) {
         const placement = heldPlacement(replica);
         const holder = { replicaId: replica.id, service: replica.service };
         if (placement) cluster.hold(holder, world.specOf(replica), placement);
       }
-      return kind === 'placed';
+      return fits;
     },
   };
 }

@@ -21,8 +21,8 @@ export interface Circumstances {
   readonly isGivenUp: (replica: Replica) => boolean;
   /** Its node gives its replicas away. */
   readonly isMoving: (replica: Replica) => boolean;
-  /** Whether there is room for one more like it, on nodes that take replicas. */
-  readonly hasRoom: (replica: Replica) => boolean;
+  /** Takes room for one more like it, on nodes that take replicas; false: there is none. No room is given twice. */
+  readonly claimRoom: (replica: Replica) => boolean;
   /** Whether a replica that fits nowhere would fit if these were gone. */
   readonly wouldFit: (pending: Replica, gone: readonly Replica[]) => boolean;
 }
@@ -31,7 +31,7 @@ export interface Circumstances {
 export const CALM: Circumstances = {
   isGivenUp: () => false,
   isMoving: () => false,
-  hasRoom: () => true,
+  claimRoom: () => true,
   wouldFit: () => true,
 };
 
@@ -44,7 +44,7 @@ export function rolloutStep(
   replicas: readonly Replica[],
   circumstances: Circumstances = CALM,
 ): RolloutStep {
-  const { isGivenUp, isMoving, hasRoom } = circumstances;
+  const { isGivenUp, isMoving, claimRoom } = circumstances;
   if (service.removal) {
     const live = replicas.filter(isLive);
     return { create: 0, drain: live.map(replica => ({ replica, reason: 'deleted' })), settled: false };
@@ -69,8 +69,8 @@ export function rolloutStep(
     current.every(isAvailable);
   if (service.rollout.kind === 'paused') return { create: 0, drain, settled: false };
 
-  const { order, maxSurge, maxUnavailable } = service.spec.update;
-  const surge = order === 'stop-first' ? 0 : maxSurge;
+  const { maxUnavailable } = service.spec.update;
+  const surge = surgeOf(service);
   const mayBeUnavailable = surge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable;
   const kept = current.filter(r => !surplus.includes(r));
   const moving = kept.filter(isMoving);
@@ -93,13 +93,23 @@ export function rolloutStep(
     surge === 0 ? spare - Math.min(spare, servingOld.length) : serving - Math.min(spare, servingOld.length) - target;
   const idleMoving = moving.filter(r => !isAvailable(r));
   const spareIdle = surge === 0 ? idleMoving.length : staying.filter(isPlaced).length + moving.length - target;
-  const hasNext = (replica: Replica) => surge > 0 || hasRoom(replica);
   const leaving = [
     ...moving.filter(isAvailable).sort(byWorth).slice(0, Math.max(0, spareMoving)),
     ...idleMoving.slice(0, Math.max(0, spareIdle)),
   ];
-  for (const replica of leaving.filter(hasNext)) drain.push({ replica, reason: 'moved' });
+  // Those that left before, and were not replaced yet, have the first claim on what is free.
+  const owed = target - kept.length + staying.filter(r => !isPlaced(r)).length;
+  if (surge === 0 && leaving[0]) for (let i = 0; i < owed; i += 1) claimRoom(leaving[0]);
+  for (const replica of leaving) {
+    const hasNext = surge > 0 || claimRoom(replica);
+    if (hasNext) drain.push({ replica, reason: 'moved' });
+  }
   return { create, drain, settled };
+}
+
+/** How many more than wanted there may be at a time. */
+export function surgeOf({ spec: { update } }: Pick<Service, 'spec'>): number {
+  return update.order === 'stop-first' ? 0 : update.maxSurge;
 }
 
 function isCurrent(service: Service, replica: Replica): boolean {

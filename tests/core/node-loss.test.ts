@@ -343,6 +343,24 @@ test('a service that is updated stop-first is moved stop-first, and only where t
   t.deepEqual(nodesOf(world), ['b']);
 });
 
+test('of two that are moved stop-first into one free place, one moves and the other one stays', t => {
+  const one = { cpus: 1, memoryBytes: 2 ** 34, devices: [] };
+  const world = new ModelWorld({ a: { ...one, cpus: 2 }, b: one });
+  const update = { order: 'stop-first' as const, maxUnavailable: 2 };
+  world.drain('b');
+  apply(world, aSpec({ replicas: exactly(2), resources: { cpus: 1 }, update }));
+  world.settle();
+  t.deepEqual(nodesOf(world), ['a', 'a']);
+  world.drain('b', null);
+  world.drain('a');
+  for (let i = 0; i < 30; i += 1) {
+    world.step();
+    t.true(nodesOf(world).includes('a'), 'the one without a place is left where it is');
+  }
+  t.deepEqual(nodesOf(world).sort(), ['a', 'b']);
+  t.is(world.running().length, 2);
+});
+
 test('what is not started yet on a drained node is placed elsewhere at once', t => {
   const world = new ModelWorld({ a: room, b: room });
   apply(world, aSpec());
