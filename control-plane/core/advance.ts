@@ -4,6 +4,7 @@ import { addressesOf } from './endpoint.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeCare } from './node-care.ts';
 import { imageKey, type Observed, type ObservedContainer } from './observed.ts';
+import { hasImage } from './placement/cluster-node.ts';
 import { type Cause, type CauseKind, hasServed, type PhaseOf, type Placement, type Replica } from './replica.ts';
 import { effectiveProbes, type ServiceSpec } from './spec.ts';
 import { type ReplicaEvent, transition } from './transition.ts';
@@ -106,15 +107,24 @@ function whileLost(phase: PhaseOf<'lost'>, facts: ReplicaFacts): ReplicaEvent | 
   return facts.nodes.isGone(phase.placement.node) ? { kind: 'forgotten' } : null;
 }
 
-function afterPull(phase: PhaseOf<'pulling'>, { spec, observed }: ReplicaFacts): ReplicaEvent | null {
+function afterPull(phase: PhaseOf<'pulling'>, facts: ReplicaFacts): ReplicaEvent | null {
+  const { spec, observed } = facts;
   const image = observed.images.get(imageKey(pullAction(phase.placement.node, spec)));
   if (image?.kind === 'present' && (spec.pullPolicy !== 'always' || image.at >= phase.since))
     return { kind: 'image_present' };
   // A failure from before this attempt was the last attempt's; the pull is made anew.
   if (image?.kind === 'failed' && image.at >= phase.since && isFinal(image.code)) {
-    return failed(spec, { kind: 'image', message: image.message, logTail: [] });
+    return failed(spec, { kind: 'image', message: imageTrouble(phase.placement, image.message, facts), logTail: [] });
   }
   return null;
+}
+
+/** Where there are several nodes, it matters which of them could not get the image, and which have it. */
+function imageTrouble({ node }: Placement, message: string, { spec, observed }: ReplicaFacts): string {
+  if (observed.nodes.size < 2) return message;
+  const others = [...observed.nodes.values()].filter(n => n.name !== node && hasImage(n, spec.image)).map(n => n.name);
+  const known = others.length > 0 ? `; ${others.sort().join(', ')} ${others.length === 1 ? 'has' : 'have'} it` : '';
+  return `on node ${node}: ${message}${known}`;
 }
 
 function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts: ReplicaFacts): ReplicaEvent | null {

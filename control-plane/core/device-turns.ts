@@ -9,6 +9,8 @@ import type { ServiceKey, ServiceSpec } from './spec.ts';
 export interface DeviceTurns {
   /** Replicas that wait for their turn, by id, with what they wait for, in words. */
   readonly waiting: ReadonlyMap<string, string>;
+  /** Those of them whose turn it is, on devices that were just measured to have too little memory free. */
+  readonly short: ReadonlySet<string>;
   /** Nodes whose measured memory has to be read anew before somebody's turn. */
   readonly measure: ReadonlySet<string>;
   /** When to look again though nothing changes; null: no need. */
@@ -30,6 +32,7 @@ export function deviceTurns(
 ): DeviceTurns {
   const sharers = [...state.replicas.values()].flatMap(replica => sharerOf(replica, state.specOf, observed));
   const waiting = new Map<string, string>();
+  const shortOfMemory = new Set<string>();
   const measure = new Set<string>();
   const looks: number[] = [];
   const taken = new Map<string, Sharer>();
@@ -47,6 +50,7 @@ export function deviceTurns(
       if (holder) waiting.set(sharer.replica.id, waitsFor(sharer, holder));
       else if (short) {
         waiting.set(sharer.replica.id, short.message);
+        if (short.isMeasured) shortOfMemory.add(sharer.replica.id);
         if (short.measure) measure.add(sharer.placement.node);
         if (short.lookAgainAt !== null) looks.push(short.lookAgainAt);
       }
@@ -54,7 +58,7 @@ export function deviceTurns(
       if (!holder) take(sharer);
     }
   }
-  return { waiting, measure, lookAgainAt: looks.length > 0 ? Math.min(...looks) : null };
+  return { waiting, short: shortOfMemory, measure, lookAgainAt: looks.length > 0 ? Math.min(...looks) : null };
 }
 
 interface Sharer {
@@ -128,6 +132,8 @@ function waitsFor(sharer: Sharer, holder: Sharer): string {
 
 interface Short {
   readonly message: string;
+  /** It is known that too little is free; else that is still asked for. */
+  readonly isMeasured: boolean;
   readonly measure: boolean;
   readonly lookAgainAt: number | null;
 }
@@ -157,20 +163,20 @@ function memoryOn(
   const changedAt = Math.max(...all.filter(s => s.keys.includes(key)).map(s => s.replica.phase.since));
   const effect = observed.effects.get(actionKey({ kind: 'measure', node: node.name }));
   const measuring = `the free memory of ${device.id} is measured before it starts`;
-  if (effect?.kind === 'under_way') return { message: measuring, measure: false, lookAgainAt: null };
+  if (effect?.kind === 'under_way') return { message: measuring, isMeasured: false, measure: false, lookAgainAt: null };
   // Until a listing that began later shows what was measured, it is not known.
   if (effect?.kind === 'settled' && node.listedFrom <= effect.at)
-    return { message: measuring, measure: false, lookAgainAt: null };
+    return { message: measuring, isMeasured: false, measure: false, lookAgainAt: null };
   const askedAt = effect?.at ?? Number.NEGATIVE_INFINITY;
   if (measured.at < changedAt) {
-    if (askedAt <= changedAt) return { message: measuring, measure: true, lookAgainAt: null };
+    if (askedAt <= changedAt) return { message: measuring, isMeasured: false, measure: true, lookAgainAt: null };
     // It was asked for and cannot be had: what is declared has to do.
     return null;
   }
   if (measured.freeBytes >= sharer.declaredBytes) return null;
   const message = `waits for memory of ${device.id}: ${gibInWords(sharer.declaredBytes)} are declared, ${gibInWords(measured.freeBytes)} are measured free`;
   const again = Math.max(measured.at, askedAt) + MEASURE_AGAIN_MS;
-  return { message, measure: now >= again, lookAgainAt: Math.max(again, now + 1) };
+  return { message, isMeasured: true, measure: now >= again, lookAgainAt: Math.max(again, now + 1) };
 }
 
 /** How soon memory that does not suffice is measured again. */

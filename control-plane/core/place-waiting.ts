@@ -67,7 +67,7 @@ export function clusterIn(world: World): Cluster {
   const untidy = untidyNodes(world);
   const open = new Map([...observed.nodes].filter(([name]) => !untidy.has(name)));
   const specOf = (service: ServiceKey, generation: number) => world.keptSpec(service, generation);
-  return clusterOf({ replicas, nodes: nodes.records, specOf }, { nodes: open });
+  return clusterOf({ replicas, nodes: nodes.records, specOf }, { nodes: open, images: observed.images });
 }
 
 function untidyNodes(world: World): ReadonlySet<string> {

@@ -8,6 +8,7 @@ import { judgeRollout } from './judge-rollout.ts';
 import { actionsFor, orphanActions } from './next-actions.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy, type NodeRecord } from './node.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
+import { placeElsewhere } from './place-elsewhere.ts';
 import { placeWaiting } from './place-waiting.ts';
 import { containerOf, hasServed, placementOf, type Replica } from './replica.ts';
 import { type Circumstances, rolloutStep } from './rollout.ts';
@@ -65,6 +66,7 @@ export function reconcile(
 ): Plan {
   const world = new World(desired, observed, { now, policy });
   world.nodes.tidy();
+  placeElsewhere(world);
   advanceAll(world);
   const circumstances = circumstancesIn(world);
   for (const service of desired.services.values()) roll(world, service, { circumstances, newReplicaId });

@@ -50,8 +50,10 @@ export class ModelWorld {
   readonly leaving = new Set<string>();
   /** Images whose containers exit at once with code 1. */
   readonly crashing = new Set<string>();
-  /** Images that cannot be pulled. */
+  /** Images that cannot be pulled, by themselves or on one node: `node image`. */
   readonly missing = new Set<string>();
+  /** The images that a node lists. */
+  readonly listed = new Map<string, readonly string[]>();
   /** Images whose readiness probe fails at present. */
   readonly impaired = new Set<string>();
   /** Images whose containers are not up yet, however long they run. */
@@ -208,6 +210,7 @@ export class ModelWorld {
       listedFrom: listing?.from ?? 0,
       devices: node.devices.map(d => this.#measuredDevice(name, d)),
       containers: listing?.containers ?? [],
+      images: new Set(this.listed.get(name)),
     });
   }
 
@@ -258,7 +261,7 @@ export class ModelWorld {
     switch (action.kind) {
       case 'pull': {
         const key = imageKey(action);
-        if (this.missing.has(action.image)) {
+        if (this.missing.has(action.image) || this.missing.has(`${action.node} ${action.image}`)) {
           this.#images.set(key, { kind: 'failed', code: 'image_unavailable', message: 'no such image', at: this.now });
         } else this.#images.set(key, { kind: 'present', at: this.now });
         settled();

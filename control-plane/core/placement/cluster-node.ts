@@ -94,6 +94,20 @@ export class NodeLedger {
     return null;
   }
 
+  /** Takes what others use of devices that can be shared for held. Returns whether any do. */
+  countMeasured(): boolean {
+    let found = false;
+    for (const ledger of this.devices) {
+      const { measured, memoryBytes } = ledger.device;
+      if (!measured || memoryBytes === undefined) continue;
+      const beyond = memoryBytes - measured.freeBytes - ledger.declaredBytes;
+      if (beyond <= 0) continue;
+      ledger.declaredBytes += beyond;
+      found = true;
+    }
+    return found;
+  }
+
   #book({ spec, placement }: Holder, sign: 1 | -1): void {
     this.freeMicroCpus -= sign * microCpus(spec.resources.cpus);
     this.freeMemoryBytes -= sign * spec.resources.memoryBytes;

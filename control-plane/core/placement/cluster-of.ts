@@ -11,9 +11,9 @@ export function clusterOf(
     readonly nodes: ReadonlyMap<string, NodeRecord>;
     readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
   },
-  observed: Pick<Observed, 'nodes'>,
+  observed: Pick<Observed, 'nodes' | 'images'>,
 ): Cluster {
-  const cluster = new Cluster(observed.nodes.values(), state.nodes);
+  const cluster = new Cluster(observed.nodes.values(), state.nodes, observed.images);
   for (const replica of state.replicas.values()) {
     const placement = heldPlacement(replica);
     const spec = placement && state.specOf(replica.service, replica.generation);

@@ -1,7 +1,8 @@
 import type { NodeRecord } from '../node.ts';
-import type { ObservedNode } from '../observed.ts';
+import type { ImageState, ObservedNode } from '../observed.ts';
 import type { Placement } from '../replica.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
+import { AbsentImages } from './absent-images.ts';
 import { type Holder, NodeLedger } from './cluster-node.ts';
 import { DeviceTypes } from './device-types.ts';
 import type { Rejection } from './rejection.ts';
@@ -34,15 +35,22 @@ export class Cluster {
   readonly #holders: Map<string, { readonly ledger: NodeLedger; readonly holder: Holder }> = new Map();
   readonly #loads: Map<ServiceKey, ServiceLoad> = new Map();
   readonly #shapes: Shapes;
+  readonly #absent: AbsentImages;
   readonly #log: { epoch: number; entries: NodeLedger[] } = { epoch: 0, entries: [] };
 
-  constructor(nodes: Iterable<ObservedNode>, records: ReadonlyMap<string, NodeRecord>) {
+  /** `images`: what is known of single images beside what the nodes list, by imageKey. */
+  constructor(
+    nodes: Iterable<ObservedNode>,
+    records: ReadonlyMap<string, NodeRecord>,
+    images: ReadonlyMap<string, ImageState> = new Map(),
+  ) {
     const types = new DeviceTypes();
     this.#nodes = [...nodes]
       .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
       .map((node, index) => new NodeLedger(node, records.get(node.name), index, types));
     this.#byName = new Map(this.#nodes.map(ledger => [ledger.node.name, ledger]));
-    this.#shapes = new Shapes(this.#nodes, types);
+    this.#absent = new AbsentImages(images);
+    this.#shapes = new Shapes(this.#nodes, types, this.#absent);
   }
 
   /** Books a placement; of a replica that holds one already, in its stead. Whether there is room is not asked. */
@@ -76,6 +84,11 @@ export class Cluster {
     this.#changed(ledger);
   }
 
+  /** From now on counts what is measured on devices beyond what is held of them as held, too. */
+  countMeasured(): void {
+    for (const ledger of this.#nodes) if (ledger.countMeasured()) this.#changed(ledger);
+  }
+
   /** The best place at present; books nothing. */
   place(request: PlacementRequest): Verdict {
     const placement = this.find(request);
@@ -106,10 +119,14 @@ export class Cluster {
   rejections({ service, spec }: Pick<PlacementRequest, 'service' | 'spec'>): readonly Rejection[] {
     if (this.#nodes.length === 0) return [{ node: '', constraint: 'no_node', message: 'no node is known yet' }];
     const counts = this.#loads.get(service)?.counts;
-    const imageAt = spec.pullPolicy === 'never' ? this.#shapes.nodesWith(spec.image).map(l => l.node.name) : [];
+    const imageAt = spec.pullPolicy === 'never' ? this.#shapes.nodesWith(spec).map(l => l.node.name) : [];
     const all: Rejection[] = [];
     for (const ledger of this.#nodes) {
-      const found = rejectionsOf(ledger, spec, { siblings: counts?.get(ledger) ?? 0, imageAt });
+      const found = rejectionsOf(ledger, spec, {
+        siblings: counts?.get(ledger) ?? 0,
+        imageAt,
+        isImageAbsent: this.#absent.isAbsent(ledger.node, spec),
+      });
       if (found.length === 0) return [];
       all.push(...found);
     }

@@ -11,6 +11,8 @@ export interface Circumstances {
   readonly siblings: number;
   /** The nodes that have the image. */
   readonly imageAt: readonly string[];
+  /** This one was asked for it, and does not have it. */
+  readonly isImageAbsent: boolean;
 }
 
 /**
@@ -20,13 +22,13 @@ export interface Circumstances {
 export function rejectionsOf(
   ledger: NodeLedger,
   spec: ServiceSpec,
-  { siblings, imageAt }: Circumstances,
+  { siblings, imageAt, isImageAbsent }: Circumstances,
 ): readonly Rejection[] {
   const gpus = gpuRejections(ledger, spec);
   const sizes = sizeRejections(ledger, spec);
   const lasting = [
     ...labelRejections(ledger, spec),
-    ...imageRejections(ledger, spec, imageAt),
+    ...imageRejections(ledger, spec, { imageAt, isImageAbsent }),
     ...(gpus.lasting ? gpus.rejections : []),
     ...sizes.filter(r => Number(r.requested) > r.total!),
   ];
@@ -67,8 +69,13 @@ function labelRejections({ node }: NodeLedger, spec: ServiceSpec): Rejection[] {
 }
 
 /** An image that is never pulled is waited for where it is. Nowhere: the engine says so, for it knows more names of images. */
-function imageRejections({ node }: NodeLedger, spec: ServiceSpec, imageAt: readonly string[]): Rejection[] {
-  if (spec.pullPolicy !== 'never' || imageAt.length === 0 || imageAt.includes(node.name)) return [];
+function imageRejections(
+  { node }: NodeLedger,
+  spec: ServiceSpec,
+  { imageAt, isImageAbsent }: Pick<Circumstances, 'imageAt' | 'isImageAbsent'>,
+): Rejection[] {
+  if (spec.pullPolicy !== 'never') return [];
+  if (!isImageAbsent && (imageAt.length === 0 || imageAt.includes(node.name))) return [];
   const message = `the image ${spec.image} is not there, and is never pulled`;
   return [{ node: node.name, constraint: 'image', requested: spec.image, found: imageAt.join(', '), message }];
 }

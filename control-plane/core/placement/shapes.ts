@@ -1,5 +1,6 @@
 import { isCalled } from '../node.ts';
 import type { GpuRequest, ServiceSpec } from '../spec.ts';
+import type { AbsentImages } from './absent-images.ts';
 import type { DeviceLedger } from './choose-devices.ts';
 import { hasImage, microCpus, type NodeLedger, withLatest } from './cluster-node.ts';
 import { attributeOf, meets, parseConstraint } from './constraints.ts';
@@ -31,15 +32,17 @@ export class Shapes {
   readonly #nodes: readonly NodeLedger[];
   readonly #open: readonly NodeLedger[];
   readonly #types: DeviceTypes;
+  readonly #absent: AbsentImages;
   /** The one that was used last comes last. */
   readonly #lists: Map<string, Shortlist> = new Map();
   #images: ReadonlyMap<string, ImageHolders> | null = null;
 
   /** The nodes in the order of their names. */
-  constructor(nodes: readonly NodeLedger[], types: DeviceTypes) {
+  constructor(nodes: readonly NodeLedger[], types: DeviceTypes, absent: AbsentImages) {
     this.#nodes = nodes;
     this.#open = nodes.filter(node => node.isOpen);
     this.#types = types;
+    this.#absent = absent;
   }
 
   /** A ledger changed, as the log says last. */
@@ -49,26 +52,41 @@ export class Shapes {
 
   /** Up to date with the log. */
   candidatesFor(spec: ServiceSpec, log: ChangeLog): Candidates {
-    const { all, open } = this.#holdersOf(spec.image);
+    const { all, open } = this.#holdersFor(spec);
     const list = this.#listFor(spec, log);
     const need = needOf(spec);
     if (open.length === this.#open.length) return { need, list, image: { kind: 'everywhere' } };
     const isMust = spec.pullPolicy === 'never' && all.length > 0;
     if (open.length === 0 && !isMust) return { need, list, image: { kind: 'nowhere' } };
-    return { need, list, image: { kind: 'some', places: list.placesOf(spec.image, open), isMust } };
+    // Others that look at nodes in the same way may have theirs pulled.
+    const name = this.#absent.isEmpty ? spec.image : `${spec.pullPolicy} ${spec.platform ?? ''} ${spec.image}`;
+    return { need, list, image: { kind: 'some', places: list.placesOf(name, open), isMust } };
   }
 
   /** The nodes that could take a replica of the spec if nobody held anything of them, CPUs and memory apart. */
   eligibleFor(spec: ServiceSpec): readonly NodeLedger[] {
     const meant = this.#meantTypes(spec);
-    const { all, open } = this.#holdersOf(spec.image);
+    const { all, open } = this.#holdersFor(spec);
     const nodes = spec.pullPolicy === 'never' && all.length > 0 ? open : this.#open;
     return nodes.filter(isEligible(spec, device => meant[device.type.index]!));
   }
 
   /** The nodes that are known to have the image, open or not. */
-  nodesWith(image: string): readonly NodeLedger[] {
-    return this.#holdersOf(image).all;
+  nodesWith(spec: ServiceSpec): readonly NodeLedger[] {
+    return this.#holdersOf(spec.image).all.filter(({ node }) => !this.#absent.isAbsent(node, spec));
+  }
+
+  /**
+   * Where the spec's image is. Of one that is never pulled and that no node is known to have, the nodes that were not found
+   * to lack it, once any was: an engine knows more names of images than it lists.
+   */
+  #holdersFor(spec: ServiceSpec): ImageHolders {
+    const listed = this.#holdersOf(spec.image);
+    if (this.#absent.isEmpty || spec.pullPolicy !== 'never') return listed;
+    const isThere = ({ node }: NodeLedger) => !this.#absent.isAbsent(node, spec);
+    const all = listed.all.filter(isThere);
+    if (all.length > 0) return { all, open: listed.open.filter(isThere) };
+    return this.#nodes.every(isThere) ? NONE : { all: this.#nodes, open: this.#open.filter(isThere) };
   }
 
   #holdersOf(image: string): ImageHolders {

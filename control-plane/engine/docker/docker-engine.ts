@@ -98,18 +98,24 @@ export class DockerEngine implements Engine {
     return listing;
   }
 
-  pull(
+  async pull(
     request: Extract<Action, { kind: 'pull' }>,
     onProgress: (state: ImageState) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const { environment } = this.#options;
-    return pullImage(this.#client, request, {
-      onProgress,
-      clock: this.#clock,
-      signal,
-      ...(environment && { environment }),
-    });
+    try {
+      await pullImage(this.#client, request, {
+        onProgress,
+        clock: this.#clock,
+        signal,
+        ...(environment && { environment }),
+      });
+    } catch (error) {
+      // What is believed to be there may have led here.
+      this.#capacity.forgetImages();
+      throw error;
+    }
   }
 
   async create(request: Extract<Action, { kind: 'create' }>, signal: AbortSignal): Promise<{ containerId: string }> {

@@ -28,9 +28,9 @@ export async function pullImage(
   if (policy === 'never') {
     throw new OutriggerError(
       'image_unavailable',
-      `The image ${image} is not on the node, and its pull policy is "never"`,
+      `The image ${image} is not on node ${request.node}, and it is one that is never pulled`,
       {
-        next: `Pull or build it there first, or set \`pull_policy: missing\`.`,
+        next: `Build it there, or bring it there: \`docker save ${image} | docker --host ADDRESS load\`. Or push it to a registry that the nodes reach, and name it by \`image\` with \`pull_policy: missing\`.`,
       },
     );
   }

@@ -1,0 +1,64 @@
+import { pullAction } from './actions.ts';
+import { deviceTurns } from './device-turns.ts';
+import { imageKey } from './observed.ts';
+import { clusterIn, requestOf } from './place-waiting.ts';
+import type { Replica } from './replica.ts';
+import { transition } from './transition.ts';
+import type { World } from './world.ts';
+
+/**
+ * Gives up places that turned out to be no good where there is a better one: on a node that does not have an image that is
+ * never pulled, and on a shared device where others use more than anybody declared.
+ */
+export function placeElsewhere(world: World): void {
+  leaveWithoutImage(world);
+  leaveFullDevices(world);
+}
+
+/** As long as another node may have it, that this one has not is no failure of the replica's. */
+function leaveWithoutImage(world: World): void {
+  const stuck = [...world.replicas.values()].filter(r => isWithoutImage(world, r));
+  if (stuck.length === 0) return;
+  const cluster = clusterIn(world);
+  for (const replica of stuck) {
+    if (cluster.eligibleFor(world.specOf(replica)).length === 0) continue;
+    world.put(transition(replica, { kind: 'displaced' }, world.now));
+  }
+}
+
+function isWithoutImage(world: World, replica: Replica): boolean {
+  const { phase } = replica;
+  if (phase.kind !== 'pulling') return false;
+  const spec = world.specOf(replica);
+  if (spec.pullPolicy !== 'never') return false;
+  const image = world.observed.images.get(imageKey(pullAction(phase.placement.node, spec)));
+  return image?.kind === 'failed' && image.code === 'image_unavailable' && image.at >= phase.since;
+}
+
+/** Only to where what is measured leaves room: a place that is no better would be left again. */
+function leaveFullDevices(world: World): void {
+  const { replicas, observed, now } = world;
+  const isSharer = ({ phase }: Replica) => phase.kind === 'creating' && phase.placement.devices.length > 0;
+  if (![...replicas.values()].some(isSharer)) return;
+  const { short } = deviceTurns({ replicas, specOf: (s, g) => world.keptSpec(s, g) }, observed, now);
+  const stuck = [...replicas.values()].filter(r => short.has(r.id));
+  if (stuck.length === 0) return;
+  const cluster = clusterIn(world);
+  // What has not been started uses nothing yet.
+  for (const { id } of stuck) cluster.release(id);
+  cluster.countMeasured();
+  const book = (replica: Replica) => {
+    const { phase } = replica;
+    if ('placement' in phase) cluster.hold(requestOf(world, replica), world.specOf(replica), phase.placement);
+  };
+  for (const replica of stuck) book(replica);
+  for (const replica of stuck) {
+    cluster.release(replica.id);
+    const placement = cluster.find(requestOf(world, replica));
+    const moved = placement
+      ? transition(transition(replica, { kind: 'displaced' }, now), { kind: 'placed', placement }, now)
+      : replica;
+    if (moved !== replica) world.put(moved);
+    book(moved);
+  }
+}

@@ -1,0 +1,35 @@
+import { type ImageState, imageKey, type ObservedNode } from '../observed.ts';
+import type { ServiceSpec } from '../spec.ts';
+import { hasImage } from './cluster-node.ts';
+
+/**
+ * Images that are never pulled and that a node was found not to have, whatever was known of it. Holds until the node lists
+ * the image, and else for a while only: an engine may know an image by a name that it does not list.
+ */
+export class AbsentImages {
+  readonly #states: ReadonlyMap<string, ImageState>;
+  /** No image is known to be absent anywhere, which is so nearly always. */
+  readonly isEmpty: boolean;
+
+  constructor(states: ReadonlyMap<string, ImageState>) {
+    this.#states = states;
+    this.isEmpty = ![...states.values()].some(isAbsent);
+  }
+
+  /** Only of a spec whose image is never pulled; what can be pulled is absent nowhere. */
+  isAbsent(node: ObservedNode, { image, pullPolicy, platform }: ServiceSpec): boolean {
+    if (this.isEmpty || pullPolicy !== 'never') return false;
+    const key = imageKey({ node: node.name, image, policy: pullPolicy, ...(platform && { platform }) });
+    const state = this.#states.get(key);
+    if (state?.kind !== 'failed' || !isAbsent(state)) return false;
+    return node.listedFrom <= state.at + (hasImage(node, image) ? LISTED_AFTER_MS : BELIEVED_MS);
+  }
+}
+
+function isAbsent(state: ImageState): boolean {
+  return state.kind === 'failed' && state.code === 'image_unavailable';
+}
+
+/** A listing may show names of images that were asked for a little earlier. */
+const LISTED_AFTER_MS = 5_000;
+const BELIEVED_MS = 30_000;

@@ -1,0 +1,146 @@
+import test from 'ava';
+import { deviceTurns } from '../../control-plane/core/device-turns.ts';
+import type { Replica } from '../../control-plane/core/replica.ts';
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { ModelWorld } from './model-world.ts';
+import { apply, aSpec, exactly } from './specs.ts';
+
+const GIB = 2 ** 30;
+const built = (given: Partial<ServiceSpecInput> = {}) => aSpec({ image: 'built:1', pullPolicy: 'never', ...given });
+const plain = { cpus: 8, memoryBytes: 2 ** 34, devices: [] };
+const replicas = (world: ModelWorld): Replica[] => [...world.state.replicas.values()];
+const places = (world: ModelWorld) => world.running().map(c => [c.node, ...(c.devices ?? [])].join(' '));
+const pullsOn = (world: ModelWorld) => world.history.flatMap(a => (a.kind === 'pull' ? [a.node] : []));
+
+// ---- images that are never pulled
+
+test('a node that does not have an image that is never pulled is a wrong place, and another is tried', t => {
+  const world = new ModelWorld({ a: plain, b: plain, c: plain });
+  world.missing.add('a built:1').add('b built:1');
+  apply(world, built());
+  world.settle();
+  t.deepEqual(places(world), ['c']);
+  t.is(replicas(world)[0]!.failures, 0, 'no fault of its own');
+  t.deepEqual(pullsOn(world).slice(0, 3), ['a', 'b', 'c']);
+});
+
+test('what a node is said to have and has not leads elsewhere, too', t => {
+  const world = new ModelWorld({ a: plain, b: plain });
+  world.listed.set('a', ['built:1']);
+  world.missing.add('a built:1');
+  apply(world, built({ replicas: exactly(2) }));
+  world.settle();
+  t.deepEqual(places(world), ['b', 'b']);
+});
+
+test('an image that no node has is a failure that says where it was looked for', t => {
+  const world = new ModelWorld({ a: plain, b: plain });
+  world.missing.add('a built:1').add('b built:1');
+  apply(world, built({ restart: { startAttempts: 1, maxAttempts: 0 } }));
+  world.settle();
+  t.like(replicas(world)[0]!.phase, {
+    kind: 'failed',
+    cause: { kind: 'image', message: 'on node b: no such image' },
+  });
+});
+
+test('where the node that has it is full, one waits for room there', t => {
+  const world = new ModelWorld({ a: plain, b: plain });
+  world.missing.add('a built:1');
+  world.listed.set('b', ['built:1']);
+  apply(world, built({ name: 'first', resources: { cpus: 6 } }));
+  world.settle();
+  apply(world, built({ name: 'second', resources: { cpus: 6 } }));
+  world.settle();
+  const second = replicas(world).find(r => r.service === 'ns/second')!;
+  const reasons = second.phase.kind === 'pending' ? second.phase.reasons : [];
+  t.regex(reasons.find(r => r.startsWith('a: '))!, /the image built:1/);
+  t.regex(reasons.find(r => r.startsWith('b: '))!, /needs 6 CPUs/);
+});
+
+test('a node that lists the image later has it, whatever was found before', t => {
+  const world = new ModelWorld({ a: plain, b: plain });
+  world.missing.add('a built:1');
+  apply(world, built({ resources: { cpus: 6 } }));
+  world.settle();
+  t.deepEqual(places(world), ['b']);
+  world.missing.clear();
+  world.listed.set('a', ['built:1']);
+  world.listed.set('b', ['built:1']);
+  world.advance(6_000);
+  apply(world, built({ name: 'next', resources: { cpus: 6 } }));
+  world.settle();
+  t.deepEqual(places(world).sort(), ['a', 'b']);
+});
+
+test('a failed pull says on which node, and which others have the image', t => {
+  const world = new ModelWorld({ a: plain, b: { ...plain, labels: { zone: 'b' } }, c: plain });
+  world.listed.set('a', ['pulled:1']);
+  world.listed.set('c', ['pulled:1']);
+  world.missing.add('pulled:1');
+  const restart = { startAttempts: 1, maxAttempts: 0 };
+  apply(world, aSpec({ image: 'pulled:1', restart, placement: { constraints: ['node.labels.zone==b'] } }));
+  world.settle();
+  t.like(replicas(world)[0]!.phase, { cause: { message: 'on node b: no such image; a, c have it' } });
+});
+
+// ---- devices that others use
+
+const gpu = (index: number) => ({ id: `nvidia.com/gpu=${index}`, driver: 'cdi' as const, memoryBytes: 80 * GIB });
+const withGpus = { cpus: 64, memoryBytes: 2 ** 40, devices: [gpu(0), gpu(1)] };
+const sharing = (name: string, gib: number, given: Partial<ServiceSpecInput> = {}) =>
+  aSpec({
+    name,
+    image: `${name}:1`,
+    resources: { gpu: { memoryBytes: gib * GIB, exclusive: false } },
+    ...given,
+  });
+
+function measuredWorld(usedGib: Record<string, number>, nodes: ConstructorParameters<typeof ModelWorld>[0]) {
+  const world = new ModelWorld(nodes);
+  for (const [key, gib] of Object.entries(usedGib)) world.foreignBytes.set(key, gib * GIB);
+  return world;
+}
+
+test('a shared device that others use up is left for one that is measured free', t => {
+  const world = measuredWorld({ 'a nvidia.com/gpu=0': 70, 'a nvidia.com/gpu=1': 0 }, { a: withGpus });
+  apply(world, sharing('one', 30));
+  world.settle();
+  t.deepEqual(places(world), ['a nvidia.com/gpu=1']);
+  t.is(replicas(world)[0]!.failures, 0);
+});
+
+test('another node does as well', t => {
+  const world = measuredWorld(
+    { 'a nvidia.com/gpu=0': 70, 'b nvidia.com/gpu=0': 45 },
+    { a: { ...withGpus, devices: [gpu(0)] }, b: { ...withGpus, devices: [gpu(0)] } },
+  );
+  apply(world, sharing('one', 30));
+  world.settle();
+  t.deepEqual(places(world), ['b nvidia.com/gpu=0']);
+});
+
+test('where every device is full it waits on one, says what is measured, and moves once another has room', t => {
+  const world = measuredWorld({ 'a nvidia.com/gpu=0': 70, 'a nvidia.com/gpu=1': 60 }, { a: withGpus });
+  apply(world, sharing('one', 30));
+  world.settle();
+  const [replica] = replicas(world);
+  t.is(replica!.phase.kind, 'creating');
+  const words = deviceTurns(world.state, world.observed(), world.now).waiting.get(replica!.id);
+  t.regex(words!, /^waits for memory of nvidia.com\/gpu=[01]: 30 GiB are declared, [12]0 GiB are measured free$/);
+  const before = world.history.length;
+  world.foreignBytes.set('a nvidia.com/gpu=0', 0);
+  world.foreignBytes.set('a nvidia.com/gpu=1', 60);
+  world.advance(6_000);
+  world.settle();
+  t.deepEqual(places(world), ['a nvidia.com/gpu=0']);
+  t.true(world.history.length - before < 12, 'it does not go to and fro');
+});
+
+test('two that are crowded out do not meet on what has room for one', t => {
+  const used = { 'a nvidia.com/gpu=0': 70, 'a nvidia.com/gpu=1': 70, 'a nvidia.com/gpu=2': 40 };
+  const world = measuredWorld(used, { a: { ...withGpus, devices: [gpu(0), gpu(1), gpu(2)] } });
+  apply(world, sharing('one', 30), sharing('two', 30));
+  world.settle();
+  t.deepEqual(places(world), ['a nvidia.com/gpu=2']);
+});
