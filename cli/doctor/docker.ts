@@ -6,6 +6,7 @@ import {
   resolveConnection,
 } from '../../control-plane/engine/docker/index.ts';
 import { type Finding, failure } from './check.ts';
+import { checkDevices, type DevicesCheck, type EngineDevices } from './devices.ts';
 import { diskFinding } from './disk.ts';
 
 const OLDEST_API = '1.41';
@@ -17,29 +18,39 @@ interface Version {
   readonly ApiVersion: string;
 }
 
-interface Info {
+interface Info extends EngineDevices {
   readonly SystemTime?: string;
   readonly DockerRootDir?: string;
   readonly OSType?: string;
-  readonly Runtimes?: Readonly<Record<string, unknown>> | null;
-  readonly DiscoveredDevices?: readonly { readonly Source: string; readonly ID: string }[] | null;
 }
 
 /** The engine that is used without a nodes file: reachable, allowed, new enough; its GPUs, its clock, and its disk. */
 export async function checkDocker(environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<readonly Finding[]> {
   const connection = await resolveConnection({ environment });
   const address = describeConnection(connection);
+  const start = `Start Docker, or point DOCKER_HOST to where it runs (now ${address}).`;
   return checkEngine(connection, signal, {
     names: { engine: 'docker', gpu: 'gpu', clock: 'clock', disk: 'docker disk' },
-    next: `Start Docker, or point DOCKER_HOST to where it runs (now ${address}).`,
+    next: { notRunning: start, otherwise: start },
+    environment,
   });
 }
 
-/** One engine, under the names that the findings are shown by. */
+export interface EngineCheck {
+  /** By which the findings are shown. */
+  readonly names: { readonly engine: string; readonly gpu: string; readonly clock: string; readonly disk: string };
+  /** What to do where the engine of this machine does not run, and where its error does not say. */
+  readonly next: { readonly notRunning: string; readonly otherwise: string };
+  readonly environment: NodeJS.ProcessEnv;
+  /** What the nodes file says of its devices. */
+  readonly devices?: DevicesCheck;
+}
+
+/** One engine: reached, new enough, its GPUs, its clock, its disk. */
 export async function checkEngine(
   connection: DockerConnection,
   signal: AbortSignal,
-  { names, next }: { names: { engine: string; gpu: string; clock: string; disk: string }; next: string },
+  { names, next, environment, devices }: EngineCheck,
 ): Promise<readonly Finding[]> {
   const client = new EngineClient(connection);
   const address = describeConnection(connection);
@@ -48,7 +59,9 @@ export async function checkEngine(
     try {
       version = await client.get<Version>({ doing: 'asking the engine for its version', path: '/version', signal });
     } catch (error) {
-      return [failure(names.engine, error, next)];
+      const finding = failure(names.engine, error, next.otherwise);
+      const isNotRunning = connection.kind === 'unix' && finding.message.startsWith('Docker is not running');
+      return [isNotRunning ? { ...finding, next: next.notRunning } : finding];
     }
     const sentMs = Date.now();
     const info = await client.get<Info>({ doing: 'asking the engine what it has', path: '/info', signal });
@@ -56,7 +69,7 @@ export async function checkEngine(
     const isLocal = connection.kind === 'unix';
     return [
       { ...engineFinding(version, info, address), name: names.engine },
-      { ...gpuFinding(info, isLocal), name: names.gpu },
+      ...(await checkDevices(connection, signal, { info, name: names.gpu, environment, devices })),
       ...(info.SystemTime
         ? [{ ...clockFinding(Date.parse(info.SystemTime), sentMs, answeredMs), name: names.clock }]
         : []),
@@ -80,28 +93,6 @@ function engineFinding(version: Version, info: Info, address: string): Finding {
     return { name: 'docker', status: 'fail', message: `${message} is too old`, next };
   }
   return { name: 'docker', status: 'ok', message };
-}
-
-function gpuFinding(info: Info, isLocal: boolean): Finding {
-  const name = 'gpu';
-  const cdi = (info.DiscoveredDevices ?? []).filter(d => d.Source === 'cdi').map(d => d.ID);
-  const nvidia = Object.keys(info.Runtimes ?? {}).some(runtime => runtime.startsWith('nvidia'));
-  if (cdi.length > 0)
-    return {
-      name,
-      status: 'ok',
-      message: `the engine knows ${cdi.length} CDI device names: ${cdi.slice(0, 4).join(', ')}${cdi.length > 4 ? ', …' : ''}`,
-    };
-  if (nvidia) return { name, status: 'ok', message: 'the engine has the NVIDIA runtime' };
-  if (isLocal && existsSync('/proc/driver/nvidia/version')) {
-    return {
-      name,
-      status: 'warn',
-      message: 'this machine has an NVIDIA driver, but the engine cannot give its GPUs to containers',
-      next: 'Install nvidia-container-toolkit, run "sudo nvidia-ctk runtime configure --runtime=docker", restart Docker.',
-    };
-  }
-  return { name, status: 'info', message: 'no GPU here; services that ask for one stay pending' };
 }
 
 /** The engine's clock against ours, by the middle of the question's way. */

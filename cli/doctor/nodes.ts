@@ -57,7 +57,9 @@ export async function checkNodes(
       name,
       status: 'warn' as const,
       message: formatLocated(warning),
-      next: 'Give it tls, or reach it by ssh://.',
+      next: warning.keyPath.includes('skip_verify')
+        ? 'Name the authority that signed its certificate as tls.ca.'
+        : 'Give it tls, or reach it by ssh://.',
     })),
     ...(
       await Promise.all(
@@ -83,12 +85,18 @@ async function checkNode(
     const next = 'Mend that entry of the nodes file, or what it names.';
     return [{ name: label, status: 'fail', message: `${formatKeyPath(keyPath)}: ${message}`, next }];
   }
-  const findings = await checkEngine(connected.connection, signal, {
+  const { devices, gpu_probe_image: gpuProbeImage } = entry;
+  const { statedDevice } = await import('../../control-plane/nodes/configure-node.ts');
+  return checkEngine(connected.connection, signal, {
     names: { engine: label, gpu: `${label} gpu`, clock: `${label} clock`, disk: `${label} disk` },
-    next: 'See that the machine is up and its engine answers; the other nodes go on without it.',
+    next: {
+      notRunning: `Start Docker there (systemctl start docker), or mend nodes.${name} in the nodes file.`,
+      otherwise: 'See that the machine is up and its engine answers; the other nodes go on without it.',
+    },
+    environment,
+    devices: {
+      ...(devices && { stated: devices.map(statedDevice) }),
+      ...(gpuProbeImage !== undefined && { gpuProbeImage }),
+    },
   });
-  if (!entry.devices) return findings;
-  const stated = entry.devices.map(d => d.id).join(', ');
-  const instead = { name: `${label} gpu`, status: 'ok' as const, message: `the nodes file states ${stated || 'none'}` };
-  return findings.map(f => (f.name === instead.name ? instead : f));
 }

@@ -66,7 +66,7 @@ function profileOf(entry: NodeEntry, connection: string, address: string, reach:
   };
 }
 
-function statedDevice({
+export function statedDevice({
   id,
   index = /=(\d+(?::\d+)?)$/.exec(id)?.[1],
   uuid = /^(GPU|MIG)-/.test(id) ? id : undefined,

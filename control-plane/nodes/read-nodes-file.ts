@@ -134,6 +134,8 @@ function checkNode(name: string, entry: NodeEntry, findings: Findings): void {
   }
   if (tls?.skip_verify && tls.ca !== undefined) {
     findings.error([...at, 'tls', 'skip_verify'], 'expected either "ca" or "skip_verify: true"');
+  } else if (tls?.skip_verify) {
+    findings.warn([...at, 'tls', 'skip_verify'], 'trusts whatever answers there with the containers of this node');
   }
   if (publishOn !== undefined && isIP(publishOn) === 0) {
     findings.error([...at, 'publish_on'], `expected an IP address, found ${showValue(publishOn)}`);

@@ -228,6 +228,9 @@ test('an engine that anybody on the network could use is warned of', t => {
   t.deepEqual(warnings('nodes: {a: {engine: tcp://10.0.0.5:2375}}'), [
     'nodes.yaml:1:13: nodes.a.engine: has no tls: whoever reaches that port controls the machine behind it',
   ]);
+  t.deepEqual(warnings('nodes: {a: {engine: tcp://10.0.0.5:2376, tls: {skip_verify: true}}}'), [
+    'nodes.yaml:1:48: nodes.a.tls.skip_verify: trusts whatever answers there with the containers of this node',
+  ]);
   t.deepEqual(warnings('nodes: {a: {engine: tcp://127.0.0.1:2375}, b: {engine: ssh://b}}'), []);
 });
 

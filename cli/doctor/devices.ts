@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { ObservedDevice } from '../../control-plane/core/observed.ts';
+import type { DockerConnection } from '../../control-plane/engine/docker/index.ts';
+import { formatBytes } from '../render/units.ts';
+import { type Finding, failure } from './check.ts';
+
+/** What the nodes file says of a node's devices. */
+export interface DevicesCheck {
+  readonly stated?: readonly ObservedDevice[];
+  readonly gpuProbeImage?: string;
+}
+
+/** The parts of the engine's `/info` that speak of devices. */
+export interface EngineDevices {
+  readonly Runtimes?: Readonly<Record<string, unknown>> | null;
+  readonly DiscoveredDevices?: readonly { readonly Source: string; readonly ID: string }[] | null;
+}
+
+/** The node's devices as a control plane would find them, and count them: by the same ways. */
+export async function checkDevices(
+  connection: DockerConnection,
+  signal: AbortSignal,
+  options: {
+    readonly info: EngineDevices;
+    readonly name: string;
+    readonly environment: NodeJS.ProcessEnv;
+    readonly devices: DevicesCheck | undefined;
+  },
+): Promise<readonly Finding[]> {
+  const { info, name, environment, devices: { stated, gpuProbeImage } = {} } = options;
+  const { createDockerEngine } = await import('../../control-plane/engine/docker/index.ts');
+  const common = { node: name, instance: `doctor-${randomBytes(6).toString('hex')}`, connection, environment };
+  const plain = createDockerEngine({ ...common, ...(stated && { devices: stated }) });
+  const isMissing = gpuProbeImage !== undefined && (await plain.imageId(gpuProbeImage, signal)) === null;
+  const isProbed = gpuProbeImage !== undefined && !isMissing;
+  const engine = isProbed
+    ? createDockerEngine({ ...common, gpuProbeImage, ...(stated && { devices: stated }) })
+    : plain;
+  try {
+    // What the first look misses for want of time, the asked one waits for.
+    const slow = await engine.measure(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)])).then(
+      () => null,
+      (error: Error) => error.message,
+    );
+    const { devices } = await engine.observe(signal);
+    const trouble = engine.driverTrouble ?? slow;
+    return [
+      { ...devicesFinding(devices, { isLocal: connection.kind === 'unix', info, stated }), name },
+      ...(isMissing
+        ? [
+            {
+              name,
+              status: 'warn' as const,
+              message: `gpu_probe_image ${gpuProbeImage} is not there; what its container would find is not checked`,
+              next: 'A control plane pulls it when it starts; or pull or load it there, and run this again.',
+            },
+          ]
+        : []),
+      ...(isProbed && trouble !== null
+        ? [
+            {
+              name,
+              status: 'warn' as const,
+              message: `nvidia-smi in gpu_probe_image ${gpuProbeImage} does not answer: ${trouble}`,
+              next: 'Until it does, models and memory of the devices are not known. Any image with /bin/sh and glibc will do; the engine has to be able to give it the GPUs.',
+            },
+          ]
+        : []),
+    ];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [failure(name, error)];
+  } finally {
+    plain.close();
+    engine.close();
+  }
+}
+
+function devicesFinding(
+  devices: readonly ObservedDevice[],
+  { info, isLocal, stated }: { info: EngineDevices; isLocal: boolean; stated: readonly ObservedDevice[] | undefined },
+): Omit<Finding, 'name'> {
+  if (devices.length > 0) {
+    const shown = devices.slice(0, MOST_SHOWN).map(describeDevice).join(', ');
+    const count = devices.length === 1 ? '1 device' : `${devices.length} devices`;
+    const whose = stated ? ', as the nodes file states' : '';
+    return { status: 'ok', message: `${count}${whose}: ${shown}${devices.length > MOST_SHOWN ? ', …' : ''}` };
+  }
+  if (stated) return { status: 'ok', message: 'the nodes file states that there are none' };
+  const hasRuntime = Object.keys(info.Runtimes ?? {}).some(runtime => runtime.startsWith('nvidia'));
+  if (hasRuntime) {
+    return {
+      status: 'warn',
+      message: 'the engine has the NVIDIA runtime, but which GPUs there are is not known: none is given to services',
+      next: isLocal
+        ? 'See that "nvidia-smi" works on this machine; or write CDI files (nvidia-ctk cdi generate).'
+        : 'Give the node a gpu_probe_image or its devices in the nodes file; or write CDI files there (nvidia-ctk cdi generate).',
+    };
+  }
+  if (isLocal && existsSync('/proc/driver/nvidia/version')) {
+    return {
+      status: 'warn',
+      message: 'this machine has an NVIDIA driver, but the engine cannot give its GPUs to containers',
+      next: 'Install nvidia-container-toolkit, run "sudo nvidia-ctk runtime configure --runtime=docker", restart Docker.',
+    };
+  }
+  return { status: 'info', message: 'no GPU here; services that ask for one stay pending' };
+}
+
+function describeDevice({ id, model, memoryBytes }: ObservedDevice): string {
+  const known = [model, memoryBytes === undefined ? undefined : formatBytes(memoryBytes)].flatMap(part => part ?? []);
+  return known.length === 0 ? id : `${id} (${known.join(', ')})`;
+}
+
+const MOST_SHOWN = 4;
+/** For the driver: less than a whole check may take. */
+const PATIENCE_MS = 7_000;

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { checkNodes } from '../../cli/doctor/nodes.ts';
+
+const UUIDS = ['GPU-8f2e0000-0000-0000-0000-000000000001', 'GPU-8f2e0000-0000-0000-0000-000000000002'];
+const NAMES = ['0', '1', ...UUIDS, 'all'].map(name => `nvidia.com/gpu=${name}`);
+
+/** What an engine of a machine with two GPUs answers; a probe container is refused. */
+async function gpuEngine(t: ExecutionContext, options: { images?: readonly string[] } = {}): Promise<string> {
+  const { images = [] } = options;
+  const server = createServer((request, response) => {
+    const [where = ''] = (request.url ?? '').replace(/^\/v1\.\d+/, '').split('?');
+    response.setHeader('content-type', 'application/json');
+    const answer = (value: unknown, status = 200) => {
+      response.statusCode = status;
+      response.end(JSON.stringify(value));
+    };
+    const image = /^\/images\/(.+)\/json$/.exec(where)?.[1];
+    if (where === '/version') return answer({ Version: '28.3.0', ApiVersion: '1.51' });
+    if (where === '/info') {
+      return answer({
+        ID: 'ABCD',
+        Name: 'gpu-1',
+        NCPU: 8,
+        MemTotal: 1024 ** 3,
+        OSType: 'linux',
+        SystemTime: new Date().toISOString(),
+        DiscoveredDevices: NAMES.map(ID => ({ Source: 'cdi', ID })),
+      });
+    }
+    if (where === '/containers/json' || where === '/images/json') return answer([]);
+    if (image !== undefined && images.includes(image)) return answer({ Id: 'sha256:1' });
+    if (image !== undefined) return answer({ message: `No such image: ${image}` }, 404);
+    return answer({ message: 'could not select device driver' }, 500);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function check(t: ExecutionContext, text: string) {
+  const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-doctor-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'nodes.yaml');
+  await writeFile(file, text);
+  const findings = await checkNodes(file, process.env, AbortSignal.timeout(30_000));
+  return (name: string) => findings.filter(f => f.name === name).map(({ status, message }) => `${status}: ${message}`);
+}
+
+test('doctor counts devices, not their names', async t => {
+  const [engine, other] = await Promise.all([gpuEngine(t), gpuEngine(t)]);
+  const found = await check(
+    t,
+    `nodes:\n  a: {engine: "${engine}"}\n  b: {engine: "${other}", devices: [{id: nvidia.com/gpu=1, model: L4, memory: 24GiB}]}\n`,
+  );
+  t.deepEqual(found('node a gpu'), ['ok: 2 devices: nvidia.com/gpu=0, nvidia.com/gpu=1']);
+  t.deepEqual(found('node b gpu'), ['ok: 1 device, as the nodes file states: nvidia.com/gpu=1 (L4, 24.0GiB)']);
+});
+
+test('doctor tries the image of the GPU probe where it is there, and says where it is not', async t => {
+  const [there, missing] = await Promise.all([gpuEngine(t, { images: ['probe:1'] }), gpuEngine(t)]);
+  const found = await check(
+    t,
+    `nodes:
+  there: {engine: "${there}", gpu_probe_image: "probe:1"}
+  missing: {engine: "${missing}", gpu_probe_image: "probe:1"}
+`,
+  );
+  t.regex(
+    found('node there gpu').join('\n'),
+    /^ok: 2 devices.*\nwarn: nvidia-smi in gpu_probe_image probe:1 does not answer: .*could not select device driver/,
+  );
+  t.regex(found('node missing gpu').join('\n'), /^ok: 2 devices.*\nwarn: gpu_probe_image probe:1 is not there/);
+});
+
+test('doctor warns of an engine that anything may pass for, and gives no advice that the nodes file overrules', async t => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-doctor-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'nodes.yaml');
+  await writeFile(
+    file,
+    `nodes:\n  a: {engine: unix://${folder}/none.sock}\n  b: {engine: tcp://127.0.0.1:9, tls: {skip_verify: true}}\n`,
+  );
+  const findings = await checkNodes(file, process.env, AbortSignal.timeout(30_000));
+  const [warning] = findings.filter(f => f.status === 'warn');
+  t.regex(warning?.message ?? '', /nodes\.b\.tls\.skip_verify: trusts whatever answers there/);
+  t.regex(warning?.next ?? '', /tls\.ca/);
+  const a = findings.find(f => f.name === 'node a');
+  t.regex(a?.message ?? '', /Docker is not running at unix:/);
+  t.is(a?.next, 'Start Docker there (systemctl start docker), or mend nodes.a in the nodes file.');
+});
