@@ -1,4 +1,5 @@
 import { type Cluster, makeRoom, type PlacementRequest } from './placement/cluster.ts';
+import { ROOM_TRIES } from './placement/make-room.ts';
 import { isLive, type Placement, type Replica } from './replica.ts';
 import type { ServiceSpec } from './spec.ts';
 import { transition } from './transition.ts';
@@ -23,11 +24,13 @@ export function displaceIdle(
   const future = fresh();
   for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) future.release(replica.id);
   const idle = candidates.filter(c => c.idleAt <= world.now);
+  const budget = { left: ROOM_TRIES };
   for (const request of higher) {
     const going = makeRoom(
       future,
       request,
       idle.filter(c => world.replicas.get(c.replicaId)?.phase.kind === 'ready'),
+      budget,
     );
     for (const id of going ?? []) {
       const other = world.replicas.get(id);

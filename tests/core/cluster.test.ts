@@ -296,3 +296,25 @@ test('of those that could leave, only those leave that have to', t => {
   const all = [1, 2, 3, 4].map(n => idle(`r${n}`, n, cpus(n, `s${n}`), 'a'));
   t.deepEqual(roomFor({ resources: { cpus: 5 } }, [aNode({ name: 'a', cpus: 10 })], all).leaving, ['r1', 'r4']);
 });
+
+test('how many ways to make room are looked at does not grow with the nodes, and what is taken suffices', t => {
+  // On every node two of the six have to go; on the last one a single one is enough.
+  const names = Array.from({ length: 100 }, (_, i) => `n${i}`.padEnd(4, '-'));
+  const nodes = names.map(name => aNode({ name, cpus: 6 }));
+  const cpus = (n: number) => aSpec({ name: `s${n}`, resources: { cpus: n } });
+  const ones = names.flatMap((name, i) =>
+    i < 99 ? [0, 1, 2, 3, 4, 5].map(n => idle(`${name}${n}`, n, cpus(1), name)) : [],
+  );
+  const all = [...ones, idle('large', 9, cpus(6), names[99]!)];
+  const cluster = new Cluster(nodes, new Map());
+  for (const { replicaId, spec, placement } of all) cluster.hold(request(replicaId, spec), spec, placement);
+  const wanted = asking('wanted', { priority: 10, resources: { cpus: 2 } });
+  const plenty = { left: 10_000 };
+  t.deepEqual(makeRoom(cluster, wanted, all, plenty), ['large']);
+  t.true(10_000 - plenty.left <= all.length, 'fewer than two were never asked for beyond that');
+  t.is(makeRoom(cluster, wanted, ones, { left: 0 })?.length, 2, 'none too many leaves, however little is looked at');
+  const some = { left: 600 };
+  t.deepEqual(makeRoom(cluster, wanted, ones, some), ['n0--0', 'n0--1']);
+  t.true(some.left <= 6, 'all that go alone were tried');
+  t.is(cluster.find(wanted), null, 'it is as it was');
+});

@@ -1,6 +1,8 @@
 import type { Placement } from '../replica.ts';
-import { type ServiceSpec, serviceKey } from '../spec.ts';
+import type { ServiceSpec } from '../spec.ts';
 import type { Cluster, PlacementRequest } from './cluster.ts';
+import type { NodeLedger } from './cluster-node.ts';
+import type { Budget } from './exact-search.ts';
 
 /** A replica that does nothing at present. */
 export interface IdleReplica {
@@ -10,68 +12,113 @@ export interface IdleReplica {
   readonly placement: Placement;
 }
 
+/** Sets of replicas that one pass looks at before it gives up on the very fewest: some milliseconds of work. */
+export const ROOM_TRIES = 2_000;
+
 /**
  * The fewest idle replicas of lower priority whose going makes room for the request, all of one node; of equally few the
- * least important. Empty where there is room already, null where not even all of them do. The cluster is left as it was.
+ * least important. Once the budget is used up some that suffice are taken, of which none could stay. Empty where there is
+ * room already, null where not even all of them do. The cluster is left as it was.
  */
 export function makeRoom(
   cluster: Cluster,
   request: PlacementRequest,
   idle: readonly IdleReplica[],
+  budget: Budget = { left: ROOM_TRIES },
 ): readonly string[] | null {
   if (cluster.find(request)) return [];
-  const lower = idle.filter(r => r.priority < request.spec.priority);
+  const rooms = roomsFor(cluster, request, idle);
+  const most = Math.max(0, ...rooms.map(r => r.idle.length));
+  for (let count = 1; count <= most && budget.left > 0; count += 1) {
+    let best: readonly IdleReplica[] | null = null;
+    for (const room of rooms) best = room.fewest(count, budget, best) ?? best;
+    if (best) return idsOf(best);
+  }
   let best: readonly IdleReplica[] | null = null;
-  for (const some of Map.groupBy(lower, r => r.placement.node).values()) {
-    // Those whose going costs least come first, so that they are tried first.
-    const sorted = some.toSorted((a, b) => a.priority - b.priority || (a.replicaId < b.replicaId ? -1 : 1));
-    const leaving = fewestOf(cluster, request, sorted);
-    if (leaving && (best === null || isLess(leaving, best))) best = leaving;
+  for (const room of rooms.slice(0, LAST_ROOMS)) {
+    const leaving = room.withoutSpare();
+    if (best === null || isLess(leaving, best)) best = leaving;
   }
-  return best === null ? null : (best as readonly IdleReplica[]).map(r => r.replicaId).sort();
+  return best && idsOf(best);
 }
 
-function fewestOf(
-  cluster: Cluster,
-  request: PlacementRequest,
-  idle: readonly IdleReplica[],
-): readonly IdleReplica[] | null {
-  const suffices = (gone: readonly IdleReplica[]) => {
-    for (const { replicaId } of gone) cluster.release(replicaId);
-    const isEnough = cluster.find(request) !== null;
-    for (const replica of gone) holdAgain(cluster, replica);
+/** Nodes that are looked at once the budget is used up. */
+const LAST_ROOMS = 8;
+
+/** The nodes that would do if all idle replicas of lower priority there were gone. */
+function roomsFor(cluster: Cluster, request: PlacementRequest, idle: readonly IdleReplica[]): Room[] {
+  const byNode = Map.groupBy(
+    idle.filter(r => r.priority < request.spec.priority),
+    r => r.placement.node,
+  );
+  if (byNode.size === 0) return [];
+  const eligible = new Set(cluster.eligibleFor(request.spec));
+  const rooms: Room[] = [];
+  for (const [node, some] of byNode) {
+    const ledger = cluster.ledgerOf(node);
+    if (!ledger || !eligible.has(ledger)) continue;
+    const room = new Room(ledger, request, { siblings: cluster.siblingsOn(ledger, request.service), idle: some });
+    if (room.suffices(room.idle)) rooms.push(room);
+  }
+  return rooms;
+}
+
+/** One node: only there does anything change, so nobody else is asked. */
+class Room {
+  /** Those whose going costs least come first, so that they are tried first. */
+  readonly idle: readonly IdleReplica[];
+  readonly #ledger: NodeLedger;
+  readonly #request: PlacementRequest;
+  readonly #siblings: number;
+
+  constructor(
+    ledger: NodeLedger,
+    request: PlacementRequest,
+    { siblings, idle }: { readonly siblings: number; readonly idle: readonly IdleReplica[] },
+  ) {
+    this.#ledger = ledger;
+    this.#request = request;
+    this.#siblings = siblings;
+    this.idle = idle.toSorted((a, b) => a.priority - b.priority || (a.replicaId < b.replicaId ? -1 : 1));
+  }
+
+  suffices(gone: readonly IdleReplica[]): boolean {
+    const { spec, service } = this.#request;
+    const held = gone.flatMap(r => this.#ledger.holders.get(r.replicaId) ?? []);
+    for (const holder of held) this.#ledger.release(holder);
+    const siblings = this.#siblings - held.filter(h => h.service === service).length;
+    const isEnough = this.#ledger.fit(spec, siblings) !== null;
+    for (const holder of held) this.#ledger.hold(holder);
     return isEnough;
-  };
-  if (!suffices(idle)) return null;
-  let tries = TRIES;
-  for (let count = 1; count < idle.length; count += 1) {
-    for (const some of subsetsOf(idle, count)) {
-      tries -= 1;
-      if (tries < 0) return withoutSpare(idle, suffices);
-      if (suffices(some)) return some;
+  }
+
+  /** So many that suffice and are less important than the best so far; null: there are none, or nobody may look further. */
+  fewest(count: number, budget: Budget, best: readonly IdleReplica[] | null): readonly IdleReplica[] | null {
+    const limit = best ? highestOf(best) : Number.POSITIVE_INFINITY;
+    for (const some of subsetsOf(
+      this.idle.filter(r => r.priority < limit),
+      count,
+    )) {
+      budget.left -= 1;
+      if (budget.left < 0) return null;
+      if (this.suffices(some)) return some;
     }
+    return null;
   }
-  return idle;
+
+  /** All but those without whose going it is enough too, the most important spared first. */
+  withoutSpare(): readonly IdleReplica[] {
+    let gone = this.idle;
+    for (const replica of this.idle.toReversed()) {
+      const fewer = gone.filter(r => r !== replica);
+      if (this.suffices(fewer)) gone = fewer;
+    }
+    return gone;
+  }
 }
 
-/** Sets of one node that are tried before the search gives up on the very fewest. */
-const TRIES = 500;
-
-/** All but those without whose going it is enough too, the most important spared first. */
-function withoutSpare(
-  idle: readonly IdleReplica[],
-  suffices: (gone: readonly IdleReplica[]) => boolean,
-): readonly IdleReplica[] {
-  let gone = idle;
-  for (const replica of idle.toReversed()) {
-    const fewer = gone.filter(r => r !== replica);
-    if (suffices(fewer)) gone = fewer;
-  }
-  return gone;
-}
-
-function holdAgain(cluster: Cluster, { replicaId, spec, placement }: IdleReplica): void {
-  cluster.hold({ replicaId, service: serviceKey(spec) }, spec, placement);
+function idsOf(some: readonly IdleReplica[]): readonly string[] {
+  return some.map(r => r.replicaId).sort();
 }
 
 /** Every subset of so many, in the order of the elements. */
@@ -86,7 +133,9 @@ function* subsetsOf<T>(all: readonly T[], count: number, from = 0): Generator<re
 }
 
 function isLess(a: readonly IdleReplica[], b: readonly IdleReplica[]): boolean {
-  if (a.length !== b.length) return a.length < b.length;
-  const highest = (some: readonly IdleReplica[]) => Math.max(...some.map(r => r.priority));
-  return highest(a) < highest(b);
+  return a.length === b.length ? highestOf(a) < highestOf(b) : a.length < b.length;
+}
+
+function highestOf(some: readonly IdleReplica[]): number {
+  return Math.max(...some.map(r => r.priority));
 }
