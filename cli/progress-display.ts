@@ -43,12 +43,12 @@ async function liveDisplay(err: Output): Promise<ProgressDisplay> {
   const { createLogUpdate } = await import('log-update');
   const screen = createLogUpdate(process.stderr);
   let latest: readonly ServiceView[] = [];
-  const draw = () => {
+  const draw = (isOver = false) => {
     // Elapsed times are told against this machine's clock; views carry the control plane's, usually the same one.
-    const lines = progressLines(latest, { nowMs: Date.now(), width: err.width(), style: err.style });
+    const lines = progressLines(latest, { nowMs: Date.now(), width: err.width(), style: err.style, isOver });
     if (lines.length > 0) screen(lines.join('\n'));
   };
-  const timer = setInterval(draw, REDRAW_MS);
+  const timer = setInterval(() => draw(), REDRAW_MS);
   let stopped = false;
   return {
     update: services => {
@@ -64,7 +64,7 @@ async function liveDisplay(err: Output): Promise<ProgressDisplay> {
       if (stopped) return;
       stopped = true;
       clearInterval(timer);
-      draw();
+      draw(true);
       screen.done();
     },
   };

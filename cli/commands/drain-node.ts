@@ -78,6 +78,10 @@ async function waitUntilEmpty(
     return left;
   } catch (error) {
     if (error === TIMED_OUT) return left;
+    if (context.signal.aborted) {
+      display.stop();
+      context.err.line(`the drain goes on; end it with: outrigger nodes undrain ${name}`);
+    }
     throw error;
   } finally {
     clearTimeout(timer);

@@ -13,7 +13,7 @@ export interface PsOptions extends ProjectOptions {
   quiet?: boolean;
 }
 
-interface Row {
+export interface PsRow {
   readonly service: ServiceView;
   readonly replica: ReplicaView | null;
 }
@@ -38,7 +38,7 @@ export async function ps(context: Context, names: readonly string[], options: Ps
     return;
   }
   const nowMs = Date.now();
-  const rows = shown.flatMap((service): Row[] =>
+  const rows = shown.flatMap((service): PsRow[] =>
     service.replicas.length === 0
       ? [{ service, replica: null }]
       : service.replicas.map(replica => ({ service, replica })),
@@ -56,14 +56,17 @@ export async function ps(context: Context, names: readonly string[], options: Ps
   }
 }
 
-function psColumns(nowMs: number, withProject: boolean, rows: readonly Row[]): Column<Row>[] {
-  const project: Column<Row> = { title: 'PROJECT', priority: 60, minWidth: 6, cell: r => r.service.namespace };
-  const devices: Column<Row> = {
+/** Of a table that is too wide, the columns that tell least go first. */
+export function psColumns(nowMs: number, withProject: boolean, rows: readonly PsRow[]): Column<PsRow>[] {
+  const project: Column<PsRow> = { title: 'PROJECT', priority: 60, minWidth: 6, cell: r => r.service.namespace };
+  const devices: Column<PsRow> = {
     title: 'DEVICES',
     priority: 30,
     minWidth: 4,
     cell: r => r.replica?.devices.join(',') ?? '',
   };
+  // Where all are on one node, its name tells little.
+  const nodes = new Set(rows.flatMap(r => r.replica?.node ?? []));
   const some = rows.some(r => (r.replica?.devices.length ?? 0) > 0);
   return [
     ...(withProject ? [project] : []),
@@ -80,7 +83,7 @@ function psColumns(nowMs: number, withProject: boolean, rows: readonly Row[]): C
     { title: 'ADDRESS', priority: 80, minWidth: 12, cell: r => (r.replica ? bestAddress(r.replica) : '') },
     ...(some ? [devices] : []),
     { title: 'GEN', priority: 20, align: 'right', cell: r => String(r.replica?.generation ?? r.service.generation) },
-    { title: 'NODE', priority: 15, minWidth: 6, cell: r => r.replica?.node ?? '' },
+    { title: 'NODE', priority: nodes.size > 1 ? 65 : 15, minWidth: 6, cell: r => r.replica?.node ?? '' },
     { title: 'IMAGE', priority: 10, minWidth: 10, cell: r => r.replica?.image ?? r.service.image },
   ];
 }

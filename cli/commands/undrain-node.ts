@@ -16,12 +16,12 @@ export async function undrainNode(context: Context, name: string, { device }: Un
     return;
   }
   if (device !== undefined) {
-    const wasQuarantined = before.devices.some(
+    const released = before.devices.find(
       d => d.state === 'quarantined' && node.devices.some(n => n.id === d.id && n.state !== 'quarantined'),
     );
-    err.line(
-      wasQuarantined ? `${device} on ${name} is given to replicas again` : `${device} on ${name} was not quarantined`,
-    );
+    const meant = released ?? node.devices.find(d => [d.id, d.index, d.uuid].includes(device));
+    const outcome = released ? 'is given to replicas again' : 'was not quarantined';
+    err.line(`${meant?.id ?? device} on ${name} ${outcome}`);
     return;
   }
   err.line(before.drainingSinceMs === undefined ? `${name} was not drained` : `${name} takes replicas again`);

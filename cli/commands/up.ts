@@ -5,6 +5,7 @@ import type { ControlClient } from '../control-client.ts';
 import { ensureControlPlane, requireUsableState, warnOfOtherNodes } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { lastLines } from '../last-lines.ts';
+import { lastReasons } from '../last-reasons.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { openProgressDisplay, type ProgressDisplay } from '../progress-display.ts';
 import { buildProject, loadProject, projectFolders } from '../project.ts';
@@ -110,7 +111,7 @@ async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<
 }
 
 async function settle(run: Run, result: RolloutResult, timeoutMs: number | undefined): Promise<ExitCode | null> {
-  const { context, namespace } = run;
+  const { context, client, namespace } = run;
   const { err, out } = context;
   switch (result.kind) {
     case 'ready':
@@ -133,9 +134,18 @@ async function settle(run: Run, result: RolloutResult, timeoutMs: number | undef
         `${err.style('red', 'error:')} not ready within ${(timeoutMs ?? 0) / 1_000} s: ${result.waitingFor.join(', ')}`,
       );
       const waitingFor = result.services.filter(s => result.waitingFor.includes(s.name));
-      for (const line of waitingLines(waitingFor)) err.line(line);
-      for (const line of await lastLines(run.client, waitingFor)) err.line(line);
-      err.line('  next: give it more time with --wait-timeout, or see "outrigger logs" and "outrigger events"');
+      const leaving = new Set(createdBy(run));
+      for (const line of waitingLines(waitingFor, leaving)) err.line(line);
+      for (const line of await lastReasons(
+        context,
+        client,
+        waitingFor.filter(s => leaving.has(s.name)),
+      ))
+        err.line(line);
+      for (const line of await lastLines(client, waitingFor)) err.line(line);
+      const isLeaving = waitingFor.every(s => leaving.has(s.name));
+      const next = isLeaving ? 'mend what it waits for' : 'see "outrigger logs" and "outrigger events"';
+      err.line(`  next: give it more time with --wait-timeout, or ${next}`);
       await removeCreated(run);
       return EXIT_CODE.failed;
     }
@@ -167,9 +177,13 @@ async function interrupted(run: Run, display: ProgressDisplay, latest: readonly 
     : EXIT_CODE.interrupted;
 }
 
+function createdBy({ results }: Run): string[] {
+  return results.filter(r => r.outcome === 'created').map(r => r.service.name);
+}
+
 /** A failed `up` leaves behind what was there before it, and nothing else. */
 async function removeCreated(run: Run): Promise<void> {
-  const created = run.results.filter(r => r.outcome === 'created').map(r => r.service.name);
+  const created = createdBy(run);
   if (created.length === 0) return;
   run.context.err.line(`removing what this command created: ${created.join(', ')}`);
   await removeAndWait(run.context, { client: run.client, namespace: run.namespace, names: created, volumes: false });

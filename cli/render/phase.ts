@@ -73,6 +73,15 @@ export function phaseDetail(replica: ReplicaView, nowMs: number): string {
   }
 }
 
+/** ` on gpu-a` while a replica comes to be there; nothing where this machine is the only node. */
+export function whereabouts({ phase, node }: ReplicaView): string {
+  const isNew = phase === 'pulling' || phase === 'creating';
+  return isNew && node !== undefined && node !== ONLY_NODE ? ` on ${node}` : '';
+}
+
+/** The name of the node where there is no nodes file. */
+const ONLY_NODE = 'local';
+
 function pullProgress(replica: ReplicaView): string {
   const { pulledBytes, pullTotalBytes } = replica;
   if (pulledBytes === undefined) return replica.message;

@@ -1,7 +1,7 @@
 import type { PhaseKind } from '../../control-plane/core/replica.ts';
 import type { ReplicaView, ServiceView } from '../../control-plane/views.ts';
 import type { Style } from '../output.ts';
-import { phaseDetail, phaseDurations, phaseStyle } from './phase.ts';
+import { phaseDetail, phaseDurations, phaseStyle, whereabouts } from './phase.ts';
 import { pad, singleLine, textWidth, truncate } from './text.ts';
 import { formatBytes, formatDuration } from './units.ts';
 
@@ -13,6 +13,8 @@ export interface ProgressOptions {
   readonly nowMs: number;
   readonly width: number;
   readonly style: (style: Style, text: string) => string;
+  /** The last state, which stays: the services may be about to go. */
+  readonly isOver?: boolean;
 }
 
 /** The live display: a line for each replica with its phase, what it waits for, and for how long it has. */
@@ -40,7 +42,7 @@ export function progressLines(services: readonly ServiceView[], options: Progres
       : truncate(left.trimEnd(), options.width);
   });
   const more = rows.length > shown.length ? [`… and ${rows.length - shown.length} more`] : [];
-  const hint = placeHint(services, options.nowMs);
+  const hint = options.isOver ? null : placeHint(services, options.nowMs);
   return [...lines, ...more, ...(hint === null ? [] : [options.style('dim', truncate(hint, options.width))])];
 }
 
@@ -89,7 +91,10 @@ function replicaRow(service: ServiceView, replica: ReplicaView, nowMs: number): 
     style: phaseStyle(replica.phase),
     mark: MARKS[replica.phase],
     elapsedMs: ready ? replica.sinceMs - first : nowMs - replica.sinceMs,
-    detail: durations === '' ? detail : `${detail}${detail ? '  ' : ''}(${durations})`,
+    detail:
+      durations === ''
+        ? [whereabouts(replica).trim(), detail].filter(Boolean).join(', ')
+        : `${detail}${detail ? '  ' : ''}(${durations})`,
   };
 }
 
@@ -133,7 +138,7 @@ export class PhaseLines {
     if (!isNewPhase && (!isNewDetail || detail === '')) return passed;
     return [
       ...passed,
-      `${name}  ${replica.phase}${detail && `: ${detail}`}${isNewPhase ? after(replica.sinceMs) : ''}`,
+      `${name}  ${replica.phase}${whereabouts(replica)}${detail && `: ${detail}`}${isNewPhase ? after(replica.sinceMs) : ''}`,
     ];
   }
 }

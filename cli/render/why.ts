@@ -41,10 +41,11 @@ function alike(replicas: readonly WhyReplicaView[]): WhyReplicaView[][] {
 function replicaLines(same: readonly WhyReplicaView[], { nowMs, width, style }: WhyOptions): string[] {
   const { phase, node, devices, groups, retryAtMs } = same[0]!;
   const where = node === undefined ? '' : ` on ${[node, ...devices].join(', ')}`;
-  const oldest = Math.min(...same.map(r => r.sinceMs));
+  const [youngest, oldest] = [Math.max, Math.min].map(most => formatAge(nowMs - most(...same.map(r => r.sinceMs))));
+  const age = youngest === oldest ? oldest : `${youngest} to ${oldest}`;
   const again = retryAtMs === undefined ? '' : `, starts again in ${formatDuration(retryAtMs - nowMs)}`;
   const names = same.map(r => r.id).join(', ');
-  const head = `${names}: ${phase} for ${formatAge(nowMs - oldest)}${where}${again}`;
+  const head = `${names}: ${phase} for ${age}${where}${again}`;
   return [
     ...wrap(head, width, '  ').map(line => coloured(line, phase, style)),
     ...groups.flatMap(group => groupLines(group, { width, style, ownNode: node })),

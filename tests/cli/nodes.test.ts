@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { serve, until } from '../api/served.ts';
-import { runCli, startCli } from './run-cli.ts';
+import { runCli, startCli, testFolder } from './run-cli.ts';
 
 const REF = { namespace: 'demo', name: 'echo' };
 const ECHO = {
@@ -167,4 +169,42 @@ test('completion offers the commands of nodes, and the nodes', async t => {
   t.regex((await cli('complete', '--', 'nodes', 'drain', '--wait')).stdout, /^--wait\t.*\n--wait-timeout\t/);
   await offers(['events', '--node', ''], 'local\t\n:4\n');
   await offers(['why', 'ec'], 'echo\tdemo, ready\n:4\n');
+});
+
+test('Ctrl-C while a drain is waited for says that it goes on, and how it is ended', async t => {
+  const { environment, controlPlane } = await start(t);
+  const waiting = startCli({ args: ['nodes', 'drain', 'local', '--wait'], environment });
+  await until(
+    'the drain is waited for',
+    () => controlPlane.nodes()[0]!.state === 'draining' && controlPlane.changeListeners > 0,
+  );
+  waiting.child.kill('SIGINT');
+  const { code, stderr } = await waiting.ended;
+  t.is(code, 130);
+  t.regex(stderr, /the drain goes on; end it with: outrigger nodes undrain local\n/);
+});
+
+test('a device is named by its whole id, whatever it was called', async t => {
+  const { cli, controlPlane } = await start(t);
+  controlPlane.quarantined = true;
+  t.is((await cli('nodes', 'undrain', 'local', '--device', '0')).stderr, 'GPU-0 on local is given to replicas again\n');
+});
+
+test('up that ends for want of a place says why before it removes the service, and sends nobody to what is gone', async t => {
+  const { controlPlane, environment } = await start(t);
+  const folder = await testFolder(t);
+  const file = 'name: demo\nservices:\n  llm:\n    image: llm:1\n    x-outrigger: {protocol: grpc, port: 50051}\n';
+  await writeFile(path.join(folder, 'compose.yaml'), file);
+  const up = startCli({ args: ['up', '-d', '--no-build', '--wait-timeout', '5s'], environment, cwd: folder });
+  const ref = { namespace: 'demo', name: 'llm' };
+  await until('the service is there', () => controlPlane.services().some(s => s.name === 'llm'));
+  controlPlane.wait(ref);
+  const { code, stderr } = await up.ended;
+  t.is(code, 1, stderr);
+  t.regex(stderr, /not ready within 5 s: llm\n/);
+  t.regex(
+    stderr,
+    /needs 96 GiB on one GPU.*\n +→ lower x-outrigger\.gpu\.memory to at most 80 GiB\n(.*\n)*removing what/,
+  );
+  t.notRegex(stderr, /outrigger why/);
 });

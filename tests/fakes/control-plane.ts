@@ -133,7 +133,7 @@ export class FakeControlPlane implements ControlPlane {
     this.#failOnce();
     this.#requireNode(name);
     if (device === undefined) this.#drainingSinceMs = null;
-    else if (device === 'GPU-0') this.quarantined = false;
+    else if (device === 'GPU-0' || device === '0') this.quarantined = false;
     else throw new OutriggerError('not_found', `node ${name} has no device ${device}`);
     this.#changed();
     return this.nodes()[0]!;

@@ -135,3 +135,21 @@ test('what waits for a place for a while is told where to ask why, once for all'
   t.notRegex(last([service('llm', 9_500)]), /outrigger why/);
   t.true(last([service('llm', 1_000), service('emb', 2_000)], 30).length <= 30);
 });
+
+test('a replica that comes to be says on which node, unless this machine is the only one', t => {
+  const line = (part: object) =>
+    new PhaseLines().next([serviceView({ replicas: [replicaView({ addresses: [], ...part })] })], 0);
+  t.deepEqual(line({ phase: 'creating', node: 'gpu-a' }), ['echo r1  creating on gpu-a']);
+  t.deepEqual(line({ phase: 'pulling', node: 'gpu-a', message: 'echo:1' }), ['echo r1  pulling on gpu-a: echo:1']);
+  t.deepEqual(line({ phase: 'creating', node: 'local' }), ['echo r1  creating']);
+  const creating = replicaView({ phase: 'creating', node: 'gpu-a', message: 'waits for its turn', sinceMs: 0 });
+  const [live] = progressLines([serviceView({ replicas: [creating] })], { ...plain, nowMs: 1_000, width: 100 });
+  t.regex(live!, /creating {4}1\.0s {2}on gpu-a, waits for its turn$/);
+});
+
+test('the last state of the display sends nobody to a service that may be gone', t => {
+  const services = [serviceView({ replicas: [replicaView({ phase: 'pending', sinceMs: 0 })] })];
+  const lines = (isOver: boolean) => progressLines(services, { ...plain, nowMs: 10_000, width: 80, isOver }).join(' ');
+  t.regex(lines(false), /outrigger why/);
+  t.notRegex(lines(true), /outrigger why/);
+});

@@ -88,3 +88,8 @@ test('no line is wider than the terminal', t => {
     for (const line of lines(replicas, {}, width)) t.true(line.length <= width, line);
   }
 });
+
+test('replicas that wait for different times say from when to when', t => {
+  const text = lines([waiting('r1'), waiting('r2', { sinceMs: NOW - 200_000 })]);
+  t.is(text[2], 'r1, r2: pending for 1m to 3m');
+});
