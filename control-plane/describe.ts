@@ -1,6 +1,7 @@
 import { actionKey, containerName, createAction, pullAction, startKey } from './core/actions.ts';
 import { deviceTurns } from './core/device-turns.ts';
 import { imageKey, type Observed } from './core/observed.ts';
+import { briefly } from './core/placement/rejection.ts';
 import {
   type Cause,
   containerOf,
@@ -178,7 +179,7 @@ function replicaMessage(replica: Replica, spec: ServiceSpec, observed: Observed)
   const { phase } = replica;
   switch (phase.kind) {
     case 'pending':
-      return phase.reasons.join('; ');
+      return briefly(phase.reasons);
     case 'pulling':
       return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || spec.image;
     case 'creating':

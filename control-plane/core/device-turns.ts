@@ -1,7 +1,7 @@
 import { actionKey, createAction, stopKey } from './actions.ts';
 import { currentId, deviceOf } from './node.ts';
 import type { Observed, ObservedDevice, ObservedNode } from './observed.ts';
-import { gibInWords, sharedMemoryOf } from './placement/device-fit.ts';
+import { gibInWords, neededGibInWords, sharedMemoryOf } from './placement/device-fit.ts';
 import { type Placement, placementOf, type Replica } from './replica.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 
@@ -125,9 +125,10 @@ function byTurn(a: Sharer, b: Sharer): number {
 }
 
 function waitsFor(sharer: Sharer, holder: Sharer): string {
-  const device = sharer.placement.devices.find((_, i) => holder.keys.includes(sharer.keys[i] ?? ''));
+  const { node, devices } = sharer.placement;
+  const device = devices.find((_, i) => holder.keys.includes(sharer.keys[i] ?? ''));
   const doing = holder.stage === 'starting' || holder.stage === 'to_start' ? 'starts' : 'stops';
-  return `waits for its turn on ${device ?? 'its device'}: ${holder.replica.service} replica ${holder.replica.id} ${doing} there`;
+  return `waits for its turn on ${device === undefined ? node : `${node}/${device}`}: ${holder.replica.service} replica ${holder.replica.id} ${doing} there`;
 }
 
 interface Short {
@@ -162,7 +163,7 @@ function memoryOn(
   // The last change there: somebody became ready, or ended. What left the state meanwhile was there when a measure began.
   const changedAt = Math.max(...all.filter(s => s.keys.includes(key)).map(s => s.replica.phase.since));
   const effect = observed.effects.get(actionKey({ kind: 'measure', node: node.name }));
-  const measuring = `the free memory of ${device.id} is measured before it starts`;
+  const measuring = `the free memory of ${node.name}/${device.id} is measured before it starts`;
   if (effect?.kind === 'under_way') return { message: measuring, isMeasured: false, measure: false, lookAgainAt: null };
   // Until a listing that began later shows what was measured, it is not known.
   if (effect?.kind === 'settled' && node.listedFrom <= effect.at)
@@ -174,7 +175,7 @@ function memoryOn(
     return null;
   }
   if (measured.freeBytes >= sharer.declaredBytes) return null;
-  const message = `waits for memory of ${device.id}: ${gibInWords(sharer.declaredBytes)} are declared, ${gibInWords(measured.freeBytes)} are measured free`;
+  const message = `waits for memory of ${node.name}/${device.id}: ${neededGibInWords(sharer.declaredBytes)} are declared, ${gibInWords(measured.freeBytes)} are measured free`;
   const again = Math.max(measured.at, askedAt) + MEASURE_AGAIN_MS;
   return { message, isMeasured: true, measure: now >= again, lookAgainAt: Math.max(again, now + 1) };
 }

@@ -181,3 +181,12 @@ test('what holds a replica up is said in its words: the failed effect, the probe
   t.is(message(one('stopping', {}, { afterwards: { kind: 'retried', cause: CAUSE } })), CAUSE.message);
   t.is(message(one('lost')), 'node local does not answer, nor does its own probe pass');
 });
+
+test('one that waits for a place tells of the closest node, and counts the others', t => {
+  const reasons = [
+    'gpu-a: needs 1 GPU: 0 of 1 are free, 1 held by ns/llm',
+    '2 nodes (b, c): drained: takes no new replicas',
+  ];
+  const [replica] = shown([one('pending', {}, { reasons })]).replicas;
+  t.is(replica!.message, `${reasons[0]}; and 2 more nodes`);
+});

@@ -44,7 +44,7 @@ test('on a device that is shared one starts at a time, the next once it is ready
   t.is(world.containers.size, 1);
   t.regex(
     waiting(world).get(of(world, 'two').id)!,
-    /^waits for its turn on nvidia.com\/gpu=0: ns\/one replica \w+ starts/,
+    /^waits for its turn on a\/nvidia.com\/gpu=0: ns\/one replica \w+ starts/,
   );
   t.regex(waiting(world).get(of(world, 'three').id)!, /waits for its turn/);
   world.loading.clear();
@@ -138,7 +138,7 @@ test('before a start on a device that is measured, its free memory is read anew,
   t.is(phase(world, 'two'), 'creating');
   t.is(
     waiting(world).get(of(world, 'two').id),
-    'waits for memory of nvidia.com/gpu=0: 30 GiB are declared, 20 GiB are measured free',
+    'waits for memory of a/nvidia.com/gpu=0: 30 GiB are declared, 20 GiB are measured free',
   );
   const { wakeAt } = world.step();
   t.true(wakeAt !== null && wakeAt > world.now - 10 && wakeAt <= world.now + 5_000, 'it is measured again by and by');
