@@ -84,7 +84,7 @@ export class GpuProbe {
         { doing, deadlineMs: this.#client.deadlines.changeMs, signal },
         (docker, abortSignal) =>
           docker.createContainer({
-            _query: { name: `outrigger-gpu-probe-${instance}-${randomBytes(4).toString('hex')}` },
+            _query: { name: `${NAME_PREFIX}${instance}-${randomBytes(4).toString('hex')}` },
             _body: body,
             abortSignal,
           } as never),
@@ -141,16 +141,41 @@ export class GpuProbe {
   async #removeLeftovers(signal: AbortSignal): Promise<void> {
     const { instance } = this.#options;
     const filters = JSON.stringify({ label: [`${PROBE_LABEL}=${instance}`] });
-    const list = () =>
-      this.#client.call(
+    const list = async () => {
+      const labelled = await this.#client.call(
         { doing: 'listing GPU probes', deadlineMs: this.#client.deadlines.queryMs, signal },
         (docker, abortSignal) => docker.listContainers({ all: true, filters, abortSignal }),
       );
+      return labelled.filter(({ Labels, Names }) => this.#isOurs(Labels, Names));
+    };
     // One that ended by itself is listed for as long as the engine takes to remove it.
     for (let left = await list(), tries = 0; left.length > 0; left = await list(), tries += 1) {
       if (tries >= MOST_TRIES) throw this.#stuck(left[0]?.Id ?? '');
-      for (const { Id } of left) await this.#remove(Id, signal);
-      await wait(RETRY_MS, undefined, { signal, ref: false }).catch(() => {});
+      for (const { Id } of left) if (await this.#isStillOurs(Id, signal)) await this.#remove(Id, signal);
+      await wait(RETRY_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Anyone may put our label on a container; only one that has a probe's name as well is taken for one. */
+  #isOurs(labels: Readonly<Record<string, string>> | null, names: readonly string[]): boolean {
+    const { instance } = this.#options;
+    if (labels?.[PROBE_LABEL] !== instance) return false;
+    const prefix = `/${NAME_PREFIX}${instance}-`;
+    return names.some(name => name.startsWith(prefix) && /^[0-9a-f]{8}$/.test(name.slice(prefix.length)));
+  }
+
+  /** Read once more before the removal: between a listing and now it may have been given another name. */
+  async #isStillOurs(id: string, signal: AbortSignal): Promise<boolean> {
+    const doing = `looking at the GPU probe of node ${this.#options.node}`;
+    try {
+      const { Config, Name } = await this.#client.call(
+        { doing, deadlineMs: this.#client.deadlines.queryMs, signal },
+        (docker, abortSignal) => docker.getContainer(id).inspect({ abortSignal }),
+      );
+      return this.#isOurs(Config.Labels, [Name]);
+    } catch (error) {
+      if (statusOf(error) === 404) return false;
+      throw error;
     }
   }
 
@@ -182,6 +207,8 @@ function allGpus({ DiscoveredDevices }: EngineDevices): DeviceRequest[] {
   if (names.length > 0) return [{ Driver: 'cdi', DeviceIDs: all.length > 0 ? all : names }];
   return [{ Driver: 'nvidia', Count: -1, Capabilities: [['gpu', 'utility']] }];
 }
+
+const NAME_PREFIX = 'outrigger-gpu-probe-';
 
 const RUNS = ['query', 'list', 'table'] as const;
 

@@ -84,8 +84,9 @@ test('a driver that hangs there ends with its container at the deadline', async 
 test('what a crash left behind is removed first, and what is not ours stays', async t => {
   const docker = new Docker();
   const { probe, instance, containers } = await probeOf(t, docker, {});
-  const leave = async (label: string) => {
+  const leave = async (label: string, name: string) => {
     const container = await docker.createContainer({
+      name,
       Image: BUSYBOX_IMAGE,
       Cmd: ['sleep', '3600'],
       Labels: { [PROBE_LABEL]: label },
@@ -95,13 +96,19 @@ test('what a crash left behind is removed first, and what is not ours stays', as
     t.teardown(() => container.remove({ force: true }).catch(() => {}));
     return container;
   };
-  await leave(instance);
-  const theirs = await leave(`${instance}-other`);
+  await leave(instance, `outrigger-gpu-probe-${instance}-0123abcd`);
+  const theirs = [
+    await leave(`${instance}-other`, `outrigger-gpu-probe-${instance}-other-0123abcd`),
+    await leave(instance, `somebodys-${instance}`),
+    await leave(instance, `outrigger-gpu-probe-${instance}-0123abcd-not`),
+  ];
   // This machine's engine has no GPU to give.
   const error = await failure(t, probe.read({}, soon()));
   t.regex(error.message, /could not select device driver|nvidia/i);
-  t.deepEqual(await containers(), []);
-  t.true((await theirs.inspect()).State.Running);
+  const left = (await containers()).map(c => c.Id).sort();
+  const labelled = theirs.slice(1).map(c => c.id);
+  t.deepEqual(left, labelled.sort(), 'the label alone makes nothing ours');
+  for (const container of theirs) t.true((await container.inspect()).State.Running);
 });
 
 test('an image that is not there is pulled beside everything else, and not again at once', async t => {
