@@ -12,8 +12,15 @@ export function warnNotYet(service: Fields, x: XOutrigger, replicas: ServiceSpec
   if (x.scope === 'job') {
     warn(['scope'], 'there is one for the whole namespace, as with scope: shared, and it runs until it is taken down');
   }
-  if (x.idle_timeout !== undefined) warn(['idle_timeout'], 'replicas run on, however long nobody calls them');
   const { min = 1, max = 1, initial = 1, targetInFlight } = replicas ?? {};
+  if (x.idle_timeout !== undefined && min > 0) {
+    warn(['idle_timeout'], 'replicas run on, however long nobody calls them');
+  } else if (x.idle_timeout !== undefined) {
+    service.findings.warn(
+      [...service.at('x-outrigger'), 'idle_timeout'],
+      'does not scale to zero by itself yet: replicas run on, and after so long make room for services of higher priority',
+    );
+  }
   const untilScaled = `${initial} of ${min} to ${max} replicas run until \`outrigger scale\` says otherwise`;
   if (targetInFlight !== undefined) {
     warn(

@@ -209,7 +209,9 @@ const body = z.strictObject({
     .optional(),
   idle_timeout: duration({ minMs: 0 })
     .optional()
-    .describe('With replicas.min 0: without requests for so long, it scales to zero. No effect yet.'),
+    .describe(
+      'With replicas.min 0: without requests for so long, a replica is idle and makes room for services of higher priority; default 30s. It does not scale to zero by itself yet.',
+    ),
   priority: count(-1_000, 1_000)
     .optional()
     .describe(

@@ -49,6 +49,7 @@ export function displaceIdle(
 }
 
 const IDLE_LOOK_MS = 2_000;
+/** Without requests for so long a replica is idle, where its service says nothing else (`idle_timeout`). */
 const IDLE_TIMEOUT_MS = 30_000;
 
 interface Candidate {

@@ -24,6 +24,10 @@ test(says, '{scope: job}', [
 test(says, '{idle_timeout: 5m, replicas: 2}', [
   `idle_timeout: ${NO_EFFECT}: replicas run on, however long nobody calls them`,
 ]);
+test(says, '{idle_timeout: 5m, replicas: {min: 0, max: 1}}', [
+  'idle_timeout: does not scale to zero by itself yet: replicas run on, and after so long make room for services of higher priority',
+  'replicas: nothing scales between the two by itself yet: 1 of 0 to 1 replicas run until `outrigger scale` says otherwise',
+]);
 test(says, '{replicas: {min: 1, max: 4}}', [
   'replicas: nothing scales between the two by itself yet: 1 of 1 to 4 replicas run until `outrigger scale` says otherwise',
 ]);

@@ -88,6 +88,18 @@ test('idle is who has been so for its idle timeout, and then room is made withou
   t.deepEqual(serving(world), ['ns/high']);
 });
 
+test('a service that says no idle timeout is idle after half a minute', t => {
+  const world = busy(null);
+  world.load = sayingNow(world, { inFlight: 0, idleSince: world.now });
+  apply(world, high(1));
+  world.advance(29_000);
+  world.settle();
+  t.deepEqual(serving(world), ['ns/low']);
+  world.advance(1_000);
+  world.settle();
+  t.deepEqual(serving(world), ['ns/high']);
+});
+
 test('nobody makes room for one that is not more important, nor who has to have one', t => {
   for (const [given, other] of [
     [{ priority: 10 }, {}],
