@@ -3,8 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import Docker from 'dockerode';
+import type { OutriggerError } from '../../../control-plane/core/errors.ts';
 import type { ImageState } from '../../../control-plane/core/observed.ts';
-import { createDockerEngine, resolveConnection } from '../../../control-plane/engine/docker/index.ts';
+import {
+  createDockerEngine,
+  type DockerEngine,
+  resolveConnection,
+} from '../../../control-plane/engine/docker/index.ts';
 import { soon } from '../../contract/engine.ts';
 import { LocalRegistry, type LocalRegistryOptions } from './local-registry.ts';
 
@@ -39,9 +44,36 @@ async function pulling(
     await rm(folder, { recursive: true });
   });
   const states: ImageState[] = [];
-  const pull = (policy: 'always' | 'missing' = 'missing', image = registry.image) =>
+  const pull = (policy: 'always' | 'missing' | 'never' = 'missing', image = registry.image) =>
     engine.pull({ kind: 'pull', node: 'local', image, policy }, state => states.push(state), soon());
   return { registry, engine, states, pull };
+}
+
+test('an image that is never pulled and is not there is missed by its node, with the way to bring it there', async t => {
+  const { registry, pull } = await pulling(t);
+  const { message, next } = await t.throwsAsync<OutriggerError>(pull('never'));
+  t.is(message, `The image ${registry.image} is not on node local, and it is one that is never pulled`);
+  t.true(next?.includes(`docker save ${registry.image} | docker --host unix:///`), next);
+  t.true(next?.includes('registry'), next);
+});
+
+test('after a failed pull the engine is asked anew which images it has', async t => {
+  const { engine, pull, registry } = await pulling(t);
+  await pull();
+  await engine.observe(soon());
+  // No event says so: nobody watches this engine.
+  await new Docker().getImage(registry.image).remove();
+  t.true((await engine.observe(soon())).images.has(registry.image));
+  await t.throwsAsync(pull('never'));
+  t.false(await isListed(engine, registry.image));
+});
+
+/** Listings do not wait for the names of images. */
+async function isListed(engine: DockerEngine, image: string): Promise<boolean> {
+  for (let listings = 0; listings < 100; listings += 1) {
+    if (!(await engine.observe(soon())).images.has(image)) return false;
+  }
+  return true;
 }
 
 test('a pull brings the image, and reports bytes that only grow', async t => {
