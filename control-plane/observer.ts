@@ -7,7 +7,8 @@ import { within } from './within.ts';
 
 /**
  * Keeps the newest listing of one engine. Lists when told that something changed, and every RESYNC_MS because events are
- * hints that get lost. An engine that does not answer keeps its last listing, marked as not answering.
+ * hints that get lost. An engine that does not answer keeps its last listing, marked as not answering; it is asked again
+ * every second, and less and less often the longer it is silent.
  */
 export class Observer {
   readonly #engine: Engine;
@@ -21,7 +22,10 @@ export class Observer {
   #listing: Promise<void> | null = null;
   /** The last listing took too long. The next one may take longer, as a connection over several machines may to open. */
   #isLate = false;
+  /** When onListing() was called last. */
+  #toldAt = Number.NEGATIVE_INFINITY;
 
+  /** @param onListing there is something new: a listing, or another failure than the one before */
   constructor({ engine, profile }: Member, clock: Clock, onListing: () => void) {
     this.#engine = engine;
     this.#clock = clock;
@@ -55,6 +59,8 @@ export class Observer {
   reconfigure({ labels, ...stated }: NodeProfile): void {
     this.#node = { ...this.#node, ...stated, labels: { ...this.#engineLabels, ...labels }, leaving: false };
     this.#labels = labels;
+    // Whoever says so may just have mended what it was silent for.
+    if (!this.#node.answering) this.refresh();
   }
 
   /** The node is not configured any more; what runs there is looked after until it is gone. */
@@ -73,7 +79,7 @@ export class Observer {
     while (!this.#stop.signal.aborted) {
       this.#wanted = Promise.withResolvers();
       await this.list();
-      const pauseMs = this.#node.answering ? RESYNC_MS : RETRY_MS;
+      const pauseMs = this.#pauseMs();
       const nap = new AbortController();
       await Promise.race([
         this.#wanted.promise,
@@ -82,6 +88,13 @@ export class Observer {
       nap.abort();
     }
     await watching;
+  }
+
+  #pauseMs(): number {
+    const { answering, silentSince } = this.#node;
+    if (answering || silentSince === null) return RESYNC_MS;
+    const silentForMs = this.#clock.now() - silentSince;
+    return Math.min(Math.max(silentForMs / SILENCE_PER_PAUSE, RETRY_MS), RESYNC_MS);
   }
 
   /** One listing now, or the one that is under way; never rejects. */
@@ -117,10 +130,14 @@ export class Observer {
       this.#isLate = error.code === 'timeout';
       const { next: _, ...known } = this.#node;
       const next = error.next === undefined ? {} : { next: error.next };
+      const isKnown = !known.answering && known.error === error.message && this.#node.next === error.next;
       // It was asked then, and has not answered since.
       const silentSince = known.silentSince ?? listedFrom;
       this.#node = { ...known, answering: false, silentSince, error: error.message, ...next };
+      // While a silence is short, that it lasts is news.
+      if (isKnown && this.#toldAt >= silentSince + SHORT_SILENCE_MS) return;
     }
+    this.#toldAt = this.#clock.now();
     this.#onListing();
   }
 
@@ -157,6 +174,10 @@ function vanishedFrom(before: ObservedNode, { devices }: EngineListing): readonl
 
 const RESYNC_MS = 10_000;
 const RETRY_MS = 1_000;
+/** After 20 s of silence the pauses become longer, up to RESYNC_MS after 200 s. */
+const SILENCE_PER_PAUSE = 20;
+/** Longer than it takes until a silence is told of. */
+const SHORT_SILENCE_MS = 5_000;
 const LISTING_DEADLINE_MS = 5_000;
 /** An engine's own deadline for a question, so that it says which one hung. */
 const LATE_LISTING_DEADLINE_MS = 10_000;

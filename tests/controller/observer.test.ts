@@ -118,6 +118,45 @@ test('it lists again every ten seconds though no event came, and every second wh
   await running;
 });
 
+test('a node that stays silent wakes nobody again unless it fails otherwise, and is asked less and less often', async t => {
+  const { clock, engine, observer, listings, asked } = onFakes();
+  engine.loseEvents = true;
+  engine.machine.setDaemon('down');
+  const running = observer.run();
+  await clock.advance(10_000);
+  const told = listings();
+  t.true(told >= 5, 'while the silence is short its length is news');
+  const during = async (ms: number) => {
+    const before = asked();
+    await clock.advance(ms);
+    return asked() - before;
+  };
+  t.true((await during(10_000)) >= 9);
+  await during(280_000);
+  const late = await during(60_000);
+  t.true(late >= 5 && late <= 6, `${late} times in a minute after five minutes`);
+  t.is(listings(), told);
+  engine.observe = async () => {
+    throw new OutriggerError('unavailable', 'another reason');
+  };
+  await during(20_000);
+  t.is(listings(), told + 1, 'another failure is news');
+  t.like(observer.node(), { error: 'another reason' });
+  engine.observe = FakeEngine.prototype.observe.bind(engine);
+  engine.machine.setDaemon('running');
+  observer.reconfigure(LOCAL_PROFILE);
+  await clock.advance(100);
+  t.true(observer.node().answering, 'at once when it is configured anew, as when something is heard of it');
+  t.is(listings(), told + 2);
+  engine.machine.setDaemon('down');
+  observer.refresh();
+  await clock.advance(100);
+  t.is(listings(), told + 3);
+  t.true((await during(10_000)) >= 9, 'a new silence is asked about often again');
+  observer.close();
+  await running;
+});
+
 test('an event makes it list at once; many while a listing is under way make one more', async t => {
   const { clock, engine, observer, asked } = onFakes();
   const running = observer.run();
