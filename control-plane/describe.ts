@@ -15,6 +15,7 @@ import type { Service } from './core/service.ts';
 import type { ServiceSpec } from './core/spec.ts';
 import type { DesiredState } from './desired-state.ts';
 import { maskSpec } from './mask-spec.ts';
+import { placeTakers } from './place-takers.ts';
 import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 
 /** The state in words for people and programs. Pure. */
@@ -38,7 +39,12 @@ function describeService(service: Service, replicas: readonly Replica[], scene: 
   const { state, observed } = scene;
   const { spec } = service;
   const ordered = [...replicas].sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
-  const views = ordered.map(r => describeReplica(r, state.specOf(r.service, r.generation) ?? spec, scene));
+  const takers = placeTakers(service, replicas, scene);
+  const views = ordered.map(r => {
+    const view = describeReplica(r, state.specOf(r.service, r.generation) ?? spec, scene);
+    const purpose = takers.get(r.id);
+    return purpose === undefined ? view : { ...view, message: [purpose, view.message].filter(Boolean).join('; ') };
+  });
   const readyReplicas = replicas.filter(isAvailable).length;
   const serviceState = stateOf(service, replicas, observed);
   return {
@@ -112,6 +118,7 @@ function messageOf(
   );
   if (silent)
     return `node ${silent.name} does not answer (${silent.error ?? 'unknown reason'}); what runs there is left alone`;
+  if (state === 'deleting' && replicas.length === 0) return farewellInWords(observed);
   if (rollout.kind === 'rolled_back') {
     return `generation ${rollout.failed} failed (${rollout.cause.message}); rolled back to generation ${rollout.to}`;
   }
@@ -121,6 +128,12 @@ function messageOf(
     replicas.find(r => r.message !== '')?.message ??
     ''
   );
+}
+
+/** A node that is away keeps the last service of a project in sight, see core/farewells.ts. */
+function farewellInWords({ nodes }: Observed): string {
+  const silent = [...nodes.values()].filter(n => !n.answering).map(n => `${n.name} (${n.error ?? 'unknown reason'})`);
+  return silent.length === 0 ? '' : `its networks and volumes are still to be removed on ${silent.join(', ')}`;
 }
 
 function describeReplica(replica: Replica, spec: ServiceSpec, { observed, waiting }: Scene): ReplicaView {
@@ -194,8 +207,10 @@ function replicaMessage(replica: Replica, spec: ServiceSpec, observed: Observed)
       return phase.impaired ? (observed.probes.get(phase.container.id)?.message ?? 'the readiness probe fails') : '';
     case 'draining':
       return drainInWords(phase.reason);
-    case 'stopping':
-      return phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
+    case 'stopping': {
+      const cause = phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
+      return [cause, endInWords(phase.placement.node, observed)].filter(Boolean).join('; ');
+    }
     case 'backoff':
     case 'failed':
       return phase.cause.message;
@@ -206,6 +221,13 @@ function replicaMessage(replica: Replica, spec: ServiceSpec, observed: Observed)
     default:
       return phase satisfies never;
   }
+}
+
+/** What is on a node that is away ends when that is back. */
+function endInWords(node: string, { nodes }: Observed): string {
+  const seen = nodes.get(node);
+  if (!seen || seen.answering) return '';
+  return `it ends once node ${node} answers (${seen.error ?? 'unknown reason'})`;
 }
 
 /** What an effect that is going to be tried again last said. */

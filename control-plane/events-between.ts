@@ -17,8 +17,9 @@ export function eventsBetween(
     for (const { phase, at } of replica.timings.filter(
       t => !old?.timings.some(o => o.phase === t.phase && o.at === t.at),
     )) {
-      const message = phase === replica.phase.kind ? messageFor(replica) : '';
-      const about = phase === 'lost' ? nodeOf(replica) : {};
+      const isPlaced = phase === 'pulling' || phase === 'creating';
+      const message = isPlaced ? placeInWords(replica, phase) : phase === replica.phase.kind ? messageFor(replica) : '';
+      const about = isPlaced || phase === 'lost' ? nodeOf(replica) : {};
       events.push({ at, service: replica.service, replicaId: replica.id, ...about, type: `replica.${phase}`, message });
     }
     if (replica.returnedAt !== null && replica.returnedAt !== old?.returnedAt) {
@@ -65,11 +66,18 @@ function nodeOf(replica: Replica): { node?: string } {
   return node === undefined ? {} : { node };
 }
 
+/** Also of a phase that was passed through at once: its place is the one that the replica has now. */
+function placeInWords(replica: Replica, phase: 'pulling' | 'creating'): string {
+  const placement = placementOf(replica);
+  if (!placement) return '';
+  const { node, devices } = placement;
+  const withDevices = devices.length > 0 ? ` with ${devices.join(', ')}` : '';
+  return `${phase === 'pulling' ? 'placed ' : ''}on ${node}${withDevices}`;
+}
+
 function messageFor(replica: Replica): string {
   const { phase } = replica;
   switch (phase.kind) {
-    case 'pulling':
-      return `placed on ${phase.placement.node}${phase.placement.devices.length > 0 ? ` with ${phase.placement.devices.join(', ')}` : ''}`;
     case 'draining':
       return drainInWords(phase.reason);
     case 'lost':

@@ -23,12 +23,23 @@ export function farewells(world: World): Action[] {
 function openCleanings(world: World, namespace: string, removal: Removal): Action[] {
   const { volumes, askedAt } = removal;
   return [...world.observed.nodes.keys()]
-    .filter(name => !isLetOff(world, name, removal))
+    .filter(name => !isLetOff(world, name, namespace, removal))
     .map((node): Action => ({ kind: 'clean_namespace', node, namespace, volumes, askedAt }))
     .filter(action => world.observed.effects.get(actionKey(action))?.kind !== 'settled');
 }
 
-/** What leaves takes its networks along; one that is lost beside others is waited for only where volumes are to go. */
-function isLetOff({ nodes }: World, name: string, { volumes }: Removal): boolean {
-  return nodes.isGone(name) || (!volumes && nodes.isOutOfSight(name));
+/**
+ * What leaves takes its networks along; one that is lost beside others is waited for only where volumes are to go. So is
+ * one that was silent when the removal was asked for, without a container of the namespace as far as is known: a network
+ * that may be left there is in nobody's way.
+ */
+function isLetOff(world: World, name: string, namespace: string, { volumes, askedAt }: Removal): boolean {
+  const { nodes } = world;
+  if (nodes.isGone(name)) return true;
+  if (volumes) return false;
+  if (nodes.isOutOfSight(name)) return true;
+  const node = nodes.node(name);
+  if (!node || node.answering || (node.silentSince ?? 0) > askedAt) return false;
+  const others = [...world.observed.nodes.values()].some(n => n.answering);
+  return others && node.containers.every(c => !c.service.startsWith(`${namespace}/`));
 }

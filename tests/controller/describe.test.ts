@@ -190,3 +190,39 @@ test('one that waits for a place tells of the closest node, and counts the other
   const [replica] = shown([one('pending', {}, { reasons })]).replicas;
   t.is(replica!.message, `${reasons[0]}; and 2 more nodes`);
 });
+
+test('what ends on a node that is away says that it waits for it, and a removal without replicas what is left to do', t => {
+  const away = seen({ nodes: [aNode({ answering: false, silentSince: 1, error: 'timed out' })] });
+  const ending = shown([one('stopping')], { removal: { askedAt: 1, volumes: false } }, away);
+  t.is(ending.replicas[0]?.message, 'it ends once node local answers (timed out)');
+  t.regex(ending.message, /node local does not answer \(timed out\)/);
+  const retried = { afterwards: { kind: 'retried', cause: CAUSE } };
+  t.is(
+    shown([one('stopping', {}, retried)], {}, away).replicas[0]?.message,
+    `${CAUSE.message}; it ends once node local answers (timed out)`,
+  );
+  const nodes = [aNode(), aNode({ name: 'b', answering: false, error: 'timed out' })];
+  const empty = shown([], { removal: { askedAt: 1, volumes: true } }, seen({ nodes }));
+  t.is(empty.message, 'its networks and volumes are still to be removed on b (timed out)');
+  t.is(shown([], { removal: { askedAt: 1, volumes: true } }).message, '');
+});
+
+test('a second replica that is there because of a drain says whose place it takes', t => {
+  const on = (node: string) => ({ placement: { node, devices: [] } });
+  const messages = (replicas: readonly Replica[], drained: boolean, given: Partial<Service> = {}) => {
+    const { services, specOf } = stateOf(replicas, { replicas: 1, ...given });
+    const nodes = drained ? [{ name: 'a', drainingSince: 5, quarantined: [] }] : [];
+    const generations = [{ service: 'ns/svc' as const, generation: 1, spec: specOf('ns/svc', 1) ?? SPEC }];
+    const state = DesiredState.from({ services: [...services.values()], replicas, nodes, generations });
+    const observed = seen({ nodes: [aNode({ name: 'a', leaving: !drained }), aNode({ name: 'b' })] });
+    return describeServices(state, observed)[0]?.replicas.map(r => r.message);
+  };
+  const old = one('ready', {}, on('a'));
+  const waiting = one('pending', {}, { reasons: ['no room'] });
+  const starting = one('starting', {}, on('b'));
+  const place = `to take the place of ${old.id} on a, which`;
+  t.deepEqual(messages([old, waiting], true), ['', `${place} is drained; no room`]);
+  t.deepEqual(messages([old, starting], false), ['', `${place} leaves`]);
+  t.deepEqual(messages([old, starting], true, { replicas: 2 }), ['', ''], 'it was wanted anyway');
+  t.deepEqual(messages([one('ready', {}, on('b')), starting], true), ['', '']);
+});

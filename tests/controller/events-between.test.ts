@@ -35,8 +35,8 @@ test('each phase that was entered is told with its own time, also those that wer
   const before = aReplica(phaseOf('pending', 1), { timings: [at('pending', 1)] });
   const after = aReplica(phaseOf('creating', 3), { timings: [at('pending', 1), at('pulling', 2), at('creating', 3)] });
   t.deepEqual(told({ replicas: [before] }, { replicas: [after] }), [
-    ['replica.pulling', 2, ''],
-    ['replica.creating', 3, ''],
+    ['replica.pulling', 2, 'placed on local'],
+    ['replica.creating', 3, 'on local'],
   ]);
   t.deepEqual(told({ replicas: [after] }, { replicas: [after] }), []);
 });
@@ -68,6 +68,21 @@ test('a placement says where and on which devices, a drain says why, an end says
   const afterwards = { kind: 'retried', cause: { ...CAUSE, message: 'the liveness probe failed' } };
   t.is(message(aReplica(phaseOf('stopping', 1, { afterwards }))), 'the liveness probe failed');
   t.is(message(aReplica(phaseOf('stopping', 1))), '');
+});
+
+test('what is told of a placement carries its node, also where the phase was passed through', t => {
+  const placement = { node: 'gpu-a', devices: ['nvidia.com/gpu=1'] };
+  const timings = [at('pulling', 1), at('creating', 2), at('starting', 3)];
+  const replica = aReplica(phaseOf('starting', 3, { placement }), { timings });
+  const state = (replicas: Replica[]) => DesiredState.from({ services: [], replicas, nodes: [], generations: [] });
+  t.deepEqual(
+    eventsBetween(state([]), state([replica]), 900).map(e => [e.type, e.node, e.message]),
+    [
+      ['replica.pulling', 'gpu-a', 'placed on gpu-a with nvidia.com/gpu=1'],
+      ['replica.creating', 'gpu-a', 'on gpu-a with nvidia.com/gpu=1'],
+      ['replica.starting', undefined, ''],
+    ],
+  );
 });
 
 test('a replica that is gone is told as stopped', t => {

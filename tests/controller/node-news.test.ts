@@ -2,7 +2,7 @@ import test from 'ava';
 import type { ObservedNode } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import { NodeNews } from '../../control-plane/node-news.ts';
-import { aNode, aReplica, phaseOf, seen } from '../core/replicas.ts';
+import { aContainer, aNode, aReplica, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 
 const GIB = 2 ** 30;
@@ -38,6 +38,13 @@ test('a silence that was too short to be told has no end that is', t => {
   t.deepEqual(look([aNode({ name: 'a' })], 3_000), []);
 });
 
+test('a silence that an answer between two looks broke is the same news', t => {
+  const look = watcher();
+  t.is(look([silent(1_000)], 4_000).length, 1);
+  t.deepEqual(look([silent(5_000)], 5_500), []);
+  t.deepEqual(look([silent(5_000)], 9_000), []);
+});
+
 test('that a node leaves is told, and that it is gone', t => {
   const look = watcher();
   look([aNode({ name: 'a' }), aNode({ name: 'b' })], 0);
@@ -46,6 +53,37 @@ test('that a node leaves is told, and that it is gone', t => {
   t.deepEqual(types([aNode({ name: 'a', leaving: true }), aNode({ name: 'b' })]), []);
   t.deepEqual(types([aNode({ name: 'b' })]), [['node.left', 'a']]);
   t.deepEqual(types([aNode({ name: 'b' })]), []);
+});
+
+test('a node that joins is told, not one that was there at the first look', t => {
+  const look = watcher();
+  t.deepEqual(look([aNode({ name: 'a' })], 0), []);
+  const both = [aNode({ name: 'a' }), aNode({ name: 'b', connection: 'ssh://b' })];
+  t.deepEqual(look(both, 1), [['node.joined', 'b', 'ssh://b']]);
+  t.deepEqual(look(both, 2), []);
+});
+
+test('a node that cannot be reached leaves with the number of containers that nobody looks after any more', t => {
+  const look = watcher();
+  const b = aNode({ name: 'b', connection: 'ssh://b' });
+  const gone = (a: Partial<ObservedNode>, replicas: readonly Replica[] = []) => {
+    look([aNode({ name: 'a', ...a }), b], 10_000, replicas);
+    look([aNode({ name: 'a', ...a, leaving: true }), b], 50_000);
+    return look([b], 50_000).map(([type, , message]) => `${type}: ${message}`);
+  };
+  const away = { answering: false, silentSince: 0 } as const;
+  const containers = [aContainer(), aContainer({ id: 'c2', state: 'exited' })];
+  t.regex(gone({ ...away, containers })[0]!, /^node.left: it does not answer: 1 container of ours may still run there/);
+  const held = [1, 2].map(n =>
+    aReplica(phaseOf('lost', 5, { placement: { node: 'a', devices: [] } }), { id: `r000000${n}` }),
+  );
+  t.regex(gone(away, held)[0]!, /2 containers of ours.*name the node in the nodes file again/);
+  t.deepEqual(gone({ containers }), ['node.left: nothing is waited for there any more'], 'it answered to the end');
+  look([aNode({ name: 'a', connection: 'ssh://b' })], 60_000);
+  t.deepEqual(
+    look([aNode({ name: 'c', connection: 'ssh://b' })], 61_000).map(([type, node]) => `${type} ${node}`),
+    ['node.joined c', 'node.left a'],
+  );
 });
 
 test('what could not be stored is told again', t => {

@@ -428,6 +428,22 @@ test('a node that is away keeps the last service of a namespace until it was cle
   t.false(planOf(state, seen({ nodes, effects: all })).services.has('ns/svc'));
 });
 
+test('a node that was silent when the removal was asked for holds up no removal, unless volumes are to go', t => {
+  const done = { 'clean_namespace local ns 77': { kind: 'settled', at: 80 } as const };
+  const isKept = (away: Parameters<typeof aNode>[0], { volumes = false, alone = false } = {}) => {
+    const node = aNode({ name: 'away', answering: false, silentSince: 70, containers: [], ...away });
+    const nodes = alone ? [node] : [aNode(), node];
+    const state = stored([], [aSpec()], { removal: { askedAt: 77, volumes } });
+    return planOf(state, seen({ nodes, effects: done }), 90).services.has('ns/svc');
+  };
+  t.false(isKept({}));
+  t.true(isKept({}, { volumes: true }), 'they are data, and may be there');
+  t.true(isKept({}, { alone: true }), 'nobody else can have had it');
+  t.true(isKept({ silentSince: 78 }), 'it answered when the removal was asked for, and had its networks');
+  t.true(isKept({ containers: [aContainer({ service: 'ns/other' })] }));
+  t.false(isKept({ containers: [aContainer({ service: 'ns2/other' })] }));
+});
+
 test('networks stay while another service of the namespace is left', t => {
   const specs = [aSpec(), aSpec({ name: 'other', replicas: exactly(0) })];
   const state = stored([], specs);
