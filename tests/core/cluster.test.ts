@@ -99,6 +99,20 @@ test('several devices are of one kind; kind, driver and model choose', t => {
   t.is(place(cluster(), gpu({ models: ['mi300'] })), 'a/0');
 });
 
+test('what vanished is not counted among the devices that are held', t => {
+  const vanished: ObservedDevice[] = [{ id: id(7), driver: 'cdi', model: 'H100', memoryBytes: 80 * GIB }];
+  const cluster = clusterWith([on(h100(2), { vanished })], [gpu({ count: 2 }), 'a', [id(0), id(1)]]);
+  const own = cluster.rejections(request('next', gpu())).find(r => r.device === undefined);
+  t.like(own, { free: 0, total: 2 });
+  t.regex(own?.message ?? '', /0 of 2 are free, 2 held by ns\/svc, 1 not listed any more/);
+});
+
+test('of several kinds that would do, the smaller devices are opened', t => {
+  const amd = (n: number): ObservedDevice => ({ id: `amd.com/gpu=${n}`, driver: 'cdi', memoryBytes: 24 * GIB });
+  t.is(place(clusterWith([on([...h100(2), amd(4), amd(5)])]), gpu({ count: 2 })), 'a/4/5');
+  t.is(place(clusterWith([on([amd(4), amd(5), ...h100(2)])]), gpu({ count: 2 })), 'a/4/5');
+});
+
 test('what vanished is given to nobody, and its holder keeps what it holds', t => {
   const node = on(h100(1), { vanished: [{ id: id(7), driver: 'cdi' }], cpus: 1 });
   t.is(place(clusterWith([node]), gpu({ deviceIds: ['7'] })), null);
@@ -317,4 +331,23 @@ test('how many ways to make room are looked at does not grow with the nodes, and
   t.deepEqual(makeRoom(cluster, wanted, ones, some), ['n0--0', 'n0--1']);
   t.true(some.left <= 6, 'all that go alone were tried');
   t.is(cluster.find(wanted), null, 'it is as it was');
+});
+
+test('sharers are not packed where one of them is to be spread, nor away from their image', t => {
+  const zone = (name: string, labels: string, given: Partial<ObservedNode> = {}) =>
+    aNode({ name, labels: { zone: labels }, devices: h100(1), ...given });
+  const shared = (name: string, given: Partial<ServiceSpecInput>) =>
+    asking(name, { resources: { gpu: { exclusive: false, memoryBytes: 20 * GIB } }, ...given });
+  const placed = (cluster: Cluster, ...requests: PlacementRequest[]) =>
+    [...placeTogether(cluster, requests).values()].map(v => (v.kind === 'placed' ? v.placement.node : null));
+
+  const spread = shared('spread', { placement: { spread: ['node.labels.zone'] } });
+  const taken = aSpec({ name: 'spread', resources: { cpus: 8 } });
+  const nodes = [zone('a', 'x'), zone('b', 'x'), zone('c', 'y')];
+  const cluster = clusterWith(nodes, [taken, 'a'], [share(20, 'other'), 'b', [id(0)]]);
+  t.deepEqual(placed(cluster, spread, shared('next', {})), ['c', 'b'], 'its zone has none of it yet');
+
+  const images = new Set(['image:1']);
+  const some = clusterWith([zone('a', 'x', { images }), zone('b', 'x')], [share(30, 'other'), 'b', [id(0)]]);
+  t.deepEqual(placed(some, shared('one', {}), shared('two', { image: 'image:2' })), ['a', 'b']);
 });

@@ -1,0 +1,58 @@
+import test from 'ava';
+import { actionsFor } from '../../control-plane/core/next-actions.ts';
+import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
+import type { ObservedContainer, ObservedNode } from '../../control-plane/core/observed.ts';
+import { placeWaiting } from '../../control-plane/core/place-waiting.ts';
+import type { Phase, Replica } from '../../control-plane/core/replica.ts';
+import { World } from '../../control-plane/core/world.ts';
+import { DesiredState } from '../../control-plane/desired-state.ts';
+import { aContainer, aNode, aReplica, phaseOf, seen } from './replicas.ts';
+import { aSpec } from './specs.ts';
+
+const EXITED: Partial<ObservedContainer> = {
+  state: 'exited',
+  exit: { code: 1, oomKilled: false, error: '', logTail: [] },
+};
+
+function worldOf(replicas: readonly Replica[], nodes: readonly ObservedNode[]): World {
+  const generations = [{ service: 'ns/svc' as const, generation: 1, spec: aSpec() }];
+  const state = DesiredState.from({ services: [], replicas, nodes: [], generations });
+  return new World(state, seen({ nodes }), { now: 2_000_000, policy: DEFAULT_NODE_POLICY });
+}
+
+/** What is done for a replica in the phase, `local` being its node if it has one, and the container being on the node. */
+function done(phase: Phase, node: Partial<ObservedNode>, container: Partial<ObservedContainer> = {}) {
+  const replica = aReplica(phase);
+  const nodes = [aNode(), aNode({ name: 'other', ...node, containers: [aContainer(container)] })];
+  return actionsFor(worldOf([replica], nodes), replica).map(a => [a.kind, a.node]);
+}
+
+test('while a replica waits for its next attempt, what it has on its node stays and what is elsewhere is ended', t => {
+  const waiting = phaseOf('backoff', 1_000_000);
+  t.deepEqual(done(waiting, {}), [['stop', 'other']]);
+  t.deepEqual(done(waiting, {}, EXITED), [['remove', 'other']]);
+  const own = aReplica(waiting);
+  t.deepEqual(actionsFor(worldOf([own], [aNode({ containers: [aContainer(EXITED)] })]), own), []);
+});
+
+test('what ended stays for its logs while its replica waits for a place, but on no node that leaves', t => {
+  const pending = phaseOf('pending', 1_000_000);
+  t.deepEqual(done(pending, {}, EXITED), []);
+  t.deepEqual(done(pending, { leaving: true }, EXITED), [['remove', 'other']]);
+  t.deepEqual(done(pending, {}), [['stop', 'other']]);
+});
+
+test('a node where a replica of another node runs takes nobody before that has ended', t => {
+  const elsewhere = aReplica(phaseOf('ready', 1_000_000));
+  const waiting = aReplica(phaseOf('pending', 1_000_000), { id: 'r0000002' });
+  const place = (state: ObservedContainer['state']) => {
+    const containers = [aContainer({ state })];
+    const world = worldOf([elsewhere, waiting], [aNode({ answering: false }), aNode({ name: 'other', containers })]);
+    placeWaiting(world);
+    return world.replicas.get(waiting.id)?.phase;
+  };
+  const phase = place('running');
+  t.is(phase?.kind, 'pending');
+  t.true(phase?.kind === 'pending' && phase.reasons.some(r => r.startsWith('other: containers of an earlier time')));
+  t.like(place('exited'), { kind: 'pulling', placement: { node: 'other' } });
+});
