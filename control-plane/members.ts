@@ -16,6 +16,9 @@ export class Members {
   readonly #observing = new Set<Promise<void>>();
   readonly #clock: Clock;
   readonly #onListing: () => void;
+  /** Leaving nodes whose last networks are being removed, or have been. */
+  readonly #tidied = new Map<string, { done: boolean }>();
+  readonly #closing = new AbortController();
   #isObserving = false;
 
   constructor(options: { clock: Clock; onListing: () => void }) {
@@ -98,12 +101,33 @@ export class Members {
   letLeave(plan: Plan, lostAfterMs: number): void {
     for (const [name, { observer }] of this.#members) {
       const { leaving, answering, silentSince, containers } = observer.node();
-      if (!leaving) continue;
+      if (!leaving) {
+        this.#tidied.delete(name);
+        continue;
+      }
       const isHeld = [...plan.replicas.values()].some(r => heldPlacement(r)?.node === name);
       const isBusy = answering && plan.actions.some(a => a.node === name);
       const isLost = silentSince !== null && this.#clock.now() - silentSince >= lostAfterMs;
-      if (!isHeld && !isBusy && (isLost || !containers.some(isNamedByUs))) this.#forget(name);
+      if (isHeld || isBusy || (!isLost && containers.some(isNamedByUs))) continue;
+      if (!answering || this.#tidied.get(name)?.done) this.#forget(name);
+      else this.#tidy(name);
     }
+  }
+
+  /** Before a node goes: the networks that its replicas were in. Nobody would know of them afterwards. */
+  #tidy(name: string): void {
+    const engine = this.#engines.get(name);
+    if (!engine || this.#tidied.has(name)) return;
+    const tidied = { done: false };
+    this.#tidied.set(name, tidied);
+    const limits = { clock: this.#clock, timeoutMs: TIDY_DEADLINE_MS, signal: this.#closing.signal };
+    within(limits, `removing networks on node ${name}`, inTime => engine.removeNetworks(inTime))
+      // A node that cannot do it goes all the same.
+      .catch(() => {})
+      .finally(() => {
+        tidied.done = true;
+        this.#onListing();
+      });
   }
 
   /** Each replica's newest container, for its logs. */
@@ -152,6 +176,7 @@ export class Members {
 
   /** Stops looking; what is known stays. */
   async stop(): Promise<void> {
+    this.#closing.abort(new Error('nobody speaks to the nodes any more'));
     for (const observer of this.#observers()) observer.close();
     await Promise.all(this.#observing);
   }
@@ -181,11 +206,13 @@ export class Members {
     const known = this.#members.get(name);
     this.#members.delete(name);
     this.#engines.delete(name);
+    this.#tidied.delete(name);
     known?.observer.close();
     known?.member.close?.();
   }
 }
 
+const TIDY_DEADLINE_MS = 10_000;
 const VOLUMES_DEADLINE_MS = 20_000;
 /** Of the one second that an answer may take while an engine hangs that nobody has noticed yet. */
 const IMAGE_ID_DEADLINE_MS = 500;

@@ -43,6 +43,8 @@ export interface Engine {
   remove(containerId: string, signal: AbortSignal): Promise<void>;
   /** Removes this instance's networks (volumes too, when asked) of a namespace where nothing uses them any more. Idempotent. */
   cleanNamespace(namespace: string, options: { volumes: boolean }, signal: AbortSignal): Promise<void>;
+  /** Removes this instance's networks of all namespaces where nothing uses them any more: the node is left. Idempotent. */
+  removeNetworks(signal: AbortSignal): Promise<void>;
   /** Log lines, oldest first. With follow it goes on until the container ends or the signal fires. */
   logs(containerId: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
   /**

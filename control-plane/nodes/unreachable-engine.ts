@@ -13,6 +13,7 @@ export function unreachableEngine(node: string, error: OutriggerError): Engine {
     stop: reject,
     remove: reject,
     cleanNamespace: reject,
+    removeNetworks: reject,
     imageId: reject,
     checkDevices: reject,
     measure: reject,

@@ -77,6 +77,10 @@ export async function dockerWorld(
     removeImage: async name => {
       await docker.getImage(name).remove().catch(unlessGone);
     },
+    hasNetwork: async name => {
+      const named = await docker.listNetworks({ filters: JSON.stringify({ name: [name] }) });
+      return named.some(network => network.Name === name);
+    },
     close: async () => {
       engine.close();
       other.close();

@@ -31,6 +31,7 @@ export async function fakeWorld(
       engine.machine.images.delete(name);
       engine.machine.notify();
     },
+    hasNetwork: async name => engine.machine.networks.has(name),
     close: async () => {},
   };
 }

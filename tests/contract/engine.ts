@@ -23,6 +23,7 @@ export interface EngineWorld {
   /** Gives `image` one more name, as somebody else does. */
   readonly addImage: (name: string) => Promise<void>;
   readonly removeImage: (name: string) => Promise<void>;
+  readonly hasNetwork: (name: string) => Promise<boolean>;
   /** Stops and deletes everything that the test made. */
   readonly close: () => Promise<void>;
 }
@@ -314,6 +315,7 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
       w.engine.remove(id, fired),
       w.engine.imageId(w.image, fired),
       w.engine.cleanNamespace(w.namespace, { volumes: false }, fired),
+      w.engine.removeNetworks(fired),
       w.engine.pull({ kind: 'pull', node: w.engine.node, image: w.image, policy: 'missing' }, () => {}, fired),
       collect(w.engine.logs(id, {}, fired)),
       w.engine.checkDevices(id, { devices: ['nvidia.com/gpu=0'], check: ['true'] }, fired),
@@ -338,6 +340,24 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
     await w.engine.cleanNamespace(w.namespace, { volumes: true }, soon());
     await w.engine.cleanNamespace(w.namespace, { volumes: true }, soon());
   });
+
+  check(
+    'networks of all namespaces are removed where nothing uses them, and made again when they are needed',
+    async (t, w) => {
+      const id = await started(w, w.programs.serves);
+      await w.engine.removeNetworks(soon());
+      t.is((await only(w)).addresses[0]?.network, `${w.namespace}_default`, 'it is in use');
+      await w.engine.stop(id, { graceMs: 1_000 }, soon());
+      await w.engine.remove(id, soon());
+      await w.other.removeNetworks(soon());
+      t.true(await w.hasNetwork(`${w.namespace}_default`), 'it is not of that instance');
+      await w.engine.removeNetworks(soon());
+      await w.engine.removeNetworks(soon());
+      t.false(await w.hasNetwork(`${w.namespace}_default`));
+      await started(w, w.programs.serves, { attempt: 2 });
+      t.is((await only(w)).addresses[0]?.network, `${w.namespace}_default`);
+    },
+  );
 }
 
 type CreateRequest = Extract<Action, { kind: 'create' }>;

@@ -74,12 +74,20 @@ test('volumes are removed on every node that answers, and those that do not are 
 });
 
 test('a node that is not named any more stays until nothing of ours is on it, and its engine is closed then', async t => {
-  const { engines, member, members, closed } = await onFakes('a', 'b');
+  const { clock, engines, member, members, closed } = await onFakes('a', 'b');
   members.set([member(engines[0]!)]);
   t.true(members.nodes().get('b')?.leaving);
   members.letLeave(planOf([aReplica(phaseOf('ready', 1, on('b')))]), 30_000);
   t.deepEqual(closed, [], 'a replica is there');
-  members.letLeave(planOf([aReplica(phaseOf('failed', 1, on('b')))]), 30_000);
+  const b = engines[1]!;
+  b.machine.networks.set('ns_default', { instance: b.instance, namespace: 'ns' });
+  b.machine.networks.set('other_default', { instance: 'another', namespace: 'other' });
+  const gaveUp = planOf([aReplica(phaseOf('failed', 1, on('b')))]);
+  members.letLeave(gaveUp, 30_000);
+  t.deepEqual(closed, [], 'its networks are there');
+  await clock.advance(100);
+  t.deepEqual([...b.machine.networks.keys()], ['other_default']);
+  members.letLeave(gaveUp, 30_000);
   t.deepEqual(closed, ['b'], 'what gave up holds nothing');
   t.deepEqual([...members.nodes().keys()], ['a']);
   t.deepEqual([...members.engines.keys()], ['a']);
@@ -109,6 +117,34 @@ test('a node whose engine has another name now is forgotten at once, as what run
   members.set([member(engines[0]!), { ...member(renamed), ...way }]);
   t.deepEqual(closed, ['b']);
   t.deepEqual([...members.nodes().keys()], ['a', 'c']);
+});
+
+test('a node that leaves and does not remove its networks goes all the same', async t => {
+  const { clock, engines, member, members, closed } = await onFakes('a', 'b', 'c');
+  engines[1]!.failNext('removeNetworks', { kind: 'hang' });
+  engines[2]!.failNext('removeNetworks', { kind: 'error', error: new OutriggerError('conflict', 'no') });
+  members.set([member(engines[0]!)]);
+  members.letLeave(planOf(), 30_000);
+  await clock.advance(9_000);
+  members.letLeave(planOf(), 30_000);
+  t.deepEqual(closed, ['c']);
+  await clock.advance(2_000);
+  members.letLeave(planOf(), 30_000);
+  t.deepEqual(closed, ['c', 'b']);
+});
+
+test('a node that leaves stays while something is to be done there, though no replica is there any more', async t => {
+  const { clock, engines, member, members, closed } = await onFakes('a', 'b');
+  members.set([member(engines[0]!)]);
+  const lookTwice = async (actions: Plan['actions']) => {
+    members.letLeave(planOf([], actions), 30_000);
+    await clock.advance(100);
+    members.letLeave(planOf([], actions), 30_000);
+  };
+  await lookTwice([{ kind: 'clean_namespace', node: 'b', namespace: 'ns', volumes: true }]);
+  t.deepEqual(closed, []);
+  await lookTwice([{ kind: 'clean_namespace', node: 'a', namespace: 'ns', volumes: true }]);
+  t.deepEqual(closed, ['b']);
 });
 
 test('a node that is named again before it is gone stays', async t => {

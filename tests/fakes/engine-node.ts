@@ -183,14 +183,14 @@ export class FakeNode {
     this.notify();
   }
 
-  clean(instance: string, namespace: string, options: { volumes: boolean }): void {
+  clean(instance: string, namespace: string | null, options: { volumes: boolean }): void {
     const containers = [...this.containers.values()];
     const usedNetworks = new Set(containers.filter(c => c.state === 'running').flatMap(c => networkNames(c.request)));
     const usedVolumes = new Set(
       containers.flatMap(c => c.request.spec.mounts.map(m => (m.kind === 'volume' ? m.name : undefined))),
     );
     const own = (owner: { instance: string; namespace: string }) =>
-      owner.instance === instance && owner.namespace === namespace;
+      owner.instance === instance && (namespace === null || owner.namespace === namespace);
     for (const [name, owner] of this.networks) if (own(owner) && !usedNetworks.has(name)) this.networks.delete(name);
     if (!options.volumes) return;
     for (const [name, owner] of this.volumes) if (own(owner) && !usedVolumes.has(name)) this.volumes.delete(name);

@@ -22,6 +22,7 @@ export type EngineMethod =
   | 'stop'
   | 'remove'
   | 'cleanNamespace'
+  | 'removeNetworks'
   | 'logs'
   | 'checkDevices'
   | 'measure'
@@ -218,6 +219,12 @@ export class FakeEngine implements Engine {
   async cleanNamespace(namespace: string, options: { volumes: boolean }, signal: AbortSignal): Promise<void> {
     await this.#call('cleanNamespace', namespace, signal, () => {
       this.machine.clean(this.instance, namespace, options);
+    });
+  }
+
+  async removeNetworks(signal: AbortSignal): Promise<void> {
+    await this.#call('removeNetworks', this.node, signal, () => {
+      this.machine.clean(this.instance, null, { volumes: false });
     });
   }
 

@@ -156,6 +156,10 @@ export class DockerEngine implements Engine {
     if (options.volumes) await this.#volumes.clean(namespace, signal);
   }
 
+  removeNetworks(signal: AbortSignal): Promise<void> {
+    return this.#networks.clean(null, signal);
+  }
+
   logs(containerId: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
     return readLogs(this.#client, immutableId(containerId), options, signal);
   }

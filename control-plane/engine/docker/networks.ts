@@ -59,11 +59,18 @@ export class Networks {
       });
   }
 
-  /** Removes what this instance made for the namespace and nothing is connected to any more. */
-  async clean(namespace: string, signal: AbortSignal): Promise<void> {
-    const options = { doing: `listing networks of ${namespace}`, deadlineMs: this.#client.deadlines.queryMs, signal };
+  /** Removes what this instance made for the namespace, null: for all, and nothing is connected to any more. */
+  async clean(namespace: string | null, signal: AbortSignal): Promise<void> {
+    const options = {
+      doing: `listing networks of ${namespace ?? 'every namespace'}`,
+      deadlineMs: this.#client.deadlines.queryMs,
+      signal,
+    };
     const filters = JSON.stringify({
-      label: [`${LABELS.instance}=${this.#instance}`, `${LABELS.namespace}=${namespace}`],
+      label: [
+        `${LABELS.instance}=${this.#instance}`,
+        ...(namespace === null ? [] : [`${LABELS.namespace}=${namespace}`]),
+      ],
     });
     const networks = await this.#client.call(options, (docker, abortSignal) =>
       docker.listNetworks({ filters, abortSignal }),
