@@ -8,6 +8,7 @@ import { isAvailable, type PhaseOf, type Replica } from './core/replica.ts';
 import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
 import { causeOf } from './describe.ts';
 import type { DesiredState } from './desired-state.ts';
+import { placeTakers } from './place-takers.ts';
 import type { RejectionView, ReplicaView, ServiceView, WhyGroupView, WhyReplicaView, WhyView } from './views.ts';
 
 /**
@@ -19,16 +20,29 @@ import type { RejectionView, ReplicaView, ServiceView, WhyGroupView, WhyReplicaV
 export function whyService(shown: ServiceView, state: DesiredState, observed: Observed): WhyView {
   const { namespace, name, message } = shown;
   const key = serviceKey(shown);
+  const all = shown.replicas.flatMap(view => state.replicas.get(view.id) ?? []);
+  const record = state.services.get(key);
+  const purposes = record ? placeTakers(record, all, { state, observed }) : new Map<string, string>();
   const replicas = shown.replicas.flatMap(view => {
     const replica = state.replicas.get(view.id);
     const spec = replica && state.specOf(replica.service, replica.generation);
-    return replica && spec ? [whyReplica({ view, replica, spec, service: key, state, observed })] : [];
+    if (!replica || !spec) return [];
+    const purpose = purposes.get(view.id);
+    return [whyReplica({ view: without(purpose, view), purpose, replica, spec, service: key, state, observed })];
   });
   return { namespace, name, state: shown.state, message, replicas };
 }
 
+/** What a replica is there for is a reason of its own, and not told again with what its phase waits for. */
+function without(purpose: string | undefined, view: ReplicaView): ReplicaView {
+  if (purpose === undefined || !view.message.startsWith(purpose)) return view;
+  return { ...view, message: view.message.slice(purpose.length).replace(/^; /, '') };
+}
+
 interface Asked {
   readonly view: ReplicaView;
+  /** Whose place it is to take; undefined: it is one of those that are wanted anyway. */
+  readonly purpose: string | undefined;
   readonly replica: Replica;
   readonly spec: ServiceSpec;
   readonly service: ServiceKey;
@@ -37,8 +51,9 @@ interface Asked {
 }
 
 function whyReplica(asked: Asked): WhyReplicaView {
-  const { view } = asked;
-  const { groups, rejections = [], summary } = reasonsOf(asked);
+  const { view, purpose } = asked;
+  const { groups: reasons, rejections = [], summary } = reasonsOf(asked);
+  const groups = purpose === undefined ? reasons : [plain('move', purpose), ...reasons];
   const { id, generation, phase, sinceMs, node, devices, retryAtMs } = view;
   return {
     id,
@@ -198,7 +213,11 @@ const WIDENS: ReadonlySet<string> = new Set([
 
 /** What others have to do before it is placed. */
 function turns(reasons: readonly string[]): WhyGroupView[] {
-  return reasons.map(message => ({ constraint: 'turn', nodes: [], message, heldBy: [], help: [] }));
+  return reasons.map(message => plain('turn', message));
+}
+
+function plain(constraint: string, message: string): WhyGroupView {
+  return { constraint, nodes: [], message, heldBy: [], help: [] };
 }
 
 /** What their engines say to do. */

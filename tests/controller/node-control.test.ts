@@ -33,8 +33,9 @@ test('a drain is durable once it is answered, told as an event, and leaves what 
   const why = world.controller.why(REF);
   const waiting = why.replicas.filter(r => r.waiting);
   t.is(waiting.length, 1, 'one replacement waits, and one only');
-  t.like(waiting[0]?.groups[0], { constraint: 'draining', nodes: [name] });
-  t.true(waiting[0]!.groups[0]!.help.some(h => h.includes(`outrigger nodes undrain ${name}`)));
+  t.is(waiting[0]?.groups[0]?.constraint, 'move');
+  t.like(waiting[0]?.groups[1], { constraint: 'draining', nodes: [name] });
+  t.true(waiting[0]!.groups[1]!.help.some(h => h.includes(`outrigger nodes undrain ${name}`)));
 
   await world.ask(c => c.undrainNode(name, {}));
   await world.advance(5_000);

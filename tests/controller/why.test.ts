@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { ObservedNode } from '../../control-plane/core/observed.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
@@ -16,11 +17,12 @@ interface Given {
   readonly spec?: Partial<ServiceSpecInput>;
   readonly replicas: readonly Replica[];
   readonly nodes?: readonly ObservedNode[];
+  readonly records?: readonly NodeRecord[];
   readonly others?: readonly { spec: Partial<ServiceSpecInput>; replicas: readonly Replica[] }[];
 }
 
 /** Why the service `ns/svc` is as it is, in a state of it and of others. */
-function why({ spec = {}, replicas, nodes = [aNode()], others = [] }: Given) {
+function why({ spec = {}, replicas, nodes = [aNode()], records = [], others = [] }: Given) {
   const all = [{ spec: { name: 'svc', ...spec }, replicas }, ...others];
   const services = all.map(({ spec }): Service => {
     const parsed = aSpec(spec);
@@ -40,7 +42,7 @@ function why({ spec = {}, replicas, nodes = [aNode()], others = [] }: Given) {
   const state = DesiredState.from({
     services,
     replicas: all.flatMap(({ replicas }, i) => replicas.map(r => ({ ...r, service: services[i]!.key }))),
-    nodes: [],
+    nodes: records,
     generations: services.map(s => ({ service: s.key, generation: 1, spec: s.spec })),
   });
   const observed = seen({ nodes });
@@ -163,4 +165,35 @@ test('the silence of its node comes first, with what to do about it', t => {
   t.deepEqual(constraints(ready), ['silent']);
   t.regex(ready!.groups[0]!.message, /does not answer \(refused\)/);
   t.deepEqual(ready!.groups[0]!.help, ['Start Docker.']);
+});
+
+test('a replica that is there because of a drain says whose place it takes', t => {
+  const nodes = [aNode({ name: 'gpu-a' }), aNode({ name: 'gpu-b', cpus: 1 })];
+  const records = [{ name: 'gpu-a', drainingSince: 1, quarantined: [] }];
+  const ready = one('ready', { placement: { node: 'gpu-a', devices: [] } });
+  const newcomer = (kind: PhaseKind, phase = {}) => one(kind, phase, { createdAt: 9 });
+  const spec = { resources: { cpus: 2 } };
+  const told = 'to take the place of ready-1 on gpu-a, which is drained';
+  const pending = why({ spec, nodes, records, replicas: [ready, newcomer('pending')] }).replicas[1]!;
+  t.deepEqual(constraints(pending), ['move', 'draining', 'cpus']);
+  t.is(pending.groups[0]!.message, told);
+  const placed = { placement: { node: 'gpu-b', devices: [] } };
+  const creating = why({ spec, nodes, records, replicas: [ready, newcomer('creating', placed)] }).replicas[1]!;
+  t.deepEqual(
+    creating.groups.map(g => g.message),
+    [told, 'its container is being created'],
+  );
+  t.deepEqual(constraints(why({ spec, nodes, records, replicas: [newcomer('pending')] }).replicas[0]), [
+    'draining',
+    'cpus',
+  ]);
+});
+
+test('an image that is never pulled is looked for, not pulled', t => {
+  const spec = { image: 'built:1', pullPolicy: 'never' as const };
+  t.is(why({ spec, replicas: [one('pulling')] }).replicas[0]!.groups[0]!.message, 'looks for the image built:1');
+  t.is(
+    why({ spec: { image: 'built:1' }, replicas: [one('pulling')] }).replicas[0]!.groups[0]!.message,
+    'pulls built:1',
+  );
 });
