@@ -58,7 +58,11 @@ export class Controller implements ControlPlane {
   readonly #startedAt: number;
   readonly #commands = new CommandQueue(() => this.wake());
   readonly #feed: EventFeed;
-  readonly #views = new StateViews(() => ({ state: this.#state, observed: this.#observed() }));
+  readonly #views = new StateViews(() => ({
+    state: this.#state,
+    observed: this.#observed(),
+    policy: this.#nodePolicy,
+  }));
   #state: DesiredState;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
   #running: Promise<unknown> | null = null;
@@ -119,6 +123,7 @@ export class Controller implements ControlPlane {
   /** How long silence is waited out, and how long a device is kept from everybody, from now on. */
   setNodePolicy(policy: NodePolicy): void {
     this.#nodePolicy = policy;
+    this.#views.changed();
     this.wake();
   }
 

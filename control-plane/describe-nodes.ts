@@ -1,4 +1,4 @@
-import { currentId, deviceKind } from './core/node.ts';
+import { currentId, DEFAULT_NODE_POLICY, deviceKind, type NodePolicy, type Quarantine } from './core/node.ts';
 import type { Observed, ObservedDevice, ObservedNode } from './core/observed.ts';
 import { heldPlacement, type Replica } from './core/replica.ts';
 import { type ServiceSpec, splitKey } from './core/spec.ts';
@@ -6,17 +6,26 @@ import type { DesiredState } from './desired-state.ts';
 import type { DeviceHolderView, DeviceState, DeviceView, NodeState, NodeView } from './views.ts';
 
 /** The nodes and their devices in words for people and programs, with who holds what. Pure. */
-export function describeNodes(state: DesiredState, observed: Observed): NodeView[] {
+export function describeNodes(
+  state: DesiredState,
+  observed: Observed,
+  policy: Pick<NodePolicy, 'quarantineMs'> = DEFAULT_NODE_POLICY,
+): NodeView[] {
   const byNode = Map.groupBy(holdersOf(state, observed), h => h.node);
   return [...observed.nodes.values()]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(node => describeNode(node, byNode.get(node.name) ?? [], state));
+    .map(node => describeNode(node, byNode.get(node.name) ?? [], { state, policy }));
 }
 
-function describeNode(node: ObservedNode, holders: readonly Holder[], state: DesiredState): NodeView {
+interface Scene {
+  readonly state: DesiredState;
+  readonly policy: Pick<NodePolicy, 'quarantineMs'>;
+}
+
+function describeNode(node: ObservedNode, holders: readonly Holder[], { state, policy }: Scene): NodeView {
   const record = state.nodes.get(node.name);
   const drainingSince = record?.drainingSince ?? null;
-  const quarantined = new Map(record?.quarantined.map(q => [currentId(node, q.device), q.reason]));
+  const quarantined = new Map(record?.quarantined.map(q => [currentId(node, q.device), q]));
   const vanished = new Set(node.vanished.map(d => d.id));
   const devices = [...node.devices, ...node.vanished.filter(d => !node.devices.some(n => n.id === d.id))];
   return {
@@ -41,6 +50,7 @@ function describeNode(node: ObservedNode, holders: readonly Holder[], state: Des
         relative: relativeInUse(device, devices, holders),
         isVanished: vanished.has(device.id),
         quarantine: quarantined.get(device.id),
+        quarantineMs: policy.quarantineMs,
       }),
     ),
     replicas: holders.length,
@@ -60,7 +70,8 @@ interface DeviceUse {
   /** The MIG slice or the device around it that is held, and thereby keeps this one from being given. */
   readonly relative: string | undefined;
   readonly isVanished: boolean;
-  readonly quarantine: string | undefined;
+  readonly quarantine: Quarantine | undefined;
+  readonly quarantineMs: number;
 }
 
 function describeDevice(device: ObservedDevice, use: DeviceUse): DeviceView {
@@ -75,6 +86,7 @@ function describeDevice(device: ObservedDevice, use: DeviceUse): DeviceView {
     declaredBytes: sum(use.holders, h => declaredOf(h.spec) ?? device.memoryBytes ?? 0),
     ...(measured ? { measuredUsedBytes: measured.usedBytes, measuredFreeBytes: measured.freeBytes } : {}),
     ...(message === undefined ? {} : { message }),
+    ...(use.quarantine && !use.isVanished ? { quarantinedUntilMs: use.quarantine.since + use.quarantineMs } : {}),
   };
 }
 
@@ -88,7 +100,7 @@ function deviceState({ holders, isVanished, quarantine, relative }: DeviceUse): 
 
 function messageOf({ isVanished, quarantine, relative }: DeviceUse): string | undefined {
   if (isVanished) return 'the node does not list it any more';
-  if (quarantine !== undefined) return quarantine;
+  if (quarantine !== undefined) return quarantine.reason;
   return relative === undefined ? undefined : `${relative} is in use`;
 }
 

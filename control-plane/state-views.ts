@@ -1,17 +1,24 @@
+import type { NodePolicy } from './core/node.ts';
 import type { Observed } from './core/observed.ts';
 import { describeServices } from './describe.ts';
 import { describeNodes } from './describe-nodes.ts';
 import type { DesiredState } from './desired-state.ts';
 import type { NodeView, ServiceView } from './views.ts';
 
+interface Look {
+  readonly state: DesiredState;
+  readonly observed: Observed;
+  readonly policy?: NodePolicy;
+}
+
 /** The present state in words, made when somebody asks and kept until something changes. */
 export class StateViews {
-  readonly #look: () => { state: DesiredState; observed: Observed };
+  readonly #look: () => Look;
   readonly #listeners = new Set<() => void>();
   #services: readonly ServiceView[] | null = null;
   #nodes: readonly NodeView[] | null = null;
 
-  constructor(look: () => { state: DesiredState; observed: Observed }) {
+  constructor(look: () => Look) {
     this.#look = look;
   }
 
@@ -25,8 +32,8 @@ export class StateViews {
 
   nodes(): readonly NodeView[] {
     if (!this.#nodes) {
-      const { state, observed } = this.#look();
-      this.#nodes = Object.freeze(describeNodes(state, observed));
+      const { state, observed, policy } = this.#look();
+      this.#nodes = Object.freeze(describeNodes(state, observed, policy));
     }
     return this.#nodes;
   }

@@ -120,6 +120,8 @@ export interface DeviceView {
   readonly measuredFreeBytes?: number;
   /** Why it is quarantined or counts as vanished, or what else keeps it from being given. */
   readonly message?: string;
+  /** Of a quarantined one: when it is trusted again by itself, where the node lists it then. */
+  readonly quarantinedUntilMs?: number;
 }
 
 /**

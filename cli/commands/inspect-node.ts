@@ -34,7 +34,7 @@ export async function inspectNode(context: Context, name: string): Promise<void>
     out.line();
     for (const line of renderTable(replicaColumns(nowMs), placed, options)) out.line(line);
   }
-  const notes = deviceNotes(node);
+  const notes = deviceNotes(node, nowMs);
   if (notes.length > 0) out.line();
   for (const { text, style } of notes) {
     for (const line of wrap(text, out.width(), '  ')) out.line(out.style(style, line));

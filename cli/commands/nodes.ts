@@ -23,7 +23,7 @@ export async function nodes(context: Context): Promise<void> {
   }
   const notes = [
     ...(status.nodesProblem ?? '').split('\n').map(text => ({ text, style: 'red' as const })),
-    ...all.flatMap(nodeNotes),
+    ...all.flatMap(node => nodeNotes(node, Date.now())),
     ...(status.nodesFile === undefined
       ? []
       : [{ text: `nodes file: ${nodesFileLine(status)}`, style: 'dim' as const }]),

@@ -70,23 +70,29 @@ export function deviceColumns(rows: readonly DeviceRow[], { withNode }: { withNo
 }
 
 /** What a person should know beyond the tables: why a node is silent, and why a device is given to nobody. */
-export function nodeNotes(node: NodeView): Note[] {
+export function nodeNotes(node: NodeView, nowMs: number): Note[] {
   const { name, error } = node;
   return [
     ...(error === undefined ? [] : [{ text: `${name} is silent: ${singleLine(error)}`, style: 'red' as const }]),
-    ...deviceNotes(node),
+    ...deviceNotes(node, nowMs),
   ];
 }
 
-export function deviceNotes({ name, devices }: NodeView): Note[] {
+export function deviceNotes({ name, devices }: NodeView, nowMs: number): Note[] {
   return devices
     .filter(d => d.state === 'quarantined' || d.state === 'vanished')
-    .map(({ id, state, message }) => {
+    .map(({ id, state, message, quarantinedUntilMs }) => {
       const next = `To trust it at once: outrigger nodes undrain ${name} --device ${id}`;
-      const what = state === 'vanished' ? 'has vanished' : 'is quarantined';
+      const what = state === 'vanished' ? 'has vanished' : `is quarantined${remaining(quarantinedUntilMs, nowMs)}`;
       const why = `${id} on ${name} ${what}: ${singleLine(message ?? '')}.`;
       return { text: state === 'quarantined' ? `${why} ${next}` : why, style: 'yellow' };
     });
+}
+
+/** ` for 8m more`; one whose time is over is trusted again once it is listed. */
+function remaining(untilMs: number | undefined, nowMs: number): string {
+  if (untilMs === undefined) return '';
+  return untilMs > nowMs ? ` for ${formatAge(untilMs - nowMs)} more` : ' until it is listed';
 }
 
 export interface Note {

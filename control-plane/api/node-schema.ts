@@ -28,6 +28,7 @@ const device = z
     measuredUsedBytes: optional(count),
     measuredFreeBytes: optional(count),
     message: optional(z.string()),
+    quarantinedUntilMs: optional(timeMs),
   })
   .meta({ id: 'Device', description: 'One GPU, or one MIG slice, of a node.' });
 

@@ -104,6 +104,10 @@ test('a quarantined and a vanished device say why they are given to nobody', t =
   );
   const view = shown(state, { devices: [device('a')], vanished: [device('gone')] });
   t.like(view.devices[0], { id: 'a', state: 'quarantined', message: 'replica r1 lost sight of it' });
+  t.is(view.devices[0]?.quarantinedUntilMs, 600_003);
+  t.false('quarantinedUntilMs' in view.devices[1]!);
+  const observed = seen({ nodes: [aNode({ devices: [device('a')] })] });
+  t.is(describeNodes(state, observed, { quarantineMs: 1_000 })[0]?.devices[0]?.quarantinedUntilMs, 1_003);
   t.like(view.devices[1], { id: 'gone', state: 'vanished', message: 'the node does not list it any more' });
   t.is(view.devices[1]?.holders.length, 1);
 });

@@ -108,13 +108,13 @@ test('on a terminal of 80 columns device and holder are whole', t => {
 
 test('a device that is given to nobody says why, and how it is trusted again', t => {
   const devices = [
-    device({ state: 'quarantined', message: 'replica r1 lost sight of it' }),
+    device({ state: 'quarantined', message: 'replica r1 lost sight of it', quarantinedUntilMs: 500_000 }),
     device({ id: 'gone', state: 'vanished', message: 'not listed', holders: [holder('llm', 'r1')] }),
   ];
-  const [quarantined, vanished] = nodeNotes(node({ devices }));
+  const [quarantined, vanished] = nodeNotes(node({ devices }), 20_000);
   t.is(
     quarantined?.text,
-    'nvidia.com/gpu=0 on gpu-a is quarantined: replica r1 lost sight of it. To trust it at once: outrigger nodes undrain gpu-a --device nvidia.com/gpu=0',
+    'nvidia.com/gpu=0 on gpu-a is quarantined for 8m more: replica r1 lost sight of it. To trust it at once: outrigger nodes undrain gpu-a --device nvidia.com/gpu=0',
   );
   t.is(vanished?.text, 'gone on gpu-a has vanished: not listed.');
   t.regex(deviceLines(devices)[2]!, /vanished, shop\/llm$/);

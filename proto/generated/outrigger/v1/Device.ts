@@ -19,8 +19,10 @@ export interface Device {
   'measuredUsedBytes'?: (number | string | Long);
   'measuredFreeBytes'?: (number | string | Long);
   'message'?: (string);
+  'quarantinedUntilMs'?: (number | string | Long);
   '_measuredUsedBytes'?: "measuredUsedBytes";
   '_measuredFreeBytes'?: "measuredFreeBytes";
+  '_quarantinedUntilMs'?: "quarantinedUntilMs";
 }
 
 export interface Device__Output {
@@ -38,6 +40,8 @@ export interface Device__Output {
   'measuredUsedBytes'?: (number);
   'measuredFreeBytes'?: (number);
   'message': (string);
+  'quarantinedUntilMs'?: (number);
   '_measuredUsedBytes'?: "measuredUsedBytes";
   '_measuredFreeBytes'?: "measuredFreeBytes";
+  '_quarantinedUntilMs'?: "quarantinedUntilMs";
 }
