@@ -141,9 +141,9 @@ test('a node that leaves stays while something is to be done there, though no re
     await clock.advance(100);
     members.letLeave(planOf([], actions), 30_000);
   };
-  await lookTwice([{ kind: 'clean_namespace', node: 'b', namespace: 'ns', volumes: true }]);
+  await lookTwice([{ kind: 'measure', node: 'b' }]);
   t.deepEqual(closed, []);
-  await lookTwice([{ kind: 'clean_namespace', node: 'a', namespace: 'ns', volumes: true }]);
+  await lookTwice([{ kind: 'measure', node: 'a' }]);
   t.deepEqual(closed, ['b']);
 });
 
