@@ -53,7 +53,7 @@ export function readNodesFile(file: string, text: string): NodesFileReading {
       }
     }
   }
-  const problems = [...duplicateKeys(sources, source), ...findings.errors.map(p => sources.locate(p))];
+  const problems = [...badKeys(sources, source), ...findings.errors.map(p => sources.locate(p))];
   if (problems.length > 0 || !parsed.success) return { kind: 'refused', problems };
   return { kind: 'read', content: parsed.data, warnings: findings.warnings.map(p => sources.locate(p)), sources };
 }
@@ -94,8 +94,8 @@ function syntaxProblems(sources: Sources, source: SourceFile): readonly Located[
   ];
 }
 
-/** What the YAML parser would let the last one win for; two nodes of one name above all. */
-function duplicateKeys(sources: Sources, source: SourceFile): readonly Located[] {
+/** What the YAML parser would let the last one win for, two nodes of one name above all; and what no object can be asked for. */
+function badKeys(sources: Sources, source: SourceFile): readonly Located[] {
   const problems: Located[] = [];
   function visit(node: unknown, keyPath: readonly (string | number)[]): void {
     if (isSeq(node)) for (const [index, item] of node.items.entries()) visit(item, [...keyPath, index]);
@@ -105,7 +105,10 @@ function duplicateKeys(sources: Sources, source: SourceFile): readonly Located[]
       const name = isScalar(key) ? String(key.value) : '';
       const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
       const before = first.get(name);
-      if (before !== undefined && name !== '<<') {
+      if (name === '__proto__') {
+        const message = 'expected another name: this one means something to JavaScript and would be lost';
+        problems.push({ ...sources.position(source, offset), keyPath: [...keyPath, name], message });
+      } else if (before !== undefined && name !== '<<') {
         const { line } = sources.position(source, before);
         const what = keyPath.length === 1 && keyPath[0] === 'nodes' ? `the node "${name}"` : `"${name}"`;
         const message = `${what} stands here a second time, first in line ${line}`;

@@ -52,6 +52,16 @@ test('JSON is read as well, and anchors with merges', t => {
   t.deepEqual(problemsOf('nodes:\n  a: &a {engine: ssh://a, reserved: {cpus: 1}}\n  b: {<<: *a, engine: ssh://b}'), []);
 });
 
+test('a node or a label of a name that no object keeps is refused instead of lost', t => {
+  const said = 'expected another name: this one means something to JavaScript and would be lost';
+  t.deepEqual(problemsOf('nodes:\n  a: {engine: ssh://a}\n  __proto__: {engine: ssh://b}'), [
+    `nodes.yaml:3:3: nodes.__proto__: ${said}`,
+  ]);
+  t.deepEqual(problemsOf('nodes:\n  a: {engine: ssh://a, labels: {__proto__: x, constructor: y}}'), [
+    `nodes.yaml:2:33: nodes.a.labels.__proto__: ${said}`,
+  ]);
+});
+
 /** Each: what is wrong, the file, and all that is said about it. */
 const wrong: readonly [string, string, readonly string[]][] = [
   [
@@ -100,6 +110,42 @@ const wrong: readonly [string, string, readonly string[]][] = [
     'nodes: {a: {engine: "ssh://ann:pw@host"}}',
     [
       'nodes.yaml:1:13: nodes.a.engine: it is "ssh://ann:…@host": expected no password, as ssh asks nobody here; use a key',
+    ],
+  ],
+  [
+    'a password for tcp',
+    'nodes: {a: {engine: "tcp://ann:pw@host"}}',
+    [
+      'nodes.yaml:1:13: nodes.a.engine: it is "tcp://ann:…@host": expected no user and no password, as engines know certificates only',
+    ],
+  ],
+  [
+    'a password in an address of another kind',
+    'nodes: {a: {engine: "http://ann:pw@host"}}',
+    [
+      'nodes.yaml:1:13: nodes.a.engine: expected unix://PATH, tcp://HOST:PORT or ssh://USER@HOST, found "http://ann:…@host"',
+    ],
+  ],
+  [
+    'a NUL in the path of a socket, however it is written',
+    'nodes: {a: {engine: "ssh://a/run/%00.sock"}, b: {engine: "unix:///run/\\0.sock"}}',
+    [
+      'nodes.yaml:1:13: nodes.a.engine: it is "ssh://a/run/%00.sock": expected no control characters',
+      'nodes.yaml:1:50: nodes.b.engine: it is "unix:///run/\\u0000.sock": expected no control characters',
+    ],
+  ],
+  [
+    'a percent sign without digits',
+    'nodes: {a: {engine: "ssh://host/run/%zz.sock"}}',
+    [
+      'nodes.yaml:1:13: nodes.a.engine: it is "ssh://host/run/%zz.sock": expected two hexadecimal digits behind each "%"',
+    ],
+  ],
+  [
+    'an image to probe with that is no reference',
+    'nodes: {a: {context: x, gpu_probe_image: "../images/json"}}',
+    [
+      'nodes.yaml:1:25: nodes.a.gpu_probe_image: expected an image reference: [host[:port]/]name[:tag][@digest], the name in lower case, found "../images/json"',
     ],
   ],
   [
@@ -231,6 +277,7 @@ test('an engine that anybody on the network could use is warned of', t => {
   t.deepEqual(warnings('nodes: {a: {engine: tcp://10.0.0.5:2376, tls: {skip_verify: true}}}'), [
     'nodes.yaml:1:48: nodes.a.tls.skip_verify: trusts whatever answers there with the containers of this node',
   ]);
+  t.deepEqual(warnings('nodes: {a: {engine: tcp://127.evil.example:2375}}').length, 1);
   t.deepEqual(warnings('nodes: {a: {engine: tcp://127.0.0.1:2375}, b: {engine: ssh://b}}'), []);
 });
 

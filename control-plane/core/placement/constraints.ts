@@ -29,7 +29,8 @@ export function parseConstraint(text: string): PlacementConstraint | null {
  */
 export function attributeOf(node: Pick<ObservedNode, 'name' | 'labels'>, attribute: string): string | undefined {
   const label = /^(?:node|engine)\.labels\.(.+)$/i.exec(attribute)?.[1];
-  if (label !== undefined) return node.labels[label] ?? '';
+  // What anybody may name: without it, every object has a "constructor".
+  if (label !== undefined) return Object.hasOwn(node.labels, label) ? node.labels[label]! : '';
   switch (attribute.toLowerCase()) {
     case 'node.hostname':
     case 'node.id':
