@@ -64,7 +64,7 @@ interface Candidate {
 /** Replicas that serve, of services that may have none. */
 function displaceable(world: World): Candidate[] {
   return [...world.services.values()].flatMap(({ key, spec: wanted, removal, rollout }) => {
-    if (wanted.replicas.min > 0 || removal || rollout.kind === 'paused') return [];
+    if (wanted.replicas.min > 0 || removal || rollout.kind === 'paused' || world.isLeftAlone(key)) return [];
     return world.ofService(key).flatMap(({ id, generation, phase }) => {
       if (phase.kind !== 'ready' || !world.observed.nodes.get(phase.placement.node)?.answering) return [];
       const load = world.observed.probes.get(phase.container.id)?.load;
@@ -78,7 +78,10 @@ function displaceable(world: World): Candidate[] {
 }
 
 function leavingPriorities(world: World): number[] {
-  return [...world.replicas.values()].filter(isOnItsWayOut).map(r => world.specOf(r).priority);
+  return world
+    .lookedAfter()
+    .filter(isOnItsWayOut)
+    .map(r => world.specOf(r).priority);
 }
 
 function isOnItsWayOut(replica: Replica): boolean {

@@ -17,11 +17,11 @@ export function placeElsewhere(world: World): void {
 
 /** As long as another node may have it, that this one has not is no failure of the replica's. */
 function leaveWithoutImage(world: World): void {
-  const stuck = [...world.replicas.values()].filter(r => isWithoutImage(world, r));
+  const stuck = world.lookedAfter().filter(r => isWithoutImage(world, r));
   if (stuck.length === 0) return;
   const cluster = clusterIn(world);
   for (const replica of stuck) {
-    if (cluster.eligibleFor(world.specOf(replica)).length === 0) continue;
+    if (!cluster.mayTake(world.specOf(replica))) continue;
     world.put(transition(replica, { kind: 'displaced' }, world.now));
   }
 }
@@ -41,7 +41,7 @@ function leaveFullDevices(world: World): void {
   const isSharer = ({ phase }: Replica) => phase.kind === 'creating' && phase.placement.devices.length > 0;
   if (![...replicas.values()].some(isSharer)) return;
   const { short } = deviceTurns({ replicas, specOf: (s, g) => world.keptSpec(s, g) }, observed, now);
-  const stuck = [...replicas.values()].filter(r => short.has(r.id));
+  const stuck = world.lookedAfter().filter(r => short.has(r.id));
   if (stuck.length === 0) return;
   const cluster = clusterIn(world);
   // What has not been started uses nothing yet.

@@ -13,7 +13,7 @@ import { isNamedByUs, type World } from './world.ts';
  * make room. Returns when to look again though nothing changes; null: no need.
  */
 export function placeWaiting(world: World): number | null {
-  const waiting = [...world.replicas.values()].filter(r => r.phase.kind === 'pending');
+  const waiting = world.lookedAfter().filter(r => r.phase.kind === 'pending');
   if (waiting.length === 0) return null;
   const ready = waiting.filter(replica => {
     const reasons = [...unmetDependencies(world, world.specOf(replica)), ...beyondSurge(world, replica)];

@@ -1,6 +1,7 @@
 import { type Action, actionKey } from './actions.ts';
 import { advance } from './advance.ts';
 import { circumstancesIn } from './circumstances.ts';
+import { containTrouble, type Troubles } from './contain-trouble.ts';
 import { type DeviceTurns, deviceTurns } from './device-turns.ts';
 import { addressesOf, type Endpoint, type ProbeHost, probeHosts } from './endpoint.ts';
 import { farewells } from './farewells.ts';
@@ -36,6 +37,8 @@ export interface Plan {
   readonly endpoints: readonly Endpoint[];
   /** The running containers that the sidecar should look after, complete. */
   readonly probed: readonly Probed[];
+  /** Services that are left as they are because no pass can be made with them, and why. */
+  readonly troubles: Troubles;
   /** When to look again though nothing changes; null: no need. */
   readonly wakeAt: number | null;
 }
@@ -64,12 +67,19 @@ export function reconcile(
   newReplicaId: () => string,
   policy: NodePolicy = DEFAULT_NODE_POLICY,
 ): Plan {
-  const world = new World(desired, observed, { now, policy });
+  return containTrouble(desired.services.keys(), alone => {
+    const world = new World(desired, observed, { now, policy, alone });
+    return { ...carryOn(world, newReplicaId), troubles: alone };
+  });
+}
+
+function carryOn(world: World, newReplicaId: () => string): Omit<Plan, 'troubles'> {
   world.nodes.tidy();
   placeElsewhere(world);
   advanceAll(world);
   const circumstances = circumstancesIn(world);
-  for (const service of desired.services.values()) roll(world, service, { circumstances, newReplicaId });
+  for (const service of [...world.services.values()])
+    if (!world.isLeftAlone(service.key)) roll(world, service, { circumstances, newReplicaId });
   const placeAgainAt = placeWaiting(world);
   // A placement, a drain or a retry may carry a replica on at once, such as onto an image that is there already.
   advanceAll(world);
@@ -78,7 +88,7 @@ export function reconcile(
 
 function advanceAll(world: World): void {
   const { observed, now, nodes } = world;
-  for (const replica of world.replicas.values()) {
+  for (const replica of world.lookedAfter()) {
     const spec = world.specOf(replica);
     const containers = world.reachableContainersOf(replica).map(l => l.container);
     const moved = advance(replica, { spec, observed, containers, nodes, now });
@@ -108,7 +118,7 @@ function roll(
   world.services.set(service.key, settled ? { ...judged, rollout: { kind: 'settled' } } : judged);
 }
 
-function planOf(world: World, placeAgainAt: number | null): Plan {
+function planOf(world: World, placeAgainAt: number | null): Omit<Plan, 'troubles'> {
   for (const replica of [...world.replicas.values()]) if (replica.phase.kind === 'stopped') world.delete(replica);
   const turns = deviceTurns(
     { replicas: world.replicas, specOf: (s, g) => world.keptSpec(s, g) },
@@ -116,7 +126,7 @@ function planOf(world: World, placeAgainAt: number | null): Plan {
     world.now,
   );
   const actions = [
-    ...[...world.replicas.values()].flatMap(r => inTurn(actionsFor(world, r), r, turns)),
+    ...world.lookedAfter().flatMap(r => inTurn(actionsFor(world, r), r, turns)),
     ...[...turns.measure].map((node): Action => ({ kind: 'measure', node })),
     ...orphanActions(world),
     ...farewells(world),
@@ -140,8 +150,10 @@ function endpointsIn(world: World): Endpoint[] {
   return [...world.replicas.values()].flatMap(replica => {
     const { phase, service, id: replicaId, generation, addresses } = replica;
     if (phase.kind !== 'ready' || phase.impaired || addresses.length === 0) return [];
-    const { protocol } = world.specOf(replica);
+    const spec = world.keptSpec(service, generation);
+    if (!spec) return [];
     const { container, placement } = phase;
+    const { protocol } = spec;
     return [{ service, replicaId, containerId: container.id, generation, node: placement.node, protocol, addresses }];
   });
 }
@@ -152,8 +164,8 @@ function probedIn(world: World): Probed[] {
     const container = containerOf(replica);
     const placement = placementOf(replica);
     const { kind } = replica.phase;
-    if (!container || !placement || kind === 'stopping') return [];
-    const spec = world.specOf(replica);
+    const spec = world.keptSpec(replica.service, replica.generation);
+    if (!container || !placement || !spec || kind === 'stopping') return [];
     const resume = kind === 'ready' || kind === 'draining' || hasServed(replica);
     const seen = world.containersOf(replica.id).find(l => l.container.id === container.id)?.container;
     const node = world.nodes.node(placement.node);
@@ -185,13 +197,13 @@ function isDue({ observed, now }: World, action: Action): boolean {
 }
 
 function wakeAt(world: World, actions: readonly Action[], given: readonly (number | null)[]): number | null {
-  const { observed, now, replicas } = world;
-  const times = [...given.filter(t => t !== null), ...world.nodes.wakeTimes(replicas.values())];
+  const { observed, now } = world;
+  const times = [...given.filter(t => t !== null), ...world.nodes.wakeTimes(world.replicas.values())];
   for (const action of actions) {
     const effect = observed.effects.get(actionKey(action));
     if (effect?.kind === 'failed') times.push(effect.notBefore);
   }
-  for (const replica of replicas.values()) {
+  for (const replica of world.lookedAfter()) {
     const { phase } = replica;
     if (phase.kind === 'backoff') times.push(phase.until);
     if (phase.kind === 'draining') {

@@ -1,4 +1,5 @@
 import { containerName } from './actions.ts';
+import type { Troubles } from './contain-trouble.ts';
 import type { NodePolicy } from './node.ts';
 import { NodeCare } from './node-care.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
@@ -14,13 +15,19 @@ export class World {
   readonly services: Map<ServiceKey, Service>;
   readonly nodes: NodeCare;
   readonly #desired: Desired;
+  readonly #alone: Troubles;
   readonly #replicas = new Map<string, Replica>();
   /** The same replicas by service, kept by put(). */
   readonly #byService = new Map<string, Map<string, Replica>>();
   readonly #containers: ReadonlyMap<string, readonly LocatedContainer[]>;
 
-  constructor(desired: Desired, observed: Observed, given: { readonly now: number; readonly policy: NodePolicy }) {
+  constructor(
+    desired: Desired,
+    observed: Observed,
+    given: { readonly now: number; readonly policy: NodePolicy; readonly alone?: Troubles },
+  ) {
     this.#desired = desired;
+    this.#alone = given.alone ?? new Map();
     this.observed = observed;
     this.now = given.now;
     this.services = new Map(desired.services);
@@ -52,6 +59,16 @@ export class World {
     return this.containersOf(replica.id).filter(
       ({ node }) => node === own || this.observed.nodes.get(node)?.answering === true,
     );
+  }
+
+  /** Nothing is done for it in this pass; its replicas hold what they hold. */
+  isLeftAlone(service: ServiceKey): boolean {
+    return this.#alone.has(service);
+  }
+
+  /** All but those that are left alone. */
+  lookedAfter(): Replica[] {
+    return [...this.#replicas.values()].filter(r => !this.isLeftAlone(r.service));
   }
 
   ofService(key: ServiceKey): Replica[] {
