@@ -2,6 +2,7 @@ import { pullAction } from './actions.ts';
 import { deviceTurns } from './device-turns.ts';
 import { imageKey } from './observed.ts';
 import { clusterIn, requestOf } from './place-waiting.ts';
+import { Cluster } from './placement/cluster.ts';
 import type { Replica } from './replica.ts';
 import { transition } from './transition.ts';
 import type { World } from './world.ts';
@@ -19,7 +20,8 @@ export function placeElsewhere(world: World): void {
 function leaveWithoutImage(world: World): void {
   const stuck = world.lookedAfter().filter(r => isWithoutImage(world, r));
   if (stuck.length === 0) return;
-  const cluster = clusterIn(world);
+  const { observed, nodes } = world;
+  const cluster = new Cluster(observed.nodes.values(), nodes.records, observed.images);
   for (const replica of stuck) {
     if (!cluster.mayTake(world.specOf(replica))) continue;
     world.put(transition(replica, { kind: 'displaced' }, world.now));

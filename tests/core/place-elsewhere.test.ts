@@ -44,6 +44,30 @@ test('an image that no node has is a failure that says where it was looked for',
   });
 });
 
+test('a node that is silent or drained may have the image: one waits, and fails no more than it must', t => {
+  const world = new ModelWorld({ a: plain, b: plain, c: { ...plain, labels: { zone: 'c' } } });
+  world.missing.add('a built:1');
+  world.silent.add('b');
+  world.drain('c');
+  world.list();
+  apply(world, built({ restart: { startAttempts: 1, maxAttempts: 0 } }));
+  world.settle();
+  const [waiting] = replicas(world);
+  t.is(waiting!.phase.kind, 'pending');
+  world.drain('c', null);
+  world.settle();
+  t.deepEqual(places(world), ['c']);
+});
+
+test('a node that does not suit is none that may have the image', t => {
+  const world = new ModelWorld({ a: { ...plain, labels: { zone: 'a' } }, b: plain });
+  world.missing.add('a built:1');
+  const restart = { startAttempts: 1, maxAttempts: 0 };
+  apply(world, built({ restart, placement: { constraints: ['node.labels.zone==a'] } }));
+  world.settle();
+  t.like(replicas(world)[0]!.phase, { kind: 'failed', cause: { message: 'on node a: no such image' } });
+});
+
 test('where the node that has it is full, one waits for room there', t => {
   const world = new ModelWorld({ a: plain, b: plain });
   world.missing.add('a built:1');

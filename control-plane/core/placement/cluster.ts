@@ -106,6 +106,11 @@ export class Cluster {
     return this.#shapes.eligibleFor(spec);
   }
 
+  /** Whether any node may ever take a replica of the spec, as far as is known of nodes and images. */
+  mayTake(spec: ServiceSpec): boolean {
+    return this.#shapes.mayTake(spec);
+  }
+
   ledgerOf(node: string): NodeLedger | undefined {
     return this.#byName.get(node);
   }

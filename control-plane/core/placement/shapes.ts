@@ -71,6 +71,15 @@ export class Shapes {
     return nodes.filter(isEligible(spec, device => meant[device.type.index]!));
   }
 
+  /** Whether a node, open now or perhaps later, may have the spec's image and be what it asks for. */
+  mayTake(spec: ServiceSpec): boolean {
+    const meant = this.#meantTypes(spec);
+    const isMeant = isEligible(spec, device => meant[device.type.index]!);
+    // Of a node that never answered nothing is known.
+    const maySuit = (ledger: NodeLedger) => (!ledger.node.answering && ledger.node.cpus === 0) || isMeant(ledger);
+    return this.#nodes.some(l => !l.node.leaving && !this.#absent.isAbsent(l.node, spec) && maySuit(l));
+  }
+
   /** The nodes that are known to have the image, open or not. */
   nodesWith(spec: ServiceSpec): readonly NodeLedger[] {
     return this.#holdersOf(spec.image).all.filter(({ node }) => !this.#absent.isAbsent(node, spec));
