@@ -34,7 +34,7 @@ const plainText = z
   .regex(/^[^\0]*$/, 'expected no NUL character');
 
 /** The reference grammar of distribution, and image ids. What is no reference could lead a request elsewhere. */
-const imageReference = z
+export const imageReference = z
   .string()
   .max(512)
   .regex(

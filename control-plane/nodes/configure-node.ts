@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Problem } from '../compose/problem.ts';
 import type { ObservedDevice } from '../core/observed.ts';
 import { describeConnection } from '../engine/docker/index.ts';
+import { shownAddress } from '../engine/docker/shown-address.ts';
 import type { NodeProfile } from '../ports.ts';
 import type { ConfiguredNode } from './configured-node.ts';
 import { connectNode } from './connect-node.ts';
@@ -27,7 +28,7 @@ export interface NodeSurroundings {
 export async function configureNode(name: string, entry: NodeEntry, around: NodeSurroundings): Promise<Configured> {
   const connected = await connectNode(name, entry, around);
   if (connected.kind === 'failed') {
-    const connection = entry.engine ?? `context ${entry.context}`;
+    const connection = (entry.engine && shownAddress(entry.engine)) ?? `context ${entry.context}`;
     return {
       kind: 'failed',
       name,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration } from '../compose/duration.ts';
 import { parseSize, SIZE_PATTERN } from '../compose/size.ts';
 import { DEFAULT_NODE_POLICY } from '../core/node.ts';
+import { imageReference } from '../core/spec.ts';
 
 /**
  * What an operator writes into the nodes file. The program validates with this schema, and docs/nodes.schema.json is
@@ -122,7 +123,7 @@ export const nodeEntry = z.strictObject(
       .max(1_024)
       .optional()
       .describe('What the node has, instead of what is found on it.'),
-    gpu_probe_image: text('expected the name of an image', 512)
+    gpu_probe_image: imageReference
       .optional()
       .describe('The image in which nvidia-smi is run on a node that is not this machine.'),
   },

@@ -9,6 +9,7 @@ import { showValue } from '../compose/show-value.ts';
 import { MAX_FILE_BYTES, parseSource, type SourceFile } from '../compose/source-file.ts';
 import { Sources } from '../compose/sources.ts';
 import { describeConnection, parseEngineAddress } from '../engine/docker/connection.ts';
+import { shownAddress } from '../engine/docker/shown-address.ts';
 import { type NodeEntry, type NodesFile, nodesFile, nodesJsonSchema } from './nodes-file.ts';
 
 export type NodesFileReading =
@@ -150,7 +151,10 @@ function checkAddress(name: string, { tls }: NodeEntry, engine: string, findings
   const at = ['nodes', name, 'engine'];
   const scheme = /^(\w+):\/\//.exec(engine)?.[1];
   if (scheme === undefined || !['unix', 'tcp', 'ssh'].includes(scheme)) {
-    findings.error(at, `expected unix://PATH, tcp://HOST:PORT or ssh://USER@HOST, found ${showValue(engine)}`);
+    findings.error(
+      at,
+      `expected unix://PATH, tcp://HOST:PORT or ssh://USER@HOST, found ${showValue(shownAddress(engine))}`,
+    );
     return;
   }
   try {
@@ -209,5 +213,5 @@ function normal(engine: string): string {
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

@@ -4,7 +4,8 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { OutriggerError } from '../../core/errors.ts';
-import { describeSsh, parseSshAddress, type SshConnection } from './ssh-address.ts';
+import { shownAddress } from './shown-address.ts';
+import { describeSsh, parseSshAddress, type SshConnection, socketPathProblem } from './ssh-address.ts';
 
 /** How an engine is reached. */
 export type DockerConnection =
@@ -72,29 +73,37 @@ export function parseEngineAddress(
   const separator = address.indexOf('://');
   const scheme = separator < 0 ? 'tcp' : address.slice(0, separator);
   const rest = separator < 0 ? address : address.slice(separator + 3);
+  const wrong = (what: string) =>
+    new OutriggerError('invalid_argument', `${from} is "${shownAddress(address)}": ${what}`, {
+      next: 'Write unix://PATH, tcp://HOST:PORT or ssh://USER@HOST.',
+    });
+  // A NUL would end a path early, or be refused by the system call that is given it.
+  if (/\p{Cc}/u.test(address)) throw wrong('expected no control characters');
   switch (scheme) {
-    case 'unix':
-      return { kind: 'unix', socketPath: rest || DEFAULT_SOCKET };
+    case 'unix': {
+      const socketPath = rest || DEFAULT_SOCKET;
+      const problem = socketPathProblem(socketPath);
+      if (problem !== null) throw wrong(problem);
+      return { kind: 'unix', socketPath };
+    }
     case 'ssh':
       return { ...parseSshAddress(address, from), ...(environment && { environment }) };
     case 'tcp':
     case 'http':
     case 'https': {
       const url = URL.parse(`http://${rest}`);
-      if (!url?.hostname) {
-        throw new OutriggerError(
-          'invalid_argument',
-          `${from} is "${address}": expected tcp://HOST:PORT or unix://PATH`,
-        );
-      }
+      if (!url?.hostname) throw wrong('expected tcp://HOST:PORT or unix://PATH');
+      if (url.username || url.password)
+        throw wrong('expected no user and no password, as engines know certificates only');
+      if (url.pathname !== '/' || url.search || url.hash) throw wrong('expected nothing behind the port');
       // URL drops port 80 as the default of http.
-      const port = Number(url.port || (/:80\b/.test(rest) ? 80 : tls ? 2376 : 2375));
+      const port = Number(url.port || (/:80\/?$/.test(rest) ? 80 : tls ? 2376 : 2375));
       return { kind: 'tcp', host: url.hostname.replace(/^\[|\]$/g, ''), port, ...(tls && { tls }) };
     }
     default:
       throw new OutriggerError(
         'unsupported',
-        `${from} is "${address}": Outrigger reaches engines by unix://, tcp:// and ssh://`,
+        `${from} is "${shownAddress(address)}": Outrigger reaches engines by unix://, tcp:// and ssh://`,
         { next: 'Write unix://PATH, tcp://HOST:PORT or ssh://USER@HOST.' },
       );
   }

@@ -28,12 +28,8 @@ export class SshSocket extends Duplex {
   /** Starts ssh. */
   open(): void {
     if (this.destroyed || this.#child) return;
-    const child = spawn('ssh', sshArguments(this.#connection), {
-      stdio: 'pipe',
-      // Away from the terminal: Ctrl-C is for the control plane, which has yet to end in order, and ssh has nobody to ask.
-      detached: true,
-      env: this.#connection.environment ?? process.env,
-    });
+    const child = this.#spawn();
+    if (!child) return;
     this.#child = child;
     child.on('error', error => {
       if (child.pid === undefined) this.destroy(sshMissing(describeSsh(this.#connection), error));
@@ -55,6 +51,21 @@ export class SshSocket extends Duplex {
     this.#unsent = null;
     if (unsent) child.stdin.write(unsent.chunk, unsent.done);
     if (this.writableEnded) child.stdin.end();
+  }
+
+  /** Some of what can go wrong is thrown (a NUL in an argument, no memory), the rest comes as an event. */
+  #spawn(): ChildProcessWithoutNullStreams | null {
+    try {
+      return spawn('ssh', sshArguments(this.#connection), {
+        stdio: 'pipe',
+        // Away from the terminal: Ctrl-C is for the control plane, which has yet to end in order, and ssh has nobody to ask.
+        detached: true,
+        env: this.#connection.environment ?? process.env,
+      });
+    } catch (error) {
+      this.destroy(sshMissing(describeSsh(this.#connection), error as Error));
+      return null;
+    }
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {

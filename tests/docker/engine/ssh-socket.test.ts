@@ -83,6 +83,16 @@ test('an stderr that somebody else holds open delays no verdict', async t => {
   t.regex(error.message, /does not let us in/);
 });
 
+test('an ssh that cannot even be started is an error of the connection, and of nothing else', async t => {
+  const connection = { ...(await scripted(t, 'exec cat')), socketPath: '/run/\0.sock' };
+  for (const socket of [new SshSocket(connection, () => {}), new SshDialer(connection).dial()]) {
+    socket.open();
+    const error = (await t.throwsAsync(text(socket))) as unknown as OutriggerError;
+    t.regex(error.message, /ssh could not be started/);
+  }
+  t.is(await runs(connection), 0);
+});
+
 test('a destroyed socket ends its ssh, one that ignores it as well', async t => {
   const connection = await scripted(t, 'trap "" TERM; echo $$ >"$(dirname "$0")/pid"; while :; do sleep 0.05; done');
   const socket = new SshSocket(connection, () => {});
