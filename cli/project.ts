@@ -14,6 +14,8 @@ export interface Project {
   readonly origin: string;
   /** Services whose image is built from the file. */
   readonly builds: readonly string[];
+  /** What is wrong at a key path (`services.a.volumes[0].source`), as a line with its place in the file. */
+  readonly locate: (keyPath: string, message: string) => string;
   /** How Compose reads it. */
   readonly source: ComposeOptions;
 }
@@ -45,6 +47,7 @@ export async function loadProject(
     warnings,
     origin: result.files.length > 0 ? result.files.join(', ') : cwd,
     builds: result.builds,
+    locate: (keyPath, message) => formatLocated(result.locate(keyPath, message), { cwd }),
     source,
   };
 }

@@ -2,6 +2,7 @@ import type { Context } from './context.ts';
 import type { ControlClient } from './control-client.ts';
 import type { Project } from './project.ts';
 import { removeAndWait } from './remove-and-wait.ts';
+import { withPlaces } from './with-places.ts';
 
 /** The service file that a control plane in the foreground looks after: up once it serves, down before it ends. */
 export class ServedProject implements AsyncDisposable {
@@ -43,8 +44,11 @@ export class ServedProject implements AsyncDisposable {
     const { err } = this.#context;
     for (const warning of this.#project.warnings) err.line(`warning: ${warning}`);
     this.#client = await this.#context.client();
-    const { services, origin } = this.#project;
-    const results = await this.#client.apply({ specs: services, origin }, this.#context.signal);
+    const project = this.#project;
+    const { services, origin } = project;
+    const results = await this.#client.apply({ specs: services, origin }, this.#context.signal).catch(error => {
+      throw withPlaces(error, project);
+    });
     for (const { service, outcome, warnings } of results) {
       err.line(`${service.name}: ${outcome}`);
       for (const warning of warnings) err.line(`warning: ${service.name}: ${warning}`);

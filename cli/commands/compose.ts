@@ -15,6 +15,7 @@ import { singleLine } from '../render/text.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
 import { usageError } from '../usage-error.ts';
 import { waitForRollout } from '../wait-for-rollout.ts';
+import { withPlaces } from '../with-places.ts';
 
 /**
  * Outrigger as a provider of `docker compose`: for `provider: {type: outrigger}` Compose runs
@@ -136,7 +137,11 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
   if (!spec) throw usageError(`The service file has no service "${call.service}" for Outrigger.`);
   const client = await ensureControlPlane(context, projectFolders(context, call.project));
   const known = await client.services(project.namespace, context.signal);
-  const results = await client.apply({ specs: [spec], origin: `docker compose, ${project.origin}` }, context.signal);
+  const results = await client
+    .apply({ specs: [spec], origin: `docker compose, ${project.origin}` }, context.signal)
+    .catch(error => {
+      throw withPlaces(error, project);
+    });
   const [result] = results;
   for (const warning of result?.warnings ?? []) say(context, 'debug', warning);
   const phases = new PhaseLines();

@@ -20,6 +20,7 @@ import { parseScale } from '../service-reference.ts';
 import { usageError } from '../usage-error.ts';
 import { type RolloutResult, waitForRollout } from '../wait-for-rollout.ts';
 import { withOverrides } from '../with-overrides.ts';
+import { withPlaces } from '../with-places.ts';
 
 export interface UpOptions extends ProjectOptions {
   detach?: boolean;
@@ -59,7 +60,9 @@ export async function up(context: Context, names: readonly string[], options: Up
     requireAnsweringNode(client, context.signal),
     warnOfOtherNodes(context, client),
   ]);
-  const results = await client.apply({ specs, origin: project.origin }, context.signal);
+  const results = await client.apply({ specs, origin: project.origin }, context.signal).catch(error => {
+    throw withPlaces(error, project);
+  });
   const run: Run = { context, client, namespace: project.namespace, results, startedAtMs, known };
   if (context.options.json) context.out.json({ type: 'applied', results });
   for (const result of results) {

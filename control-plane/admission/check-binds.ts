@@ -58,7 +58,7 @@ export async function checkBinds(
         {
           keyPath,
           message: `${shown(source, real)} is outside the folders that may be bound (${allow.bindRoots.join(', ') || 'none'})`,
-          next: 'Use a named volume, or have the operator add a folder to allow.bindRoots.',
+          next: `Use a named volume, or have the operator allow the folder: outrigger serve --allow-bind ${real}, or allow.bindRoots of the admission policy.`,
         },
       ];
     }),

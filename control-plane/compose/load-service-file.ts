@@ -32,6 +32,8 @@ export type ServiceFileResult =
       readonly warnings: readonly Located[];
       /** Absolute paths of the files read, as far as they are local. */
       readonly files: readonly string[];
+      /** Where something stands in the files, for what is refused later. Key paths as in `services.a.volumes[0].source`. */
+      readonly locate: (keyPath: string, message: string) => Located;
     }
   | { readonly kind: 'invalid'; readonly errors: readonly Located[]; readonly warnings: readonly Located[] };
 
@@ -81,6 +83,7 @@ export async function loadServiceFile(options: ServiceFileOptions, signal: Abort
     applications: compiled.applications,
     warnings,
     files: sources.all.map(source => source.file),
+    locate: (keyPath, message) => sources.locate({ keyPath: sources.parseIndexedKeyPath(keyPath), message }),
   };
 }
 

@@ -82,6 +82,15 @@ export class Sources {
     return keyPath;
   }
 
+  /** As parseKeyPath, of a path that says which member of a list it means: `services.a.volumes[1].source`. */
+  parseIndexedKeyPath(dotted: string): KeyPath {
+    const at = /\[(\d+)\]/.exec(dotted);
+    if (!at) return this.parseKeyPath(dotted);
+    const below = dotted.slice(at.index + at[0].length).split(/[.[\]]+/);
+    const parts = below.filter(part => part !== '').map(part => (/^\d+$/.test(part) ? Number(part) : part));
+    return [...this.parseKeyPath(dotted.slice(0, at.index)), Number(at[1]), ...parts];
+  }
+
   /** The text that stands at a key path, where it is a plain value. */
   textAt(keyPath: KeyPath): string | undefined {
     const hit = this.find(keyPath.slice(0, -1));
