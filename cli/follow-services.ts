@@ -21,7 +21,7 @@ const RETRY_MOST_MS = 2_000;
  * the signal, whose reason it then throws.
  */
 export async function* followServices(
-  client: ControlClient,
+  client: Pick<ControlClient, 'watchServices'>,
   namespace: string | undefined,
   options: FollowOptions,
 ): AsyncGenerator<readonly ServiceView[]> {

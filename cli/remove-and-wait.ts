@@ -10,6 +10,11 @@ export interface RemoveAndWait extends RemoveServices {
   readonly known?: readonly ServiceView[];
 }
 
+const SILENT_ADVICE = [
+  'next: see "outrigger nodes" for what is wrong there; what is left ends once the node answers,',
+  'or is given up once a node that never comes back is taken out of the nodes file',
+];
+
 /**
  * Drains and removes services and shows them go. It goes on when the command was interrupted before, since the removal
  * is what the interruption asked for; the next interruption ends only the waiting.
@@ -33,10 +38,14 @@ export async function removeAndWait(context: Context, request: RemoveAndWait): P
       onUpdate: services => display.update(services),
     });
     display.stop();
-    if (context.options.json)
-      context.out.json({ type: 'removed', removed, left: result.kind === 'gone' ? [] : result.left });
-    if (result.kind === 'timed_out') {
+    if (context.options.json) {
+      const { left, reasons } = result.kind === 'gone' ? { left: [], reasons: [] } : result;
+      context.out.json({ type: 'removed', removed, left, reasons });
+    }
+    if (result.kind !== 'gone') {
       context.err.line(`still on their way out: ${result.left.join(', ')}; the control plane goes on with them`);
+      for (const reason of result.reasons) context.err.line(`  ${reason}`);
+      if (result.kind === 'silent') for (const line of SILENT_ADVICE) context.err.line(`  ${line}`);
       return EXIT_CODE.failed;
     }
     context.err.line(

@@ -240,5 +240,6 @@ async function provideDown(context: Context, call: Call): Promise<ExitCode> {
   );
   if (result.kind === 'gone') return EXIT_CODE.ok;
   say(context, 'error', `${call.service} is still on its way out`);
+  for (const reason of result.reasons) say(context, 'error', reason);
   return EXIT_CODE.failed;
 }

@@ -18,7 +18,7 @@ export async function down(context: Context, names: readonly string[], options: 
   const graceMs = options.timeout === undefined ? undefined : parseTimeoutMs(options.timeout);
   const namespace = await namespaceOf(context, options);
   const nothing = (further = '') => {
-    if (context.options.json) context.out.json({ type: 'removed', removed: [], left: [] });
+    if (context.options.json) context.out.json({ type: 'removed', removed: [], left: [], reasons: [] });
     else context.err.line(`nothing runs in project "${namespace}"${further}`);
     return EXIT_CODE.ok;
   };

@@ -109,7 +109,22 @@ export class PhaseLines {
   readonly #said = new Map<string, Set<string>>();
 
   next(services: readonly ServiceView[], nowMs: number): string[] {
-    return services.flatMap(service => service.replicas.flatMap(replica => this.#replica(service, replica, nowMs)));
+    return services.flatMap(service =>
+      service.replicas.length === 0
+        ? this.#farewell(service)
+        : service.replicas.flatMap(replica => this.#replica(service, replica, nowMs)),
+    );
+  }
+
+  /** What keeps a service that has no replica any more. */
+  #farewell({ namespace, name, deleting, message }: ServiceView): string[] {
+    if (!deleting || message === '') return [];
+    const key = `${namespace}/${name}`;
+    const said = this.#said.get(key) ?? new Set();
+    this.#said.set(key, said);
+    if (said.has(message)) return [];
+    said.add(message);
+    return [`${name}  deleting: ${singleLine(message)}`];
   }
 
   /** Takes what is there as known: only later changes are told. */

@@ -153,3 +153,14 @@ test('the last state of the display sends nobody to a service that may be gone',
   t.regex(lines(false), /outrigger why/);
   t.notRegex(lines(true), /outrigger why/);
 });
+
+test('a service that has no replica any more says once what keeps it, and a replica what its end waits for', t => {
+  const phases = new PhaseLines();
+  const ending = replicaView({ phase: 'stopping', sinceMs: 5, addresses: [], message: 'it ends once node b answers' });
+  const [line] = phases.next([serviceView({ deleting: true, replicas: [ending] })], 6);
+  t.regex(line!, /stopping: it ends once node b answers/);
+  const empty = serviceView({ deleting: true, replicas: [], message: 'networks are left on b' });
+  t.deepEqual(phases.next([empty], 0), ['echo  deleting: networks are left on b']);
+  t.deepEqual(phases.next([empty], 1), []);
+  t.deepEqual(phases.next([serviceView({ replicas: [], message: 'no room' })], 2), []);
+});
