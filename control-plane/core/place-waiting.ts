@@ -25,6 +25,7 @@ export function placeWaiting(world: World): number | null {
   const notYet = [...untidyNodes(world)].map(name => `${name}: ${ENDED_FIRST}`);
   const byPriority = Map.groupBy(ready, r => world.specOf(r).priority);
   const lookAgainAt: number[] = [];
+  const told = new Summaries(notYet);
   for (const priority of [...byPriority.keys()].sort((a, b) => b - a)) {
     const group = byPriority.get(priority) ?? [];
     const verdicts = placeTogether(
@@ -42,12 +43,30 @@ export function placeWaiting(world: World): number | null {
     const displacing = displaceIdle(world, requests, { cluster, fresh: () => clusterIn(world) });
     if (displacing.lookAgainAt !== null) lookAgainAt.push(displacing.lookAgainAt);
     for (const { replica, rejections } of left) {
-      const awaited = displacing.awaited.has(replica.id) ? [AWAITED] : [];
-      const reasons = [...awaited, ...summarise(rejections), ...notYet];
+      const lacking = told.of(rejections);
+      const reasons = displacing.awaited.has(replica.id) ? [AWAITED, ...lacking] : lacking;
       world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
     }
   }
   return lookAgainAt.length > 0 ? Math.min(...lookAgainAt) : null;
+}
+
+/** Replicas of the same spec have the same rejections: these are told once, however many nodes and replicas there are. */
+class Summaries {
+  readonly #known = new Map<readonly Rejection[], readonly string[]>();
+  readonly #further: readonly string[];
+
+  constructor(further: readonly string[]) {
+    this.#further = further;
+  }
+
+  of(rejections: readonly Rejection[]): readonly string[] {
+    const known = this.#known.get(rejections);
+    if (known) return known;
+    const lines = [...summarise(rejections), ...this.#further];
+    this.#known.set(rejections, lines);
+    return lines;
+  }
 }
 
 const AWAITED = 'others are on their way out and make room for it';
@@ -70,7 +89,8 @@ export function clusterIn(world: World): Cluster {
   return clusterOf({ replicas, nodes: nodes.records, specOf }, { nodes: open, images: observed.images });
 }
 
-function untidyNodes(world: World): ReadonlySet<string> {
+/** Where a container runs that no account says is there. */
+export function untidyNodes(world: World): ReadonlySet<string> {
   const untidy = new Set<string>();
   for (const { name, containers } of world.observed.nodes.values()) {
     const isStray = ({ replicaId, state }: ObservedContainer) => {
