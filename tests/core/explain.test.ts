@@ -400,3 +400,11 @@ test('what is needed never reads as what is free', t => {
   const [line] = summarise(reject({ resources: { memoryBytes: memory + 1 } }, { nodes }));
   t.is(line, 'a: needs 10.1 GiB of memory, 10 GiB of 10 GiB are free');
 });
+
+test('a device in quarantine is closer than one that another holds: it comes back by itself', t => {
+  const records = [isOn({ name: 'b', quarantined: [{ device: id(0), since: 1, reason: 'r1 lost sight of it' }] })];
+  const nodes = ['a', 'b'].map(name => aNode({ name, devices: h100(1) }));
+  const rejections = reject(gpu({}), { nodes, records, held: [[gpu({}), 'a', [id(0)]]] });
+  t.deepEqual(constraintsOf(rejections), ['gpu_quarantined', 'gpu_held']);
+  t.is(briefly(summarise(rejections)), 'b: needs 1 GPU: 0 of 1 are free, 1 quarantined; and 1 more node');
+});

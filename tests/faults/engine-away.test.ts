@@ -78,7 +78,7 @@ test.serial('an engine that hangs: the API answers and says so, endpoints stay, 
   await answersAtOnce(t, 'apply', () => controlPlane.apply(web({ namespace: 'hung', name: 'later' })));
   await answersAtOnce(t, 'services', () => controlPlane.services('hung'));
   const { replicas: waiting } = await controlPlane.service('hung', 'later');
-  t.regex(waiting[0]?.message ?? '', /local: does not answer/);
+  t.regex(waiting[0]?.message ?? '', /local: no answer/);
   t.deepEqual(clients.replicas, [...replicas].sort(), 'clients keep their endpoints');
 
   await engine.thawDaemon();

@@ -43,10 +43,11 @@ function remotenessOf(rejections: readonly Rejection[]): Remoteness {
 
 const BY_SEVERITY: readonly RejectionConstraint[] = [
   'unknown_constraint',
+  // Ends by itself before long.
+  'gpu_quarantined',
   'gpu_memory_left',
   'gpu_held',
   'gpu_slices',
-  'gpu_quarantined',
   'gpu_vanished',
   'host_port',
   'max_per_node',
