@@ -408,3 +408,10 @@ test('a device in quarantine is closer than one that another holds: it comes bac
   t.deepEqual(constraintsOf(rejections), ['gpu_quarantined', 'gpu_held']);
   t.is(briefly(summarise(rejections)), 'b: needs 1 GPU: 0 of 1 are free, 1 quarantined; and 1 more node');
 });
+
+test('that no node has more is said only where that is so', t => {
+  const nodes = [aNode({ name: 'a', cpus: 4 }), aNode({ name: 'b', cpus: 64 })];
+  const records = [isOn({ name: 'b', drainingSince: 1 })];
+  const help = explain(reject({ resources: { cpus: 8 } }, { nodes, records })).find(e => e.constraint === 'cpus')?.help;
+  t.deepEqual(help, ['ask for at most 4 CPUs: none of these nodes has more']);
+});

@@ -66,13 +66,13 @@ export function helpFor(failed: Failed): string[] {
     case 'gpu_slices':
       return [...freeing(failed), ...sharing(failed)];
     case 'cpus':
-      if (isTooSmall(closest)) return [`ask for at most ${total} CPUs: no node here has more`];
+      if (isTooSmall(closest)) return [`ask for at most ${total} CPUs: ${noneHasMore(failed)}`];
       return [
         ...(free > 0 ? [`ask for at most ${Math.floor(free * 1_000) / 1_000} CPUs`] : []),
         'stop or scale down a service on these nodes',
       ];
     case 'memory':
-      if (isTooSmall(closest)) return [`ask for at most ${gibInWords(total)} of memory: no node here has more`];
+      if (isTooSmall(closest)) return [`ask for at most ${gibInWords(total)} of memory: ${noneHasMore(failed)}`];
       return [
         ...(free > 0 ? [`ask for at most ${gibInWords(free)} of memory`] : []),
         'stop or scale down a service on these nodes',
@@ -87,6 +87,12 @@ export function helpFor(failed: Failed): string[] {
 }
 
 const STATE_MEMORY = "state the devices' memory in the nodes file: it is not known";
+
+/** Nodes that fail at something else may well have more. */
+function noneHasMore({ group, all }: Failed): string {
+  const these = new Set(group.map(r => r.node));
+  return all.every(r => these.has(r.node)) ? 'no node here has more' : 'none of these nodes has more';
+}
 
 /** A node's name and role are what they are: nobody gives a node another one for the sake of a service. */
 function labelHelp({ closest, group, all }: Failed): string[] {
