@@ -9,12 +9,15 @@ export interface DeviceTarget {
   readonly devices: readonly string[];
   /** What asks for them; absent: the vendor's own tool. */
   readonly check?: readonly string[];
+  /** It served before it is watched, so that its check has passed once. */
+  readonly hasServed?: boolean;
 }
 
 /**
  * Asks running containers whether they still see their devices, each every 15 s. Level-triggered: it is told the whole
  * set. `lost` is said only after two answers in a row a second apart, and then stands until the container sees its devices
- * again; an engine that does not answer changes nothing.
+ * again; an engine that does not answer changes nothing. A check of the service's own that has never passed in a container
+ * is `unproven`.
  */
 export class DeviceWatch {
   readonly #clock: Clock;
@@ -51,7 +54,8 @@ export class DeviceWatch {
         known.target = target;
         continue;
       }
-      const watched: Watched = { target, stop: new AbortController(), ended: Promise.resolve() };
+      const isProven = target.check === undefined || target.hasServed === true;
+      const watched: Watched = { target, isProven, stop: new AbortController(), ended: Promise.resolve() };
       this.#watched.set(target.containerId, watched);
       watched.ended = this.#watch(watched);
     }
@@ -113,11 +117,14 @@ export class DeviceWatch {
     }
   }
 
-  #report({ target, stop }: Watched, answer: Omit<DeviceReport, 'at'> | null): void {
+  #report(watched: Watched, answer: Omit<DeviceReport, 'at'> | null): void {
+    const { target, stop } = watched;
     if (answer === null || stop.signal.aborted) return;
+    if (answer.kind === 'sees') watched.isProven = true;
     const before = this.#reports.get(target.containerId);
     if (before?.kind === 'lost' && answer.kind === 'unknown') return;
-    this.#reports.set(target.containerId, { ...answer, at: this.#clock.now() });
+    const unproven = answer.kind === 'lost' && !watched.isProven;
+    this.#reports.set(target.containerId, { ...answer, ...(unproven && { unproven }), at: this.#clock.now() });
     if (before?.kind !== answer.kind || before.message !== answer.message) this.#onChange();
   }
 
@@ -132,6 +139,8 @@ export class DeviceWatch {
 
 interface Watched {
   target: DeviceTarget;
+  /** What asks is NVIDIA's own, or has found the devices in this container once. */
+  isProven: boolean;
   readonly stop: AbortController;
   ended: Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { Probed } from './core/reconcile.ts';
+import { hasServed } from './core/replica.ts';
 import type { DeviceTarget } from './device-watch.ts';
 import type { ProbeTarget } from './ports.ts';
 
@@ -18,9 +19,12 @@ export function probeTarget({ replica, spec, container, containerId, hosts, hear
 }
 
 /** Containers that were given devices are asked whether they still see them, from their start to their drain. */
-export function deviceTarget({ replica: { phase }, spec, containerId }: Probed): DeviceTarget[] {
+export function deviceTarget({ replica, spec, containerId }: Probed): DeviceTarget[] {
+  const { phase } = replica;
   if (phase.kind !== 'starting' && phase.kind !== 'warming' && phase.kind !== 'ready') return [];
   const { node, devices } = phase.placement;
   const check = spec.resources.gpu?.check;
-  return devices.length === 0 ? [] : [{ containerId, node, devices, ...(check && { check }) }];
+  return devices.length === 0
+    ? []
+    : [{ containerId, node, devices, ...(check && { check, hasServed: hasServed(replica) }) }];
 }

@@ -82,6 +82,12 @@ function whileItRuns(
   if (isUnheard(phase, facts)) return { kind: 'node_lost' };
   const report = facts.observed.deviceReports.get(phase.container.id);
   if (report?.kind !== 'lost') return null;
+  // A check that is wrong would have one device after the other quarantined: it fails the start, as a startup probe does.
+  if (report.unproven)
+    return {
+      kind: 'condemned',
+      cause: probeCause('startup_timeout', 'x-outrigger.gpu.check never passed', report.message),
+    };
   const devices = phase.placement.devices.join(', ');
   return { kind: 'condemned', cause: probeCause('device_lost', `it lost sight of ${devices}`, report.message) };
 }

@@ -85,6 +85,8 @@ export interface ObservedDevice {
 /** Whether a container still sees its devices. `unknown`: it has nothing to ask with, which speaks for neither. */
 export interface DeviceReport {
   readonly kind: 'sees' | 'lost' | 'unknown';
+  /** The service's own check says so, and has never said anything else in this container: it may be the check that is wrong. */
+  readonly unproven?: true;
   /** What it saw instead. */
   readonly message: string;
   readonly at: number;

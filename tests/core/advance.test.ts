@@ -151,6 +151,23 @@ for (const [phase, report, kind] of [
   });
 }
 
+test('a device check that has never passed fails the start, on its budget; one that has passed tells of a lost device', t => {
+  const placement = { node: 'local', devices: ['nvidia.com/gpu=0'] };
+  const after = (given: { unproven?: true }) => {
+    const report = { kind: 'lost', message: 'see ended with 1', at: 400, ...given } as const;
+    const observed = seen({ deviceReports: new Map([['c1', report]]), probes: probes({ startup: 'pending' }) });
+    return moved(aReplica(phaseOf('starting', 100, { placement })), { observed, containers: [aContainer()] }).phase;
+  };
+  t.like(after({ unproven: true }), {
+    kind: 'stopping',
+    afterwards: {
+      kind: 'retried',
+      cause: { kind: 'startup_timeout', message: 'x-outrigger.gpu.check never passed: see ended with 1' },
+    },
+  });
+  t.like(after({}), { kind: 'stopping', afterwards: { kind: 'retried', cause: { kind: 'device_lost' } } });
+});
+
 test('a liveness probe that fails speaks of the container only once its node was heard since: the way may be cut', t => {
   const ready = aReplica(phaseOf('ready', 100));
   const when = (node: Partial<ReturnType<typeof aNode>>) =>
