@@ -19,6 +19,8 @@ export type ClusterHappening =
   | { what: 'configure'; node: string; configured: boolean }
   /** One of its devices is not listed any more, or all are again. */
   | { what: 'devices'; node: string; without: number | null }
+  /** Its devices are listed by other ids from now on. */
+  | { what: 'renameDevices'; node: string; to: 'uuid' | 'cdi' }
   /** Somebody else's process takes memory of a device. */
   | { what: 'stranger'; node: string; device: number; gib: number }
   | { what: 'disk'; fault: 'full' | 'lost_answer' }
@@ -106,6 +108,11 @@ const rarely = [
     gib: fc.constantFrom(0, 0, 15, 70),
   }),
   fc.record({ what: fc.constant('devices' as const), node, without: fc.constantFrom(null, null, 0, 1) }),
+  fc.record({
+    what: fc.constant('renameDevices' as const),
+    node,
+    to: fc.constantFrom('uuid' as const, 'uuid' as const, 'cdi' as const),
+  }),
   fc.record({ what: fc.constant('remove' as const), service, crash }),
   fc.record({ what: fc.constant('crash' as const) }),
   fc.record({

@@ -1,4 +1,5 @@
 import type { ObservedDevice } from '../../control-plane/core/observed.ts';
+import { uuidOf } from './device-names.ts';
 import type { NodeSetup } from './simulated-node.ts';
 
 const GIB = 2 ** 30;
@@ -8,6 +9,7 @@ function gpus(count: number, model: string, gib: number): ObservedDevice[] {
     id: `nvidia.com/gpu=${i}`,
     driver: 'cdi' as const,
     index: String(i),
+    uuid: uuidOf(`nvidia.com/gpu=${i}`),
     model,
     memoryBytes: gib * GIB,
   }));
@@ -29,6 +31,7 @@ export const CLUSTER: readonly NodeSetup[] = [
         id: `nvidia.com/mig=0:${i}`,
         driver: 'cdi' as const,
         index: `0:${i}`,
+        uuid: uuidOf(`nvidia.com/mig=0:${i}`),
         model: 'NVIDIA H100 80GB HBM3 MIG 3g.40gb',
         memoryBytes: 40 * GIB,
         slice: { of: 'nvidia.com/gpu=0', profile: '3g.40gb' },

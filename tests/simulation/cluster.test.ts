@@ -6,6 +6,7 @@ import { Acknowledged } from './acknowledged.ts';
 import { CLUSTER_SERVICES, type ClusterHappening, clusterHappening } from './cluster-happenings.ts';
 import { CLUSTER } from './cluster-nodes.ts';
 import { ask, carryOut } from './commands.ts';
+import { byUuid, setupId } from './device-names.ts';
 import { checkLiveness } from './liveness.ts';
 import { NAMESPACE, SimulatedWorld } from './simulated-world.ts';
 
@@ -74,6 +75,12 @@ async function happen(world: SimulatedWorld, promised: Acknowledged, event: Clus
     case 'devices':
       node?.machine.setDevices(node.setup.devices.filter((_, i) => i !== event.without));
       return;
+    case 'renameDevices': {
+      const listed = new Set(node?.machine.devices.map(d => setupId(d.id)));
+      const devices = node?.setup.devices.filter(d => listed.has(d.id)) ?? [];
+      node?.machine.setDevices(event.to === 'uuid' ? devices.map(byUuid) : devices);
+      return;
+    }
     case 'stranger': {
       const device = node?.machine.devices[event.device];
       if (device) node?.machine.occupy(device.id, event.gib * GIB);
@@ -145,6 +152,26 @@ for (const plight of ['cut_hung', 'cut_down'] as const) {
     });
   }
 }
+
+test.serial(
+  'devices that are listed by other ids from one moment to the next have the holders that they had',
+  async t => {
+    const renamed = (to: 'uuid' | 'cdi') =>
+      CLUSTER.map(({ name: node }) => ({ what: 'renameDevices' as const, node, to }));
+    const whole = serving({ gpu: { count: 1 } });
+    const more = { what: 'apply' as const, service: 'c', spec: whole, replicas: 3, crash: null };
+    await live([
+      ...renamed('uuid'),
+      { what: 'pass', ms: 20_000 },
+      more,
+      { what: 'pass', ms: 30_000 },
+      ...renamed('cdi'),
+      { what: 'scale', service: 'c', replicas: 5, crash: null },
+      { what: 'pass', ms: 30_000 },
+    ]);
+    t.pass();
+  },
+);
 
 test.serial('on several nodes it keeps the invariants through every history of faults, and comes to rest', async t => {
   t.timeout(15 * 60_000);

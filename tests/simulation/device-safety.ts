@@ -2,6 +2,7 @@ import type { ObservedDevice } from '../../control-plane/core/observed.ts';
 import type { Placement, Replica } from '../../control-plane/core/replica.ts';
 import type { GpuRequest } from '../../control-plane/core/spec.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
+import { setupId } from './device-names.ts';
 import { type Broken, nodeOf, placementInUse, runningOn, type Scene } from './scene.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 import type { Stored } from './witness.ts';
@@ -20,7 +21,7 @@ export function checkCapacity(scene: Scene, broken: Broken): void {
     if (cpus > node.setup.cpus) broken('2', `${cpus} of ${node.setup.cpus} CPUs of ${node.name} are in use`);
     const parts = new Map<string, Part[]>();
     for (const { request } of running) {
-      for (const device of request.placement.devices) {
+      for (const device of request.placement.devices.map(setupId)) {
         const part = { holder: request.replicaId, bytes: bytesOf(request.spec.resources.gpu) };
         parts.set(device, [...(parts.get(device) ?? []), part]);
       }
@@ -41,7 +42,7 @@ export function checkLedger(scene: Scene, broken: Broken): void {
     const parts = new Map<string, Part[]>();
     for (const { replica, placement, bytes } of held) {
       if (placement.node !== node.name) continue;
-      for (const device of placement.devices)
+      for (const device of placement.devices.map(setupId))
         parts.set(device, [...(parts.get(device) ?? []), { holder: replica.id, bytes }]);
     }
     checkDevices(node, parts, 'is held by', broken);
@@ -85,8 +86,9 @@ const NOTICED_WITHIN_MS = 60_000;
 
 function checkMemoryIsFree(scene: Scene, placement: Placement, device: string, bytes: number, broken: Broken): void {
   const node = nodeOf(scene, placement.node);
-  const used = node?.machine.usedBytes.get(device);
-  const total = node?.machine.devices.find(d => d.id === device)?.memoryBytes;
+  const listed = node?.machine.devices.find(d => setupId(d.id) === setupId(device));
+  const used = node?.machine.usedBytes.get(listed?.id ?? device);
+  const total = listed?.memoryBytes;
   if (!node || used === undefined || total === undefined || used + bytes <= total) return;
   if (scene.now() - node.machine.strangerSince(device) < NOTICED_WITHIN_MS) return;
   broken('2', `something starts on ${device} of ${node.name} that needs ${bytes} bytes, ${total - used} are free`);
@@ -95,7 +97,7 @@ function checkMemoryIsFree(scene: Scene, placement: Placement, device: string, b
 function sharing(stored: Stored, node: string, device: string): Replica[] {
   return stored.replicas().filter(replica => {
     const placement = placementInUse(replica);
-    if (placement?.node !== node || !placement.devices.includes(device)) return false;
+    if (placement?.node !== node || !placement.devices.some(d => setupId(d) === setupId(device))) return false;
     return bytesOf(stored.specOf(replica.service, replica.generation)?.resources.gpu) !== null;
   });
 }

@@ -1,5 +1,6 @@
 import type { PhaseOf, Placement, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
+import { setupId } from './device-names.ts';
 import { type Broken, isCurrent, isLeaving, nodeOf, placementInUse, type Scene, serves } from './scene.ts';
 import type { Stored } from './witness.ts';
 
@@ -22,7 +23,8 @@ export function checkPlaced(
   if (!node.configured) broken('placement', `${on}, which is not configured any more`);
   if (record && record.drainingSince !== null) broken('placement', `${on}, which is drained`);
   for (const { device } of record?.quarantined ?? [])
-    if (placement.devices.includes(device)) broken('placement', `${on} with ${device}, which is quarantined`);
+    if (placement.devices.some(d => setupId(d) === setupId(device)))
+      broken('placement', `${on} with ${device}, which is quarantined`);
   const zone = /^node\.labels\.zone\s*==\s*(\S+)$/.exec(spec.placement.constraints[0] ?? '')?.[1];
   if (zone !== undefined && node.setup.labels?.['zone'] !== zone) broken('placement', `${on}, outside of zone ${zone}`);
   const { maxPerNode } = spec.placement;
@@ -31,7 +33,7 @@ export function checkPlaced(
     broken('placement', `${on}, where ${there.length} of ${replica.service} are now and ${maxPerNode} may be`);
   const { gpu } = spec.resources;
   for (const id of placement.devices) {
-    const device = node.setup.devices.find(d => d.id === id);
+    const device = node.setup.devices.find(d => d.id === setupId(id));
     if (gpu?.models.length && !gpu.models.some(m => device?.model?.includes(m)))
       broken('placement', `${on} with ${id}, which is ${device?.model}`);
   }

@@ -1,5 +1,7 @@
+import { deviceKind } from '../../control-plane/core/node.ts';
 import type { ServiceSpec } from '../../control-plane/core/spec.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
+import { setupId } from './device-names.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 
@@ -41,30 +43,32 @@ function hasDevices(
 ): boolean {
   const { gpu } = spec.resources;
   if (!gpu) return true;
-  const quarantined = new Set(world.stored.node(node.name)?.quarantined.map(q => q.device));
-  const related = (a: string, b: string) => a === b || sliceOf(node, a) === b || sliceOf(node, b) === a;
+  const quarantined = new Set(world.stored.node(node.name)?.quarantined.map(q => setupId(q.device)));
+  const related = (a: string, b: string) => setupId(a) === setupId(b) || isPart(node, a, b) || isPart(node, b, a);
   const fitting = node.machine.devices.filter(
     ({ model, memoryBytes = 0 }) =>
       (gpu.models.length === 0 || gpu.models.some(m => model?.includes(m))) && memoryBytes >= (gpu.memoryBytes ?? 0),
   );
   const free = fitting.filter(({ id, memoryBytes = 0 }) => {
-    if (quarantined.has(id)) return false;
+    if (quarantined.has(setupId(id))) return false;
     const holders = there.filter(c => c.request.placement.devices.some(d => related(d, id)));
     if (gpu.exclusive || gpu.memoryBytes === undefined) return holders.length === 0;
     const shares = holders.map(({ request }) => {
       const { gpu: theirs } = request.spec.resources;
-      return theirs && !theirs.exclusive && request.placement.devices.includes(id) ? theirs.memoryBytes : undefined;
+      return theirs && !theirs.exclusive && request.placement.devices.some(d => setupId(d) === setupId(id))
+        ? theirs.memoryBytes
+        : undefined;
     });
     const sum = shares.reduce<number>((total, bytes) => total + (bytes ?? Number.POSITIVE_INFINITY), 0);
     return sum + gpu.memoryBytes <= memoryBytes;
   });
   if (gpu.count === -1) return fitting.length > 0 && free.length === fitting.length;
   // A slice and its device are not free together, and several devices are of one kind.
-  const apart = free.filter(({ id }) => !free.some(other => other.id !== id && sliceOf(node, other.id) === id));
-  const kinds = Map.groupBy(apart, ({ id }) => id.split('=')[0]);
+  const apart = free.filter(({ id }) => !free.some(other => isPart(node, other.id, id)));
+  const kinds = Map.groupBy(apart, ({ id }) => deviceKind({ id }));
   return [...kinds.values()].some(same => same.length >= gpu.count);
 }
 
-function sliceOf(node: SimulatedNode, id: string): string | undefined {
-  return node.setup.devices.find(d => d.id === id)?.slice?.of;
+function isPart(node: SimulatedNode, slice: string, of: string): boolean {
+  return node.setup.devices.find(d => d.id === setupId(slice))?.slice?.of === setupId(of);
 }

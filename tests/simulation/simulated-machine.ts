@@ -2,6 +2,7 @@ import type { ObservedDevice } from '../../control-plane/core/observed.ts';
 import type { Clock } from '../../control-plane/ports.ts';
 import type { Behaviour } from '../fakes/engine-behaviour.ts';
 import { type FakeContainer, FakeNode } from '../fakes/engine-node.ts';
+import { setupId } from './device-names.ts';
 
 /** One run of one container, from its start to its end. */
 export interface Run {
@@ -37,7 +38,7 @@ export class SimulatedMachine extends FakeNode {
     const run: Run = { containerId: container.id, startedAt: this.#time.now(), endedAt: null };
     this.runs.set(replicaId, [...(this.runs.get(replicaId) ?? []), run]);
     const bytes = spec.resources.gpu?.memoryBytes ?? 0;
-    this.#taken.set(container.id, new Map(placement.devices.map(device => [device, bytes])));
+    this.#taken.set(container.id, new Map(placement.devices.map(device => [setupId(device), bytes])));
     this.#measureAll();
     super.start(container, behaviour);
   }
@@ -60,13 +61,13 @@ export class SimulatedMachine extends FakeNode {
 
   /** Somebody else's process takes so much of a device, or gives it back. */
   occupy(device: string, bytes: number): void {
-    this.#strangers.set(device, { bytes, since: this.#time.now() });
+    this.#strangers.set(setupId(device), { bytes, since: this.#time.now() });
     this.#measureAll();
   }
 
   /** Until when a stranger's use of the device may not have been noticed. */
   strangerSince(device: string): number {
-    return this.#strangers.get(device)?.since ?? 0;
+    return this.#strangers.get(setupId(device))?.since ?? 0;
   }
 
   #ended(id: string): void {
@@ -85,8 +86,8 @@ export class SimulatedMachine extends FakeNode {
   #measureAll(): void {
     for (const { id, memoryBytes } of this.devices) {
       if (memoryBytes === undefined) continue;
-      const ours = [...this.#taken.values()].reduce((sum, taken) => sum + (taken.get(id) ?? 0), 0);
-      this.usedBytes.set(id, ours + (this.#strangers.get(id)?.bytes ?? 0));
+      const ours = [...this.#taken.values()].reduce((sum, taken) => sum + (taken.get(setupId(id)) ?? 0), 0);
+      this.usedBytes.set(id, ours + (this.#strangers.get(setupId(id))?.bytes ?? 0));
     }
   }
 }
