@@ -33,14 +33,20 @@ export function parseSource(file: string, text: string): SourceFile {
   const empty = { file, text, lines, roots: [], targets: new Map(), syntaxErrors: [] };
   let documents: Document.Parsed[];
   try {
-    const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: false, logLevel: 'silent' });
+    const parsed = parseAllDocuments(text, {
+      lineCounter: lines,
+      uniqueKeys: false,
+      logLevel: 'silent',
+      // Places are found where one is told; to look for that of each of very many errors takes seconds.
+      prettyErrors: false,
+    });
     documents = Array.isArray(parsed) ? [...parsed] : [];
   } catch (thrown) {
     if (thrown instanceof RangeError) return { ...empty, excess: 'depth' };
     throw thrown;
   }
   const syntaxErrors = documents.flatMap(document =>
-    document.errors.map(error => ({ message: error.message.split(' at line ')[0]!, offset: error.pos[0] })),
+    document.errors.map(error => ({ message: error.message, offset: error.pos[0] })),
   );
   const roots = documents.flatMap(document => document.contents ?? []);
   const measured = measure(roots);

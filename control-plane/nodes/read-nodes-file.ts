@@ -6,11 +6,12 @@ import { Findings } from '../compose/findings.ts';
 import { knownKeysOf } from '../compose/known-keys.ts';
 import type { Located } from '../compose/problem.ts';
 import { showValue } from '../compose/show-value.ts';
-import { MAX_FILE_BYTES, parseSource, type SourceFile } from '../compose/source-file.ts';
+import { parseSource, type SourceFile } from '../compose/source-file.ts';
 import { Sources } from '../compose/sources.ts';
 import { describeConnection, parseEngineAddress } from '../engine/docker/connection.ts';
 import { shownAddress } from '../engine/docker/shown-address.ts';
 import { type NodeEntry, type NodesFile, nodesFile, nodesJsonSchema } from './nodes-file.ts';
+import { textExcess } from './text-excess.ts';
 
 export type NodesFileReading =
   | {
@@ -22,9 +23,10 @@ export type NodesFileReading =
     }
   | { readonly kind: 'refused'; readonly problems: readonly Located[] };
 
-/** The text of a nodes file, YAML or JSON, as nodes; or all that is wrong with it, each with its place. Pure. */
+/** The text of a nodes file, YAML or JSON, as nodes; or what is wrong with it, each with its place. Pure. */
 export function readNodesFile(file: string, text: string): NodesFileReading {
-  if (text.length > MAX_FILE_BYTES) return refused(file, 'expected at most 1 MiB');
+  const excess = textExcess(text);
+  if (excess !== null) return refused(file, excess);
   const source = parseSource(file, text);
   const sources = new Sources([source], new Map());
   const unreadable = syntaxProblems(sources, source);
@@ -43,7 +45,9 @@ export function readNodesFile(file: string, text: string): NodesFileReading {
     for (const [name, entry] of Object.entries(parsed.data.nodes)) checkNode(name, entry, findings);
     checkEngines(parsed.data, findings);
   } else {
-    for (const issue of parsed.error.issues) {
+    for (const whole of parsed.error.issues.slice(0, MOST_PROBLEMS + 1)) {
+      const issue =
+        whole.code === 'unrecognized_keys' ? { ...whole, keys: whole.keys.slice(0, MOST_PROBLEMS + 1) } : whole;
       if (issue.code === 'invalid_key') {
         const at = issue.path.map(part => (typeof part === 'symbol' ? String(part) : part));
         findings.error(at, `${issue.issues[0]?.message ?? issue.message}, found ${showValue(at.at(-1))}`);
@@ -54,10 +58,18 @@ export function readNodesFile(file: string, text: string): NodesFileReading {
       }
     }
   }
-  const problems = [...badKeys(sources, source), ...findings.errors.map(p => sources.locate(p))];
+  const errors = findings.errors.slice(0, MOST_PROBLEMS + 1).map(p => sources.locate(p));
+  const problems: Located[] = [...badKeys(sources, source), ...errors];
+  if (problems.length > MOST_PROBLEMS) {
+    const message = `there is more; only the first ${MOST_PROBLEMS} mistakes are shown`;
+    problems.splice(MOST_PROBLEMS, problems.length, { file, keyPath: [], message });
+  }
   if (problems.length > 0 || !parsed.success) return { kind: 'refused', problems };
   return { kind: 'read', content: parsed.data, warnings: findings.warnings.map(p => sources.locate(p)), sources };
 }
+
+/** What a person mends before looking again. */
+const MOST_PROBLEMS = 50;
 
 const knownKeys = knownKeysOf(nodesJsonSchema);
 
@@ -103,6 +115,7 @@ function badKeys(sources: Sources, source: SourceFile): readonly Located[] {
     if (!isMap(node)) return;
     const first = new Map<string, number>();
     for (const { key, value } of node.items) {
+      if (problems.length > MOST_PROBLEMS) return;
       const name = isScalar(key) ? String(key.value) : '';
       const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
       const before = first.get(name);

@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { formatLocated } from '../../control-plane/compose/format-located.ts';
 import { readNodesFile } from '../../control-plane/nodes/read-nodes-file.ts';
+import { textExcess } from '../../control-plane/nodes/text-excess.ts';
 
 const GIB = 1024 ** 3;
 
@@ -290,7 +291,45 @@ test('a file that explodes, or is huge, is refused at once', t => {
   }
   t.deepEqual(problemsOf(bomb.join('\n')), ['nodes.yaml: its aliases stand for more than 100000 values']);
   t.deepEqual(problemsOf(`nodes: ${'['.repeat(200)}`).length > 0, true);
-  t.deepEqual(problemsOf(`# ${'x'.repeat(1_100_000)}`), ['nodes.yaml: expected at most 1 MiB']);
+  t.deepEqual(problemsOf(`# ${'x'.repeat(1_100_000)}`), ['nodes.yaml: expected at most 512 KiB']);
+});
+
+/** Texts that a parser needs seconds for: they are refused by counting, before they are parsed. */
+const heavy: readonly [string, string, string][] = [
+  ['open brackets', `nodes: ${'['.repeat(101)}`, 'values in at most 100 levels'],
+  ['lists in lists', `nodes:\n ${'- '.repeat(101)}x`, 'values in at most 100 levels'],
+  ['closed brackets', 'nodes:\n}'.repeat(101), 'a bracket for each one that is closed'],
+  ['anchors', `nodes: [${'&a x, '.repeat(501)}]`, 'at most 500 anchors and aliases'],
+  ['documents', '---\n'.repeat(11), 'one document, found more than 10'],
+  ['values', `nodes: [${'1,'.repeat(50_000)}]`, 'at most 60000 words and punctuation marks'],
+];
+for (const [what, text, limit] of heavy) {
+  test(`refused before it is parsed: too many ${what}`, t => {
+    t.is(textExcess(text), `expected ${limit}`);
+    t.deepEqual(problemsOf(text), [`nodes.yaml: expected ${limit}`]);
+  });
+}
+
+test('brackets and marks inside of values are no levels', t => {
+  t.is(
+    textExcess(`nodes: {a: "${'['.repeat(200)}", b: '${'- '.repeat(200)}', c: x}\nd: |\n  ${'{'.repeat(200)}\n`),
+    null,
+  );
+  t.is(textExcess(`nodes: [${'[1], '.repeat(1_000)}]`), null);
+});
+
+test('of very many mistakes the first ones are explained', t => {
+  const texts = [
+    `nodes:\n${Array.from({ length: 3_000 }, (_, i) => `  n${i}: {engin: x}`).join('\n')}`,
+    `nodes: {a: {context: x, labels: {${Array.from({ length: 3_000 }, (_, i) => `k${i}: [1]`).join(', ')}}}}`,
+    `nodes: {a: {${Array.from({ length: 3_000 }, (_, i) => `k${i}: x`).join(', ')}}}`,
+    `nodes: {${'a: {context: x}, '.repeat(3_000)}}`,
+  ];
+  for (const text of texts) {
+    const problems = problemsOf(text);
+    t.is(problems.length, 51);
+    t.is(problems.at(-1), 'nodes.yaml: there is more; only the first 50 mistakes are shown');
+  }
 });
 
 test('no text makes it throw', t => {
