@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { close, createFetch } from '../../client/index.ts';
 import type { ServiceView } from '../../control-plane/views.ts';
+import { runCli } from '../cli/run-cli.ts';
 import { EndpointLog } from '../faults/endpoint-log.ts';
 import { Load } from '../product/load.ts';
 import { until } from '../product/until.ts';
@@ -112,6 +113,27 @@ test.serial('a node that is cut off for a while and comes back in time loses not
   t.deepEqual(
     after.replicas.map(r => [r.id, r.containerId, r.attempt]),
     before.replicas.map(r => [r.id, r.containerId, r.attempt]),
+  );
+});
+
+test.serial('what a node that is cut off keeps from ending is told by down, and ends once it is back', async t => {
+  const cluster = await TestCluster.of(t, { nodes: ['a', 'b'] });
+  const namespace = 'kept';
+  await cluster.controlPlane.apply(gpuService({ namespace, replicas: 2, gpu: {} }));
+  const before = await isWhole(cluster, namespace);
+  const onA = before.replicas.find(r => r.node === 'a')?.id ?? '';
+  await cluster.engine('a').cutOff();
+  await cluster.serviceIs({ namespace, name: MODEL }, 'has lost one', s => s.replicas.some(r => r.phase === 'lost'));
+  const environment = { OUTRIGGER_ADDRESS: `unix://${cluster.controlPlane.socket}` };
+  const { code, stderr } = await runCli({ args: ['down', '-p', namespace], environment });
+  t.is(code, 1, stderr);
+  t.regex(stderr, new RegExp(`${MODEL} ${onA}  stopping: it ends once node a answers`));
+  t.regex(stderr, /still on their way out: model;/);
+  t.regex(stderr, /outrigger nodes/);
+  await cluster.engine('a').reconnect();
+  await until(
+    async () => (await cluster.holdings.all()).length === 0,
+    async () => `nothing is left; there are ${JSON.stringify(await cluster.holdings.all())}`,
   );
 });
 
