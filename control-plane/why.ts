@@ -1,8 +1,9 @@
 import type { Observed, ObservedNode } from './core/observed.ts';
 import { isAboutOthers } from './core/place-waiting.ts';
 import { alternativesFor } from './core/placement/alternatives.ts';
-import { clusterOf } from './core/placement/cluster.ts';
+import { type Cluster, clusterOf } from './core/placement/cluster.ts';
 import { explain } from './core/placement/explain.ts';
+import { nearestFirst } from './core/placement/nearness.ts';
 import type { Rejection } from './core/placement/rejection.ts';
 import { isAvailable, type PhaseOf, type Replica } from './core/replica.ts';
 import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
@@ -23,14 +24,58 @@ export function whyService(shown: ServiceView, state: DesiredState, observed: Ob
   const all = shown.replicas.flatMap(view => state.replicas.get(view.id) ?? []);
   const record = state.services.get(key);
   const purposes = record ? placeTakers(record, all, { state, observed }) : new Map<string, string>();
-  const replicas = shown.replicas.flatMap(view => {
+  const pending = new PendingReplicas(state, observed);
+  const asked = shown.replicas.flatMap((view): Asked[] => {
     const replica = state.replicas.get(view.id);
     const spec = replica && state.specOf(replica.service, replica.generation);
     if (!replica || !spec) return [];
     const purpose = purposes.get(view.id);
-    return [whyReplica({ view: without(purpose, view), purpose, replica, spec, service: key, state, observed })];
+    return [{ view: without(purpose, view), purpose, replica, spec, service: key, state, observed, pending }];
+  });
+  const replicas = [...Map.groupBy(asked, likenessOf).values()].flatMap(alike => {
+    const left = alike.length - MOST_ALIKE;
+    const more = left > 0 ? [plain('more', `${left} more ${left === 1 ? 'replica waits' : 'replicas wait'} so`)] : [];
+    return alike.slice(0, MOST_ALIKE).map(a => whyReplica(a, more));
   });
   return { namespace, name, state: shown.state, message, replicas };
+}
+
+/** Of those that wait for a place alike so many are told of, that an answer is of a size that can be sent. */
+const MOST_ALIKE = 20;
+const MOST_REJECTIONS = 25;
+const MOST_NEXT_STEPS = 3;
+
+/** The same for replicas that wait for a place for the same reasons; of others, each by itself. */
+function likenessOf({ replica, purpose }: Asked): string {
+  const { id, generation, phase } = replica;
+  return phase.kind === 'pending' ? JSON.stringify([generation, purpose, phase.reasons]) : id;
+}
+
+/** What is found out once for one answer, however many replicas wait. */
+class PendingReplicas {
+  readonly #state: DesiredState;
+  readonly #observed: Observed;
+  readonly #told = new Map<string, Reasons>();
+  #cluster: Cluster | null = null;
+
+  constructor(state: DesiredState, observed: Observed) {
+    this.#state = state;
+    this.#observed = observed;
+  }
+
+  get cluster(): Cluster {
+    this.#cluster ??= clusterOf(this.#state, this.#observed);
+    return this.#cluster;
+  }
+
+  reasonsOf(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
+    const likeness = likenessOf(asked);
+    const known = this.#told.get(likeness);
+    if (known) return known;
+    const reasons = reasonsOfPending(asked, phase);
+    this.#told.set(likeness, reasons);
+    return reasons;
+  }
 }
 
 /** What a replica is there for is a reason of its own, and not told again with what its phase waits for. */
@@ -48,12 +93,15 @@ interface Asked {
   readonly service: ServiceKey;
   readonly state: DesiredState;
   readonly observed: Observed;
+  readonly pending: PendingReplicas;
 }
 
-function whyReplica(asked: Asked): WhyReplicaView {
+/** @param more what is said of others that wait alike */
+function whyReplica(asked: Asked, more: readonly WhyGroupView[]): WhyReplicaView {
   const { view, purpose } = asked;
   const { groups: reasons, rejections = [], summary } = reasonsOf(asked);
-  const groups = purpose === undefined ? reasons : [plain('move', purpose), ...reasons];
+  const groups = [...(purpose === undefined ? [] : [plain('move', purpose)]), ...reasons, ...more];
+  const left = rejections.length - MOST_REJECTIONS;
   const { id, generation, phase, sinceMs, node, devices, retryAtMs } = view;
   return {
     id,
@@ -64,10 +112,22 @@ function whyReplica(asked: Asked): WhyReplicaView {
     ...(node === undefined ? {} : { node }),
     devices,
     ...(retryAtMs === undefined ? {} : { retryAtMs }),
-    summary: summary ?? groups.map(g => g.message),
+    summary: [
+      ...(summary ?? groups.map(g => g.message)),
+      ...(left > 0 ? [`${left} more ${left === 1 ? 'reason' : 'reasons'} of single nodes and devices`] : []),
+    ],
     groups,
-    rejections: rejections.map(rejectionView),
+    rejections: nearest(rejections).map(rejectionView),
   };
+}
+
+/** As many as are shown, those of the nodes that come closest first where there are more. */
+function nearest(rejections: readonly Rejection[]): readonly Rejection[] {
+  if (rejections.length <= MOST_REJECTIONS) return rejections;
+  const byNode = Map.groupBy(rejections, r => r.node);
+  return nearestFirst(rejections)
+    .flatMap(node => byNode.get(node) ?? [])
+    .slice(0, MOST_REJECTIONS);
 }
 
 function isWaiting({ phase, impaired }: ReplicaView): boolean {
@@ -102,7 +162,7 @@ interface Reasons {
 function reasonsOf(asked: Asked): Reasons {
   const { replica, view, observed } = asked;
   const { phase } = replica;
-  if (phase.kind === 'pending') return reasonsOfPending(asked, phase);
+  if (phase.kind === 'pending') return asked.pending.reasonsOf(asked, phase);
   const silent = 'placement' in phase ? silentNode(observed.nodes.get(phase.placement.node)) : [];
   switch (phase.kind) {
     case 'pulling':
@@ -169,7 +229,7 @@ function reasonsOfPending(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
   const dependencies = unmetDependencies(asked);
   if (dependencies.length > 0) return { groups: dependencies };
   const request = { replicaId: replica.id, service, spec, createdAt: replica.createdAt };
-  const cluster = clusterOf(state, observed);
+  const { cluster } = asked.pending;
   const verdict = cluster.place(request);
   if (verdict.kind === 'placed') {
     const message = `there is room on ${verdict.placement.node} now`;
@@ -222,7 +282,7 @@ function plain(constraint: string, message: string): WhyGroupView {
 
 /** What their engines say to do. */
 function nextSteps(nodes: readonly string[], observed: Observed): string[] {
-  return [...new Set(nodes.flatMap(name => observed.nodes.get(name)?.next ?? []))];
+  return [...new Set(nodes.flatMap(name => observed.nodes.get(name)?.next ?? []))].slice(0, MOST_NEXT_STEPS);
 }
 
 function unmetDependencies({ spec, state }: Asked): WhyGroupView[] {

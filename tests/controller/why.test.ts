@@ -197,3 +197,37 @@ test('an image that is never pulled is looked for, not pulled', t => {
     'pulls built:1',
   );
 });
+
+test('ten thousand replicas that wait alike on hundreds of silent nodes make an answer that can be sent', t => {
+  const replicas = Array.from({ length: 10_000 }, (_, i) =>
+    one('pending', { reasons: ['nowhere'] }, { id: `r${i.toString().padStart(7, '0')}` }),
+  );
+  let reads = 0;
+  const nodes = Array.from({ length: 300 }, (_, i) => {
+    // The last one would take it if it were not drained.
+    if (i === 299) return aNode({ name: `gpu-node-${i}` });
+    const node = aNode({ name: `gpu-node-${i}`, answering: false, silentSince: 5 });
+    const get = () => {
+      reads += 1;
+      return `connect ECONNREFUSED 10.0.0.${i}:2376`;
+    };
+    Object.defineProperty(node, 'error', { enumerable: true, get });
+    return Object.defineProperty(node, 'next', { enumerable: true, value: `start the engine of gpu-node-${i}` });
+  });
+  const answer = why({ replicas, nodes, records: [{ name: 'gpu-node-299', drainingSince: 5, quarantined: [] }] });
+  t.true(JSON.stringify(answer).length < 1_000_000, `${JSON.stringify(answer).length} bytes`);
+  t.is(answer.replicas.length, 20);
+  const [first] = answer.replicas;
+  t.is(first?.rejections.length, 25);
+  t.is(first?.rejections[0]?.node, 'gpu-node-299', 'the nearest first');
+  t.deepEqual(first?.summary, ['nowhere', '275 more reasons of single nodes and devices']);
+  t.like(first?.groups.at(-1), { constraint: 'more', message: '9980 more replicas wait so' });
+  t.true(reads <= 10 * nodes.length, 'looked at each node for one of them, not for each');
+});
+
+test('those that wait for different reasons are all told of', t => {
+  const replicas = Array.from({ length: 30 }, (_, i) => one('pending', { reasons: [`${i % 15}`] }, { id: `p-${i}` }));
+  const answer = why({ replicas });
+  t.is(answer.replicas.length, 30);
+  t.true(answer.replicas.every(r => r.groups.every(g => g.constraint !== 'more')));
+});
