@@ -7,6 +7,7 @@ import { OutriggerError, toOutriggerError } from './core/errors.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy } from './core/node.ts';
 import type { Observed } from './core/observed.ts';
 import { type Plan, reconcile } from './core/reconcile.ts';
+import { renameNodes } from './core/rename-nodes.ts';
 import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
 import { DesiredState } from './desired-state.ts';
 import { DeviceWatch } from './device-watch.ts';
@@ -67,6 +68,8 @@ export class Controller implements ControlPlane {
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
   #running: Promise<unknown> | null = null;
   #nodePolicy: NodePolicy;
+  /** Nodes that were renamed, by their names before, which are not yet stored so; the oldest first. */
+  #renamed: ReadonlyMap<string, string>[] = [];
   /** What the last pass failed for; null: it did not. */
   #trouble: string | null = null;
 
@@ -113,10 +116,11 @@ export class Controller implements ControlPlane {
 
   /**
    * The nodes from now on. One that is new joins; one that is not named any more leaves, which ends once its last replica
-   * moved away. Of one that stays, the engine and what is said of it may be new.
+   * moved away. Of one that stays, the engine and what is said of it may be new. One that is reached as another was before
+   * is that one, under another name: it keeps its replicas, its drain and its quarantines.
    */
   setMembers(members: readonly Member[]): void {
-    this.#members.set(members);
+    this.#renamed.push(this.#members.set(members));
     this.wake();
   }
 
@@ -263,6 +267,7 @@ export class Controller implements ControlPlane {
   async #pass(): Promise<number | null> {
     const { clock, ids, log } = this.#options;
     try {
+      await this.#storeNames();
       await this.#commands.run(decide => this.#perform(decide));
       const now = clock.now();
       const observed = this.#observed();
@@ -297,6 +302,24 @@ export class Controller implements ControlPlane {
       }
       this.#trouble = error.message;
       return clock.now() + PASS_RETRY_MS;
+    }
+  }
+
+  /** Before anything is judged: under their names before, nodes would be unknown, or others. */
+  async #storeNames(): Promise<void> {
+    for (let renamed = this.#renamed[0]; renamed; renamed = this.#renamed[0]) {
+      const { services } = this.#state;
+      const changes = this.#state.changesTo({ services, ...renameNodes(this.#state, renamed) });
+      const at = this.#options.clock.now();
+      for (const [before, node] of renamed) {
+        const message = `it was called ${before} before; its replicas and what was decided about it stay`;
+        changes.push({ kind: 'event', event: { at, node, type: 'node.renamed', message } });
+      }
+      if (changes.length > 0) {
+        await this.#commit(changes);
+        await this.#announce();
+      }
+      this.#renamed.shift();
     }
   }
 

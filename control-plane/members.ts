@@ -5,6 +5,7 @@ import { heldPlacement } from './core/replica.ts';
 import { isNamedByUs } from './core/world.ts';
 import { firstLook, Observer } from './observer.ts';
 import type { Clock, Engine, Member } from './ports.ts';
+import { renamedNodes } from './renamed-nodes.ts';
 import { within } from './within.ts';
 
 /** The nodes that the control plane speaks to: their engines, and who looks at them. */
@@ -29,16 +30,18 @@ export class Members {
 
   /**
    * One that is new joins; one that is not named any more leaves, or is renamed where its engine has another name now. Of
-   * one that stays, engine and profile may be new.
+   * one that stays, engine and profile may be new. Returns the nodes that were renamed: the name now by the name before.
    */
-  set(members: readonly Member[]): void {
-    const named = new Set(members.map(m => m.engine.node));
+  set(members: readonly Member[]): ReadonlyMap<string, string> {
+    const named = new Map(members.map(m => [m.engine.node, m.profile.connection]));
     const joining = members.filter(m => !this.#members.has(m.engine.node));
-    const ways = new Set(joining.map(m => m.profile.connection));
+    const before = new Map(this.#observers().map(o => [o.node().name, o.node().connection]));
+    const renamed = new Map(renamedNodes(before, named));
+    for (const { formerName, engine } of joining) if (formerName !== undefined) renamed.set(formerName, engine.node);
     for (const [name, { observer }] of this.#members) {
       if (named.has(name)) continue;
-      // What runs there is found again under the other name.
-      if (ways.has(observer.node().connection)) this.#forget(name);
+      // What runs there goes on under the other name.
+      if (renamed.has(name)) this.#forget(name);
       else observer.leave();
     }
     for (const member of members) {
@@ -57,6 +60,7 @@ export class Members {
       this.#engines.set(name, member.engine);
       if (this.#isObserving) this.#observe(observer);
     }
+    return renamed;
   }
 
   /** What is known of each node, in the order in which they joined. */

@@ -71,6 +71,8 @@ export interface Engine {
 export interface Member {
   readonly engine: Engine;
   readonly profile: NodeProfile;
+  /** Under which it was in use before, where it was renamed while nobody looked. */
+  readonly formerName?: string;
   /** It was in use before and is not configured any more: it only leaves. */
   readonly leaving?: boolean;
   /** Once nobody speaks to the engine any more. */

@@ -1,4 +1,5 @@
 import { removeKey } from './actions.ts';
+import type { NodeCare } from './node-care.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { type Cause, type ContainerRef, placementOf, type Replica } from './replica.ts';
 
@@ -6,7 +7,11 @@ import { type Cause, type ContainerRef, placementOf, type Replica } from './repl
 export function endOfContainer(
   replica: Replica,
   container: ContainerRef,
-  facts: { readonly containers: readonly ObservedContainer[]; readonly observed: Observed },
+  facts: {
+    readonly containers: readonly ObservedContainer[];
+    readonly observed: Observed;
+    readonly nodes: NodeCare;
+  },
 ): Cause | null {
   const seen = facts.containers.find(c => c.id === container.id);
   if (seen?.state === 'exited') return exitCause(seen, replica);
@@ -15,6 +20,8 @@ export function endOfContainer(
   const node = placement ? facts.observed.nodes.get(placement.node) : undefined;
   // Unknown is not dead: only a listing that began after we learnt of the container can deny it.
   if (!node?.answering || node.listedFrom <= container.seenAt) return null;
+  // Names may have been swapped: it may be on a node that was not looked at yet.
+  if (!facts.nodes.areKnown) return null;
   return { kind: 'vanished', message: 'the container was removed from outside', logTail: [] };
 }
 

@@ -11,6 +11,8 @@ export class NodeCare {
   readonly #policy: NodePolicy;
   readonly #now: number;
   readonly #records: Map<string, NodeRecord>;
+  /** Made when it is asked for. */
+  #listedOn: ReadonlyMap<string, readonly string[]> | null = null;
 
   constructor(given: {
     readonly observed: Observed;
@@ -28,7 +30,7 @@ export class NodeCare {
    * What is on no node may be on one that has not been looked at yet, under another name: before each has been, or was
    * silent for long, no node counts as unknown.
    */
-  get #areKnown(): boolean {
+  get areKnown(): boolean {
     const nodes = [...this.#observed.nodes.values()];
     const isSettled = (n: ObservedNode) => n.listedFrom > 0 || silentForMs(n, this.#now) >= this.#policy.lostAfterMs;
     return nodes.length > 0 && nodes.every(isSettled);
@@ -45,7 +47,7 @@ export class NodeCare {
   /** It has been silent for so long that nothing is known of what runs there; so is one that nobody configures. */
   isLost(name: string): boolean {
     const node = this.node(name);
-    return node === undefined ? this.#areKnown : silentForMs(node, this.#now) >= this.#policy.lostAfterMs;
+    return node === undefined ? this.areKnown : silentForMs(node, this.#now) >= this.#policy.lostAfterMs;
   }
 
   /** It is not configured any more and cannot be reached: nobody waits for what is there. */
@@ -54,19 +56,19 @@ export class NodeCare {
   }
 
   /**
-   * Where the container is, if its node is not known by that name any more and another one lists it: an engine that was
-   * given another name while nobody looked. Null: it is not so.
+   * Where the container is, if another node lists it now and its own does not: engines that were given other names while
+   * nobody looked. Null: it is not so.
    */
   renamed(placement: Placement, container: ContainerRef): string | null {
-    if (this.node(placement.node) !== undefined || !this.#areKnown) return null;
-    const nodes = [...this.#observed.nodes.values()];
-    return nodes.find(n => n.answering && n.containers.some(c => c.id === container.id))?.name ?? null;
+    this.#listedOn ??= listedOn(this.#observed.nodes.values());
+    const names = this.#listedOn.get(container.id) ?? [];
+    return names.includes(placement.node) ? null : (names[0] ?? null);
   }
 
   /** It gives its replicas away and takes no new ones. */
   isEmptying(name: string): boolean {
     const isDraining = (this.#records.get(name)?.drainingSince ?? null) !== null;
-    return isDraining || (this.node(name)?.leaving ?? this.#areKnown);
+    return isDraining || (this.node(name)?.leaving ?? this.areKnown);
   }
 
   /** It is lost while others could take what is on it: with one node there is nothing to be gained. */
@@ -115,7 +117,7 @@ export class NodeCare {
       const node = this.node(name);
       const isListed = ({ device }: Quarantine) => node !== undefined && deviceOf(node, device) !== undefined;
       const quarantined = record.quarantined.filter(q => this.#now < this.#releaseAt(q) || !isListed(q));
-      if ((this.#areKnown && node === undefined) || (record.drainingSince === null && quarantined.length === 0)) {
+      if ((this.areKnown && node === undefined) || (record.drainingSince === null && quarantined.length === 0)) {
         this.#records.delete(name);
       } else if (quarantined.length < record.quarantined.length) this.#records.set(name, { ...record, quarantined });
     }
@@ -152,6 +154,16 @@ export class NodeCare {
   #othersTake(name: string): boolean {
     return [...this.#observed.nodes.values()].some(n => n.name !== name && n.answering && !this.isEmptying(n.name));
   }
+}
+
+/** The nodes that answer and list a container, by its id. */
+function listedOn(nodes: Iterable<ObservedNode>): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const { name, answering, containers } of nodes) {
+    if (!answering) continue;
+    for (const { id } of containers) names.set(id, [...(names.get(id) ?? []), name]);
+  }
+  return names;
 }
 
 function silentForMs(node: ObservedNode, now: number): number {

@@ -10,7 +10,7 @@ import { actionsFor, orphanActions } from './next-actions.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy, type NodeRecord } from './node.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { placeElsewhere } from './place-elsewhere.ts';
-import { placeWaiting } from './place-waiting.ts';
+import { placeWaiting, untidyNodes } from './place-waiting.ts';
 import { containerOf, hasServed, placementOf, type Replica } from './replica.ts';
 import { type Circumstances, rolloutStep } from './rollout.ts';
 import type { Service } from './service.ts';
@@ -135,11 +135,19 @@ function planOf(world: World, placeAgainAt: number | null): Omit<Plan, 'troubles
     services: world.services,
     replicas: world.replicas,
     nodes: world.nodes.records,
-    actions: actions.filter(a => isDue(world, a)),
+    actions: withDevicesToSpare(world, actions).filter(a => isDue(world, a)),
     endpoints: endpointsIn(world),
     probed: probedIn(world),
     wakeAt: wakeAt(world, actions, [placeAgainAt, turns.lookAgainAt]),
   };
+}
+
+/** Where something runs that no account knows of, it may have any device: also what was placed before waits for its end. */
+function withDevicesToSpare(world: World, actions: readonly Action[]): readonly Action[] {
+  const isGiven = (a: Action) => a.kind === 'create' && a.placement.devices.length > 0;
+  if (!actions.some(isGiven)) return actions;
+  const untidy = untidyNodes(world);
+  return actions.filter(a => !isGiven(a) || !untidy.has(a.node));
 }
 
 function inTurn(actions: readonly Action[], { id }: Replica, { waiting }: DeviceTurns): readonly Action[] {

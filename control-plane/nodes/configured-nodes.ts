@@ -65,12 +65,16 @@ export class ConfiguredNodes implements NodeSource {
     nodes.#text = text;
     const read = await nodes.#configure(text);
     if (read.kind === 'refused') throw refusal(options, read.problems);
-    const former = await formerNodes(options.note, new Map(read.nodes.map(wayOf)), options);
+    const { leaving: former, formerNames } = await formerNodes(options.note, new Map(read.nodes.map(wayOf)), options);
     nodes.#use(read);
     if (found === null) nodes.#miss();
     else nodes.#say(failures(read.nodes, read.locate));
     const leaving = former.map(n => ({ ...nodes.#member(n), leaving: true }));
-    nodes.#used = { ...nodes.#used, members: [...nodes.#used.members, ...leaving] };
+    const named = nodes.#used.members.map(member => {
+      const formerName = formerNames.get(member.engine.node);
+      return formerName === undefined ? member : { ...member, formerName };
+    });
+    nodes.#used = { ...nodes.#used, members: [...named, ...leaving] };
     return nodes;
   }
 

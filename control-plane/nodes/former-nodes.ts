@@ -1,27 +1,38 @@
+import { renamedNodes } from '../renamed-nodes.ts';
 import { type Configured, configureNode, type NodeSurroundings } from './configure-node.ts';
 import { localNode } from './local-node.ts';
 import { nodeEntry } from './nodes-file.ts';
 import type { NodesNote, NotedNode } from './nodes-note.ts';
 
+export interface FormerNodes {
+  /** Nobody names them any more: they leave in order. */
+  readonly leaving: readonly Configured[];
+  /** The names before, by the names now. */
+  readonly formerNames: ReadonlyMap<string, string>;
+}
+
 /**
- * The nodes that were in use and that nobody names any more, so that they can leave in order. One whose engine has another
- * name now is forgotten: what runs there is found again under that.
+ * The nodes that were in use before and are not named any more. One whose engine has another name now goes on under that.
  * @param present names of the nodes that there are now, and how each is reached
  */
 export async function formerNodes(
   note: NodesNote,
   present: ReadonlyMap<string, string>,
   around: Omit<NodeSurroundings, 'folder'>,
-): Promise<readonly Configured[]> {
-  const noted = [...note.nodes()].filter(([name]) => !present.has(name));
-  const former = await Promise.all(noted.map(([name, node]) => configureFormer(name, node, around)));
-  const ways = new Set(present.values());
-  return former.filter(one => {
-    if (one === null) return false;
-    const isRenamed = one.kind === 'configured' && ways.has(one.node.profile.connection);
-    if (isRenamed) note.remove(one.node.name);
-    return !isRenamed;
-  }) as Configured[];
+): Promise<FormerNodes> {
+  const noted = await Promise.all([...note.nodes()].map(([name, node]) => configureFormer(name, node, around)));
+  const before = noted.flatMap(one => (one?.kind === 'configured' ? [one.node] : []));
+  const renamed = renamedNodes(new Map(before.map(n => [n.name, n.profile.connection])), present);
+  for (const name of renamed.keys()) if (!present.has(name)) note.remove(name);
+  return {
+    leaving: noted
+      .filter(one => one !== null)
+      .filter(one => {
+        const name = one.kind === 'configured' ? one.node.name : one.name;
+        return !present.has(name) && !renamed.has(name);
+      }),
+    formerNames: new Map([...renamed].map(([from, to]) => [to, from])),
+  };
 }
 
 async function configureFormer(

@@ -41,9 +41,9 @@ export class LocalNodes implements NodeSource {
     const { note } = options;
     const stop = new AbortController();
     const isAlone = [...note.nodes().keys()].every(name => name === node.name);
-    const others = isAlone ? [] : await former(options, node, stop.signal);
-    const own = options.engines.member(node);
-    const local = { members: [own, ...others], policy: DEFAULT_NODE_POLICY };
+    const others = isAlone ? null : await former(options, node, stop.signal);
+    const own = { ...options.engines.member(node), ...others?.own };
+    const local = { members: [own, ...(others?.leaving ?? [])], policy: DEFAULT_NODE_POLICY };
     note.add([[node.name, { kind: 'local' }]]);
     note.use(null);
     const hidden = connection.kind === 'unix' ? [connection.socketPath] : [];
@@ -115,10 +115,14 @@ async function former(
   options: LocalNodesOptions,
   local: ConfiguredNode,
   stopped: AbortSignal,
-): Promise<readonly Member[]> {
+): Promise<{ own: Pick<Member, 'formerName'>; leaving: readonly Member[] }> {
   const { formerNodes } = await import('./former-nodes.ts');
-  const configured = await formerNodes(options.note, new Map([[local.name, local.profile.connection]]), options);
-  return configured.flatMap(one => {
+  const { leaving, formerNames } = await formerNodes(
+    options.note,
+    new Map([[local.name, local.profile.connection]]),
+    options,
+  );
+  const members = leaving.flatMap(one => {
     if (one.kind === 'failed') return [];
     const member = options.engines.member(one.node);
     const close = () => {
@@ -127,4 +131,6 @@ async function former(
     };
     return [{ ...member, leaving: true, close }];
   });
+  const formerName = formerNames.get(local.name);
+  return { own: formerName === undefined ? {} : { formerName }, leaving: members };
 }

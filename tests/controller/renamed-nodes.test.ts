@@ -1,0 +1,84 @@
+import test from 'ava';
+import { LOCAL_PROFILE, type Member } from '../../control-plane/ports.ts';
+import { renamedNodes } from '../../control-plane/renamed-nodes.ts';
+import { FakeEngine } from '../fakes/engine.ts';
+import { SimulatedWorld } from '../simulation/simulated-world.ts';
+
+const ways = (entries: Record<string, string>) => new Map(Object.entries(entries));
+const changed = (before: Record<string, string>, now: Record<string, string>) =>
+  Object.fromEntries(renamedNodes(ways(before), ways(now)));
+
+test('a node is renamed where its engine is reached in the same way under another name, and under no other', t => {
+  t.deepEqual(changed({ a: 'A', b: 'B' }, { a: 'A', b: 'B' }), {});
+  t.deepEqual(changed({ a: 'A', b: 'B' }, { c: 'A', b: 'B' }), { a: 'c' });
+  t.deepEqual(changed({ a: 'A', b: 'B' }, { a: 'B', b: 'A' }), { a: 'b', b: 'a' });
+  t.deepEqual(changed({ a: 'A' }, { a: 'B', c: 'A' }), { a: 'c' }, 'a new machine has the old name');
+  t.deepEqual(changed({ a: 'A' }, { a: 'B' }), {}, 'another way to the same name');
+  t.deepEqual(changed({ a: 'A' }, { b: 'A', c: 'A' }), {}, 'which of them is it?');
+  t.deepEqual(changed({ a: 'A', b: 'A' }, { b: 'A' }), {}, 'it was the other before');
+});
+
+const DEVICES = ['0', '1'].map(i => ({ id: `nvidia.com/gpu=${i}`, driver: 'cdi' as const }));
+
+/** One replica with a device, on one of two nodes. */
+async function placed(): Promise<{ world: SimulatedWorld; home: string; other: string }> {
+  const world = new SimulatedWorld({ nodes: ['a', 'b'].map(name => ({ name, cpus: 8, devices: DEVICES })) });
+  await world.begin();
+  const resources = { gpu: {} };
+  const spec = { namespace: 'sim', name: 'svc', image: 'image:1', port: 80, resources };
+  await world.ask(c => c.apply({ specs: [spec], origin: '', dryRun: false }));
+  await world.advance(3_000);
+  const home = world.controller.services()[0]!.replicas[0]!.node!;
+  return { world, home, other: home === 'a' ? 'b' : 'a' };
+}
+
+/** The engine of a simulated node, under a name of the test's; reached as it always was. */
+function memberOn(world: SimulatedWorld, machine: string, name: string): Member {
+  const node = world.node(machine);
+  const engine = new FakeEngine({
+    clock: world.clock,
+    node: name,
+    on: node.machine,
+    instance: world.disk.instance,
+    cpus: 8,
+    latencyMs: 7,
+    deadlineMs: 5_000,
+  });
+  return { engine, profile: { ...LOCAL_PROFILE, connection: `fake://${machine}` } };
+}
+
+const replicasOf = (world: SimulatedWorld) => world.controller.services()[0]!.replicas;
+
+test('a node that is renamed while it is silent keeps its replicas, however long it stays so', async t => {
+  const { world, home, other } = await placed();
+  const [before] = replicasOf(world);
+  world.suffer(home, 'down');
+  await world.advance(2_000);
+  world.controller.setMembers([memberOn(world, home, 'z'), memberOn(world, other, other)]);
+  await world.advance(10_000);
+  t.like(replicasOf(world)[0], { id: before!.id, node: 'z', containerId: before!.containerId! });
+  await world.advance(120_000);
+  t.true(replicasOf(world).some(r => r.id === before!.id && r.node === 'z'));
+  world.suffer(home, 'fine');
+  await world.advance(20_000);
+  t.like(replicasOf(world)[0], { id: before!.id, node: 'z', phase: 'ready', containerId: before!.containerId! });
+  const events = await world.controller.pastEvents({ node: 'z', limit: 20 });
+  t.true(events.some(e => e.type === 'node.renamed' && e.message.includes(home)));
+  await world.end();
+});
+
+test('a drain goes with the machine that it was asked for, through swapped names and a new life', async t => {
+  const { world, home, other } = await placed();
+  await world.ask(c => c.drainNode(other));
+  await world.advance(1_000);
+  const [before] = replicasOf(world);
+  world.controller.setMembers([memberOn(world, home, other), memberOn(world, other, home)]);
+  await world.advance(10_000);
+  const states = () => Object.fromEntries(world.controller.nodes().map(n => [n.name, n.state]));
+  t.deepEqual(states(), { [other]: 'answering', [home]: 'drained' });
+  t.deepEqual(
+    replicasOf(world).map(r => [r.id, r.containerId, r.node, r.phase]),
+    [[before!.id, before!.containerId, other, 'ready']],
+  );
+  await world.end();
+});
