@@ -7,6 +7,7 @@ import { OutriggerError } from '../core/errors.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy } from '../core/node.ts';
 import type { Clock, Member } from '../ports.ts';
 import { type Configured, configureNode } from './configure-node.ts';
+import { CONFIRM_MS, Doubt } from './doubt.ts';
 import type { Engines } from './engines.ts';
 import { FileWatch } from './file-watch.ts';
 import { formerNodes } from './former-nodes.ts';
@@ -25,6 +26,8 @@ export interface ConfiguredNodesOptions {
   /** What nodes of this machine publish on where their entry does not say. */
   readonly publishOn?: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** How long a version that takes nodes away has to stay as it is before it counts. */
+  readonly confirmMs?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -43,11 +46,13 @@ export class ConfiguredNodes implements NodeSource {
   #problem: string | null = null;
   /** Something that the file names was not there: it may come without the file being touched. */
   #incomplete = false;
+  readonly #doubt: Doubt;
   #following: Promise<void> | null = null;
   #watch: FileWatch | null = null;
 
   private constructor(options: ConfiguredNodesOptions) {
     this.#options = options;
+    this.#doubt = new Doubt({ clock: options.clock, confirmMs: options.confirmMs ?? CONFIRM_MS });
   }
 
   /**
@@ -105,7 +110,9 @@ export class ConfiguredNodes implements NodeSource {
     const { file, clock } = this.#options;
     this.#watch = new FileWatch(file, { clock, signal: this.#stop.signal });
     this.#following = this.#watch.run(async asked => {
-      if (await this.#reread(asked)) onChange(this.#used);
+      const outcome = await this.#reread(asked);
+      if (outcome.kind === 'changed') onChange(this.#used);
+      return outcome.kind === 'doubtful' ? outcome.leftMs : null;
     });
   }
 
@@ -119,34 +126,53 @@ export class ConfiguredNodes implements NodeSource {
     await this.#options.note.close();
   }
 
-  /** Whether there are other nodes now. Never rejects. */
-  async #reread(asked: boolean): Promise<boolean> {
+  /** Never rejects. */
+  async #reread(asked: boolean): Promise<Reread> {
     const { file, log } = this.#options;
     try {
       const text = await readText(file);
       if (text === null) {
         this.#miss();
-        return false;
+        return SAME;
       }
-      if (text === this.#text && !asked && !this.#incomplete) return false;
+      if (text === this.#text && !asked && !this.#incomplete) {
+        this.#doubt.clear();
+        return SAME;
+      }
       const read = await this.#configure(text);
+      const failed = read.kind === 'read' ? failures(read.nodes, read.locate) : [];
+      if (read.kind === 'read' && failed.length === 0 && !asked && this.#takesAway(read)) {
+        if (text !== this.#doubt.text)
+          log.info({ file }, 'the nodes file takes nodes away; it is read again before it counts');
+        const leftMs = this.#doubt.leftMs(text);
+        if (leftMs !== null) return { kind: 'doubtful', leftMs };
+      }
+      this.#doubt.clear();
       this.#text = text;
       if (read.kind === 'refused') {
         this.#incomplete = false;
         this.#say(read.problems);
-        return false;
+        return SAME;
       }
-      const failed = failures(read.nodes, read.locate);
       this.#incomplete = failed.length > 0;
       this.#say(failed);
-      if (failed.length > 0 || this.#stop.signal.aborted) return false;
+      if (failed.length > 0 || this.#stop.signal.aborted) return SAME;
       this.#use(read);
       log.info({ file, nodes: read.nodes.map(nameOf) }, 'the nodes file was read');
-      return true;
+      return { kind: 'changed' };
     } catch (error) {
       this.#say([(error as Error).message]);
-      return false;
+      return SAME;
     }
+  }
+
+  /** Whether a node of now is not in it, or is reached another way. */
+  #takesAway({ nodes }: Pick<Read, 'nodes'>): boolean {
+    const ways = new Map(nodes.map(wayOf));
+    return this.#nodes.some(node => {
+      const [name, way] = wayOf(node);
+      return node.kind === 'failed' ? !ways.has(name) : ways.get(name) !== way;
+    });
   }
 
   /** Nobody takes all nodes away by a slip; who wants fewer writes so. */
@@ -161,7 +187,7 @@ export class ConfiguredNodes implements NodeSource {
     const reading = readNodesFile(file, text);
     if (reading.kind === 'refused') return { ...reading, problems: reading.problems.map(p => formatLocated(p)) };
     const { content, sources, warnings } = reading;
-    if (text !== this.#text || this.#nodes.length === 0) {
+    if ((text !== this.#text && text !== this.#doubt.text) || this.#nodes.length === 0) {
       for (const warning of warnings) log.warn({ file }, formatLocated(warning));
     }
     const around = { folder: path.dirname(file), environment, ...(publishOn === undefined ? {} : { publishOn }) };
@@ -224,6 +250,12 @@ export class ConfiguredNodes implements NodeSource {
     else log.error({ file, problems }, 'the nodes file is not as it should be; the nodes stay as they were');
   }
 }
+
+type Reread =
+  | { readonly kind: 'changed' | 'same' }
+  /** It may be half of a file. */
+  | { readonly kind: 'doubtful'; readonly leftMs: number };
+const SAME: Reread = { kind: 'same' };
 
 interface Read {
   readonly text: string;

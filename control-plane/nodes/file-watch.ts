@@ -28,16 +28,18 @@ export class FileWatch {
 
   /**
    * Calls `look` after each change and every LOOK_MS, one call at a time, until the signal fires.
-   * @param look is told whether somebody asked; must not reject
+   * @param look is told whether somebody asked, and says after how many ms it wants the next call at the latest (null: no
+   * sooner than usual); must not reject
    */
-  async run(look: (asked: boolean) => Promise<void>): Promise<void> {
+  async run(look: (asked: boolean) => Promise<number | null>): Promise<void> {
     const watcher = this.#watchFolder();
+    let withinMs = LOOK_MS;
     try {
       while (!this.#signal.aborted) {
         const nap = new AbortController();
         const sleep = (forMs: number) =>
           this.#clock.sleep(forMs, AbortSignal.any([nap.signal, this.#signal])).catch(() => {});
-        await Promise.race([this.#changed.promise, sleep(LOOK_MS)]);
+        await Promise.race([this.#changed.promise, sleep(withinMs)]);
         nap.abort();
         // A file is written in several steps; what comes meanwhile is read with it.
         await this.#clock.sleep(SETTLE_MS, this.#signal).catch(() => {});
@@ -45,7 +47,7 @@ export class FileWatch {
         const asked = this.#asked;
         this.#asked = false;
         this.#changed = Promise.withResolvers();
-        await look(asked);
+        withinMs = (await look(asked)) ?? LOOK_MS;
       }
     } finally {
       watcher?.close();

@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { toOutriggerError } from '../core/errors.ts';
 import { DEFAULT_NODE_POLICY } from '../core/node.ts';
 import type { Member } from '../ports.ts';
 import type { ConfiguredNode } from './configured-node.ts';
 import type { ConfiguredNodesOptions } from './configured-nodes.ts';
+import { CONFIRM_MS, Doubt } from './doubt.ts';
 import { FileWatch } from './file-watch.ts';
 import { localNode } from './local-node.ts';
 import type { NodeSource, NodesFileInUse, NodesInUse } from './node-source.ts';
@@ -67,17 +68,23 @@ export class LocalNodes implements NodeSource {
   }
 
   follow(onChange: (nodes: NodesInUse) => void): void {
-    const { file, clock, isAlone } = this.#options;
+    const { file, clock, isAlone, confirmMs = CONFIRM_MS } = this.#options;
     if (this.#following || isAlone) return;
     const found = new AbortController();
     const signal = AbortSignal.any([this.#stop.signal, found.signal]);
     this.#watch = new FileWatch(file, { clock, signal });
-    this.#following = this.#watch.run(async () => {
-      if (!existsSync(file) || !(await this.#open())) return;
+    const doubt = new Doubt({ clock, confirmMs });
+    this.#following = this.#watch.run(async asked => {
+      const text = await readFile(file, 'utf8').catch(() => null);
+      // It takes the local node away.
+      const leftMs = text === null || asked ? null : doubt.leftMs(text);
+      if (leftMs !== null) return leftMs;
+      if (text === null || !(await this.#open())) return null;
       found.abort();
-      if (this.#stop.signal.aborted) return;
+      if (this.#stop.signal.aborted) return null;
       onChange(this.inUse());
       this.#configured?.follow(onChange);
+      return null;
     });
   }
 

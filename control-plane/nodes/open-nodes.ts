@@ -15,6 +15,8 @@ export interface NodesOptions {
   /** What nodes of this machine publish on where nothing else is said. */
   readonly publishOn?: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** How long a version of the file that takes nodes away has to stay as it is before it counts. */
+  readonly confirmMs?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }

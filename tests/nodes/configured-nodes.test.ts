@@ -6,11 +6,14 @@ import { pino } from 'pino';
 import { createSteadyClock } from '../../control-plane/clock.ts';
 import type { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { EngineSettings } from '../../control-plane/nodes/configured-node.ts';
+import { Doubt } from '../../control-plane/nodes/doubt.ts';
 import type { ClosableEngine, MakeEngineOptions } from '../../control-plane/nodes/engines.ts';
 import type { NodeSource, NodesInUse } from '../../control-plane/nodes/node-source.ts';
 import { openNodes } from '../../control-plane/nodes/open-nodes.ts';
 import { unreachableEngine } from '../../control-plane/nodes/unreachable-engine.ts';
+import type { Clock } from '../../control-plane/ports.ts';
 import { writeEngineCertificates } from '../engines/engine-certificates.ts';
+import { VirtualClock } from '../fakes/clock.ts';
 import { until } from '../product/until.ts';
 
 interface Made {
@@ -29,7 +32,11 @@ async function place(t: ExecutionContext) {
   const made: Made[] = [];
   const logged: string[] = [];
   const changes: NodesInUse[] = [];
-  const open = async (named?: string, environment: NodeJS.ProcessEnv = {}): Promise<NodeSource> => {
+  const open = async (
+    named?: string,
+    environment: NodeJS.ProcessEnv = {},
+    { confirmMs = 1, clock = createSteadyClock() }: { confirmMs?: number; clock?: Clock } = {},
+  ): Promise<NodeSource> => {
     const source = await openNodes({
       file: named,
       folder: { nodes: file, nodesInUse: path.join(folder, 'nodes-in-use.json') },
@@ -46,7 +53,8 @@ async function place(t: ExecutionContext) {
         return entry.engine;
       },
       environment: { DOCKER_CONFIG: path.join(folder, 'docker'), PATH: process.env['PATH'], ...environment },
-      clock: createSteadyClock(),
+      confirmMs,
+      clock,
       log: pino({ base: null }, { write: line => logged.push(line) }),
     });
     t.teardown(() => source.close());
@@ -130,6 +138,63 @@ test('a file that is taken away takes no node away', async t => {
   await rename(`${w.file}.new`, w.file);
   t.deepEqual(namesOf(await w.changed(1)), ['b']);
   t.is(source.problem(), null);
+});
+
+test('a file that is written in steps takes no node away', async t => {
+  const w = await place(t);
+  const whole = 'nodes:\n  a: {engine: unix:///a.sock}\n  b: {engine: unix:///b.sock}\n';
+  await writeFile(w.file, whole);
+  const source = await w.open(undefined, {}, { confirmMs: 3_600_000 });
+  w.follow(source);
+  const doubts = () => w.logged.filter(line => line.includes('read again before it counts')).length;
+  const half = (count: number) =>
+    until(
+      () => doubts() === count,
+      () => `the half is read, ${doubts()} and not ${count} times`,
+    );
+  await writeFile(w.file, 'nodes:\n  a: {engine: unix:///a.sock}\n');
+  await half(1);
+  t.deepEqual(namesOf(source.inUse()), ['a', 'b']);
+  t.is(w.changes.length, 0);
+  await writeFile(w.file, `${whole}  c: {engine: unix:///c.sock}\n`);
+  t.deepEqual(namesOf(await w.changed(1)), ['a', 'b', 'c'], 'the whole counts at once');
+  await writeFile(w.file, 'nodes:\n  a: {engine: unix:///a.sock}\n  b: {engine: unix:///b.soc}');
+  await half(2);
+  t.deepEqual(namesOf(source.inUse()), ['a', 'b', 'c'], 'nor leads half of an address elsewhere');
+  t.is(w.changes.length, 1);
+  source.reread();
+  t.deepEqual(namesOf(await w.changed(2)), ['a', 'b'], 'who asks for it is believed at once');
+});
+
+test('one that stays with fewer nodes counts, and so does the first file there is', async t => {
+  const w = await place(t);
+  const clock = createSteadyClock();
+  const source = await w.open(undefined, {}, { confirmMs: 3_600_000, clock });
+  w.follow(source);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}}');
+  source.reread();
+  t.deepEqual(namesOf(await w.changed(1)), ['a', 'b', 'local, leaving']);
+  await source.close();
+  const next = await w.open(undefined, {}, { confirmMs: 200 });
+  w.follow(next);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
+  t.deepEqual(namesOf(await w.changed(2)), ['a']);
+  t.is(w.logged.filter(line => line.includes('read again before it counts')).length, 1);
+});
+
+test('a version is believed when it was read twice, the time apart, with no other one between', async t => {
+  const clock = new VirtualClock();
+  const doubt = new Doubt({ clock, confirmMs: 3_000 });
+  t.is(doubt.leftMs('a'), 3_000);
+  await clock.advance(2_000);
+  t.is(doubt.leftMs('a'), 1_000);
+  t.is(doubt.leftMs('b'), 3_000, 'another one begins anew');
+  await clock.advance(2_000);
+  t.is(doubt.leftMs('a'), 3_000);
+  await clock.advance(3_000);
+  t.is(doubt.leftMs('a'), null);
+  doubt.clear();
+  t.is(doubt.leftMs('a'), 3_000, 'the right one came between');
 });
 
 test('another way to the engine makes another engine; the old one is closed by who used it', async t => {
