@@ -1,16 +1,12 @@
 import type { Observed, ObservedNode } from './core/observed.ts';
-import { isAboutOthers } from './core/place-waiting.ts';
-import { alternativesFor } from './core/placement/alternatives.ts';
-import { type Cluster, clusterOf } from './core/placement/cluster.ts';
-import { explain } from './core/placement/explain.ts';
 import { nearestFirst } from './core/placement/nearness.ts';
 import type { Rejection } from './core/placement/rejection.ts';
-import { isAvailable, type PhaseOf, type Replica } from './core/replica.ts';
-import { type ServiceKey, type ServiceSpec, serviceKey } from './core/spec.ts';
+import { serviceKey } from './core/spec.ts';
 import { causeOf } from './describe.ts';
 import type { DesiredState } from './desired-state.ts';
 import { placeTakers } from './place-takers.ts';
 import type { RejectionView, ReplicaView, ServiceView, WhyGroupView, WhyReplicaView, WhyView } from './views.ts';
+import { type AskedPending, likenessOf, PendingReplicas, plain, type Reasons } from './why-pending.ts';
 
 /**
  * Why the replicas of a service are where they are, and what those wait for that are not ready: for a place, with the
@@ -30,7 +26,7 @@ export function whyService(shown: ServiceView, state: DesiredState, observed: Ob
     const spec = replica && state.specOf(replica.service, replica.generation);
     if (!replica || !spec) return [];
     const purpose = purposes.get(view.id);
-    return [{ view: without(purpose, view), purpose, replica, spec, service: key, state, observed, pending }];
+    return [{ view: without(purpose, view), purpose, replica, spec, service: key, observed, pending }];
   });
   const replicas = [...Map.groupBy(asked, likenessOf).values()].flatMap(alike => {
     const left = alike.length - MOST_ALIKE;
@@ -43,40 +39,6 @@ export function whyService(shown: ServiceView, state: DesiredState, observed: Ob
 /** Of those that wait for a place alike so many are told of, that an answer is of a size that can be sent. */
 const MOST_ALIKE = 20;
 const MOST_REJECTIONS = 25;
-const MOST_NEXT_STEPS = 3;
-
-/** The same for replicas that wait for a place for the same reasons; of others, each by itself. */
-function likenessOf({ replica, purpose }: Asked): string {
-  const { id, generation, phase } = replica;
-  return phase.kind === 'pending' ? JSON.stringify([generation, purpose, phase.reasons]) : id;
-}
-
-/** What is found out once for one answer, however many replicas wait. */
-class PendingReplicas {
-  readonly #state: DesiredState;
-  readonly #observed: Observed;
-  readonly #told = new Map<string, Reasons>();
-  #cluster: Cluster | null = null;
-
-  constructor(state: DesiredState, observed: Observed) {
-    this.#state = state;
-    this.#observed = observed;
-  }
-
-  get cluster(): Cluster {
-    this.#cluster ??= clusterOf(this.#state, this.#observed);
-    return this.#cluster;
-  }
-
-  reasonsOf(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
-    const likeness = likenessOf(asked);
-    const known = this.#told.get(likeness);
-    if (known) return known;
-    const reasons = reasonsOfPending(asked, phase);
-    this.#told.set(likeness, reasons);
-    return reasons;
-  }
-}
 
 /** What a replica is there for is a reason of its own, and not told again with what its phase waits for. */
 function without(purpose: string | undefined, view: ReplicaView): ReplicaView {
@@ -84,14 +46,8 @@ function without(purpose: string | undefined, view: ReplicaView): ReplicaView {
   return { ...view, message: view.message.slice(purpose.length).replace(/^; /, '') };
 }
 
-interface Asked {
+interface Asked extends AskedPending {
   readonly view: ReplicaView;
-  /** Whose place it is to take; undefined: it is one of those that are wanted anyway. */
-  readonly purpose: string | undefined;
-  readonly replica: Replica;
-  readonly spec: ServiceSpec;
-  readonly service: ServiceKey;
-  readonly state: DesiredState;
   readonly observed: Observed;
   readonly pending: PendingReplicas;
 }
@@ -150,13 +106,6 @@ function isWaiting({ phase, impaired }: ReplicaView): boolean {
     default:
       return phase satisfies never;
   }
-}
-
-interface Reasons {
-  readonly groups: readonly WhyGroupView[];
-  readonly rejections?: readonly Rejection[];
-  /** Absent: the groups' messages. */
-  readonly summary?: readonly string[];
 }
 
 function reasonsOf(asked: Asked): Reasons {
@@ -222,91 +171,6 @@ function silentNode(node: ObservedNode | undefined): WhyGroupView[] {
     },
   ];
 }
-
-/** Dependencies come first: a place is looked for once they are met. */
-function reasonsOfPending(asked: Asked, phase: PhaseOf<'pending'>): Reasons {
-  const { replica, spec, service, state, observed } = asked;
-  const dependencies = unmetDependencies(asked);
-  if (dependencies.length > 0) return { groups: dependencies };
-  const request = { replicaId: replica.id, service, spec, createdAt: replica.createdAt };
-  const { cluster } = asked.pending;
-  const verdict = cluster.place(request);
-  if (verdict.kind === 'placed') {
-    const message = `there is room on ${verdict.placement.node} now`;
-    return { groups: turns(phase.reasons.length > 0 ? phase.reasons : [message]) };
-  }
-  const specOf = (key: string) => state.services.get(key as ServiceKey)?.spec;
-  const explained = explain(verdict.rejections, { service, spec, specOf });
-  const alternatives = alternativesFor(cluster, request);
-  const widened = explained.find(e => WIDENS.has(e.constraint));
-  const groups = explained.map(
-    ({ constraint, nodes, message, requested, free, total, heldBy, help }): WhyGroupView => ({
-      constraint,
-      nodes: nodes.filter(n => n !== ''),
-      message,
-      ...(requested === undefined ? {} : { requested }),
-      ...(free === undefined ? {} : { free }),
-      ...(total === undefined ? {} : { total }),
-      heldBy,
-      help: [
-        ...(constraint === widened?.constraint ? alternatives : []),
-        ...help,
-        ...(constraint === 'silent' ? nextSteps(nodes, observed) : []),
-      ],
-    }),
-  );
-  return {
-    groups: [...turns(phase.reasons.filter(isAboutOthers)), ...groups],
-    rejections: verdict.rejections,
-    ...(phase.reasons.length > 0 ? { summary: phase.reasons } : {}),
-  };
-}
-
-/** What another model of GPU helps against; where the model itself is missing, the help names others anyway. */
-const WIDENS: ReadonlySet<string> = new Set([
-  'gpu_memory_left',
-  'gpu_held',
-  'gpu_slices',
-  'gpu_quarantined',
-  'gpu_count',
-]);
-
-/** What others have to do before it is placed. */
-function turns(reasons: readonly string[]): WhyGroupView[] {
-  return reasons.map(message => plain('turn', message));
-}
-
-function plain(constraint: string, message: string): WhyGroupView {
-  return { constraint, nodes: [], message, heldBy: [], help: [] };
-}
-
-/** What their engines say to do. */
-function nextSteps(nodes: readonly string[], observed: Observed): string[] {
-  return [...new Set(nodes.flatMap(name => observed.nodes.get(name)?.next ?? []))].slice(0, MOST_NEXT_STEPS);
-}
-
-function unmetDependencies({ spec, state }: Asked): WhyGroupView[] {
-  return spec.dependsOn.flatMap(({ service, condition }) => {
-    const needed = state.services.get(`${spec.namespace}/${service}`);
-    // One outside Outrigger's care is Compose's to order; one of which none are wanted is waited for by nobody.
-    if (!needed || needed.removal || needed.replicas === 0) return [];
-    const isMet = [...state.replicas.values()].some(
-      r => r.service === needed.key && (condition === 'ready' ? isAvailable(r) : STARTED.has(r.phase.kind)),
-    );
-    if (isMet) return [];
-    return [
-      {
-        constraint: 'dependency',
-        nodes: [],
-        message: `waits for service ${service} to be ${condition}`,
-        heldBy: [],
-        help: [`outrigger why ${needed.key} says what that one waits for`],
-      },
-    ];
-  });
-}
-
-const STARTED: ReadonlySet<string> = new Set(['starting', 'warming', 'ready']);
 
 /** Its phase is the same whether its image is pulled or only looked for. */
 function imageInWords({ spec, view }: Asked): string {
