@@ -22,6 +22,7 @@ import type { Change, Clock, Ids, Member, Registry, Sidecar, Store } from './por
 import { deviceTarget, probeTarget } from './probe-targets.ts';
 import type { DiscoveryHub } from './registry/hub.ts';
 import { replicaLogs } from './replica-logs.ts';
+import { ServiceTroubles } from './service-troubles.ts';
 import { StateViews } from './state-views.ts';
 import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from './views.ts';
 import { whyService } from './why.ts';
@@ -55,11 +56,13 @@ export class Controller implements ControlPlane {
   readonly #members: Members;
   readonly #deviceWatch: DeviceWatch;
   readonly #nodeNews = new NodeNews();
+  readonly #serviceTroubles = new ServiceTroubles();
   readonly #stop = new AbortController();
   readonly #startedAt: number;
   readonly #commands = new CommandQueue(() => this.wake());
   readonly #feed: EventFeed;
   readonly #views = new StateViews(() => ({
+    shown: view => this.#serviceTroubles.shown(view),
     state: this.#state,
     observed: this.#observed(),
     policy: this.#nodePolicy,
@@ -162,6 +165,7 @@ export class Controller implements ControlPlane {
         ...(status.message === undefined ? {} : { message: status.message }),
       },
       services: this.#state.services.size,
+      ...(this.#trouble !== null && { trouble: this.#trouble }),
     };
   }
 
@@ -273,7 +277,8 @@ export class Controller implements ControlPlane {
       const observed = this.#observed();
       const plan = reconcile(this.#state, observed, now, () => ids.replicaId(), this.#nodePolicy);
       const news = this.#nodeNews.look({ replicas: plan.replicas, specOf: this.#state.specOf }, observed, now);
-      const events = [...news.events, ...eventsBetween(this.#state, plan, now)];
+      const troubles = this.#serviceTroubles.look(plan.troubles, now);
+      const events = [...news.events, ...troubles.events, ...eventsBetween(this.#state, plan, now)];
       const changes = [...this.#state.changesTo(plan), ...events.map((event): Change => ({ kind: 'event', event }))];
       if (changes.length > 0) {
         // Intent before effect: nothing below happens unless this is durable.
@@ -285,6 +290,7 @@ export class Controller implements ControlPlane {
         this.wake();
       }
       news.told();
+      troubles.told();
       this.#publish(plan);
       this.#effects.begin(plan.actions);
       this.#effects.prune();
@@ -299,8 +305,9 @@ export class Controller implements ControlPlane {
       // Once for each trouble: a log that lies on the full disk must not fill it again.
       if (this.#trouble !== error.message) {
         log.error({ err: error, code: error.code }, 'a pass of the loop failed; trying again');
+        this.#trouble = error.message;
+        this.#views.changed();
       }
-      this.#trouble = error.message;
       return clock.now() + PASS_RETRY_MS;
     }
   }

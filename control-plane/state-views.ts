@@ -9,6 +9,8 @@ interface Look {
   readonly state: DesiredState;
   readonly observed: Observed;
   readonly policy?: NodePolicy;
+  /** A service with what more is known of it. */
+  readonly shown?: (service: ServiceView) => ServiceView;
 }
 
 /** The present state in words, made when somebody asks and kept until something changes. */
@@ -24,8 +26,8 @@ export class StateViews {
 
   services(): readonly ServiceView[] {
     if (!this.#services) {
-      const { state, observed } = this.#look();
-      this.#services = Object.freeze(describeServices(state, observed));
+      const { state, observed, shown = view => view } = this.#look();
+      this.#services = Object.freeze(describeServices(state, observed).map(shown));
     }
     return this.#services;
   }

@@ -206,6 +206,8 @@ export interface StatusView {
   readonly registry: { readonly kind: string; readonly healthy: boolean; readonly message?: string };
   readonly listen: readonly string[];
   readonly services: number;
+  /** Why nothing can be carried on at present; what runs is left as it is. Absent: nothing is wrong. */
+  readonly trouble?: string;
   readonly exitWhenIdle: boolean;
   /** The nodes file in use, an absolute path; absent: there is none, and this machine's engine is the only node. */
   readonly nodesFile?: string;

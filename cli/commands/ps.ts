@@ -46,7 +46,12 @@ export async function ps(context: Context, names: readonly string[], options: Ps
   const columns = psColumns(nowMs, options.allProjects === true, rows);
   for (const line of renderTable(columns, rows, { width: out.width(), style: out.style })) out.line(line);
   const noteworthy = shown.filter(s => s.state !== 'ready' || whyHint(s) !== null);
-  if (noteworthy.length > 0) out.line();
+  const { trouble } = await client.status(signal);
+  if (noteworthy.length > 0 || trouble !== undefined) out.line();
+  if (trouble !== undefined) {
+    const text = `The control plane cannot carry anything on at present (${singleLine(trouble)}); what runs is left as it is.`;
+    out.line(out.style('red', truncate(text, out.width())));
+  }
   for (const service of noteworthy) {
     const head = `${service.name}: ${service.state}, ${readiness(service)} ready`;
     const text = service.message === '' ? head : `${head}: ${singleLine(service.message)}`;

@@ -24,7 +24,16 @@ export async function checkControlPlane(
           message: `${status.registry.kind} is not healthy: ${status.registry.message ?? 'no reason given'}`,
           next: 'Clients keep the last good endpoints; mend the registry and they are published again.',
         };
-    return { findings: [{ name, status: 'ok', message }, registry], status };
+    const own: Finding =
+      status.trouble === undefined
+        ? { name, status: 'ok', message }
+        : {
+            name,
+            status: 'fail',
+            message: `${message}, but cannot carry anything on: ${status.trouble}`,
+            next: 'Mend that; it goes on by itself, and what runs is left as it is meanwhile.',
+          };
+    return { findings: [own, registry], status };
   } catch (error) {
     if (!isUnreachable(error)) return { findings: [failure(name, error)], status: null };
     const { reason } = error.details;

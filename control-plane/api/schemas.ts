@@ -101,6 +101,9 @@ export const statusView = z
       .meta({ id: 'RegistryStatus' }),
     listen: z.array(z.string()),
     services: count,
+    trouble: optional(z.string()).meta({
+      description: 'why nothing can be carried on at present; what runs is left as it is',
+    }),
     exitWhenIdle: z.boolean(),
     nodesFile: optional(z.string()).meta({ description: 'the nodes file in use; absent: there is none' }),
     nodesFileFrom: optional(z.enum(['named', 'state_folder', 'last_start'])).meta({

@@ -43,6 +43,18 @@ test('ps fits a narrow terminal', async t => {
   t.regex(stdout, /172\.17\.0\.2:50051/);
 });
 
+test('ps says what keeps the control plane from carrying anything on', async t => {
+  const { cli, controlPlane } = await withEcho(t);
+  t.false((await cli('ps')).stdout.includes('cannot carry'));
+  controlPlane.trouble = 'the disk is full';
+  const { code, stdout } = await cli('ps');
+  t.is(code, 0);
+  t.true(
+    stdout.includes('The control plane cannot carry anything on at present (the disk is full); what runs'),
+    stdout,
+  );
+});
+
 test('ps in a project where nothing runs says so, and succeeds', async t => {
   const { cli } = await withEcho(t);
   const { code, stdout, stderr } = await cli('ps', '-p', 'other');

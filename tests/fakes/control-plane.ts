@@ -41,6 +41,7 @@ export class FakeControlPlane implements ControlPlane {
   failure: unknown;
   readonly logLines: LogLineView[] = [];
   nodesProblem = '';
+  trouble = '';
   nodesFile: Pick<StatusView, 'nodesFile' | 'nodesFileFrom'> = {};
   /** Whether the one device of the one node is. */
   quarantined = false;
@@ -65,6 +66,7 @@ export class FakeControlPlane implements ControlPlane {
       services: this.#services.length,
       exitWhenIdle: false,
       ...this.nodesFile,
+      ...(this.trouble === '' ? {} : { trouble: this.trouble }),
       ...(this.nodesProblem === '' ? {} : { nodesProblem: this.nodesProblem }),
     };
   }

@@ -15,6 +15,7 @@ export interface Status {
   'nodesProblem'?: (string);
   'nodesFile'?: (string);
   'nodesFileFrom'?: (string);
+  'trouble'?: (string);
 }
 
 export interface Status__Output {
@@ -29,4 +30,5 @@ export interface Status__Output {
   'nodesProblem': (string);
   'nodesFile': (string);
   'nodesFileFrom': (string);
+  'trouble': (string);
 }
