@@ -354,7 +354,28 @@ test('a node that got another name while no control plane ran does not leave: it
   await writeFile(w.file, 'nodes: {b: {engine: unix:///a.sock, reserved: {cpus: 1}}}');
   const after = await w.open();
   t.deepEqual(namesOf(after.inUse()), ['b']);
+  t.is(after.inUse().members[0]?.formerName, 'a', 'what is stored of it is found by that');
   t.notThrows(() => w.made.at(-1)?.claim({ id: 'ABCD', hostName: 'gpu-1' }));
+});
+
+test('names that were swapped while no control plane ran, or given to another machine, are told apart', async t => {
+  const w = await place(t);
+  const formerNames = async (nodes: string) => {
+    await writeFile(w.file, `nodes: {${nodes}}`);
+    const source = await w.open();
+    await source.close();
+    return source.inUse().members.map(m => [m.engine.node, m.formerName, m.leaving]);
+  };
+  await formerNames('a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}');
+  t.deepEqual(await formerNames('a: {engine: unix:///b.sock}, b: {engine: unix:///a.sock}'), [
+    ['a', 'b', undefined],
+    ['b', 'a', undefined],
+  ]);
+  t.deepEqual(await formerNames('a: {engine: unix:///new.sock}, c: {engine: unix:///b.sock}'), [
+    ['a', undefined, undefined],
+    ['c', 'a', undefined],
+    ['b', undefined, true],
+  ]);
 });
 
 test('a start that names no file uses the one of the last start, and says so', async t => {
