@@ -81,8 +81,8 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const nodes = await openNodes({
     file: options.nodes ?? (environment['OUTRIGGER_NODES'] || undefined),
     folder,
-    makeEngine: (node, { settings, claim }) =>
-      createDockerEngine({ node, instance: store.instance, clock, environment, ...settings, claim }),
+    makeEngine: (node, { settings, ...told }) =>
+      createDockerEngine({ node, instance: store.instance, clock, environment, ...settings, ...told }),
     ...(options.publishOn === undefined ? {} : { publishOn: options.publishOn }),
     environment,
     clock,

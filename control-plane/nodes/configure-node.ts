@@ -70,7 +70,7 @@ function profileOf(entry: NodeEntry, connection: string, address: string, reach:
 export function statedDevice({
   id,
   index = /=(\d+(?::\d+)?)$/.exec(id)?.[1],
-  uuid = /^(GPU|MIG)-/.test(id) ? id : undefined,
+  uuid = /(?:^|=)((?:GPU|MIG)-.+)$/.exec(id)?.[1],
   model,
   memory,
   slice,

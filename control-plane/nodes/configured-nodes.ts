@@ -92,7 +92,8 @@ export class ConfiguredNodes implements NodeSource {
   }
 
   problem(): string | null {
-    return this.#problem;
+    const problems = [...(this.#problem === null ? [] : [this.#problem]), ...this.#options.engines.problems()];
+    return problems.length === 0 ? null : problems.join('\n');
   }
 
   hiddenPaths(): readonly string[] {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Engine, Member } from '../ports.ts';
+import type { Engine, Member, NodeProfile } from '../ports.ts';
 import type { ConfiguredNode, EngineSettings } from './configured-node.ts';
 import { EngineClaims, type EngineIdentity } from './engine-claims.ts';
 import type { NodesNote } from './nodes-note.ts';
@@ -13,6 +13,8 @@ export interface MakeEngineOptions {
   readonly settings: EngineSettings;
   /** Told which engine answers there; throws where that is another node's. */
   readonly claim: (answering: EngineIdentity) => void;
+  /** Told which stated devices turned out to be one with an earlier one, and do not count. */
+  readonly onRepeatedDevices: (ids: readonly string[]) => void;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface MakeEngineOptions {
 export class Engines {
   readonly #make: MakeEngine;
   readonly #claims: EngineClaims;
-  readonly #used = new Map<string, { settings: string; engine: ClosableEngine }>();
+  readonly #used = new Map<string, Used>();
 
   constructor(make: MakeEngine, note: NodesNote) {
     this.#make = make;
@@ -33,8 +35,27 @@ export class Engines {
     const wanted = fingerprint(settings);
     const known = this.#used.get(name);
     const claim = (answering: EngineIdentity) => this.#claims.claim(name, answering);
-    const engine = known?.settings === wanted ? known.engine : this.#make(name, { settings, claim });
-    this.#used.set(name, { settings: wanted, engine });
+    if (known?.settings === wanted) return this.#memberOf(name, known, profile);
+    const repeated: { ids: readonly string[] } = { ids: [] };
+    const onRepeatedDevices = (ids: readonly string[]) => {
+      repeated.ids = ids;
+    };
+    const used = { settings: wanted, repeated, engine: this.#make(name, { settings, claim, onRepeatedDevices }) };
+    this.#used.set(name, used);
+    return this.#memberOf(name, used, profile);
+  }
+
+  /** What the engines say against what is stated of them, a line for each. */
+  problems(): readonly string[] {
+    return [...this.#used].flatMap(([name, { repeated }]) =>
+      repeated.ids.map(
+        id =>
+          `nodes.${name}.devices: "${id}" is a device that is stated before it under another name; it does not count`,
+      ),
+    );
+  }
+
+  #memberOf(name: string, { engine }: Used, profile: NodeProfile): Member {
     return { engine, profile, close: () => this.#close(name, engine) };
   }
 
@@ -43,6 +64,12 @@ export class Engines {
     // By now the name may have another one.
     if (this.#used.get(name)?.engine === engine) this.#used.delete(name);
   }
+}
+
+interface Used {
+  readonly settings: string;
+  readonly engine: ClosableEngine;
+  readonly repeated: { readonly ids: readonly string[] };
 }
 
 function fingerprint({ connection, ...rest }: EngineSettings): string {

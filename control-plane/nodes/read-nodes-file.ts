@@ -8,8 +8,10 @@ import type { Located } from '../compose/problem.ts';
 import { showValue } from '../compose/show-value.ts';
 import { parseSource, type SourceFile } from '../compose/source-file.ts';
 import { Sources } from '../compose/sources.ts';
+import { deviceKind } from '../core/node.ts';
 import { describeConnection, parseEngineAddress } from '../engine/docker/connection.ts';
 import { shownAddress } from '../engine/docker/shown-address.ts';
+import { statedDevice } from './configure-node.ts';
 import { type NodeEntry, type NodesFile, nodesFile, nodesJsonSchema } from './nodes-file.ts';
 import { textExcess } from './text-excess.ts';
 
@@ -185,19 +187,40 @@ function checkAddress(name: string, { tls }: NodeEntry, engine: string, findings
   }
 }
 
-/** Devices that one name or UUID would mean twice. */
+/** Devices that one name, number or UUID would mean twice: each would be given to somebody of its own. */
 function checkDevices(name: string, devices: NonNullable<NodeEntry['devices']>, findings: Findings): void {
   const first = new Map<string, number>();
-  for (const [index, { id, uuid }] of devices.entries()) {
-    for (const [key, value] of [['id', id] as const, ...(uuid === undefined ? [] : [['uuid', uuid] as const])]) {
-      const before = first.get(value);
-      if (before === undefined) first.set(value, index);
+  for (const [index, device] of devices.entries()) {
+    const at = ['nodes', name, 'devices', index];
+    if (device.id.endsWith('=all')) {
+      findings.error(
+        [...at, 'id'],
+        `expected the name of one device, found ${showValue(device.id)}, which is all of them`,
+      );
+      continue;
+    }
+    for (const [key, shown, meant] of namesOf(device)) {
+      const before = first.get(meant);
+      if (before === undefined) first.set(meant, index);
       else if (before !== index) {
-        const message = `the device ${showValue(value)} is stated a second time, first as devices[${before}]`;
-        findings.error(['nodes', name, 'devices', index, key], message);
+        const message = `the device ${showValue(shown)} is stated a second time, first as devices[${before}]`;
+        findings.error([...at, key], message);
+        break;
       }
     }
   }
+}
+
+/** What a device may be called by, as `isCalled` has it: the key that says so, its value, and what that means on the whole node. */
+function namesOf(stated: NonNullable<NodeEntry['devices']>[number]): readonly (readonly [string, string, string])[] {
+  const { id, index, uuid } = statedDevice(stated);
+  // Slices are numbered alike in the two kinds that name them.
+  const kind = index?.includes(':') ? id.split('/')[0] : deviceKind({ id });
+  return [
+    ['id', id, id],
+    ...(uuid === undefined ? [] : [[stated.uuid === undefined ? 'id' : 'uuid', uuid, `uuid ${uuid}`] as const]),
+    ...(index === undefined ? [] : [[stated.index === undefined ? 'id' : 'index', index, `${kind} ${index}`] as const]),
+  ];
 }
 
 /** Two names for one engine would show each container twice. What is written alike is found here, the rest when it answers. */

@@ -20,6 +20,7 @@ interface Made {
   readonly name: string;
   readonly settings: EngineSettings;
   readonly claim: MakeEngineOptions['claim'];
+  readonly onRepeatedDevices: MakeEngineOptions['onRepeatedDevices'];
   readonly engine: ClosableEngine;
   closed: boolean;
 }
@@ -40,12 +41,12 @@ async function place(t: ExecutionContext) {
     const source = await openNodes({
       file: named,
       folder: { nodes: file, nodesInUse: path.join(folder, 'nodes-in-use.json') },
-      makeEngine: (name, { settings, claim }) => {
+      makeEngine: (name, { settings, ...told }) => {
         const never = unreachableEngine(name, new Error('this engine is only noted') as OutriggerError);
         const entry: Made = {
           name,
           settings,
-          claim,
+          ...told,
           closed: false,
           engine: Object.assign(never, { close: () => (entry.closed = true) }) as ClosableEngine,
         };
@@ -137,6 +138,19 @@ test('a file that is taken away takes no node away', async t => {
   await writeFile(`${w.file}.new`, 'nodes: {b: {engine: unix:///b.sock}}');
   await rename(`${w.file}.new`, w.file);
   t.deepEqual(namesOf(await w.changed(1)), ['b']);
+  t.is(source.problem(), null);
+});
+
+test('stated devices that turn out to be one are shown as a problem while they are', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
+  const source = await w.open();
+  w.made[0]?.onRepeatedDevices(['nvidia.com/gpu=GPU-bb']);
+  t.is(
+    source.problem(),
+    'nodes.a.devices: "nvidia.com/gpu=GPU-bb" is a device that is stated before it under another name; it does not count',
+  );
+  w.made[0]?.onRepeatedDevices([]);
   t.is(source.problem(), null);
 });
 

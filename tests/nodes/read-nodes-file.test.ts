@@ -201,6 +201,31 @@ const wrong: readonly [string, string, readonly string[]][] = [
     ],
   ],
   [
+    'all devices as one of them',
+    'nodes: {a: {context: x, devices: [{id: nvidia.com/gpu=all}]}}',
+    [
+      'nodes.yaml:1:36: nodes.a.devices[0].id: expected the name of one device, found "nvidia.com/gpu=all", which is all of them',
+    ],
+  ],
+  [
+    'a device by its UUID and again by its CDI name',
+    'nodes:\n  a:\n    context: x\n    devices:\n      - {id: nvidia.com/gpu=0, uuid: GPU-1}\n      - {id: nvidia.com/gpu=GPU-1}\n      - {id: GPU-1}',
+    [
+      'nodes.yaml:6:10: nodes.a.devices[1].id: the device "GPU-1" is stated a second time, first as devices[0]',
+      'nodes.yaml:7:10: nodes.a.devices[2].id: the device "GPU-1" is stated a second time, first as devices[0]',
+    ],
+  ],
+  [
+    'a device by its number and again by its UUID',
+    'nodes:\n  a:\n    context: x\n    devices:\n      - {id: nvidia.com/gpu=1}\n      - {id: nvidia.com/gpu=GPU-1, index: 1}\n      - {id: amd.com/gpu=1}',
+    ['nodes.yaml:6:36: nodes.a.devices[1].index: the device "1" is stated a second time, first as devices[0]'],
+  ],
+  [
+    'a slice in two kinds',
+    'nodes:\n  a:\n    context: x\n    devices:\n      - {id: "nvidia.com/gpu=0:1"}\n      - {id: "nvidia.com/mig=0:1"}\n      - {id: "nvidia.com/gpu=0"}',
+    ['nodes.yaml:6:10: nodes.a.devices[1].id: the device "0:1" is stated a second time, first as devices[0]'],
+  ],
+  [
     'one UUID for two devices',
     'nodes:\n  a:\n    context: x\n    devices:\n      - {id: nvidia.com/gpu=0, uuid: GPU-1}\n      - {id: nvidia.com/gpu=1, uuid: GPU-1}',
     ['nodes.yaml:6:32: nodes.a.devices[1].uuid: the device "GPU-1" is stated a second time, first as devices[0]'],

@@ -30,7 +30,10 @@ export function discoverDevices(
   return [...describeCdi(cdi, reading), ...whole, ...slices];
 }
 
-/** Stated devices with what a reading adds: where the operator said something, that stands. */
+/**
+ * Stated devices with what a reading adds: where the operator said something, that stands. Of two that turn out to be one,
+ * the first counts, as each would be given to somebody.
+ */
 export function describeStated(
   stated: readonly ObservedDevice[],
   reading: DriverReading | null,
@@ -40,13 +43,20 @@ export function describeStated(
     ...reading.gpus.map(gpu => wholeDevice(gpu.uuid, 'nvidia', gpu, reading.at)),
     ...reading.slices.map(slice => sliceDevice(slice.uuid, 'nvidia', slice, reading, [])),
   ];
-  return stated.map(device => {
+  const described = stated.map(device => {
     if (device.driver === 'cdi' && !device.id.startsWith(NVIDIA)) return device;
     const name = device.uuid ?? device.id.slice(device.id.indexOf('=') + 1);
     const found = read.find(d => d.uuid === name || d.index === (device.index ?? name));
     if (!found) return device;
     // The measured part is of the real memory; what the operator gives away of it may be less.
     return { ...found, ...device };
+  });
+  const seen = new Set<string>();
+  return described.filter(({ uuid }) => {
+    if (uuid === undefined) return true;
+    const isFirst = !seen.has(uuid);
+    seen.add(uuid);
+    return isFirst;
   });
 }
 

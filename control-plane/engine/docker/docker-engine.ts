@@ -33,6 +33,8 @@ export interface DockerEngineOptions {
   readonly publishOn?: string;
   /** The node's devices as the operator states them; then none are discovered. */
   readonly devices?: readonly ObservedDevice[];
+  /** Told the ids of stated devices that turned out to be one with an earlier one and do not count, whenever these change. */
+  readonly onRepeatedDevices?: (ids: readonly string[]) => void;
   /** Image in which `nvidia-smi` is run, on a node that is not this machine; any with /bin/sh and glibc. */
   readonly gpuProbeImage?: string;
   /** Memory limit of containers whose spec has none; absent: 95 % of the node's memory. 0: no limit. */
@@ -83,6 +85,7 @@ export class DockerEngine implements Engine {
         for (const wake of this.#wakes) wake();
       },
       ...(options.devices && { devices: options.devices }),
+      ...(options.onRepeatedDevices && { onRepeated: options.onRepeatedDevices }),
     });
     this.#deviceChecks = new DeviceChecks(this.#client);
     this.#listing = new ContainerListing(this.#client, { instance, capacity: this.#capacity, clock: this.#clock });

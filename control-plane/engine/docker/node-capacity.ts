@@ -34,6 +34,7 @@ export class NodeCapacity {
   readonly #client: EngineClient;
   readonly #clock: Clock;
   readonly #onChange: () => void;
+  readonly #onRepeated: (ids: readonly string[]) => void;
   readonly #stated: readonly ObservedDevice[] | undefined;
   readonly #driver: DriverInventory | null;
   readonly #driverEveryMs: number;
@@ -47,6 +48,7 @@ export class NodeCapacity {
   #hook = false;
   #askedAt = 0;
   #devices: readonly ObservedDevice[] = [];
+  #repeated: readonly string[] = [];
 
   constructor(
     client: EngineClient,
@@ -60,11 +62,14 @@ export class NodeCapacity {
       handsOverNvidia: () => Promise<boolean>;
       /** Devices or images changed since they were last given out. */
       onChange: () => void;
+      /** Stated devices do not count any more, or count again, as a reading says that they are one with an earlier one. */
+      onRepeated?: (ids: readonly string[]) => void;
     },
   ) {
     this.#client = client;
     this.#clock = options.clock;
     this.#onChange = options.onChange;
+    this.#onRepeated = options.onRepeated ?? (() => {});
     this.#stated = options.devices;
     this.#driver = options.driver?.inventory ?? null;
     this.#driverEveryMs = options.driver?.everyMs ?? Infinity;
@@ -173,6 +178,9 @@ export class NodeCapacity {
     const devices = this.#stated ? describeStated(this.#stated, reading) : this.#discover(this.#info, reading);
     const changed = JSON.stringify(devices) !== JSON.stringify(this.#devices);
     this.#devices = devices;
+    const repeated = (this.#stated ?? []).flatMap(({ id }) => (devices.some(d => d.id === id) ? [] : [id]));
+    if (repeated.join() !== this.#repeated.join()) this.#onRepeated(repeated);
+    this.#repeated = repeated;
     if (changed) this.#onChange();
   }
 

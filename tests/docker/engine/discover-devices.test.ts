@@ -135,6 +135,16 @@ test('what is stated stands, and is measured where the driver can be asked', t =
   t.deepEqual(described.slice(2), stated.slice(2));
 });
 
+test('of stated devices that turn out to be one GPU the first counts', t => {
+  const stated: ObservedDevice[] = [
+    { id: 'nvidia.com/gpu=1', driver: 'cdi', index: '1' },
+    { id: 'nvidia.com/gpu=GPU-bb', driver: 'cdi', uuid: 'GPU-bb' },
+    { id: 'nvidia.com/gpu=0', driver: 'cdi', index: '0' },
+  ];
+  t.deepEqual(ids(describeStated(stated, null)).length, 3, 'nothing says so yet');
+  t.deepEqual(ids(describeStated(stated, SMI)), ['nvidia.com/gpu=1', 'nvidia.com/gpu=0']);
+});
+
 test('however CDI names GPUs and slices, and in whatever order, each is one device', t => {
   const form = fc.constantFrom('index', 'typed', 'uuid');
   const machine = fc.record({

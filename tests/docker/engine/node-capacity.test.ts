@@ -41,6 +41,7 @@ async function node(
     driver: async (_signal: AbortSignal) => smi(),
     readings: 0,
     changes: 0,
+    repeated: [] as (readonly string[])[],
   };
   const server = createServer((request, response) => {
     const path = request.url ?? '';
@@ -66,6 +67,7 @@ async function node(
     driver: options.withoutDriver ? null : { inventory, everyMs: 30_000 },
     handsOverNvidia: async () => options.handsOver ?? false,
     onChange: () => world.changes++,
+    onRepeated: ids => world.repeated.push(ids),
     ...(options.devices && { devices: options.devices }),
   });
   t.teardown(() => {
@@ -168,6 +170,21 @@ test('a driver that fails takes nothing away but the measurements, however long 
   await capacity.measure(soon());
   t.is((await devices())[0]?.measured?.usedBytes, MIB);
   t.is(inventory.trouble, null);
+});
+
+test('a stated device that a reading says is one with an earlier one does not count, and is told of once', async t => {
+  const stated: ObservedDevice[] = [
+    { id: 'nvidia.com/gpu=1', driver: 'cdi', index: '1' },
+    { id: 'nvidia.com/gpu=GPU-bb', driver: 'cdi', uuid: 'GPU-bb' },
+  ];
+  const { world, capacity, devices } = await node(t, { devices: stated });
+  t.deepEqual(ids(await devices()), ['nvidia.com/gpu=1']);
+  await capacity.measure(soon());
+  t.deepEqual(world.repeated, [['nvidia.com/gpu=GPU-bb']]);
+  world.driver = async () => smi(0, 'GPU-aa', 'GPU-cc', 'GPU-bb');
+  await capacity.measure(soon());
+  t.deepEqual(ids(await devices()), ['nvidia.com/gpu=1', 'nvidia.com/gpu=GPU-bb']);
+  t.deepEqual(world.repeated.at(-1), []);
 });
 
 test('a GPU that the driver does not list any more vanishes at the second look, though CDI names it', async t => {
