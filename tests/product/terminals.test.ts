@@ -40,6 +40,7 @@ volumes:
 
 test('services are looked at, scaled, restarted, changed and taken down from other terminals', async t => {
   t.timeout(170_000);
+  await forgetVolume('terminals_data');
   const outrigger = await terminal(t);
   await outrigger.write('compose.yaml', file('terminals', 'hello'));
   const up = outrigger.start('up');
@@ -111,6 +112,7 @@ test('services are looked at, scaled, restarted, changed and taken down from oth
 
 test('Ctrl-C takes down what the command brought up, and nothing else', async t => {
   t.timeout(120_000);
+  await forgetVolume('interrupted_data');
   const outrigger = await terminal(t);
   await outrigger.write('kept.yaml', file('kept', 'kept'));
   await outrigger.must('up', '-d', '-f', 'kept.yaml');
@@ -181,6 +183,16 @@ async function nothingIsLeft(t: ExecutionContext, outrigger: OutriggerCommand, p
   );
   t.deepEqual(rest, [], 'of the state folder only what a next time needs is kept');
   t.notRegex(await readFile(path.join(state, 'control-plane.log'), 'utf8'), /"level":50/, 'no error was logged');
+}
+
+/** One that a run before this one left when it was killed: it is another instance's, and nobody else would remove it. */
+async function forgetVolume(name: string): Promise<void> {
+  await docker
+    .getVolume(name)
+    .remove()
+    .catch((error: { statusCode?: number }) => {
+      if (error.statusCode !== 404) throw error;
+    });
 }
 
 async function volumeExists(name: string): Promise<boolean> {
