@@ -142,7 +142,8 @@ export class Safety implements Witness {
         const before = runs[i - 1];
         // A start that lay in a hung engine's queue may meet a container that has ended since: not a start of ours.
         if (!before || before.containerId === run.containerId || before.endedAt === null) continue;
-        failures = before.endedAt - before.startedAt >= 600_000 ? 1 : failures + 1;
+        const isForgiven = before.endedAt - before.startedAt >= FORGIVEN_AFTER_MS - NOTICED_LATE_MS;
+        failures = isForgiven ? 1 : failures + 1;
         const floorMs = Math.min(10_000 * 2 ** (failures - 1), 300_000) * 0.9;
         const gapMs = run.startedAt - before.endedAt;
         if (gapMs < floorMs - 1) this.#broken('7', `${replica} came back after ${gapMs} ms, the floor is ${floorMs}`);
@@ -164,6 +165,11 @@ export class Safety implements Witness {
     this.#violations.push(`${which}: ${words} (at ${this.#scene().now()})`);
   };
 }
+
+/** Ready for so long, a replica is forgiven its failures. */
+const FORGIVEN_AFTER_MS = 600_000;
+/** The end of a run may be noticed late, with a full disk and a crash in between; until then it counts as ready. */
+const NOTICED_LATE_MS = 60_000;
 
 /** A node that is back is asked every second, and has five for its answer. */
 const NOTICED_WITHIN_MS = 6_000;
