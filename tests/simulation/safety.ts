@@ -142,8 +142,8 @@ export class Safety implements Witness {
         const before = runs[i - 1];
         // A start that lay in a hung engine's queue may meet a container that has ended since: not a start of ours.
         if (!before || before.containerId === run.containerId || before.endedAt === null) continue;
-        const isForgiven = before.endedAt - before.startedAt >= FORGIVEN_AFTER_MS - NOTICED_LATE_MS;
-        failures = isForgiven ? 1 : failures + 1;
+        // Its end may be noticed late, while the disk is full; until then it counts as ready, at most until it is begun anew.
+        failures = run.startedAt - before.startedAt >= FORGIVEN_AFTER_MS ? 1 : failures + 1;
         const floorMs = Math.min(10_000 * 2 ** (failures - 1), 300_000) * 0.9;
         const gapMs = run.startedAt - before.endedAt;
         if (gapMs < floorMs - 1) this.#broken('7', `${replica} came back after ${gapMs} ms, the floor is ${floorMs}`);
@@ -168,8 +168,6 @@ export class Safety implements Witness {
 
 /** Ready for so long, a replica is forgiven its failures. */
 const FORGIVEN_AFTER_MS = 600_000;
-/** The end of a run may be noticed late, with a full disk and a crash in between; until then it counts as ready. */
-const NOTICED_LATE_MS = 60_000;
 
 /** A node that is back is asked every second, and has five for its answer. */
 const NOTICED_WITHIN_MS = 6_000;
