@@ -46,12 +46,12 @@ export async function compose(context: Context, words: readonly string[]): Promi
 /** What is wrong, each reason, and what to do, as whole sentences: Compose prints it as it is. */
 function explain({ message, next, details }: OutriggerError): string {
   const reasons = Array.isArray(details['reasons']) ? details['reasons'].map(reason => `\n  - ${reason}`) : [];
-  const todo =
+  const advice =
     details['noServiceFile'] === true
       ? "docker compose does not hand its -f on: set provider.options.file to the file's path, or COMPOSE_FILE."
       : next;
   const separator = reasons.length > 0 ? '\n' : ' ';
-  return `${sentence(message)}${reasons.join('')}${todo === undefined ? '' : separator + sentence(todo)}`;
+  return `${sentence(message)}${reasons.join('')}${advice === undefined ? '' : separator + sentence(advice)}`;
 }
 
 function sentence(text: string): string {

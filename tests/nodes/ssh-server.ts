@@ -120,7 +120,7 @@ export class SshServer {
 const run = promisify(execFile);
 const LABEL = 'outrigger-test.ssh-of';
 
-const SSH_IMAGE = 'outrigger-test/sshd:1';
+const SSH_IMAGE = 'outrigger-test/sshd:2';
 
 async function ensureSshImage(): Promise<string> {
   const there = await new Docker()
@@ -130,8 +130,8 @@ async function ensureSshImage(): Promise<string> {
   if (there) return SSH_IMAGE;
   const dockerfile = `FROM ${await ensureEngineImage('old')}
 RUN apt-get update && apt-get install -y --no-install-recommends openssh-server && rm -rf /var/lib/apt/lists/*
-RUN mkdir -p /run/sshd /root/.ssh && rm -f /etc/ssh/ssh_host_*
-CMD ["sh", "-c", "ssh-keygen -A && echo \\"$AUTHORIZED_KEY\\" >/root/.ssh/authorized_keys && exec /usr/sbin/sshd -D -e"]
+RUN mkdir -p /run/sshd ~/.ssh && rm -f /etc/ssh/ssh_host_*
+CMD ["sh", "-c", "ssh-keygen -A && echo \\"$AUTHORIZED_KEY\\" >~/.ssh/authorized_keys && exec /usr/sbin/sshd -D -e"]
 LABEL outrigger-test=sshd
 `;
   const child = spawn('docker', ['build', '--tag', SSH_IMAGE, '--force-rm', '-'], { timeout: 10 * 60_000 });
