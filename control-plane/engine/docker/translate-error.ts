@@ -113,11 +113,20 @@ const REFUSALS: readonly { readonly words: RegExp; readonly status?: number; rea
     },
   },
   {
-    // 20.10 on: dockerd died between the start of a task and its own note of it.
-    words: /\btask [0-9a-f]{64}: already exists|^id already in use/i,
+    // 20.10 on: dockerd or containerd died between the start of a task and its own note of it.
+    words: /\btask [0-9a-f]{64}: already exists|^id already in use|failed to start shim: mkdir .*: file exists/i,
     known: {
       code: 'conflict',
       next: 'The engine died while it started this container, and holds on to what it had begun; a new container takes its place.',
+    },
+  },
+  {
+    // The engine's own containerd went away, or is not back yet; that says nothing of the container.
+    words:
+      /ttrpc: closed|transport is closing|client connection is closing|error reading from server: EOF|containerd\.sock/i,
+    known: {
+      code: 'unavailable',
+      next: 'The engine has lost its containerd. It is tried again; where that goes on, see the log of the engine.',
     },
   },
   {

@@ -51,6 +51,13 @@ const rows: readonly [string, Error, ErrorCode][] = [
   ['no image', answer(404, 'No such image: a:1'), 'image_unavailable'],
   ['no container', answer(404, 'No such container: 1f'), 'not_found'],
   ['task left by a dead engine', answer(500, `task ${'0af1'.repeat(16)}: already exists`), 'conflict'],
+  [
+    'folder left by a dead containerd',
+    answer(500, `failed to start shim: mkdir /run/containerd/task/moby/${'0af1'.repeat(16)}: file exists: unknown`),
+    'conflict',
+  ],
+  ['containerd lost', answer(500, 'ttrpc: closed: unknown'), 'unavailable'],
+  ['containerd not back', answer(500, 'transport is closing: unavailable'), 'unavailable'],
   ['id left by a dead engine', answer(500, 'id already in use'), 'conflict'],
   ['name taken', answer(409, 'Conflict. The container name "/a" is already in use'), 'conflict'],
   ['engine starting', answer(503, 'not ready'), 'unavailable'],
