@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyResult } from '../control-plane/control-plane.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
-import type { ReplicaView, ServiceView } from '../control-plane/views.ts';
+import type { ReplicaView, ServiceView } from '../control-plane/views/views.ts';
 import { logPrinter } from './commands/logs.ts';
 import { type Context, Interruption } from './context.ts';
 import type { ControlClient } from './control-client.ts';

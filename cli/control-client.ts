@@ -2,7 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import type { ApplyResult } from '../control-plane/control-plane.ts';
 import type { EndpointAddress } from '../control-plane/core/endpoint.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
-import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from '../control-plane/views.ts';
+import type {
+  EventView,
+  LogLineView,
+  NodeView,
+  ServiceView,
+  StatusView,
+  WhyView,
+} from '../control-plane/views/views.ts';
 import { type ControlAddress, formatAddress } from './address.ts';
 import { type Credentials, exchange, readBody } from './http-exchange.ts';
 import { serverSentEvents, streamLines } from './stream-lines.ts';

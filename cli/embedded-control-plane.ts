@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addBindFolders } from '../control-plane/bind-folders.ts';
+import { addBindFolders } from '../control-plane/admission/bind-folders.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
 import { type StateFolder, stateFolder } from '../control-plane/state-folder.ts';
 import { isEmbeddedAddress } from './connect.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OutriggerError } from '../control-plane/core/errors.ts';
-import type { ServiceView } from '../control-plane/views.ts';
+import type { ServiceView } from '../control-plane/views/views.ts';
 import type { ControlClient } from './control-client.ts';
 import { isUnreachable } from './http-exchange.ts';
 

@@ -1,4 +1,4 @@
-import type { ServiceView } from '../control-plane/views.ts';
+import type { ServiceView } from '../control-plane/views/views.ts';
 import type { ControlClient } from './control-client.ts';
 import { quotedLine } from './render/text.ts';
 

@@ -1,4 +1,4 @@
-import type { ServiceView } from '../control-plane/views.ts';
+import type { ServiceView } from '../control-plane/views/views.ts';
 import type { Context } from './context.ts';
 import type { ControlClient } from './control-client.ts';
 import { whyLines } from './render/why.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { NO_NODES_FILE } from '../control-plane/nodes/no-nodes-file.ts';
-import type { StatusView } from '../control-plane/views.ts';
+import type { StatusView } from '../control-plane/views/views.ts';
 
 /** A nodes file as it is named from here: absolute, or the word for none. */
 export function nodesFileAt(cwd: string, named: string): string {

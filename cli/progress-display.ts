@@ -1,4 +1,4 @@
-import type { ServiceView } from '../control-plane/views.ts';
+import type { ServiceView } from '../control-plane/views/views.ts';
 import type { Output } from './output.ts';
 import { PhaseLines, progressLines } from './render/progress.ts';
 

@@ -1,4 +1,4 @@
-import type { ServiceView } from '../control-plane/views.ts';
+import type { ServiceView } from '../control-plane/views/views.ts';
 import type { ControlClient } from './control-client.ts';
 import { type GoneResult, waitUntilGone } from './wait-until-gone.ts';
 

@@ -1,5 +1,5 @@
 import { OutriggerError } from '../control-plane/core/errors.ts';
-import type { NodeView } from '../control-plane/views.ts';
+import type { NodeView } from '../control-plane/views/views.ts';
 
 /** The node of this name. @throws OutriggerError `not_found`, with the names that there are */
 export function requireNode(nodes: readonly NodeView[], name: string): NodeView {

@@ -1,5 +1,5 @@
 import { OutriggerError } from '../control-plane/core/errors.ts';
-import type { ServiceView } from '../control-plane/views.ts';
+import type { ServiceView } from '../control-plane/views/views.ts';
 
 /** Names on a command line that mean nothing are mistakes, also beside others that do. @throws OutriggerError `not_found` */
 export function requireServices(names: readonly string[], running: readonly ServiceView[], namespace: string): void {

@@ -1,5 +1,5 @@
 import type { ApplyResult } from '../control-plane/control-plane.ts';
-import type { ReplicaView, ServiceView } from '../control-plane/views.ts';
+import type { ReplicaView, ServiceView } from '../control-plane/views/views.ts';
 
 /** A replica that failed; or, where it is gone by now, what the control plane kept of it. */
 export type Culprit = Pick<ReplicaView, 'exitCode' | 'logTail' | 'message'> &

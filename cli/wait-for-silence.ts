@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeView, ServiceView } from '../control-plane/views.ts';
+import type { NodeView, ServiceView } from '../control-plane/views/views.ts';
 
 export interface SilenceWait {
   readonly signal: AbortSignal;

@@ -1,5 +1,5 @@
 import type { OutriggerError } from '../control-plane/core/errors.ts';
-import type { ServiceView } from '../control-plane/views.ts';
+import type { ServiceView } from '../control-plane/views/views.ts';
 import type { ControlClient } from './control-client.ts';
 import { followServices } from './follow-services.ts';
 import { isUnreachable } from './http-exchange.ts';

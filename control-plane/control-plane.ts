@@ -1,6 +1,6 @@
 import type { ServiceSpecInput } from './core/spec.ts';
 import type { DiscoveryHub } from './registry/hub.ts';
-import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from './views.ts';
+import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from './views/views.ts';
 
 /**
  * What the servers in api/ ask of the control plane; the controller is its one implementation. Commands resolve once

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { type OutriggerError, toOutriggerError } from '../../control-plane/core/errors.ts';
-import type { ServiceView } from '../../control-plane/views.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
 import { hostAndPort } from '../address.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { connectIfRunning, ensureControlPlane } from '../embedded-control-plane.ts';

@@ -1,4 +1,4 @@
-import type { ServiceView } from '../../control-plane/views.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import type { ControlClient } from '../control-client.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';

@@ -1,4 +1,4 @@
-import type { EventView } from '../../control-plane/views.ts';
+import type { EventView } from '../../control-plane/views/views.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { parseTail } from '../parse-values.ts';
 import { namespaceOf } from '../project.ts';

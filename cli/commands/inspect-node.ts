@@ -1,4 +1,4 @@
-import type { NodeView, ReplicaView, ServiceView } from '../../control-plane/views.ts';
+import type { NodeView, ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import type { Context } from '../context.ts';
 import { fields } from '../render/fields.ts';
 import { deviceColumns, deviceNotes, labelsInWords, offered, stateInWords } from '../render/nodes.ts';

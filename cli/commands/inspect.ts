@@ -1,5 +1,5 @@
 import { OutriggerError } from '../../control-plane/core/errors.ts';
-import type { ReplicaView, ServiceView } from '../../control-plane/views.ts';
+import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import { hostAndPort } from '../address.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { namespaceOf } from '../project.ts';

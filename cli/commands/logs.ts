@@ -1,5 +1,5 @@
 import { OutriggerError } from '../../control-plane/core/errors.ts';
-import type { LogLineView, ServiceView } from '../../control-plane/views.ts';
+import type { LogLineView, ServiceView } from '../../control-plane/views/views.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import type { Output, Style } from '../output.ts';
 import { parseSinceMs, parseTail } from '../parse-values.ts';

@@ -1,4 +1,4 @@
-import type { ReplicaView, ServiceView } from '../../control-plane/views.ts';
+import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { namespaceOf } from '../project.ts';
 import { bestAddress, isCurrent, phaseStyle, readiness, stateStyle } from '../render/phase.ts';

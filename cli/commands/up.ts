@@ -1,5 +1,5 @@
 import type { ApplyResult } from '../../control-plane/control-plane.ts';
-import type { ServiceView } from '../../control-plane/views.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
 import { type Context, Interruption, type ProjectOptions } from '../context.ts';
 import type { ControlClient } from '../control-client.ts';
 import { ensureControlPlane, requireUsableState, warnOfOtherNodes } from '../embedded-control-plane.ts';

@@ -1,5 +1,5 @@
 import { version as packageVersion } from '../../control-plane/version.ts';
-import type { StatusView } from '../../control-plane/views.ts';
+import type { StatusView } from '../../control-plane/views/views.ts';
 import { formatAddress } from '../address.ts';
 import type { Context } from '../context.ts';
 import { isUnreachable } from '../http-exchange.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { StatusView } from '../../control-plane/views.ts';
+import type { StatusView } from '../../control-plane/views/views.ts';
 import { DEFAULT_PORT, formatAddress } from '../address.ts';
 import type { ControlClient } from '../control-client.ts';
 import { isUnreachable } from '../http-exchange.ts';

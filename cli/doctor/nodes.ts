@@ -5,7 +5,7 @@ import { NO_NODES_FILE } from '../../control-plane/nodes/no-nodes-file.ts';
 import type { NodeEntry } from '../../control-plane/nodes/nodes-file.ts';
 import { NodesNote } from '../../control-plane/nodes/nodes-note.ts';
 import type { StateFolder } from '../../control-plane/state-folder.ts';
-import type { StatusView } from '../../control-plane/views.ts';
+import type { StatusView } from '../../control-plane/views/views.ts';
 import { isEmbeddedAddress } from '../connect.ts';
 import type { Context } from '../context.ts';
 import { type Finding, runCheck } from './check.ts';

@@ -1,4 +1,4 @@
-import type { DeviceState, DeviceView, NodeState, NodeView } from '../../control-plane/views.ts';
+import type { DeviceState, DeviceView, NodeState, NodeView } from '../../control-plane/views/views.ts';
 import type { Style } from '../output.ts';
 import type { Column } from './table.ts';
 import { singleLine } from './text.ts';

@@ -1,5 +1,5 @@
 import type { PhaseKind } from '../../control-plane/core/replica.ts';
-import type { ReplicaView, ServiceState, ServiceView } from '../../control-plane/views.ts';
+import type { ReplicaView, ServiceState, ServiceView } from '../../control-plane/views/views.ts';
 import { hostAndPort } from '../address.ts';
 import type { Style } from '../output.ts';
 import { formatBytes, formatDuration } from './units.ts';

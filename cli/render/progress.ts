@@ -1,5 +1,5 @@
 import type { PhaseKind } from '../../control-plane/core/replica.ts';
-import type { ReplicaView, ServiceView } from '../../control-plane/views.ts';
+import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import type { Style } from '../output.ts';
 import { phaseDetail, phaseDurations, phaseStyle, whereabouts } from './phase.ts';
 import { pad, singleLine, textWidth, truncate } from './text.ts';

@@ -1,4 +1,4 @@
-import type { ServiceView } from '../../control-plane/views.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
 import { singleLine } from './text.ts';
 import { whyHint } from './why-hint.ts';
 

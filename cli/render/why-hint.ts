@@ -1,4 +1,4 @@
-import type { ServiceView } from '../../control-plane/views.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
 
 /** Where to read on about a service with replicas that wait for a place; null where none does. */
 export function whyHint(service: ServiceView, { withProject = false } = {}): string | null {

@@ -1,5 +1,5 @@
 import type { PhaseKind } from '../../control-plane/core/replica.ts';
-import type { WhyGroupView, WhyReplicaView, WhyView } from '../../control-plane/views.ts';
+import type { WhyGroupView, WhyReplicaView, WhyView } from '../../control-plane/views/views.ts';
 import type { Style } from '../output.ts';
 import { phaseStyle, stateStyle } from './phase.ts';
 import { singleLine } from './text.ts';

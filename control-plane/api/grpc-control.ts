@@ -3,7 +3,7 @@ import type { ControlHandlers } from '../../proto/generated/outrigger/v1/Control
 import type { ListServicesRequest__Output } from '../../proto/generated/outrigger/v1/ListServicesRequest.ts';
 import type { ServiceRef__Output } from '../../proto/generated/outrigger/v1/ServiceRef.ts';
 import { OutriggerError } from '../core/errors.ts';
-import type { EventView } from '../views.ts';
+import type { EventView } from '../views/views.ts';
 import { type GrpcContext, streaming, unary } from './grpc-adapters.ts';
 import * as messages from './messages.ts';
 import { MAX_PAST_EVENTS, type ServiceList } from './operations.ts';

@@ -21,7 +21,7 @@ import type {
   ServiceView,
   StatusView,
   WhyView,
-} from '../views.ts';
+} from '../views/views.ts';
 import { kept } from './kept.ts';
 import type { ServiceList } from './operations.ts';
 import type { SnapshotView } from './schemas.ts';

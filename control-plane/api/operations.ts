@@ -1,9 +1,9 @@
 import type { ApplyResult, ControlPlane, LogQuery } from '../control-plane.ts';
+import { isAsked } from '../controller/event-feed.ts';
 import { OutriggerError } from '../core/errors.ts';
 import { type ServiceSpecInput, serviceKey, splitKey } from '../core/spec.ts';
-import { isAsked } from '../event-feed.ts';
 import type { Snapshot } from '../registry/hub.ts';
-import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from '../views.ts';
+import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from '../views/views.ts';
 import type { ApiLog } from './api-log.ts';
 import type { Caller } from './auth.ts';
 import { kept } from './kept.ts';

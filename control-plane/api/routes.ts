@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { EventView, LogLineView } from '../views.ts';
+import type { EventView, LogLineView } from '../views/views.ts';
 import type { Caller } from './auth.ts';
 import type { EventStream } from './event-stream.ts';
 import { MAX_PAST_EVENTS, type Operations } from './operations.ts';

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import type { ApplyResult } from '../control-plane.ts';
-import type { EventView, LogLineView, NodeView, ReplicaView, ServiceView, StatusView, WhyView } from '../views.ts';
+import type {
+  EventView,
+  LogLineView,
+  NodeView,
+  ReplicaView,
+  ServiceView,
+  StatusView,
+  WhyView,
+} from '../views/views.ts';
 import { nodeView } from './node-schema.ts';
 import { count, optional, phaseKind, serviceState, timeMs } from './schema-words.ts';
 import { whyView } from './why-schema.ts';

@@ -1,21 +1,22 @@
 import { type Action, actionKey } from './actions.ts';
-import { advance } from './advance.ts';
-import { circumstancesIn } from './circumstances.ts';
 import { containTrouble, type Troubles } from './contain-trouble.ts';
-import { type DeviceTurns, deviceTurns } from './device-turns.ts';
 import { addressesOf, type Endpoint, type ProbeHost, probeHosts } from './endpoint.ts';
-import { farewells } from './farewells.ts';
-import { judgeRollout } from './judge-rollout.ts';
-import { actionsFor, orphanActions } from './next-actions.ts';
+import { advance } from './lifecycle/advance.ts';
+import { farewells } from './lifecycle/farewells.ts';
+import { actionsFor, orphanActions } from './lifecycle/next-actions.ts';
+import { transition } from './lifecycle/transition.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy, type NodeRecord } from './node.ts';
+import { type DeviceTurns, deviceTurns } from './nodes/device-turns.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
-import { placeElsewhere } from './place-elsewhere.ts';
-import { placeWaiting, untidyNodes } from './place-waiting.ts';
 import { containerOf, hasServed, placementOf, type Replica } from './replica.ts';
-import { type Circumstances, rolloutStep } from './rollout.ts';
+import { circumstancesIn } from './rollout/circumstances.ts';
+import { judgeRollout } from './rollout/judge-rollout.ts';
+import { type Circumstances, rolloutStep } from './rollout/rollout.ts';
 import type { Service } from './service.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
-import { transition } from './transition.ts';
+import { untidyNodes } from './waiting/cluster-in.ts';
+import { placeElsewhere } from './waiting/place-elsewhere.ts';
+import { placeWaiting } from './waiting/place-waiting.ts';
 import { World } from './world.ts';
 
 /** What is wanted and what was decided so far: the stored state. */

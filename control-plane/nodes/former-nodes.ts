@@ -1,8 +1,8 @@
-import { renamedNodes } from '../renamed-nodes.ts';
 import { type Configured, configureNode, type NodeSurroundings } from './configure-node.ts';
 import { localNode } from './local-node.ts';
 import { nodeEntry } from './nodes-file.ts';
 import type { NodesNote, NotedNode } from './nodes-note.ts';
+import { renamedNodes } from './renamed-nodes.ts';
 
 export interface FormerNodes {
   /** Nobody names them any more: they leave in order. */

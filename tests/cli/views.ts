@@ -1,4 +1,4 @@
-import type { ReplicaView, ServiceView } from '../../control-plane/views.ts';
+import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 
 /** A replica as the control plane shows it, ready unless said otherwise. */
 export function replicaView(part: Partial<ReplicaView> = {}): ReplicaView {

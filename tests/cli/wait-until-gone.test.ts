@@ -1,6 +1,6 @@
 import test from 'ava';
 import { waitUntilGone } from '../../cli/wait-until-gone.ts';
-import type { NodeView, ServiceView } from '../../control-plane/views.ts';
+import type { NodeView, ServiceView } from '../../control-plane/views/views.ts';
 import { replicaView, serviceView } from './views.ts';
 
 /** A control plane that shows these services, and whose node b is as it says each time it is asked. */

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
-import type { NodeView } from '../../control-plane/views.ts';
+import type { NodeView } from '../../control-plane/views/views.ts';
 import { until } from '../product/until.ts';
 import { GIB, gpuService } from './gpu-service.ts';
 import { TestCluster } from './test-cluster.ts';

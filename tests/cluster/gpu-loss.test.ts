@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { DeviceView } from '../../control-plane/views.ts';
+import type { DeviceView } from '../../control-plane/views/views.ts';
 import { until } from '../product/until.ts';
 import { gpuService } from './gpu-service.ts';
 import { TestCluster } from './test-cluster.ts';

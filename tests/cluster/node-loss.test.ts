@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { close, createFetch } from '../../client/index.ts';
-import type { ServiceView } from '../../control-plane/views.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { EndpointLog } from '../faults/endpoint-log.ts';
 import { Load } from '../product/load.ts';

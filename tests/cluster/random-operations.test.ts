@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import type { EventView, ServiceView } from '../../control-plane/views.ts';
+import type { EventView, ServiceView } from '../../control-plane/views/views.ts';
 import { until } from '../product/until.ts';
 import { GIB, gpuService } from './gpu-service.ts';
 import type { Holding } from './holdings.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { ServiceView } from '../../control-plane/views.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
 import { until } from '../product/until.ts';
 import { GIB, gpuService, SLOW_COMMAND } from './gpu-service.ts';
 import { TestCluster } from './test-cluster.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { stringify } from 'yaml';
-import type { NodeView, ReplicaView, ServiceView } from '../../control-plane/views.ts';
+import type { NodeView, ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import { NestedEngine } from '../engines/nested-engine.ts';
 import type { SimulatedGpuFacts } from '../engines/simulated-gpus.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';

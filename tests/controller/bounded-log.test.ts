@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
-import { openBoundedLog } from '../../control-plane/bounded-log.ts';
+import { openBoundedLog } from '../../control-plane/logs/bounded-log.ts';
 
 async function logFile(t: ExecutionContext): Promise<{ file: string; fd: number }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-log-'));

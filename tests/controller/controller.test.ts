@@ -1,7 +1,7 @@
 import test from 'ava';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
-import type { EventView } from '../../control-plane/views.ts';
+import type { EventView } from '../../control-plane/views/views.ts';
 import { settle } from '../fakes/clock.ts';
 import { SimulatedWorld } from '../simulation/simulated-world.ts';
 

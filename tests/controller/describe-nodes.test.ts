@@ -1,10 +1,10 @@
 import test from 'ava';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { ObservedDevice, ObservedNode } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
-import { describeNodes } from '../../control-plane/describe-nodes.ts';
-import { DesiredState } from '../../control-plane/desired-state.ts';
+import { describeNodes } from '../../control-plane/views/describe-nodes.ts';
 import { aNode, aReplica, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 

@@ -1,10 +1,10 @@
 import test from 'ava';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import { actionKey, createAction, pullAction } from '../../control-plane/core/actions.ts';
 import { imageKey, type Observed, type ProbeReport } from '../../control-plane/core/observed.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Rollout, Service } from '../../control-plane/core/service.ts';
-import { describeServices } from '../../control-plane/describe.ts';
-import { DesiredState } from '../../control-plane/desired-state.ts';
+import { describeServices } from '../../control-plane/views/describe.ts';
 import { aNode, aReplica, CAUSE, PLACED, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 

@@ -1,6 +1,6 @@
 import test from 'ava';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import type { Service } from '../../control-plane/core/service.ts';
-import { DesiredState } from '../../control-plane/desired-state.ts';
 import type { Change } from '../../control-plane/ports.ts';
 import { aReplica, CAUSE, phaseOf } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';

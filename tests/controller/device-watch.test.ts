@@ -1,7 +1,7 @@
 import test from 'ava';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { DeviceReport } from '../../control-plane/core/observed.ts';
-import { DeviceWatch } from '../../control-plane/device-watch.ts';
+import { DeviceWatch } from '../../control-plane/nodes/device-watch.ts';
 import type { Engine } from '../../control-plane/ports.ts';
 import { requestOf } from '../contract/engine.ts';
 import { VirtualClock } from '../fakes/clock.ts';

@@ -1,8 +1,8 @@
 import test from 'ava';
+import { Effects } from '../../control-plane/controller/effects.ts';
 import { type Action, actionKey, containerName, pullAction } from '../../control-plane/core/actions.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import { imageKey } from '../../control-plane/core/observed.ts';
-import { Effects } from '../../control-plane/effects.ts';
 import type { Engine } from '../../control-plane/ports.ts';
 import { aSpec } from '../core/specs.ts';
 import { settle, VirtualClock } from '../fakes/clock.ts';

@@ -1,8 +1,8 @@
 import test from 'ava';
+import { EventFeed } from '../../control-plane/controller/event-feed.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
-import { EventFeed } from '../../control-plane/event-feed.ts';
 import type { Store } from '../../control-plane/ports.ts';
-import type { EventView } from '../../control-plane/views.ts';
+import type { EventView } from '../../control-plane/views/views.ts';
 import { Disk, FakeStore } from '../fakes/store.ts';
 
 async function happened(store: Store, ...services: ServiceKey[]): Promise<void> {

@@ -1,9 +1,9 @@
 import test from 'ava';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
+import { eventsBetween } from '../../control-plane/controller/events-between.ts';
 import type { PhaseTiming, Replica } from '../../control-plane/core/replica.ts';
 import type { Rollout, Service } from '../../control-plane/core/service.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
-import { DesiredState } from '../../control-plane/desired-state.ts';
-import { eventsBetween } from '../../control-plane/events-between.ts';
 import { aReplica, CAUSE, phaseOf } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { type ServiceSpecInput, serviceSpec } from '../../control-plane/core/spec.ts';
-import { maskSpec } from '../../control-plane/mask-spec.ts';
+import { maskSpec } from '../../control-plane/views/mask-spec.ts';
 
 const HIDDEN = '(hidden)';
 

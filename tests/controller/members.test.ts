@@ -2,7 +2,7 @@ import test from 'ava';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { Plan } from '../../control-plane/core/reconcile.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
-import { Members } from '../../control-plane/members.ts';
+import { Members } from '../../control-plane/nodes/members.ts';
 import { LOCAL_PROFILE, type Member } from '../../control-plane/ports.ts';
 import { aContainer, aReplica, phaseOf } from '../core/replicas.ts';
 import { VirtualClock } from '../fakes/clock.ts';

@@ -1,7 +1,7 @@
 import test from 'ava';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
+import { drainNode, releaseDevice, undrainNode } from '../../control-plane/controller/node-commands.ts';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
-import { DesiredState } from '../../control-plane/desired-state.ts';
-import { drainNode, releaseDevice, undrainNode } from '../../control-plane/node-commands.ts';
 import type { Change } from '../../control-plane/ports.ts';
 import { aNode } from '../core/replicas.ts';
 

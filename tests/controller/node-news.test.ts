@@ -1,7 +1,7 @@
 import test from 'ava';
+import { NodeNews } from '../../control-plane/controller/node-news.ts';
 import type { ObservedNode } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
-import { NodeNews } from '../../control-plane/node-news.ts';
 import { aContainer, aNode, aReplica, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
-import { firstLook, Observer } from '../../control-plane/observer.ts';
+import { firstLook, Observer } from '../../control-plane/nodes/observer.ts';
 import { type Engine, LOCAL_PROFILE } from '../../control-plane/ports.ts';
 import { aContainer } from '../core/replicas.ts';
 import { settle, VirtualClock } from '../fakes/clock.ts';

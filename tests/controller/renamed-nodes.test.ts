@@ -1,6 +1,6 @@
 import test from 'ava';
+import { renamedNodes } from '../../control-plane/nodes/renamed-nodes.ts';
 import { LOCAL_PROFILE, type Member } from '../../control-plane/ports.ts';
-import { renamedNodes } from '../../control-plane/renamed-nodes.ts';
 import { FakeEngine } from '../fakes/engine.ts';
 import { SimulatedWorld } from '../simulation/simulated-world.ts';
 

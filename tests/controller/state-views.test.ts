@@ -1,6 +1,6 @@
 import test from 'ava';
-import { DesiredState } from '../../control-plane/desired-state.ts';
-import { StateViews } from '../../control-plane/state-views.ts';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
+import { StateViews } from '../../control-plane/views/state-views.ts';
 import { aNode, seen } from '../core/replicas.ts';
 
 test('views are made once, when they are asked for, and made anew after a change', t => {

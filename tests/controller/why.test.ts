@@ -1,13 +1,13 @@
 import test from 'ava';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { ObservedNode } from '../../control-plane/core/observed.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
-import { describeServices } from '../../control-plane/describe.ts';
-import { DesiredState } from '../../control-plane/desired-state.ts';
-import type { WhyReplicaView } from '../../control-plane/views.ts';
-import { whyService } from '../../control-plane/why.ts';
+import { describeServices } from '../../control-plane/views/describe.ts';
+import type { WhyReplicaView } from '../../control-plane/views/views.ts';
+import { whyService } from '../../control-plane/views/why.ts';
 import { aNode, aReplica, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 

@@ -1,9 +1,9 @@
 import test from 'ava';
 import { actionKey, createAction, pullAction } from '../../control-plane/core/actions.ts';
-import { advance, type ReplicaFacts } from '../../control-plane/core/advance.ts';
 import type { ErrorCode } from '../../control-plane/core/errors.ts';
+import { advance, type ReplicaFacts } from '../../control-plane/core/lifecycle/advance.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
-import { NodeCare } from '../../control-plane/core/node-care.ts';
+import { NodeCare } from '../../control-plane/core/nodes/node-care.ts';
 import { type EffectState, imageKey, type ProbeReport } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import { aContainer, aNode, aReplica, CAUSE, PLACED, phaseOf, seen } from './replicas.ts';

@@ -5,9 +5,9 @@ import {
   FORGIVEN_AFTER_READY_MS,
   failuresAfter,
   LONGEST_DELAY_MS,
-} from '../../control-plane/core/backoff.ts';
+} from '../../control-plane/core/lifecycle/backoff.ts';
+import { type ReplicaEvent, transition } from '../../control-plane/core/lifecycle/transition.ts';
 import type { PhaseTiming, Replica } from '../../control-plane/core/replica.ts';
-import { type ReplicaEvent, transition } from '../../control-plane/core/transition.ts';
 import { aReplica, CAUSE, phaseOf } from './replicas.ts';
 
 const FOREVER = { startAttempts: null, maxAttempts: null };

@@ -1,11 +1,11 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { removeServices, restartService, scaleService } from '../../control-plane/commands.ts';
-import { LONGEST_DELAY_MS } from '../../control-plane/core/backoff.ts';
+import { removeServices, restartService, scaleService } from '../../control-plane/controller/commands.ts';
+import type { DesiredState } from '../../control-plane/controller/desired-state.ts';
+import { LONGEST_DELAY_MS } from '../../control-plane/core/lifecycle/backoff.ts';
 import { sharedMemoryOf } from '../../control-plane/core/placement/device-fit.ts';
 import type { Plan } from '../../control-plane/core/reconcile.ts';
 import { isAvailable, isLive, placementOf, type Replica } from '../../control-plane/core/replica.ts';
-import type { DesiredState } from '../../control-plane/desired-state.ts';
 import { type ModelContainer, type ModelNode, ModelWorld } from './model-world.ts';
 import { apply, aSpec } from './specs.ts';
 

@@ -6,11 +6,11 @@ import {
   restartService,
   type Step,
   scaleService,
-} from '../../control-plane/commands.ts';
+} from '../../control-plane/controller/commands.ts';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpec } from '../../control-plane/core/spec.ts';
-import { DesiredState } from '../../control-plane/desired-state.ts';
 import { aReplica, CAUSE, phaseOf } from './replicas.ts';
 import { aSpec, exactly } from './specs.ts';
 

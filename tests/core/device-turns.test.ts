@@ -1,6 +1,6 @@
 import test from 'ava';
-import { deviceTurns } from '../../control-plane/core/device-turns.ts';
-import { deviceUses } from '../../control-plane/core/device-use.ts';
+import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
+import { deviceUses } from '../../control-plane/core/nodes/device-use.ts';
 import { placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { ModelWorld } from './model-world.ts';

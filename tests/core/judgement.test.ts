@@ -1,13 +1,13 @@
 import test from 'ava';
-import { removeServices } from '../../control-plane/commands.ts';
+import { removeServices } from '../../control-plane/controller/commands.ts';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import type { Action } from '../../control-plane/core/actions.ts';
-import { FIRST_DELAY_MS } from '../../control-plane/core/backoff.ts';
+import { FIRST_DELAY_MS } from '../../control-plane/core/lifecycle/backoff.ts';
 import type { EffectState, Observed } from '../../control-plane/core/observed.ts';
 import { type Plan, reconcile } from '../../control-plane/core/reconcile.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import { type ServiceSpec, serviceKey } from '../../control-plane/core/spec.ts';
-import { DesiredState } from '../../control-plane/desired-state.ts';
 import { ModelWorld } from './model-world.ts';
 import { aContainer, aNode, aReplica, CAUSE, phaseOf, seen } from './replicas.ts';
 import { apply, aSpec, exactly } from './specs.ts';

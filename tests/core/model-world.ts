@@ -1,3 +1,4 @@
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import { type Action, actionKey } from '../../control-plane/core/actions.ts';
 import type { NodePolicy } from '../../control-plane/core/node.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
@@ -14,7 +15,6 @@ import type {
 import { imageKey } from '../../control-plane/core/observed.ts';
 import { type Plan, reconcile } from '../../control-plane/core/reconcile.ts';
 import type { ServiceSpec } from '../../control-plane/core/spec.ts';
-import { DesiredState } from '../../control-plane/desired-state.ts';
 import type { Change } from '../../control-plane/ports.ts';
 import { aNode } from './replicas.ts';
 

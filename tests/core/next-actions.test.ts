@@ -1,11 +1,11 @@
 import test from 'ava';
-import { actionsFor } from '../../control-plane/core/next-actions.ts';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
+import { actionsFor } from '../../control-plane/core/lifecycle/next-actions.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import type { ObservedContainer, ObservedNode } from '../../control-plane/core/observed.ts';
-import { placeWaiting } from '../../control-plane/core/place-waiting.ts';
 import type { Phase, Replica } from '../../control-plane/core/replica.ts';
+import { placeWaiting } from '../../control-plane/core/waiting/place-waiting.ts';
 import { World } from '../../control-plane/core/world.ts';
-import { DesiredState } from '../../control-plane/desired-state.ts';
 import { aContainer, aNode, aReplica, phaseOf, seen } from './replicas.ts';
 import { aSpec } from './specs.ts';
 

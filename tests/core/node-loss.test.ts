@@ -1,5 +1,5 @@
 import test from 'ava';
-import { removeServices, scaleService } from '../../control-plane/commands.ts';
+import { removeServices, scaleService } from '../../control-plane/controller/commands.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import { isAvailable, placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';

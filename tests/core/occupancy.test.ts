@@ -1,5 +1,5 @@
 import test from 'ava';
-import { removeServices } from '../../control-plane/commands.ts';
+import { removeServices } from '../../control-plane/controller/commands.ts';
 import { ModelWorld } from './model-world.ts';
 import { apply, aSpec, exactly } from './specs.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { deviceTurns } from '../../control-plane/core/device-turns.ts';
+import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { ModelWorld } from './model-world.ts';

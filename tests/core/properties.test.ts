@@ -1,10 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { removeServices, restartService, scaleService } from '../../control-plane/commands.ts';
-import { backoffDelayMs, FIRST_DELAY_MS, LONGEST_DELAY_MS } from '../../control-plane/core/backoff.ts';
+import { removeServices, restartService, scaleService } from '../../control-plane/controller/commands.ts';
+import { backoffDelayMs, FIRST_DELAY_MS, LONGEST_DELAY_MS } from '../../control-plane/core/lifecycle/backoff.ts';
+import { type ReplicaEvent, transition } from '../../control-plane/core/lifecycle/transition.ts';
 import { isLive, PHASE_KINDS, placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import { serviceSpec } from '../../control-plane/core/spec.ts';
-import { type ReplicaEvent, transition } from '../../control-plane/core/transition.ts';
 import { ModelWorld } from './model-world.ts';
 import { apply, aSpec } from './specs.ts';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { removeServices, restartService, scaleService } from '../../control-plane/commands.ts';
+import { removeServices, restartService, scaleService } from '../../control-plane/controller/commands.ts';
 import { type Action, actionKey } from '../../control-plane/core/actions.ts';
-import { FIRST_DELAY_MS } from '../../control-plane/core/backoff.ts';
+import { FIRST_DELAY_MS } from '../../control-plane/core/lifecycle/backoff.ts';
 import type { Observed } from '../../control-plane/core/observed.ts';
 import { reconcile } from '../../control-plane/core/reconcile.ts';
 import { isAvailable } from '../../control-plane/core/replica.ts';

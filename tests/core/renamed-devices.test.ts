@@ -1,10 +1,10 @@
 import test from 'ava';
-import { deviceTurns } from '../../control-plane/core/device-turns.ts';
 import { currentId, isSameDevice } from '../../control-plane/core/node.ts';
+import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import type { ObservedDevice } from '../../control-plane/core/observed.ts';
 import { placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
-import { describeNodes } from '../../control-plane/describe-nodes.ts';
+import { describeNodes } from '../../control-plane/views/describe-nodes.ts';
 import { ModelWorld } from './model-world.ts';
 import { apply, aSpec } from './specs.ts';
 

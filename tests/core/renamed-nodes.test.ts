@@ -1,5 +1,5 @@
 import test from 'ava';
-import { renameNodes } from '../../control-plane/core/rename-nodes.ts';
+import { renameNodes } from '../../control-plane/core/nodes/rename-nodes.ts';
 import { placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import { ModelWorld } from './model-world.ts';
 import { aContainer, aReplica, phaseOf } from './replicas.ts';

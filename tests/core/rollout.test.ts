@@ -1,7 +1,7 @@
 import test from 'ava';
-import { scaleService } from '../../control-plane/commands.ts';
+import { scaleService } from '../../control-plane/controller/commands.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
-import { CALM, rolloutStep } from '../../control-plane/core/rollout.ts';
+import { CALM, rolloutStep } from '../../control-plane/core/rollout/rollout.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { ModelWorld } from './model-world.ts';

@@ -1,4 +1,4 @@
-import { type AdmittedSpec, applySpecs } from '../../control-plane/commands.ts';
+import { type AdmittedSpec, applySpecs } from '../../control-plane/controller/commands.ts';
 import { type ServiceSpec, type ServiceSpecInput, serviceSpec } from '../../control-plane/core/spec.ts';
 import type { ModelWorld } from './model-world.ts';
 

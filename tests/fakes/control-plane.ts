@@ -24,7 +24,7 @@ import type {
   ServiceView,
   StatusView,
   WhyView,
-} from '../../control-plane/views.ts';
+} from '../../control-plane/views/views.ts';
 
 interface Entry {
   readonly spec: ServiceSpec;

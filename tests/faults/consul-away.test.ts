@@ -1,7 +1,7 @@
 import net, { type AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { close } from '../../client/index.ts';
-import type { StatusView } from '../../control-plane/views.ts';
+import type { StatusView } from '../../control-plane/views/views.ts';
 import { type ConsulAgent, startConsul } from '../agents/consul.ts';
 import { ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';

@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import type { EventView } from '../../control-plane/views.ts';
+import type { EventView } from '../../control-plane/views/views.ts';
 import { NestedEngine } from '../engines/nested-engine.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';

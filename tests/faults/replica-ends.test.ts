@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import Docker from 'dockerode';
 import { close } from '../../client/index.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
-import type { ReplicaView } from '../../control-plane/views.ts';
+import type { ReplicaView } from '../../control-plane/views/views.ts';
 import { ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
 import { until } from '../product/until.ts';

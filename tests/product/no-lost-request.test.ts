@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import Docker from 'dockerode';
 import { CHANNEL_OPTIONS, close, createFetch, type OutriggerFetch, SERVICE_CONFIG } from '../../client/index.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
-import type { ReplicaView, ServiceView } from '../../control-plane/views.ts';
+import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import { EchoClient, EXAMPLES } from './example-clients.ts';
 import { Load } from './load.ts';
 import { RunningControlPlane } from './running-control-plane.ts';

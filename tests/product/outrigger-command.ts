@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Docker from 'dockerode';
 import { LABELS } from '../../control-plane/engine/docker/index.ts';
-import type { ServiceView, StatusView } from '../../control-plane/views.ts';
+import type { ServiceView, StatusView } from '../../control-plane/views/views.ts';
 import { until } from './until.ts';
 
 export interface CommandResult {

@@ -6,7 +6,7 @@ import Docker from 'dockerode';
 import { Client } from 'undici';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { LABELS } from '../../control-plane/engine/docker/index.ts';
-import type { NodeView, ServiceView, StatusView } from '../../control-plane/views.ts';
+import type { NodeView, ServiceView, StatusView } from '../../control-plane/views/views.ts';
 import { until } from './until.ts';
 
 const OUTRIGGER = path.join(import.meta.dirname, '../../bin/outrigger');

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { Controller } from '../../control-plane/controller.ts';
+import { Controller } from '../../control-plane/controller/controller.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import type { Registry } from '../../control-plane/ports.ts';

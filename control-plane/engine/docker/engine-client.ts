@@ -10,8 +10,8 @@ import { translateError } from './translate-error.ts';
 
 /**
  * How long each kind of call may take before the engine counts as not answering. Milliseconds. These normally fire first,
- * and say which call hung; an effect as a whole, of several calls perhaps, is bounded by control-plane/effects.ts. A
- * listing is the exception: control-plane/observer.ts gives it up before a single question of it is late.
+ * and say which call hung; an effect as a whole, of several calls perhaps, is bounded by control-plane/controller/effects.ts. A
+ * listing is the exception: control-plane/nodes/observer.ts gives it up before a single question of it is late.
  */
 export interface EngineDeadlines {
   /** Questions: list, inspect, info. */

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { type DeviceRow, deviceColumns, nodeColumns, nodeNotes } from '../../../cli/render/nodes.ts';
 import { renderTable } from '../../../cli/render/table.ts';
-import type { DeviceView, NodeView } from '../../../control-plane/views.ts';
+import type { DeviceView, NodeView } from '../../../control-plane/views/views.ts';
 
 const GIB = 2 ** 30;
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { whyLines } from '../../../cli/render/why.ts';
-import type { WhyGroupView, WhyReplicaView, WhyView } from '../../../control-plane/views.ts';
+import type { WhyGroupView, WhyReplicaView, WhyView } from '../../../control-plane/views/views.ts';
 
 const NOW = 1_000_000;
 

@@ -1,0 +1,177 @@
+import { type Action, actionKey, pullAction } from '../core/actions.ts';
+import { OutriggerError, toOutriggerError } from '../core/errors.ts';
+import { type EffectState, type ImageState, imageKey } from '../core/observed.ts';
+import type { ServiceSpec } from '../core/spec.ts';
+import type { Clock, Engine } from '../ports.ts';
+import { within } from '../within.ts';
+
+/**
+ * Carries out actions through the engines, beside the loop: each at most once at a time, bounded in number on each node and in time.
+ * What became of them is read back as observations (`states`, `images`); nothing is returned to the caller.
+ */
+export class Effects {
+  readonly states = new Map<string, EffectState>();
+  readonly images = new Map<string, ImageState>();
+  readonly #engines: ReadonlyMap<string, Engine>;
+  readonly #clock: Clock;
+  readonly #onSettled: (action: Action, error: OutriggerError | null) => void;
+  readonly #onProgress: () => void;
+  readonly #admit: (spec: ServiceSpec) => Promise<unknown>;
+  readonly #stop = new AbortController();
+  readonly #running = new Map<string, Promise<void>>();
+  /** How many run, by node: one whose engine hangs keeps no other waiting. */
+  readonly #onNode = new Map<string, number>();
+  readonly #failuresInARow = new Map<string, number>();
+
+  constructor(options: {
+    engines: ReadonlyMap<string, Engine>;
+    clock: Clock;
+    onSettled: (action: Action, error: OutriggerError | null) => void;
+    onProgress: () => void;
+    /** Rejects where the spec may not run any more: a path that was judged when the spec came may lead elsewhere by now. */
+    admit: (spec: ServiceSpec) => Promise<unknown>;
+  }) {
+    this.#engines = options.engines;
+    this.#clock = options.clock;
+    this.#onSettled = options.onSettled;
+    this.#onProgress = options.onProgress;
+    this.#admit = options.admit;
+  }
+
+  /** Begins the actions that there is room for; the rest is asked for again by the next pass. */
+  begin(actions: readonly Action[]): void {
+    for (const action of actions) {
+      const key = actionKey(action);
+      const onNode = this.#onNode.get(action.node) ?? 0;
+      if (onNode >= MOST_AT_ONCE || this.#running.has(key)) continue;
+      this.states.set(key, { kind: 'under_way' });
+      this.#onNode.set(action.node, onNode + 1);
+      this.#running.set(key, this.#carryOut(key, action));
+    }
+  }
+
+  /** Forgets outcomes that a listing has long shown; called once a pass. */
+  prune(): void {
+    const before = this.#clock.now() - REMEMBERED_MS;
+    for (const [key, state] of this.states) {
+      if (state.kind !== 'under_way' && state.at < before && !(state.kind === 'failed' && state.notBefore > before)) {
+        this.states.delete(key);
+        this.#failuresInARow.delete(key);
+      }
+    }
+  }
+
+  /** Aborts what runs and waits for it, at most as long as the engines take to notice. */
+  async close(): Promise<void> {
+    this.#stop.abort(new OutriggerError('unavailable', 'the control plane is shutting down'));
+    await Promise.all(this.#running.values());
+  }
+
+  async #carryOut(key: string, action: Action): Promise<void> {
+    const engine = this.#engines.get(action.node);
+    let error: OutriggerError | null = null;
+    try {
+      if (!engine) throw new OutriggerError('unavailable', `node ${action.node} is not configured`);
+      const limits = { clock: this.#clock, timeoutMs: deadlineMs(action), signal: this.#stop.signal };
+      const what = `${action.kind} on node ${action.node}`;
+      const containerId = await within(limits, what, signal => this.#perform(engine, action, signal));
+      const at = this.#clock.now();
+      this.states.set(key, containerId === undefined ? { kind: 'settled', at } : { kind: 'settled', at, containerId });
+      this.#failuresInARow.delete(key);
+    } catch (thrown) {
+      error = toOutriggerError(thrown);
+      const failures = (this.#failuresInARow.get(key) ?? 0) + 1;
+      this.#failuresInARow.set(key, failures);
+      const at = this.#clock.now();
+      const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
+      this.states.set(key, { kind: 'failed', at, code: error.code, message: words(error), notBefore: at + pauseMs });
+      this.#noteImage(action, error);
+    }
+    this.#running.delete(key);
+    this.#leave(action.node);
+    this.#onSettled(action, error);
+  }
+
+  async #perform(engine: Engine, action: Action, signal: AbortSignal): Promise<string | undefined> {
+    switch (action.kind) {
+      case 'pull': {
+        const image = imageKey(action);
+        await engine.pull(
+          action,
+          state => {
+            this.images.set(image, state);
+            this.#onProgress();
+          },
+          signal,
+        );
+        this.images.set(image, { kind: 'present', at: this.#clock.now() });
+        return undefined;
+      }
+      case 'create':
+        await this.#admit(action.spec);
+        return (await engine.create(action, signal)).containerId;
+      case 'start':
+        await engine.start(action.containerId, signal);
+        return undefined;
+      case 'stop':
+        await engine.stop(action.containerId, { graceMs: action.graceMs }, signal);
+        return undefined;
+      case 'remove':
+        await engine.remove(action.containerId, signal);
+        return undefined;
+      case 'measure':
+        await engine.measure(signal);
+        return undefined;
+      case 'clean_namespace':
+        await engine.cleanNamespace(action.namespace, { volumes: action.volumes }, signal);
+        return undefined;
+      default:
+        return action satisfies never;
+    }
+  }
+
+  #leave(node: string): void {
+    const left = (this.#onNode.get(node) ?? 1) - 1;
+    if (left > 0) this.#onNode.set(node, left);
+    else this.#onNode.delete(node);
+  }
+
+  #noteImage(action: Action, error: OutriggerError): void {
+    if (action.kind === 'pull') {
+      const image = imageKey(action);
+      this.images.set(image, { kind: 'failed', code: error.code, message: words(error), at: this.#clock.now() });
+    }
+    // The image was there and is not any more: what we believed of it is void, so that the next pull really looks.
+    if (action.kind === 'create' && error.code === 'image_unavailable') {
+      this.images.delete(imageKey(pullAction(action.node, action.spec)));
+    }
+  }
+}
+
+/** Of each node. Enough to start a large deployment at the engine's own pace; an engine serialises most of a start anyway. */
+const MOST_AT_ONCE = 64;
+const REMEMBERED_MS = 60_000;
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 30_000;
+
+/** The outer bound of each effect; an adapter's own deadlines for single calls are shorter and normally fire first. */
+function deadlineMs(action: Action): number {
+  switch (action.kind) {
+    case 'pull':
+      return 6 * 3_600_000; // tens of gigabytes over a slow line; progress shows that it lives
+    case 'stop':
+      return action.graceMs + 60_000;
+    case 'create':
+    case 'start':
+    case 'remove':
+    case 'measure':
+    case 'clean_namespace':
+      return 120_000;
+    default:
+      return action satisfies never;
+  }
+}
+
+function words(error: OutriggerError): string {
+  return error.next ? `${error.message} (${error.next})` : error.message;
+}

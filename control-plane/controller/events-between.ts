@@ -1,0 +1,118 @@
+import type { Desired, Plan } from '../core/reconcile.ts';
+import { placementOf, type Replica } from '../core/replica.ts';
+import type { Service } from '../core/service.ts';
+import type { Event } from '../ports.ts';
+import { causeOf, drainInWords } from '../views/describe.ts';
+
+/** What happened from one state to the next, for people. Pure. */
+export function eventsBetween(
+  before: Desired,
+  after: Pick<Plan, 'services' | 'replicas' | 'nodes'>,
+  now: number,
+): Event[] {
+  const events: Event[] = [];
+  for (const replica of after.replicas.values()) {
+    const old = before.replicas.get(replica.id);
+    // A replica may pass several phases in one step; each was entered, so each is told.
+    for (const { phase, at } of replica.timings.filter(
+      t => !old?.timings.some(o => o.phase === t.phase && o.at === t.at),
+    )) {
+      const isPlaced = phase === 'pulling' || phase === 'creating';
+      const message = isPlaced ? placeInWords(replica, phase) : phase === replica.phase.kind ? messageFor(replica) : '';
+      const about = isPlaced || phase === 'lost' ? nodeOf(replica) : {};
+      events.push({ at, service: replica.service, replicaId: replica.id, ...about, type: `replica.${phase}`, message });
+    }
+    if (replica.returnedAt !== null && replica.returnedAt !== old?.returnedAt) {
+      const { service, id: replicaId, returnedAt: at } = replica;
+      const message = 'its node is heard of again; it is probed anew';
+      events.push({ at, service, replicaId, ...nodeOf(replica), type: 'replica.found', message });
+    }
+    const impairment = impairmentChange(old, replica);
+    if (impairment) events.push({ at: now, service: replica.service, replicaId: replica.id, ...impairment });
+  }
+  for (const old of before.replicas.values()) {
+    if (!after.replicas.has(old.id)) {
+      events.push({ at: now, service: old.service, replicaId: old.id, type: 'replica.stopped', message: '' });
+    }
+  }
+  events.push(...quarantineEvents(before, after, now));
+  for (const service of after.services.values()) {
+    const told = rolloutEvent(before.services.get(service.key), service);
+    if (told) events.push({ at: now, service: service.key, ...told });
+  }
+  for (const key of before.services.keys()) {
+    if (!after.services.has(key)) events.push({ at: now, service: key, type: 'service.deleted', message: '' });
+  }
+  return events;
+}
+
+/** A device that was given back by hand was told by that command. */
+function quarantineEvents(before: Desired, after: Pick<Plan, 'nodes'>, at: number): Event[] {
+  const added = [...after.nodes.values()].flatMap(({ name: node, quarantined }) =>
+    quarantined
+      .filter(q => !before.nodes.get(node)?.quarantined.some(b => b.device === q.device))
+      .map(q => ({ at, node, type: 'device.quarantined', message: `${q.device} is given to nobody: ${q.reason}` })),
+  );
+  const released = [...before.nodes.values()].flatMap(({ name: node, quarantined }) =>
+    quarantined
+      .filter(q => !after.nodes.get(node)?.quarantined.some(a => a.device === q.device))
+      .map(q => ({ at, node, type: 'device.released', message: `${q.device} is given to replicas again` })),
+  );
+  return [...added, ...released];
+}
+
+function nodeOf(replica: Replica): { node?: string } {
+  const node = placementOf(replica)?.node;
+  return node === undefined ? {} : { node };
+}
+
+/** Also of a phase that was passed through at once: its place is the one that the replica has now. */
+function placeInWords(replica: Replica, phase: 'pulling' | 'creating'): string {
+  const placement = placementOf(replica);
+  if (!placement) return '';
+  const { node, devices } = placement;
+  const withDevices = devices.length > 0 ? ` with ${devices.join(', ')}` : '';
+  return `${phase === 'pulling' ? 'placed ' : ''}on ${node}${withDevices}`;
+}
+
+function messageFor(replica: Replica): string {
+  const { phase } = replica;
+  switch (phase.kind) {
+    case 'draining':
+      return drainInWords(phase.reason);
+    case 'lost':
+      return `node ${phase.placement.node} does not answer, nor does its own probe pass`;
+    default:
+      return causeOf(replica)?.message ?? '';
+  }
+}
+
+function impairmentChange(old: Replica | undefined, replica: Replica): { type: string; message: string } | null {
+  if (old?.phase.kind !== 'ready' || replica.phase.kind !== 'ready' || old.phase.impaired === replica.phase.impaired)
+    return null;
+  return replica.phase.impaired
+    ? { type: 'replica.impaired', message: 'the readiness probe fails; its endpoint is withdrawn' }
+    : { type: 'replica.recovered', message: 'the readiness probe passes again' };
+}
+
+function rolloutEvent(old: Service | undefined, service: Service): { type: string; message: string } | null {
+  if (!old || old.rollout.kind === service.rollout.kind) return null;
+  switch (service.rollout.kind) {
+    case 'settled':
+      return { type: 'service.ready', message: `generation ${service.generation} is in place` };
+    case 'rolled_back':
+      return {
+        type: 'service.rolled_back',
+        message: `generation ${service.rollout.failed} failed: ${service.rollout.cause.message}; back to generation ${service.rollout.to}`,
+      };
+    case 'paused':
+      return {
+        type: 'service.paused',
+        message: `generation ${service.generation} failed: ${service.rollout.cause.message}`,
+      };
+    case 'progressing':
+      return null;
+    default:
+      return service.rollout satisfies never;
+  }
+}

@@ -1,0 +1,97 @@
+import { type DeviceUse, deviceUses } from '../core/nodes/device-use.ts';
+import type { Observed, ObservedNode } from '../core/observed.ts';
+import type { Plan } from '../core/reconcile.ts';
+import { heldPlacement, type Replica } from '../core/replica.ts';
+import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
+import { isNamedByUs } from '../core/world.ts';
+import type { Event } from '../ports.ts';
+
+/** What is told of nodes that no stored state says: their coming, their silence, their leaving, and devices used other than declared. */
+export class NodeNews {
+  #told: Told | null = null;
+
+  /** What is new since the last time; `told` remembers it, once it is stored. */
+  look(
+    plan: Pick<Plan, 'replicas'> & { specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined },
+    observed: Observed,
+    now: number,
+  ): { readonly events: readonly Event[]; readonly told: () => void } {
+    const nodes = new Map([...observed.nodes].map(([name, node]) => [name, this.#stateOf(node, plan.replicas, now)]));
+    // Where nothing can be said at present, what was said last stands while the device is there.
+    const listed = new Set([...observed.nodes.values()].flatMap(n => n.devices.map(d => `${n.name} ${d.id}`)));
+    const kept = [...(this.#told?.uses ?? [])].filter(([key]) => listed.has(key));
+    const uses = new Map([...kept, ...deviceUses(plan, observed, now)]);
+    const events = [...this.#nodeEvents(nodes, observed, now), ...this.#useEvents(uses, now)];
+    return {
+      events,
+      told: () => {
+        this.#told = { nodes, uses };
+      },
+    };
+  }
+
+  /** Since when it has been silent, for as long that it is worth telling. */
+  #stateOf(node: ObservedNode, replicas: ReadonlyMap<string, Replica>, now: number): NodeState {
+    const { name, answering, silentSince, leaving, connection } = node;
+    const before = this.#told?.nodes.get(name);
+    const isTold =
+      silentSince !== null && ((before?.silentSince ?? null) !== null || now - silentSince >= TOLD_AFTER_MS);
+    const running = node.containers.filter(c => c.state === 'running' && isNamedByUs(c)).length;
+    const held = [...replicas.values()].filter(r => heldPlacement(r)?.node === name && 'container' in r.phase).length;
+    // Replicas of a node that cannot be reached are forgotten before it is.
+    const unheard = answering ? 0 : Math.max(running, held, before?.unheard ?? 0);
+    return { silentSince: isTold ? silentSince : null, leaving, connection, unheard };
+  }
+
+  #nodeEvents(nodes: Told['nodes'], observed: Observed, at: number): Event[] {
+    const events: Event[] = [];
+    const tell = (node: string, type: string, message: string) => events.push({ at, node, type, message });
+    for (const [name, { silentSince, leaving }] of nodes) {
+      const before = this.#told?.nodes.get(name);
+      // At the first look all are as they were left.
+      if (this.#told && !before) tell(name, 'node.joined', observed.nodes.get(name)?.connection ?? '');
+      const silentBefore = before?.silentSince ?? null;
+      if (silentSince !== null && silentBefore === null)
+        tell(name, 'node.silent', observed.nodes.get(name)?.error ?? 'it does not answer');
+      if (silentSince === null && silentBefore !== null)
+        tell(name, 'node.answering', `after ${Math.round((at - silentBefore) / 1_000)} s of silence`);
+      if (leaving && before && !before.leaving)
+        tell(name, 'node.leaving', 'it is not configured any more; its replicas move away');
+    }
+    const ways = new Set([...nodes.values()].map(n => n.connection));
+    for (const [name, before] of this.#told?.nodes ?? [])
+      if (!nodes.has(name)) tell(name, 'node.left', ways.has(before.connection) ? RENAMED : farewellTo(before));
+    return events;
+  }
+
+  #useEvents(uses: Told['uses'], at: number): Event[] {
+    return [...uses].flatMap(([key, { node, device: _, verdict, message }]) => {
+      const before = this.#told?.uses.get(key)?.verdict ?? 'as_declared';
+      return verdict === before || verdict === 'as_declared' ? [] : [{ at, node, type: `device.${verdict}`, message }];
+    });
+  }
+}
+
+interface Told {
+  readonly nodes: ReadonlyMap<string, NodeState>;
+  readonly uses: ReadonlyMap<string, DeviceUse>;
+}
+
+interface NodeState {
+  readonly silentSince: number | null;
+  readonly leaving: boolean;
+  readonly connection: string;
+  /** How many containers of ours may run there while nobody hears of them; 0 while it answers. */
+  readonly unheard: number;
+}
+
+const RENAMED = 'it goes on under another name';
+
+function farewellTo({ unheard }: NodeState): string {
+  if (unheard === 0) return 'nothing is waited for there any more';
+  const what = unheard === 1 ? '1 container of ours' : `${unheard} containers of ours`;
+  return `it does not answer: ${what} may still run there, with their devices, and nobody looks after them; name the node in the nodes file again to have them ended once it answers, or end there what "docker ps --filter label=dev.outrigger.instance" lists`;
+}
+
+/** An engine that is restarted is silent for a moment, and nothing follows from that. */
+const TOLD_AFTER_MS = 3_000;

@@ -1,0 +1,33 @@
+import { OutriggerError } from '../core/errors.ts';
+import { type ServiceSpec, type ServiceSpecInput, serviceKey, serviceSpec } from '../core/spec.ts';
+
+/** Specs from outside, through the schema, or one `invalid_argument` that names every fault with its path. */
+export function parseSpecs(inputs: readonly ServiceSpecInput[]): ServiceSpec[] {
+  if (inputs.length === 0)
+    throw new OutriggerError('invalid_argument', 'expected at least one service spec, found none');
+  const specs: ServiceSpec[] = [];
+  const faults: string[] = [];
+  for (const [index, input] of inputs.entries()) {
+    const parsed = serviceSpec.safeParse(input);
+    if (parsed.success) {
+      specs.push(parsed.data);
+      continue;
+    }
+    const name = typeof input?.name === 'string' ? input.name : String(index);
+    for (const issue of parsed.error.issues.slice(0, MOST_FAULTS_SHOWN)) {
+      faults.push(`specs[${name}]${issue.path.map(p => `.${String(p)}`).join('')}: ${issue.message}`);
+    }
+  }
+  const keys = specs.map(serviceKey);
+  const twice = keys.find((key, i) => keys.indexOf(key) !== i);
+  if (twice !== undefined) faults.push(`${twice} is there twice`);
+  if (faults.length > 0) {
+    throw new OutriggerError('invalid_argument', faults.join('\n'), {
+      next: 'docs/service-spec.schema.json describes every field',
+      details: { faults },
+    });
+  }
+  return specs;
+}
+
+const MOST_FAULTS_SHOWN = 20;

@@ -1,0 +1,30 @@
+import type { Probed } from '../core/reconcile.ts';
+import { hasServed } from '../core/replica.ts';
+import type { DeviceTarget } from '../nodes/device-watch.ts';
+import type { ProbeTarget } from '../ports.ts';
+
+/** What the sidecar is told of a container. */
+export function probeTarget({ replica, spec, container, containerId, hosts, heardFrom, resume }: Probed): ProbeTarget {
+  return {
+    containerId,
+    replicaId: replica.id,
+    service: replica.service,
+    spec,
+    hosts,
+    ...(container?.health === undefined ? {} : { containerHealth: container.health }),
+    heardFrom,
+    startedAt: container?.startedAt ?? replica.phase.since,
+    resume,
+  };
+}
+
+/** Containers that were given devices are asked whether they still see them, from their start to their drain. */
+export function deviceTarget({ replica, spec, containerId }: Probed): DeviceTarget[] {
+  const { phase } = replica;
+  if (phase.kind !== 'starting' && phase.kind !== 'warming' && phase.kind !== 'ready') return [];
+  const { node, devices } = phase.placement;
+  const check = spec.resources.gpu?.check;
+  return devices.length === 0
+    ? []
+    : [{ containerId, node, devices, ...(check && { check, hasServed: hasServed(replica) }) }];
+}

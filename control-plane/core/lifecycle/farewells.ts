@@ -1,0 +1,45 @@
+import { type Action, actionKey } from '../actions.ts';
+import type { Removal } from '../service.ts';
+import type { World } from '../world.ts';
+
+/**
+ * A service that is being deleted and has no replica left goes; the last of its namespace takes the networks along.
+ * Returns what is still to be cleaned.
+ */
+export function farewells(world: World): Action[] {
+  const actions: Action[] = [];
+  for (const [key, { removal, spec }] of world.services) {
+    if (!removal || world.ofService(key).length > 0) continue;
+    const { namespace } = spec;
+    const isLast = [...world.services.values()].every(s => s.key === key || s.spec.namespace !== namespace);
+    const open = isLast ? openCleanings(world, namespace, removal) : [];
+    if (open.length === 0) world.services.delete(key);
+    else actions.push(...open.filter(a => world.observed.nodes.get(a.node)?.answering));
+  }
+  return actions;
+}
+
+/** A node that is away keeps the service in sight until its networks and volumes are known to be gone. */
+function openCleanings(world: World, namespace: string, removal: Removal): Action[] {
+  const { volumes, askedAt } = removal;
+  return [...world.observed.nodes.keys()]
+    .filter(name => !isLetOff(world, name, namespace, removal))
+    .map((node): Action => ({ kind: 'clean_namespace', node, namespace, volumes, askedAt }))
+    .filter(action => world.observed.effects.get(actionKey(action))?.kind !== 'settled');
+}
+
+/**
+ * What leaves takes its networks along; one that is lost beside others is waited for only where volumes are to go. So is
+ * one that was silent when the removal was asked for, without a container of the namespace as far as is known: a network
+ * that may be left there is in nobody's way.
+ */
+function isLetOff(world: World, name: string, namespace: string, { volumes, askedAt }: Removal): boolean {
+  const { nodes } = world;
+  if (nodes.isGone(name)) return true;
+  if (volumes) return false;
+  if (nodes.isOutOfSight(name)) return true;
+  const node = nodes.node(name);
+  if (!node || node.answering || (node.silentSince ?? 0) > askedAt) return false;
+  const others = [...world.observed.nodes.values()].some(n => n.answering);
+  return others && node.containers.every(c => !c.service.startsWith(`${namespace}/`));
+}

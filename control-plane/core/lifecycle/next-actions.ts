@@ -1,0 +1,98 @@
+import { type Action, createAction, pullAction } from '../actions.ts';
+import type { ObservedContainer } from '../observed.ts';
+import { containerOf, type Replica } from '../replica.ts';
+import { isNamedByUs, type LocatedContainer, type World } from '../world.ts';
+import { isRemoved } from './container-end.ts';
+
+/** What carries one replica on, and ends those of its containers that it has no use for. */
+export function actionsFor(world: World, replica: Replica): Action[] {
+  const { phase } = replica;
+  const spec = world.specOf(replica);
+  const graceMs = world.services.get(replica.service)?.removal?.graceMs ?? spec.stopGraceMs;
+  const containers = world.reachableContainersOf(replica).filter(l => !isRemoved(l.container.id, world.observed));
+  const stale = containers.filter(l => isStale(world, replica, l)).map(l => endAction(l, replica, graceMs));
+  switch (phase.kind) {
+    case 'pulling':
+      return [...stale, pullAction(phase.placement.node, spec)];
+    case 'creating':
+      // At most one container a replica: what is left of an earlier attempt goes first.
+      return stale.length > 0 ? stale : [createAction(replica, phase.placement, spec)];
+    case 'starting': {
+      const { node } = phase.placement;
+      const seen = containers.find(l => l.container.id === phase.container.id)?.container;
+      if (seen && seen.state !== 'created') return stale;
+      const { id: replicaId, attempt } = replica;
+      return [...stale, { kind: 'start', node, replicaId, attempt, containerId: phase.container.id }];
+    }
+    case 'stopping': {
+      const ending =
+        phase.afterwards.kind === 'stopped'
+          ? containers
+          : containers.filter(l => l.container.id === phase.container?.id && l.container.state === 'running');
+      return ending.map(l => endAction(l, replica, graceMs));
+    }
+    case 'pending':
+    case 'warming':
+    case 'ready':
+    case 'draining':
+    case 'backoff':
+    case 'failed':
+    case 'lost':
+      return stale;
+    case 'stopped':
+      return [];
+    default:
+      return phase satisfies never;
+  }
+}
+
+/** Containers of this instance that belong to no replica any more: what a crash between two steps can leave. */
+export function orphanActions(world: World): Action[] {
+  return [...world.observed.nodes.values()].flatMap(({ name: node, containers }) =>
+    containers
+      .filter(c => isNamedByUs(c) && !world.replicas.has(c.replicaId) && !isRemoved(c.id, world.observed))
+      .map(container => endAction({ node, container }, { id: container.replicaId, attempt: container.attempt })),
+  );
+}
+
+/** It is not the replica's present container and never will be. What ended stays for its logs until the next attempt. */
+function isStale(world: World, replica: Replica, { node, container }: LocatedContainer): boolean {
+  const { phase } = replica;
+  switch (phase.kind) {
+    case 'pending':
+      return container.state !== 'exited' || isLeaving(world, node);
+    case 'pulling':
+    case 'backoff':
+      return node !== phase.placement.node;
+    case 'creating':
+      return node !== phase.placement.node || container.attempt !== replica.attempt;
+    case 'failed':
+      return node !== phase.placement.node || isLeaving(world, node);
+    case 'starting':
+    case 'warming':
+    case 'ready':
+    case 'draining':
+    case 'lost':
+      return container.id !== containerOf(replica)?.id && container.attempt < replica.attempt;
+    case 'stopping':
+    case 'stopped':
+      return false;
+    default:
+      return phase satisfies never;
+  }
+}
+
+/** A node that leaves is left clean. */
+function isLeaving(world: World, node: string): boolean {
+  return world.observed.nodes.get(node)?.leaving === true;
+}
+
+/** Stops what runs, removes what does not. */
+function endAction(
+  { node, container }: { readonly node: string; readonly container: ObservedContainer },
+  replica: { readonly id: string; readonly attempt: number },
+  graceMs = 10_000,
+): Action {
+  const common = { node, replicaId: replica.id, attempt: replica.attempt, containerId: container.id };
+  return container.state === 'running' ? { kind: 'stop', ...common, graceMs } : { kind: 'remove', ...common };
+}

@@ -1,0 +1,162 @@
+import { isAvailable, isLive, type Replica } from '../replica.ts';
+import type { Service } from '../service.ts';
+
+/** What one service's replica set needs next. */
+export interface RolloutStep {
+  /** New replicas of the current generation to add. */
+  readonly create: number;
+  readonly drain: readonly Drain[];
+  /** Everything of the current generation is there and available, nothing old is left. */
+  readonly settled: boolean;
+}
+
+interface Drain {
+  readonly replica: Replica;
+  readonly reason: 'scaled_down' | 'replaced' | 'deleted' | 'moved';
+}
+
+/** What the nodes have to say about a service's replicas. */
+export interface Circumstances {
+  /** Its node was silent for too long: it is not waited for, and another one may be made in its place. */
+  readonly isGivenUp: (replica: Replica) => boolean;
+  /** Its node gives its replicas away. */
+  readonly isMoving: (replica: Replica) => boolean;
+  /** Takes room for one more like it, on nodes that take replicas; false: there is none. No room is given twice. */
+  readonly claimRoom: (replica: Replica) => boolean;
+  /** Whether a replica that fits nowhere would fit if these were gone. */
+  readonly wouldFit: (pending: Replica, gone: readonly Replica[]) => boolean;
+}
+
+/** All nodes answer and take replicas; what waits for room waits for that which others of its service take. */
+export const CALM: Circumstances = {
+  isGivenUp: () => false,
+  isMoving: () => false,
+  claimRoom: () => true,
+  wouldFit: () => true,
+};
+
+/**
+ * Brings a service from the replicas it has to those it wants, within `update`'s surge and unavailability. First start,
+ * scaling, update, rolling restart, the loss and the emptying of nodes and deletion are all this one function.
+ */
+export function rolloutStep(
+  service: Service,
+  replicas: readonly Replica[],
+  circumstances: Circumstances = CALM,
+): RolloutStep {
+  const { isGivenUp, isMoving, claimRoom } = circumstances;
+  if (service.removal) {
+    const live = replicas.filter(isLive);
+    return { create: 0, drain: live.map(replica => ({ replica, reason: 'deleted' })), settled: false };
+  }
+  const counted = replicas.filter(r => !isGivenUp(r));
+  const live = counted.filter(isLive);
+  const current = live.filter(r => isCurrent(service, r));
+  const target = service.replicas;
+  const byWorth = inOrderOfWorth(isMoving);
+
+  // What moves and what takes its place count apart: a replacement that waits for room is none too many.
+  const surplus = [current.filter(r => !isMoving(r)), current.filter(isMoving)].flatMap(some =>
+    [...some].sort(byWorth).slice(0, Math.max(0, some.length - target)),
+  );
+  const drain: Drain[] = surplus.map(replica => ({ replica, reason: 'scaled_down' }));
+  // What was given up and is of an older generation is not wanted any more, whenever its node is back.
+  const old = replicas.filter(r => isLive(r) && !isCurrent(service, r));
+  const settled =
+    !old.some(r => !isGivenUp(r)) &&
+    live.length === counted.length &&
+    current.length === target &&
+    current.every(isAvailable);
+  if (service.rollout.kind === 'paused') return { create: 0, drain, settled: false };
+
+  const { maxUnavailable } = service.spec.update;
+  const surge = surgeOf(service);
+  const mayBeUnavailable = surge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable;
+  const kept = current.filter(r => !surplus.includes(r));
+  const moving = kept.filter(isMoving);
+  const staying = kept.filter(r => !isMoving(r));
+  // What drains or stops still takes its memory, its devices and its host port: it counts until its end was observed.
+  const create = Math.max(0, Math.min(target - staying.length, target + surge - counted.length));
+
+  // Old replicas that serve nobody give way at once; serving ones only while enough others serve.
+  const idleOld = old.filter(r => !isAvailable(r));
+  const servingOld = old.filter(isAvailable).sort(byWorth);
+  const serving = kept.filter(isAvailable).length + servingOld.length;
+  let spare = Math.max(0, serving - Math.max(0, target - mayBeUnavailable));
+  // Where no node has room for one more, start-first cannot be had: one old replica makes room for one new.
+  if (spare === 0 && live.length === counted.length && isStuck(staying, servingOld, circumstances)) spare = 1;
+  const givingWay = [...idleOld, ...servingOld.slice(0, spare)];
+  for (const replica of givingWay) drain.push({ replica, reason: 'replaced' });
+
+  // A node that is emptied stops nobody: what serves goes once others serve in its place, and stays where there is no room.
+  const spareMoving =
+    surge === 0 ? spare - Math.min(spare, servingOld.length) : serving - Math.min(spare, servingOld.length) - target;
+  const idleMoving = moving.filter(r => !isAvailable(r));
+  const spareIdle = surge === 0 ? idleMoving.length : staying.filter(isPlaced).length + moving.length - target;
+  const leaving = [
+    ...moving.filter(isAvailable).sort(byWorth).slice(0, Math.max(0, spareMoving)),
+    ...idleMoving.slice(0, Math.max(0, spareIdle)),
+  ];
+  // Those that left before, and were not replaced yet, have the first claim on what is free.
+  const owed = target - kept.length + staying.filter(r => !isPlaced(r)).length;
+  if (surge === 0 && leaving[0]) for (let i = 0; i < owed; i += 1) claimRoom(leaving[0]);
+  for (const replica of leaving) {
+    const hasNext = surge > 0 || claimRoom(replica);
+    if (hasNext) drain.push({ replica, reason: 'moved' });
+  }
+  return { create, drain, settled };
+}
+
+/** How many more than wanted there may be at a time. */
+export function surgeOf({ spec: { update } }: Pick<Service, 'spec'>): number {
+  return update.order === 'stop-first' ? 0 : update.maxSurge;
+}
+
+function isCurrent(service: Service, replica: Replica): boolean {
+  return replica.generation === service.generation && !replica.replace;
+}
+
+/** New replicas wait for what old ones take, and none is under way that might still change the picture. */
+function isStuck(staying: readonly Replica[], old: readonly Replica[], { wouldFit }: Circumstances): boolean {
+  const underWay = staying.some(r => ['pulling', 'creating', 'starting', 'warming'].includes(r.phase.kind));
+  const waiting = staying.filter(r => r.phase.kind === 'pending' && r.phase.reasons.length > 0);
+  return !underWay && old.length > 0 && waiting.some(r => wouldFit(r, old));
+}
+
+function isPlaced({ phase }: Replica): boolean {
+  return phase.kind !== 'pending';
+}
+
+/**
+ * Least worth keeping first: what is furthest from serving, then what has to move anyway, then what was lost for a while
+ * and came back, then the youngest.
+ */
+function inOrderOfWorth(isMoving: (replica: Replica) => boolean): (a: Replica, b: Replica) => number {
+  const rank = (replica: Replica) => (isMoving(replica) ? 0 : replica.returnedAt !== null ? 1 : 2);
+  return (a, b) => worth(a) - worth(b) || rank(a) - rank(b) || b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1);
+}
+
+function worth(replica: Replica): number {
+  switch (replica.phase.kind) {
+    case 'stopped':
+    case 'draining':
+    case 'failed':
+      return 0;
+    case 'backoff':
+    case 'pending':
+      return 1;
+    case 'pulling':
+    case 'creating':
+    case 'stopping':
+      return 2;
+    case 'lost':
+    case 'starting':
+      return 3;
+    case 'warming':
+      return 4;
+    case 'ready':
+      return replica.phase.impaired ? 5 : 6;
+    default:
+      return replica.phase satisfies never;
+  }
+}

@@ -1,0 +1,35 @@
+import type { ObservedContainer } from '../observed.ts';
+import { type Cluster, clusterOf, type PlacementRequest } from '../placement/cluster.ts';
+import { placementOf, type Replica } from '../replica.ts';
+import type { ServiceKey } from '../spec.ts';
+import { isNamedByUs, type World } from '../world.ts';
+
+/**
+ * The nodes with all that is held of them at this point of a pass. One where something runs that no account knows of, such
+ * as on a node that was forgotten and is back, takes nothing before that has ended: it may have any device.
+ */
+export function clusterIn(world: World): Cluster {
+  const { replicas, nodes, observed } = world;
+  const untidy = untidyNodes(world);
+  const open = new Map([...observed.nodes].filter(([name]) => !untidy.has(name)));
+  const specOf = (service: ServiceKey, generation: number) => world.keptSpec(service, generation);
+  return clusterOf({ replicas, nodes: nodes.records, specOf }, { nodes: open, images: observed.images });
+}
+
+/** Where a container runs that no account says is there. */
+export function untidyNodes(world: World): ReadonlySet<string> {
+  const untidy = new Set<string>();
+  for (const { name, containers } of world.observed.nodes.values()) {
+    const isStray = ({ replicaId, state }: ObservedContainer) => {
+      const replica = world.replicas.get(replicaId);
+      return state === 'running' && (!replica || placementOf(replica)?.node !== name);
+    };
+    if (containers.some(c => isStray(c) && isNamedByUs(c))) untidy.add(name);
+  }
+  return untidy;
+}
+
+export function requestOf(world: World, replica: Replica): PlacementRequest {
+  const { id: replicaId, service, createdAt } = replica;
+  return { replicaId, service, spec: world.specOf(replica), createdAt };
+}

@@ -1,0 +1,222 @@
+import { OutriggerError } from '../core/errors.ts';
+import type { ObservedNode, ProbeReport } from '../core/observed.ts';
+import type { Plan } from '../core/reconcile.ts';
+import { heldPlacement } from '../core/replica.ts';
+import { isNamedByUs } from '../core/world.ts';
+import type { Clock, Engine, Member } from '../ports.ts';
+import { within } from '../within.ts';
+import { firstLook, Observer } from './observer.ts';
+import { renamedNodes } from './renamed-nodes.ts';
+
+/** The nodes that the control plane speaks to: their engines, and who looks at them. */
+export class Members {
+  /** Of the members, by name. */
+  readonly engines: ReadonlyMap<string, Engine>;
+  readonly #engines = new Map<string, Engine>();
+  readonly #members = new Map<string, { readonly member: Member; readonly observer: Observer }>();
+  readonly #observing = new Set<Promise<void>>();
+  readonly #clock: Clock;
+  readonly #onListing: () => void;
+  /** Leaving nodes whose last networks are being removed, or have been. */
+  readonly #tidied = new Map<string, { done: boolean }>();
+  readonly #closing = new AbortController();
+  #isObserving = false;
+
+  constructor(options: { clock: Clock; onListing: () => void }) {
+    this.engines = this.#engines;
+    this.#clock = options.clock;
+    this.#onListing = options.onListing;
+  }
+
+  /**
+   * One that is new joins; one that is not named any more leaves, or is renamed where its engine has another name now. Of
+   * one that stays, engine and profile may be new. Returns the nodes that were renamed: the name now by the name before.
+   */
+  set(members: readonly Member[]): ReadonlyMap<string, string> {
+    const named = new Map(members.map(m => [m.engine.node, m.profile.connection]));
+    const joining = members.filter(m => !this.#members.has(m.engine.node));
+    const before = new Map(this.#observers().map(o => [o.node().name, o.node().connection]));
+    const renamed = new Map(renamedNodes(before, named));
+    for (const { formerName, engine } of joining) if (formerName !== undefined) renamed.set(formerName, engine.node);
+    for (const [name, { observer }] of this.#members) {
+      if (named.has(name)) continue;
+      // What runs there goes on under the other name.
+      if (renamed.has(name)) this.#forget(name);
+      else observer.leave();
+    }
+    for (const member of members) {
+      const name = member.engine.node;
+      const known = this.#members.get(name);
+      if (known?.member.engine === member.engine) {
+        known.observer.reconfigure(member.profile);
+        if (member.leaving) known.observer.leave();
+        this.#members.set(name, { member, observer: known.observer });
+        continue;
+      }
+      if (known) this.#forget(name);
+      const observer = new Observer(member, this.#clock, this.#onListing);
+      if (member.leaving) observer.leave();
+      this.#members.set(name, { member, observer });
+      this.#engines.set(name, member.engine);
+      if (this.#isObserving) this.#observe(observer);
+    }
+    return renamed;
+  }
+
+  /** What is known of each node, in the order in which they joined. */
+  nodes(): ReadonlyMap<string, ObservedNode> {
+    return new Map(this.#observers().map(o => [o.node().name, o.node()]));
+  }
+
+  firstLook(): Promise<void> {
+    return firstLook(this.#observers(), this.#clock);
+  }
+
+  /** Looks at all nodes from now on, until close(). */
+  observe(): void {
+    this.#isObserving = true;
+    for (const observer of this.#observers()) this.#observe(observer);
+  }
+
+  /** Something on the node may have changed: it is listed again soon. */
+  refresh(name: string): void {
+    this.#members.get(name)?.observer.refresh();
+  }
+
+  /**
+   * Lists where a replica waits for a listing that is newer than something: one that ends without a container for its
+   * absence, one whose liveness probe failed for its node to be heard. Nothing else would ask for one soon.
+   */
+  listForWaiting(plan: Plan, probes: ReadonlyMap<string, ProbeReport>): void {
+    const waiting = [...plan.replicas.values()].flatMap(({ phase }) => {
+      if (!('container' in phase)) return [];
+      const { placement, container } = phase;
+      if (container === null) return [{ node: placement.node, since: phase.since }];
+      const { doubtedSince } = probes.get(container.id) ?? {};
+      return doubtedSince === undefined ? [] : [{ node: placement.node, since: doubtedSince }];
+    });
+    for (const observer of this.#observers()) {
+      const { name, answering, listedFrom } = observer.node();
+      if (answering && waiting.some(w => w.node === name && listedFrom <= w.since)) observer.refresh();
+    }
+  }
+
+  /** A node that is not configured any more goes once nothing of ours is on it, or nobody can say for `lostAfterMs`. */
+  letLeave(plan: Plan, lostAfterMs: number): void {
+    for (const [name, { observer }] of this.#members) {
+      const { leaving, answering, silentSince, containers } = observer.node();
+      if (!leaving) {
+        this.#tidied.delete(name);
+        continue;
+      }
+      const isHeld = [...plan.replicas.values()].some(r => heldPlacement(r)?.node === name);
+      const isBusy = answering && plan.actions.some(a => a.node === name);
+      const isLost = silentSince !== null && this.#clock.now() - silentSince >= lostAfterMs;
+      if (isHeld || isBusy || (!isLost && containers.some(isNamedByUs))) continue;
+      if (!answering || this.#tidied.get(name)?.done) this.#forget(name);
+      else this.#tidy(name);
+    }
+  }
+
+  /** Before a node goes: the networks that its replicas were in. Nobody would know of them afterwards. */
+  #tidy(name: string): void {
+    const engine = this.#engines.get(name);
+    if (!engine || this.#tidied.has(name)) return;
+    const tidied = { done: false };
+    this.#tidied.set(name, tidied);
+    const limits = { clock: this.#clock, timeoutMs: TIDY_DEADLINE_MS, signal: this.#closing.signal };
+    within(limits, `removing networks on node ${name}`, inTime => engine.removeNetworks(inTime))
+      // A node that cannot do it goes all the same.
+      .catch(() => {})
+      .finally(() => {
+        tidied.done = true;
+        this.#onListing();
+      });
+  }
+
+  /** Each replica's newest container, for its logs. */
+  newestContainers(): ReadonlyMap<string, { node: string; containerId: string }> {
+    const newest = new Map<string, { node: string; containerId: string; attempt: number }>();
+    for (const { name: node, containers } of this.nodes().values()) {
+      for (const { id: containerId, replicaId, attempt } of containers) {
+        const known = newest.get(replicaId);
+        if (!known || known.attempt <= attempt) newest.set(replicaId, { node, containerId, attempt });
+      }
+    }
+    return newest;
+  }
+
+  /**
+   * What the image's reference points to on the first node, by name, that has it; null: it is not known, which changes
+   * nothing. Waits for no engine that is known to be away, and for none longer than half a second.
+   */
+  async imageId(image: string, signal: AbortSignal): Promise<string | null> {
+    const limits = { clock: this.#clock, timeoutMs: IMAGE_ID_DEADLINE_MS, signal };
+    const answers = await Promise.all(
+      this.#answering().map(engine =>
+        within(limits, `looking for image ${image}`, inTime => engine.imageId(image, inTime)).catch(() => null),
+      ),
+    );
+    return answers.find(id => id !== null) ?? null;
+  }
+
+  /** Volumes that an earlier removal kept; those that a container refers to are left alone by the engine. */
+  async removeVolumes(namespace: string, signal: AbortSignal): Promise<void> {
+    const silent = [...this.nodes().values()].filter(n => !n.answering);
+    const limits = { clock: this.#clock, timeoutMs: VOLUMES_DEADLINE_MS, signal };
+    await Promise.all(
+      this.#answering().map(engine =>
+        within(limits, `removing volumes of ${namespace} on node ${engine.node}`, inTime =>
+          engine.cleanNamespace(namespace, { volumes: true }, inTime),
+        ),
+      ),
+    );
+    if (silent.length === 0) return;
+    const names = silent.map(n => n.name).join(', ');
+    throw new OutriggerError('unavailable', `volumes of ${namespace} may be left on ${names}: no answer from there`, {
+      next: 'ask again once outrigger nodes shows it answering',
+    });
+  }
+
+  /** Stops looking; what is known stays. */
+  async stop(): Promise<void> {
+    this.#closing.abort(new Error('nobody speaks to the nodes any more'));
+    for (const observer of this.#observers()) observer.close();
+    await Promise.all(this.#observing);
+  }
+
+  close(): void {
+    for (const name of [...this.#members.keys()]) this.#forget(name);
+  }
+
+  /** Engines that answered last, by name. */
+  #answering(): Engine[] {
+    return [...this.#members.values()]
+      .filter(m => m.observer.node().answering)
+      .map(m => m.member.engine)
+      .sort((a, b) => (a.node < b.node ? -1 : 1));
+  }
+
+  #observers(): Observer[] {
+    return [...this.#members.values()].map(m => m.observer);
+  }
+
+  #observe(observer: Observer): void {
+    const running = observer.run().finally(() => this.#observing.delete(running));
+    this.#observing.add(running);
+  }
+
+  #forget(name: string): void {
+    const known = this.#members.get(name);
+    this.#members.delete(name);
+    this.#engines.delete(name);
+    this.#tidied.delete(name);
+    known?.observer.close();
+    known?.member.close?.();
+  }
+}
+
+const TIDY_DEADLINE_MS = 10_000;
+const VOLUMES_DEADLINE_MS = 20_000;
+/** Of the one second that an answer may take while an engine hangs that nobody has noticed yet. */
+const IMAGE_ID_DEADLINE_MS = 500;

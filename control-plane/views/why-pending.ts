@@ -1,0 +1,142 @@
+import type { DesiredState } from '../controller/desired-state.ts';
+import type { Observed } from '../core/observed.ts';
+import { alternativesFor } from '../core/placement/alternatives.ts';
+import { type Cluster, clusterOf } from '../core/placement/cluster.ts';
+import { explain } from '../core/placement/explain.ts';
+import type { Rejection } from '../core/placement/rejection.ts';
+import { isAvailable, type PhaseOf, type Replica } from '../core/replica.ts';
+import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
+import { isAboutOthers } from '../core/waiting/place-waiting.ts';
+import type { WhyGroupView } from './views.ts';
+
+/** Why replicas of a service have no place: found out once for those that wait alike, however many they are. */
+export class PendingReplicas {
+  readonly #state: DesiredState;
+  readonly #observed: Observed;
+  readonly #told = new Map<string, Reasons>();
+  #cluster: Cluster | null = null;
+
+  constructor(state: DesiredState, observed: Observed) {
+    this.#state = state;
+    this.#observed = observed;
+  }
+
+  reasonsOf(asked: AskedPending, phase: PhaseOf<'pending'>): Reasons {
+    const likeness = likenessOf(asked);
+    const known = this.#told.get(likeness);
+    if (known) return known;
+    const reasons = this.#findReasons(asked, phase);
+    this.#told.set(likeness, reasons);
+    return reasons;
+  }
+
+  /** Dependencies come first: a place is looked for once they are met. */
+  #findReasons(asked: AskedPending, phase: PhaseOf<'pending'>): Reasons {
+    const { replica, spec, service } = asked;
+    const [state, observed] = [this.#state, this.#observed];
+    const dependencies = unmetDependencies(spec, state);
+    if (dependencies.length > 0) return { groups: dependencies };
+    const request = { replicaId: replica.id, service, spec, createdAt: replica.createdAt };
+    this.#cluster ??= clusterOf(state, observed);
+    const cluster = this.#cluster;
+    const verdict = cluster.place(request);
+    if (verdict.kind === 'placed') {
+      const message = `there is room on ${verdict.placement.node} now`;
+      return { groups: turns(phase.reasons.length > 0 ? phase.reasons : [message]) };
+    }
+    const specOf = (key: string) => state.services.get(key as ServiceKey)?.spec;
+    const explained = explain(verdict.rejections, { service, spec, specOf });
+    const alternatives = alternativesFor(cluster, request);
+    const widened = explained.find(e => WIDENS.has(e.constraint));
+    const groups = explained.map(
+      ({ constraint, nodes, message, requested, free, total, heldBy, help }): WhyGroupView => ({
+        constraint,
+        nodes: nodes.filter(n => n !== ''),
+        message,
+        ...(requested === undefined ? {} : { requested }),
+        ...(free === undefined ? {} : { free }),
+        ...(total === undefined ? {} : { total }),
+        heldBy,
+        help: [
+          ...(constraint === widened?.constraint ? alternatives : []),
+          ...help,
+          ...(constraint === 'silent' ? nextSteps(nodes, observed) : []),
+        ],
+      }),
+    );
+    return {
+      groups: [...turns(phase.reasons.filter(isAboutOthers)), ...groups],
+      rejections: verdict.rejections,
+      ...(phase.reasons.length > 0 ? { summary: phase.reasons } : {}),
+    };
+  }
+}
+
+export interface AskedPending {
+  /** Whose place it is to take; undefined: it is one of those that are wanted anyway. */
+  readonly purpose: string | undefined;
+  readonly replica: Replica;
+  readonly spec: ServiceSpec;
+  readonly service: ServiceKey;
+}
+
+export interface Reasons {
+  readonly groups: readonly WhyGroupView[];
+  readonly rejections?: readonly Rejection[];
+  /** Absent: the groups' messages. */
+  readonly summary?: readonly string[];
+}
+
+/** The same for replicas that wait for a place for the same reasons; of others, each by itself. */
+export function likenessOf({ replica, purpose }: Pick<AskedPending, 'replica' | 'purpose'>): string {
+  const { id, generation, phase } = replica;
+  return phase.kind === 'pending' ? JSON.stringify([generation, purpose, phase.reasons]) : id;
+}
+
+/** What another model of GPU helps against; where the model itself is missing, the help names others anyway. */
+const WIDENS: ReadonlySet<string> = new Set([
+  'gpu_memory_left',
+  'gpu_held',
+  'gpu_slices',
+  'gpu_quarantined',
+  'gpu_count',
+]);
+
+/** What others have to do before it is placed. */
+function turns(reasons: readonly string[]): WhyGroupView[] {
+  return reasons.map(message => plain('turn', message));
+}
+
+export function plain(constraint: string, message: string): WhyGroupView {
+  return { constraint, nodes: [], message, heldBy: [], help: [] };
+}
+
+/** What their engines say to do. */
+function nextSteps(nodes: readonly string[], observed: Observed): string[] {
+  return [...new Set(nodes.flatMap(name => observed.nodes.get(name)?.next ?? []))].slice(0, MOST_NEXT_STEPS);
+}
+
+function unmetDependencies(spec: ServiceSpec, state: DesiredState): WhyGroupView[] {
+  return spec.dependsOn.flatMap(({ service, condition }) => {
+    const needed = state.services.get(`${spec.namespace}/${service}`);
+    // One outside Outrigger's care is Compose's to order; one of which none are wanted is waited for by nobody.
+    if (!needed || needed.removal || needed.replicas === 0) return [];
+    const isMet = [...state.replicas.values()].some(
+      r => r.service === needed.key && (condition === 'ready' ? isAvailable(r) : STARTED.has(r.phase.kind)),
+    );
+    if (isMet) return [];
+    return [
+      {
+        constraint: 'dependency',
+        nodes: [],
+        message: `waits for service ${service} to be ${condition}`,
+        heldBy: [],
+        help: [`outrigger why ${needed.key} says what that one waits for`],
+      },
+    ];
+  });
+}
+
+const STARTED: ReadonlySet<string> = new Set(['starting', 'warming', 'ready']);
+
+const MOST_NEXT_STEPS = 3;

@@ -1,0 +1,193 @@
+import type { DesiredState } from '../controller/desired-state.ts';
+import type { Observed, ObservedNode } from '../core/observed.ts';
+import { nearestFirst } from '../core/placement/nearness.ts';
+import type { Rejection } from '../core/placement/rejection.ts';
+import { serviceKey } from '../core/spec.ts';
+import { causeOf } from './describe.ts';
+import { placeTakers } from './place-takers.ts';
+import type { RejectionView, ReplicaView, ServiceView, WhyGroupView, WhyReplicaView, WhyView } from './views.ts';
+import { type AskedPending, likenessOf, PendingReplicas, plain, type Reasons } from './why-pending.ts';
+
+/**
+ * Why the replicas of a service are where they are, and what those wait for that are not ready: for a place, with the
+ * reason of every node; for a service that they depend on; for the end of a back-off; or for whatever their phase waits
+ * for. Pure.
+ * @param shown the service as describeServices shows it
+ */
+export function whyService(shown: ServiceView, state: DesiredState, observed: Observed): WhyView {
+  const { namespace, name, message } = shown;
+  const key = serviceKey(shown);
+  const all = shown.replicas.flatMap(view => state.replicas.get(view.id) ?? []);
+  const record = state.services.get(key);
+  const purposes = record ? placeTakers(record, all, { state, observed }) : new Map<string, string>();
+  const pending = new PendingReplicas(state, observed);
+  const asked = shown.replicas.flatMap((view): Asked[] => {
+    const replica = state.replicas.get(view.id);
+    const spec = replica && state.specOf(replica.service, replica.generation);
+    if (!replica || !spec) return [];
+    const purpose = purposes.get(view.id);
+    return [{ view: without(purpose, view), purpose, replica, spec, service: key, observed, pending }];
+  });
+  const replicas = [...Map.groupBy(asked, likenessOf).values()].flatMap(alike => {
+    const left = alike.length - MOST_ALIKE;
+    const more = left > 0 ? [plain('more', `${left} more ${left === 1 ? 'replica waits' : 'replicas wait'} so`)] : [];
+    return alike.slice(0, MOST_ALIKE).map(a => whyReplica(a, more));
+  });
+  return { namespace, name, state: shown.state, message, replicas };
+}
+
+/** Of those that wait for a place alike so many are told of, that an answer is of a size that can be sent. */
+const MOST_ALIKE = 20;
+const MOST_REJECTIONS = 25;
+
+/** What a replica is there for is a reason of its own, and not told again with what its phase waits for. */
+function without(purpose: string | undefined, view: ReplicaView): ReplicaView {
+  if (purpose === undefined || !view.message.startsWith(purpose)) return view;
+  return { ...view, message: view.message.slice(purpose.length).replace(/^; /, '') };
+}
+
+interface Asked extends AskedPending {
+  readonly view: ReplicaView;
+  readonly observed: Observed;
+  readonly pending: PendingReplicas;
+}
+
+/** @param more what is said of others that wait alike */
+function whyReplica(asked: Asked, more: readonly WhyGroupView[]): WhyReplicaView {
+  const { view, purpose } = asked;
+  const { groups: reasons, rejections = [], summary } = reasonsOf(asked);
+  const groups = [...(purpose === undefined ? [] : [plain('move', purpose)]), ...reasons, ...more];
+  const left = rejections.length - MOST_REJECTIONS;
+  const { id, generation, phase, sinceMs, node, devices, retryAtMs } = view;
+  return {
+    id,
+    generation,
+    phase,
+    sinceMs,
+    waiting: isWaiting(view),
+    ...(node === undefined ? {} : { node }),
+    devices,
+    ...(retryAtMs === undefined ? {} : { retryAtMs }),
+    summary: [
+      ...(summary ?? groups.map(g => g.message)),
+      ...(left > 0 ? [`${left} more ${left === 1 ? 'reason' : 'reasons'} of single nodes and devices`] : []),
+    ],
+    groups,
+    rejections: nearest(rejections).map(rejectionView),
+  };
+}
+
+/** As many as are shown, those of the nodes that come closest first where there are more. */
+function nearest(rejections: readonly Rejection[]): readonly Rejection[] {
+  if (rejections.length <= MOST_REJECTIONS) return rejections;
+  const byNode = Map.groupBy(rejections, r => r.node);
+  return nearestFirst(rejections)
+    .flatMap(node => byNode.get(node) ?? [])
+    .slice(0, MOST_REJECTIONS);
+}
+
+function isWaiting({ phase, impaired }: ReplicaView): boolean {
+  switch (phase) {
+    case 'pending':
+    case 'pulling':
+    case 'creating':
+    case 'starting':
+    case 'warming':
+    case 'backoff':
+    case 'failed':
+    case 'lost':
+      return true;
+    case 'ready':
+      return impaired;
+    case 'draining':
+    case 'stopping':
+    case 'stopped':
+      return false;
+    default:
+      return phase satisfies never;
+  }
+}
+
+function reasonsOf(asked: Asked): Reasons {
+  const { replica, view, observed } = asked;
+  const { phase } = replica;
+  if (phase.kind === 'pending') return asked.pending.reasonsOf(asked, phase);
+  const silent = 'placement' in phase ? silentNode(observed.nodes.get(phase.placement.node)) : [];
+  switch (phase.kind) {
+    case 'pulling':
+      return one('pulling', imageInWords(asked), silent, view);
+    case 'creating':
+      return one('creating', view.message || 'its container is being created', silent, view);
+    case 'starting':
+      return one('starting', view.message || 'its startup probe has not passed yet', silent, view, [
+        logsOf(asked, 'shows what it is doing'),
+      ]);
+    case 'warming':
+      return one('warming', view.message || 'its warm-up request is under way', silent, view);
+    case 'ready':
+      return phase.impaired
+        ? one('impaired', view.message, silent, view, [logsOf(asked, 'shows what it is doing')])
+        : { groups: silent };
+    case 'draining':
+      return one('draining', view.message, silent, view);
+    case 'stopping':
+      return one('stopping', view.message || 'it was told to stop and has its grace period', silent, view);
+    case 'stopped':
+      return { groups: [] };
+    case 'backoff':
+      return one('backoff', causeInWords(asked), silent, view, [logsOf(asked, 'shows its last lines')]);
+    case 'failed':
+      return one('failed', causeInWords(asked), silent, view, [
+        'mend the cause and run outrigger up again',
+        logsOf(asked, 'shows its last lines'),
+      ]);
+    case 'lost':
+      return one('lost', view.message, silent, view);
+    default:
+      return phase satisfies never;
+  }
+}
+
+function one(
+  constraint: string,
+  message: string,
+  silent: readonly WhyGroupView[],
+  { node }: ReplicaView,
+  help: readonly string[] = [],
+): Reasons {
+  // What does not answer explains what does not get on.
+  return { groups: [...silent, { constraint, nodes: node === undefined ? [] : [node], message, heldBy: [], help }] };
+}
+
+function silentNode(node: ObservedNode | undefined): WhyGroupView[] {
+  if (node === undefined || node.answering) return [];
+  return [
+    {
+      constraint: 'silent',
+      nodes: [node.name],
+      message: `its node does not answer (${node.error ?? 'unknown reason'}); what runs there is left alone`,
+      heldBy: [],
+      help: node.next === undefined ? [] : [node.next],
+    },
+  ];
+}
+
+/** Its phase is the same whether its image is pulled or only looked for. */
+function imageInWords({ spec, view }: Asked): string {
+  if (view.message !== '' && view.message !== spec.image) return view.message;
+  return spec.pullPolicy === 'never' ? `looks for the image ${spec.image}` : `pulls ${spec.image}`;
+}
+
+function causeInWords({ replica, view }: Asked): string {
+  const exitCode = causeOf(replica)?.exitCode;
+  const message = view.message || 'no reason was given';
+  return exitCode === undefined || message.includes(String(exitCode)) ? message : `${message} (exit code ${exitCode})`;
+}
+
+function logsOf({ replica, spec }: Asked, what: string): string {
+  return `outrigger logs -p ${spec.namespace} --replica ${replica.id} ${spec.name} ${what}`;
+}
+
+function rejectionView({ heldBy = [], ...rejection }: Rejection): RejectionView {
+  return { ...rejection, heldBy };
+}
