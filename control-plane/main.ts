@@ -11,8 +11,11 @@ import type { ListenAddress } from './api/listen-address.ts';
 import { createMetrics } from './api/metrics.ts';
 import { startApi } from './api/start-api.ts';
 import { createSteadyClock } from './clock.ts';
+import type { ControlPlane } from './control-plane.ts';
 import { Controller } from './controller/controller.ts';
+import { ServedControlPlane } from './controller/served-control-plane.ts';
 import { OutriggerError } from './core/errors.ts';
+import type { ServiceSpec } from './core/spec.ts';
 import { createDockerEngine } from './engine/docker/index.ts';
 import { randomIds, randomWord } from './ids.ts';
 import { openBoundedLog } from './logs/bounded-log.ts';
@@ -93,6 +96,12 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const metrics = createMetrics();
   let addresses: readonly string[] = [];
   const exitWhenIdle = options.exitWhenIdle ?? false;
+  const admit = async (spec: ServiceSpec) => {
+    // Which projects its user brings up on it is known only by and by.
+    const bindRoots = ofItsUser ? await readBindFolders(folder.bindFolders) : [];
+    const hidden = [folder.folder, ...nodes.hiddenPaths(), ...secrets];
+    return admitOrThrow(spec, withBindRoots(policy, bindRoots), { hidden });
+  };
   const controller = cleanup.adopt(
     await Controller.open({
       members: nodes.inUse().members,
@@ -104,29 +113,32 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
       clock,
       ids: randomIds,
       log,
-      admit: async spec => {
-        // Which projects its user brings up on it is known only by and by.
-        const bindRoots = ofItsUser ? await readBindFolders(folder.bindFolders) : [];
-        const hidden = [folder.folder, ...nodes.hiddenPaths(), ...secrets];
-        return admitOrThrow(spec, withBindRoots(policy, bindRoots), { hidden });
-      },
-      identity: () => {
-        const nodesFile = nodes.file();
-        const nodesProblem = nodes.problem();
-        return {
-          version,
-          pid: process.pid,
-          listen: addresses,
-          exitWhenIdle,
-          ...(nodesFile && { nodesFile: nodesFile.path, nodesFileFrom: nodesFile.from }),
-          ...(nodesProblem !== null && { nodesProblem }),
-        };
-      },
+      admit,
     }),
     c => c.close(),
   );
+  const controlPlane = new ServedControlPlane({
+    loop: controller,
+    registry,
+    hub,
+    store,
+    clock,
+    admit,
+    identity: () => {
+      const nodesFile = nodes.file();
+      const nodesProblem = nodes.problem();
+      return {
+        version,
+        pid: process.pid,
+        listen: addresses,
+        exitWhenIdle,
+        ...(nodesFile && { nodesFile: nodesFile.path, nodesFileFrom: nodesFile.from }),
+        ...(nodesProblem !== null && { nodesProblem }),
+      };
+    },
+  });
   const listen: ListenAddress[] = [{ kind: 'unix', path: folder.socket }, ...(options.listen ?? [])];
-  const api = await startApi({ controlPlane: controller, listen, metrics, log, ...(tokens ? { tokens } : {}) });
+  const api = await startApi({ controlPlane, listen, metrics, log, ...(tokens ? { tokens } : {}) });
   cleanup.adopt(api, a => a.close(AbortSignal.timeout(CLOSE_DEADLINE_MS)));
   addresses = api.addresses;
   controller.start();
@@ -138,7 +150,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   log.info({ version, state: folder.folder, addresses, instance: store.instance }, 'the control plane serves');
   options.onListening?.(addresses);
 
-  await Promise.race([aborted(signal), ...(exitWhenIdle ? [idle(controller, clock, signal)] : [])]);
+  await Promise.race([aborted(signal), ...(exitWhenIdle ? [idle(controlPlane, clock, signal)] : [])]);
   log.info('the control plane is shutting down; containers are left as they are');
 }
 
@@ -201,12 +213,12 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** Resolves once there has been no service for a while. */
-async function idle(controller: Controller, clock: Clock, signal: AbortSignal): Promise<void> {
+async function idle(controlPlane: ControlPlane, clock: Clock, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await until(controller, signal, () => controller.status().services === 0);
+    await until(controlPlane, signal, () => controlPlane.status().services === 0);
     const busy = new AbortController();
     const waiting = AbortSignal.any([signal, busy.signal]);
-    void until(controller, waiting, () => controller.status().services > 0).then(() => busy.abort());
+    void until(controlPlane, waiting, () => controlPlane.status().services > 0).then(() => busy.abort());
     await clock.sleep(IDLE_GRACE_MS, waiting).catch(() => {});
     if (!busy.signal.aborted) {
       busy.abort();
@@ -216,9 +228,9 @@ async function idle(controller: Controller, clock: Clock, signal: AbortSignal): 
 }
 
 /** Resolves once it holds after a change of the state, or the signal fired. */
-function until(controller: Controller, signal: AbortSignal, holds: () => boolean): Promise<void> {
+function until(controlPlane: ControlPlane, signal: AbortSignal, holds: () => boolean): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const stopListening = controller.onChange(() => {
+  const stopListening = controlPlane.onChange(() => {
     if (holds()) resolve();
   });
   if (holds() || signal.aborted) resolve();

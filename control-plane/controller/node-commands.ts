@@ -1,5 +1,6 @@
 import { OutriggerError } from '../core/errors.ts';
 import { currentId, isCalled, type NodeRecord } from '../core/node.ts';
+import { renameNodes } from '../core/nodes/rename-nodes.ts';
 import type { Observed, ObservedNode } from '../core/observed.ts';
 import type { Change, Event } from '../ports.ts';
 import type { Step } from './commands.ts';
@@ -62,6 +63,16 @@ export function releaseDevice({ state, nodes, name, now, device }: NodeRequest &
     ],
     result: undefined,
   };
+}
+
+/** Nodes have other names now. @param renamed the names now by the names before */
+export function renamingOf(state: DesiredState, renamed: ReadonlyMap<string, string>, now: number): Change[] {
+  const { services } = state;
+  const events = [...renamed].map(([before, node]) => {
+    const message = `it was called ${before} before; its replicas and what was decided about it stay`;
+    return told({ at: now, node, type: 'node.renamed', message });
+  });
+  return [...state.changesTo({ services, ...renameNodes(state, renamed) }), ...events];
 }
 
 const unchanged: Step<void> = { changes: [], result: undefined };

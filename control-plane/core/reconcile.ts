@@ -7,6 +7,8 @@ import { actionsFor, orphanActions } from './lifecycle/next-actions.ts';
 import { transition } from './lifecycle/transition.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy, type NodeRecord } from './node.ts';
 import { type DeviceTurns, deviceTurns } from './nodes/device-turns.ts';
+import { nodesToList } from './nodes/nodes-to-list.ts';
+import { vacatedNodes } from './nodes/vacated-nodes.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { containerOf, hasServed, placementOf, type Replica } from './replica.ts';
 import { circumstancesIn } from './rollout/circumstances.ts';
@@ -38,6 +40,10 @@ export interface Plan {
   readonly endpoints: readonly Endpoint[];
   /** The running containers that the sidecar should look after, complete. */
   readonly probed: readonly Probed[];
+  /** Nodes to list anew soon, as something waits for a newer listing of them. */
+  readonly relisted: readonly string[];
+  /** Nodes that left and may be spoken to no more: see vacatedNodes. */
+  readonly vacated: readonly string[];
   /** Services that are left as they are because no pass can be made with them, and why. */
   readonly troubles: Troubles;
   /** When to look again though nothing changes; null: no need. */
@@ -132,13 +138,16 @@ function planOf(world: World, placeAgainAt: number | null): Omit<Plan, 'troubles
     ...orphanActions(world),
     ...farewells(world),
   ];
+  const due = withDevicesToSpare(world, actions).filter(a => isDue(world, a));
   return {
     services: world.services,
     replicas: world.replicas,
     nodes: world.nodes.records,
-    actions: withDevicesToSpare(world, actions).filter(a => isDue(world, a)),
+    actions: due,
     endpoints: endpointsIn(world),
     probed: probedIn(world),
+    relisted: nodesToList(world),
+    vacated: vacatedNodes(world, due),
     wakeAt: wakeAt(world, actions, [placeAgainAt, turns.lookAgainAt]),
   };
 }

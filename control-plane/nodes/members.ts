@@ -1,8 +1,5 @@
 import { OutriggerError } from '../core/errors.ts';
-import type { ObservedNode, ProbeReport } from '../core/observed.ts';
-import type { Plan } from '../core/reconcile.ts';
-import { heldPlacement } from '../core/replica.ts';
-import { isNamedByUs } from '../core/world.ts';
+import type { ObservedNode } from '../core/observed.ts';
 import type { Clock, Engine, Member } from '../ports.ts';
 import { within } from '../within.ts';
 import { firstLook, Observer } from './observer.ts';
@@ -50,6 +47,7 @@ export class Members {
       if (known?.member.engine === member.engine) {
         known.observer.reconfigure(member.profile);
         if (member.leaving) known.observer.leave();
+        else this.#tidied.delete(name);
         this.#members.set(name, { member, observer: known.observer });
         continue;
       }
@@ -83,37 +81,14 @@ export class Members {
     this.#members.get(name)?.observer.refresh();
   }
 
-  /**
-   * Lists where a replica waits for a listing that is newer than something: one that ends without a container for its
-   * absence, one whose liveness probe failed for its node to be heard. Nothing else would ask for one soon.
-   */
-  listForWaiting(plan: Plan, probes: ReadonlyMap<string, ProbeReport>): void {
-    const waiting = [...plan.replicas.values()].flatMap(({ phase }) => {
-      if (!('container' in phase)) return [];
-      const { placement, container } = phase;
-      if (container === null) return [{ node: placement.node, since: phase.since }];
-      const { doubtedSince } = probes.get(container.id) ?? {};
-      return doubtedSince === undefined ? [] : [{ node: placement.node, since: doubtedSince }];
-    });
-    for (const observer of this.#observers()) {
-      const { name, answering, listedFrom } = observer.node();
-      if (answering && waiting.some(w => w.node === name && listedFrom <= w.since)) observer.refresh();
-    }
-  }
-
-  /** A node that is not configured any more goes once nothing of ours is on it, or nobody can say for `lostAfterMs`. */
-  letLeave(plan: Plan, lostAfterMs: number): void {
-    for (const [name, { observer }] of this.#members) {
-      const { leaving, answering, silentSince, containers } = observer.node();
-      if (!leaving) {
-        this.#tidied.delete(name);
-        continue;
-      }
-      const isHeld = [...plan.replicas.values()].some(r => heldPlacement(r)?.node === name);
-      const isBusy = answering && plan.actions.some(a => a.node === name);
-      const isLost = silentSince !== null && this.#clock.now() - silentSince >= lostAfterMs;
-      if (isHeld || isBusy || (!isLost && containers.some(isNamedByUs))) continue;
-      if (!answering || this.#tidied.get(name)?.done) this.#forget(name);
+  /** Nodes that are left and on which nothing is any more: they are spoken to no longer, once their networks are gone. */
+  release(vacated: readonly string[]): void {
+    for (const name of vacated) {
+      const node = this.#members.get(name)?.observer.node();
+      // Meanwhile it may have been named again.
+      if (!node?.leaving) continue;
+      // One that does not answer keeps its networks.
+      if (!node.answering || this.#tidied.get(name)?.done) this.#forget(name);
       else this.#tidy(name);
     }
   }

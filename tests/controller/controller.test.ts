@@ -26,7 +26,7 @@ async function apply(world: SimulatedWorld, given: Partial<ServiceSpecInput> = {
 
 const endpoints = (world: SimulatedWorld) => world.hub.snapshot('sim/svc').endpoints.map(e => e.containerId);
 const calls = (world: SimulatedWorld, method: string) => world.engine.calls.filter(c => c.method === method).length;
-const phases = (world: SimulatedWorld) => world.controller.services().flatMap(s => s.replicas.map(r => r.phase));
+const phases = (world: SimulatedWorld) => world.controlPlane.services().flatMap(s => s.replicas.map(r => r.phase));
 const ours = (world: SimulatedWorld) => [...world.machine.containers.values()].filter(c => c.name !== 'foreign');
 const remove = (world: SimulatedWorld) =>
   world.ask(c => c.remove({ namespace: 'sim', names: ['svc'], volumes: false }));
@@ -39,7 +39,7 @@ test('before its loop runs, a control plane knows what ran before: containers, n
   t.is(published.length, 1);
   await world.crash();
   await world.begin({ start: false });
-  t.true(world.controller.nodes()[0]?.answering);
+  t.true(world.controlPlane.nodes()[0]?.answering);
   t.deepEqual(endpoints(world), published);
   t.deepEqual(phases(world), ['ready']);
   t.is(calls(world, 'start') + calls(world, 'stop') + calls(world, 'create'), 0);
@@ -53,7 +53,7 @@ test('a service that was stored before a crash, and no more than that, comes up 
   await world.crash();
   await sent;
   await world.begin();
-  t.deepEqual(world.controller.services(), [], 'it was never acknowledged and never stored');
+  t.deepEqual(world.controlPlane.services(), [], 'it was never acknowledged and never stored');
   await apply(world);
   await world.crash();
   await world.begin();
@@ -139,7 +139,7 @@ test('a replica that gave up without a container is gone soon after it was remov
   world.engine.loseEvents = true;
   await remove(world);
   await world.advance(2_000);
-  t.deepEqual(world.controller.services(), []);
+  t.deepEqual(world.controlPlane.services(), []);
   await world.end();
 });
 
@@ -219,9 +219,9 @@ test('no more than a thousand commands wait to be stored; one more is refused at
   const world = new SimulatedWorld();
   await world.begin({ start: false });
   const waiting = Array.from({ length: 1_000 }, () =>
-    world.controller.remove({ namespace: 'x', names: [], volumes: false }),
+    world.controlPlane.remove({ namespace: 'x', names: [], volumes: false }),
   );
-  const error = await t.throwsAsync(world.controller.remove({ namespace: 'x', names: [], volumes: false }), {
+  const error = await t.throwsAsync(world.controlPlane.remove({ namespace: 'x', names: [], volumes: false }), {
     instanceOf: OutriggerError,
   });
   t.is(error?.code, 'unavailable');
@@ -235,10 +235,10 @@ test('a command that cannot be stored is refused and has no effect; one whose an
   world.disk.faults.push('full');
   const scale = (replicas: number) => world.ask(c => c.scale(REF, replicas));
   t.is(await scale(3), 'refused');
-  t.is(world.controller.services()[0]?.wantedReplicas, 1);
+  t.is(world.controlPlane.services()[0]?.wantedReplicas, 1);
   world.disk.faults.push('lost_answer');
   t.is(await scale(2), 'refused');
-  t.is(world.controller.services()[0]?.wantedReplicas, 2, 'the store says so');
+  t.is(world.controlPlane.services()[0]?.wantedReplicas, 2, 'the store says so');
   await world.advance(5_000);
   t.deepEqual(phases(world), ['ready', 'ready']);
   await world.end();
@@ -248,10 +248,10 @@ test('a dry run says what would be, and stores nothing', async t => {
   const world = new SimulatedWorld();
   await world.begin();
   const specs = [{ ...REF, image: 'image:1' }];
-  const answer = world.controller.apply({ specs, origin: '', dryRun: true });
+  const answer = world.controlPlane.apply({ specs, origin: '', dryRun: true });
   await world.settled(answer);
   t.like(await answer, [{ outcome: 'created', generation: 1 }]);
-  t.deepEqual(world.controller.services(), []);
+  t.deepEqual(world.controlPlane.services(), []);
   t.is(world.disk.services.size, 0);
   await world.end();
 });
@@ -259,11 +259,11 @@ test('a dry run says what would be, and stores nothing', async t => {
 test('after the end every command is refused, also one that waited', async t => {
   const world = new SimulatedWorld();
   await world.begin({ start: false });
-  const { controller } = world;
-  const waits = t.throwsAsync(controller.remove({ namespace: 'x', names: [], volumes: false }));
+  const { controller, controlPlane } = world;
+  const waits = t.throwsAsync(controlPlane.remove({ namespace: 'x', names: [], volumes: false }));
   await world.settled(controller.close());
   t.is(((await waits) as OutriggerError).code, 'unavailable');
-  const late = await t.throwsAsync(controller.restart(REF, {}));
+  const late = await t.throwsAsync(controlPlane.restart(REF, {}));
   t.is((late as OutriggerError).code, 'unavailable');
 });
 
@@ -281,19 +281,19 @@ test('events are told as they are stored, in order, and are found again by names
   const world = new SimulatedWorld();
   await world.begin();
   const told: EventView[] = [];
-  world.controller.onEvent(event => told.push(event));
+  world.controlPlane.onEvent(event => told.push(event));
   await apply(world);
   await world.ask(c =>
     c.apply({ specs: [{ ...REF, namespace: 'other', image: 'image:2' }], origin: '', dryRun: false }),
   );
   await world.advance(2_000);
-  const past = await world.controller.pastEvents({ limit: 1_000 });
+  const past = await world.controlPlane.pastEvents({ limit: 1_000 });
   t.deepEqual(told, past);
   t.deepEqual(
     past.map(e => e.sequence),
     past.map((_, i) => i + 1),
   );
-  const sim = await world.controller.pastEvents({ namespace: 'sim', limit: 1_000 });
+  const sim = await world.controlPlane.pastEvents({ namespace: 'sim', limit: 1_000 });
   t.deepEqual(
     sim,
     past.filter(e => e.namespace === 'sim'),
@@ -315,12 +315,12 @@ test('events are told as they are stored, in order, and are found again by names
 
 test('its status says which registry it has, and whether that answers', async t => {
   const world = await running({}, { registry: 'remote' });
-  t.like(world.controller.status(), {
+  t.like(world.controlPlane.status(), {
     registry: { kind: 'consul', healthy: true },
     services: 1,
     instance: 'instance1',
   });
   world.remote?.away('connection refused');
-  t.deepEqual(world.controller.status().registry, { kind: 'consul', healthy: false, message: 'connection refused' });
+  t.deepEqual(world.controlPlane.status().registry, { kind: 'consul', healthy: false, message: 'connection refused' });
   await world.end();
 });

@@ -1,10 +1,8 @@
 import test from 'ava';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
-import type { Plan } from '../../control-plane/core/reconcile.ts';
-import type { Replica } from '../../control-plane/core/replica.ts';
 import { Members } from '../../control-plane/nodes/members.ts';
 import { LOCAL_PROFILE, type Member } from '../../control-plane/ports.ts';
-import { aContainer, aReplica, phaseOf } from '../core/replicas.ts';
+import { aContainer } from '../core/replicas.ts';
 import { VirtualClock } from '../fakes/clock.ts';
 import { FakeEngine } from '../fakes/engine.ts';
 
@@ -36,10 +34,6 @@ async function during<T>(clock: VirtualClock, promise: Promise<T>): Promise<T> {
   await clock.advanceUntil(() => done, 60_000);
   return promise;
 }
-
-const planOf = (replicas: readonly Replica[] = [], actions: Plan['actions'] = []) =>
-  ({ replicas: new Map(replicas.map(r => [r.id, r])), actions }) as unknown as Plan;
-const on = (node: string) => ({ placement: { node, devices: [] } });
 
 test('an image is what the first node by name says that has it, and nobody waits for one that is away', async t => {
   const { clock, engines, members } = await onFakes('c', 'a', 'b');
@@ -73,39 +67,29 @@ test('volumes are removed on every node that answers, and those that do not are 
   t.deepEqual(asked(), [2, 1]);
 });
 
-test('a node that is not named any more stays until nothing of ours is on it, and its engine is closed then', async t => {
+test('a node that is left goes once its networks are removed, and its engine is closed then', async t => {
   const { clock, engines, member, members, closed } = await onFakes('a', 'b');
   members.set([member(engines[0]!)]);
   t.true(members.nodes().get('b')?.leaving);
-  members.letLeave(planOf([aReplica(phaseOf('ready', 1, on('b')))]), 30_000);
-  t.deepEqual(closed, [], 'a replica is there');
   const b = engines[1]!;
   b.machine.networks.set('ns_default', { instance: b.instance, namespace: 'ns' });
   b.machine.networks.set('other_default', { instance: 'another', namespace: 'other' });
-  const gaveUp = planOf([aReplica(phaseOf('failed', 1, on('b')))]);
-  members.letLeave(gaveUp, 30_000);
+  members.release(['b']);
   t.deepEqual(closed, [], 'its networks are there');
   await clock.advance(100);
   t.deepEqual([...b.machine.networks.keys()], ['other_default']);
-  members.letLeave(gaveUp, 30_000);
-  t.deepEqual(closed, ['b'], 'what gave up holds nothing');
+  members.release(['b']);
+  t.deepEqual(closed, ['b']);
   t.deepEqual([...members.nodes().keys()], ['a']);
   t.deepEqual([...members.engines.keys()], ['a']);
 });
 
-test('a node that leaves and is silent goes only after a while: what runs there may yet be ended in order', async t => {
-  const { clock, engines, member, members, closed, looked } = await onFakes('a', 'b');
-  const container = aContainer();
-  const { observe } = engines[1]!;
-  engines[1]!.observe = async signal => ({ ...(await observe.call(engines[1], signal)), containers: [container] });
-  await looked();
+test('a node that is left and does not answer goes at once', async t => {
+  const { engines, member, members, closed, looked } = await onFakes('a', 'b');
   engines[1]!.observe = async () => Promise.reject(new OutriggerError('unavailable', 'down'));
   await looked();
   members.set([member(engines[0]!)]);
-  members.letLeave(planOf(), 30_000);
-  t.deepEqual(closed, []);
-  await clock.advance(30_000);
-  members.letLeave(planOf(), 30_000);
+  members.release(['b']);
   t.deepEqual(closed, ['b']);
 });
 
@@ -124,27 +108,13 @@ test('a node that leaves and does not remove its networks goes all the same', as
   engines[1]!.failNext('removeNetworks', { kind: 'hang' });
   engines[2]!.failNext('removeNetworks', { kind: 'error', error: new OutriggerError('conflict', 'no') });
   members.set([member(engines[0]!)]);
-  members.letLeave(planOf(), 30_000);
+  members.release(['b', 'c']);
   await clock.advance(9_000);
-  members.letLeave(planOf(), 30_000);
+  members.release(['b', 'c']);
   t.deepEqual(closed, ['c']);
   await clock.advance(2_000);
-  members.letLeave(planOf(), 30_000);
+  members.release(['b', 'c']);
   t.deepEqual(closed, ['c', 'b']);
-});
-
-test('a node that leaves stays while something is to be done there, though no replica is there any more', async t => {
-  const { clock, engines, member, members, closed } = await onFakes('a', 'b');
-  members.set([member(engines[0]!)]);
-  const lookTwice = async (actions: Plan['actions']) => {
-    members.letLeave(planOf([], actions), 30_000);
-    await clock.advance(100);
-    members.letLeave(planOf([], actions), 30_000);
-  };
-  await lookTwice([{ kind: 'measure', node: 'b' }]);
-  t.deepEqual(closed, []);
-  await lookTwice([{ kind: 'measure', node: 'a' }]);
-  t.deepEqual(closed, ['b']);
 });
 
 test('a node that is named again before it is gone stays', async t => {
@@ -152,7 +122,7 @@ test('a node that is named again before it is gone stays', async t => {
   members.set([member(engines[0]!)]);
   members.set(engines.map(member));
   t.false(members.nodes().get('b')?.leaving);
-  members.letLeave(planOf(), 30_000);
+  members.release(['b']);
   t.deepEqual(closed, []);
 });
 

@@ -14,23 +14,23 @@ async function running(given: Partial<ServiceSpecInput> = {}): Promise<Simulated
   return world;
 }
 
-const nodeName = (world: SimulatedWorld) => world.controller.nodes()[0]!.name;
+const nodeName = (world: SimulatedWorld) => world.controlPlane.nodes()[0]!.name;
 
 test('a drain is durable once it is answered, told as an event, and leaves what has nowhere to go', async t => {
   const world = await running();
   const name = nodeName(world);
   t.is(await world.ask(c => c.drainNode(name)), 'done');
-  t.like(world.controller.nodes()[0], { name, state: 'draining', replicas: 1 });
+  t.like(world.controlPlane.nodes()[0], { name, state: 'draining', replicas: 1 });
   await world.advance(10_000);
   const serving = () => world.hub.snapshot('sim/svc').endpoints.length;
   t.is(serving(), 1, 'the only replica has no other node, and serves on');
   await world.crash();
   await world.begin();
   await world.advance(2_000);
-  t.is(world.controller.nodes()[0]?.state, 'draining');
+  t.is(world.controlPlane.nodes()[0]?.state, 'draining');
   t.is(serving(), 1);
 
-  const why = world.controller.why(REF);
+  const why = world.controlPlane.why(REF);
   const waiting = why.replicas.filter(r => r.waiting);
   t.is(waiting.length, 1, 'one replacement waits, and one only');
   t.is(waiting[0]?.groups[0]?.constraint, 'move');
@@ -39,13 +39,13 @@ test('a drain is durable once it is answered, told as an event, and leaves what 
 
   await world.ask(c => c.undrainNode(name, {}));
   await world.advance(5_000);
-  t.like(world.controller.nodes()[0], { state: 'answering', replicas: 1 });
+  t.like(world.controlPlane.nodes()[0], { state: 'answering', replicas: 1 });
   t.is(serving(), 1);
   t.deepEqual(
-    world.controller.why(REF).replicas.map(r => [r.waiting, r.node]),
+    world.controlPlane.why(REF).replicas.map(r => [r.waiting, r.node]),
     [[false, name]],
   );
-  const types = (await world.controller.pastEvents({ node: name, limit: 10 })).map(e => e.type);
+  const types = (await world.controlPlane.pastEvents({ node: name, limit: 10 })).map(e => e.type);
   t.deepEqual(
     types.filter(type => type.startsWith('node.')),
     ['node.draining', 'node.undrained'],
@@ -57,15 +57,15 @@ test('what is asked of a node or service that is not there is not found, and cha
   const world = await running();
   const notFound = { code: 'not_found' };
   for (const ask of [
-    () => world.controller.drainNode('nowhere'),
-    () => world.controller.undrainNode('nowhere', {}),
-    () => world.controller.undrainNode(nodeName(world), { device: 'none' }),
-    async () => world.controller.why({ ...REF, name: 'nobody' }),
+    () => world.controlPlane.drainNode('nowhere'),
+    () => world.controlPlane.undrainNode('nowhere', {}),
+    () => world.controlPlane.undrainNode(nodeName(world), { device: 'none' }),
+    async () => world.controlPlane.why({ ...REF, name: 'nobody' }),
   ]) {
     const asked = t.throwsAsync(ask());
     await world.advance(1_000);
     t.like(await asked, notFound);
   }
-  t.is(world.controller.nodes()[0]?.state, 'answering');
+  t.is(world.controlPlane.nodes()[0]?.state, 'answering');
   await world.end();
 });

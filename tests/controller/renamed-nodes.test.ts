@@ -28,7 +28,7 @@ async function placed(): Promise<{ world: SimulatedWorld; home: string; other: s
   const spec = { namespace: 'sim', name: 'svc', image: 'image:1', port: 80, resources };
   await world.ask(c => c.apply({ specs: [spec], origin: '', dryRun: false }));
   await world.advance(3_000);
-  const home = world.controller.services()[0]!.replicas[0]!.node!;
+  const home = world.controlPlane.services()[0]!.replicas[0]!.node!;
   return { world, home, other: home === 'a' ? 'b' : 'a' };
 }
 
@@ -47,7 +47,7 @@ function memberOn(world: SimulatedWorld, machine: string, name: string): Member 
   return { engine, profile: { ...LOCAL_PROFILE, connection: `fake://${machine}` } };
 }
 
-const replicasOf = (world: SimulatedWorld) => world.controller.services()[0]!.replicas;
+const replicasOf = (world: SimulatedWorld) => world.controlPlane.services()[0]!.replicas;
 
 test('a node that is renamed while it is silent keeps its replicas, however long it stays so', async t => {
   const { world, home, other } = await placed();
@@ -62,7 +62,7 @@ test('a node that is renamed while it is silent keeps its replicas, however long
   world.suffer(home, 'fine');
   await world.advance(20_000);
   t.like(replicasOf(world)[0], { id: before!.id, node: 'z', phase: 'ready', containerId: before!.containerId! });
-  const events = await world.controller.pastEvents({ node: 'z', limit: 20 });
+  const events = await world.controlPlane.pastEvents({ node: 'z', limit: 20 });
   t.true(events.some(e => e.type === 'node.renamed' && e.message.includes(home)));
   await world.end();
 });
@@ -74,7 +74,7 @@ test('a drain goes with the machine that it was asked for, through swapped names
   const [before] = replicasOf(world);
   world.controller.setMembers([memberOn(world, home, other), memberOn(world, other, home)]);
   await world.advance(10_000);
-  const states = () => Object.fromEntries(world.controller.nodes().map(n => [n.name, n.state]));
+  const states = () => Object.fromEntries(world.controlPlane.nodes().map(n => [n.name, n.state]));
   t.deepEqual(states(), { [other]: 'answering', [home]: 'drained' });
   t.deepEqual(
     replicasOf(world).map(r => [r.id, r.containerId, r.node, r.phase]),

@@ -22,11 +22,11 @@ test('with hundreds of silent nodes and replicas that wait, the loop rests most 
   passes = 0;
   await world.advance(30_000);
   t.true(passes <= 10, `${passes} passes in half a minute`);
-  t.deepEqual(new Set(world.controller.services()[0]?.replicas.map(r => r.phase)), new Set(['pending']));
+  t.deepEqual(new Set(world.controlPlane.services()[0]?.replicas.map(r => r.phase)), new Set(['pending']));
   world.suffer('n7', 'fine');
   await world.advance(12_000);
   t.true(
-    world.controller.services()[0]!.replicas.some(r => r.node === 'n7'),
+    world.controlPlane.services()[0]!.replicas.some(r => r.node === 'n7'),
     'one that is back is found',
   );
   await world.end();

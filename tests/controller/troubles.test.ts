@@ -9,7 +9,7 @@ const apply = (world: SimulatedWorld, ...names: string[]) =>
       dryRun: false,
     }),
   );
-const service = (world: SimulatedWorld, name: string) => world.controller.services().find(s => s.name === name)!;
+const service = (world: SimulatedWorld, name: string) => world.controlPlane.services().find(s => s.name === name)!;
 
 test('a service that nothing can be decided about keeps nobody else waiting, serves on, and says so', async t => {
   const world = new SimulatedWorld();
@@ -34,7 +34,7 @@ test('a service that nothing can be decided about keeps nobody else waiting, ser
   await world.advance(5_000);
   t.is(service(world, 'other').state, 'ready', 'others begin');
   const troubled = async () =>
-    (await world.controller.pastEvents({ namespace: 'sim', name: 'bad', limit: 50 })).filter(e =>
+    (await world.controlPlane.pastEvents({ namespace: 'sim', name: 'bad', limit: 50 })).filter(e =>
       e.type.endsWith('troubled'),
     );
   t.deepEqual(
@@ -42,7 +42,7 @@ test('a service that nothing can be decided about keeps nobody else waiting, ser
     ['service.troubled'],
     'once, however often it fails',
   );
-  t.is(world.controller.status().trouble, undefined);
+  t.is(world.controlPlane.status().trouble, undefined);
   await world.end();
 });
 
@@ -51,15 +51,15 @@ test('what a pass fails for is told by the status until one succeeds', async t =
   await world.begin();
   await apply(world, 'svc');
   let told = 0;
-  world.controller.onChange(() => {
-    if (world.controller.status().trouble !== undefined) told += 1;
+  world.controlPlane.onChange(() => {
+    if (world.controlPlane.status().trouble !== undefined) told += 1;
   });
   world.disk.faults.push('full', 'full');
   await world.advance(400);
-  t.is(world.controller.status().trouble, 'the disk is full');
+  t.is(world.controlPlane.status().trouble, 'the disk is full');
   t.is(told, 1);
   await world.advance(5_000);
-  t.is(world.controller.status().trouble, undefined);
+  t.is(world.controlPlane.status().trouble, undefined);
   t.is(service(world, 'svc').state, 'ready');
   await world.end();
 });

@@ -67,7 +67,7 @@ function checkAtRest(world: SimulatedWorld): void {
 }
 
 function checkServices(world: SimulatedWorld): void {
-  for (const service of world.controller.services()) {
+  for (const service of world.controlPlane.services()) {
     const { name, readyReplicas, wantedReplicas, replicas } = service;
     const story = () => `${service.message} ${JSON.stringify(replicas)}`;
     if (service.deleting) throw new Error(`10: ${name} is still being deleted: ${story()}`);
@@ -93,7 +93,7 @@ function checkServices(world: SimulatedWorld): void {
 
 /** No orphan, nothing left of an earlier attempt, nothing of a service that is gone. */
 function checkMachines(world: SimulatedWorld): void {
-  const known = new Set(world.controller.services().flatMap(s => s.replicas.map(r => r.id)));
+  const known = new Set(world.controlPlane.services().flatMap(s => s.replicas.map(r => r.id)));
   // What ran on a node that left while it was silent is out of reach until that is named again.
   const ours = world.containers().filter(c => world.node(c.request.placement.node).configured);
   for (const c of ours) if (!known.has(c.request.replicaId)) throw new Error(`10: ${c.name} is an orphan`);
@@ -105,7 +105,7 @@ function checkMachines(world: SimulatedWorld): void {
 function checkPublished(world: SimulatedWorld): void {
   const { hub, remote } = world;
   const endpoints = hub.services().flatMap(s => hub.snapshot(s).endpoints);
-  const ready = world.controller.services().flatMap(s => s.replicas.filter(r => r.phase === 'ready'));
+  const ready = world.controlPlane.services().flatMap(s => s.replicas.filter(r => r.phase === 'ready'));
   const text = (ids: Iterable<string | undefined>) => [...ids].sort().join(' ');
   const [published, serving] = [text(endpoints.map(e => e.containerId)), text(ready.map(r => r.containerId))];
   if (published !== serving) throw new Error(`10: published are ${published}, ready are ${serving}`);

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { Controller } from '../../control-plane/controller/controller.ts';
+import { ServedControlPlane } from '../../control-plane/controller/served-control-plane.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import type { Registry } from '../../control-plane/ports.ts';
@@ -44,6 +45,7 @@ export class SimulatedWorld {
   remote: FakeRegistry | null = null;
   #store!: WitnessedStore;
   #controller: Controller | null = null;
+  #controlPlane: ServedControlPlane | null = null;
   #life = new AbortController();
   #lives = 0;
   readonly #isRemote: boolean;
@@ -78,6 +80,12 @@ export class SimulatedWorld {
   get controller(): Controller {
     if (!this.#controller) throw new Error('the control plane is dead');
     return this.#controller;
+  }
+
+  /** What people and programs speak to. */
+  get controlPlane(): ServedControlPlane {
+    if (!this.#controlPlane) throw new Error('the control plane is dead');
+    return this.#controlPlane;
   }
 
   /** The only node, or the first. */
@@ -116,20 +124,24 @@ export class SimulatedWorld {
     this.sidecar = new FakeSidecar(this.clock, this.health, this.#passAfterMs);
     this.hub = new DiscoveryHub(`life${this.#lives}`);
     this.#store = new WitnessedStore(this.disk, this.safety);
+    const around = { registry: this.#newRegistry(), hub: this.hub, store: this.#store, clock: this.clock };
+    const admit = async () => [];
     const opening = Controller.open({
+      ...around,
       members: this.nodes.filter(n => n.configured).map(n => n.newMember()),
-      registry: this.#newRegistry(),
-      hub: this.hub,
-      store: this.#store,
       sidecar: this.sidecar,
-      clock: this.clock,
       ids: this.#ids,
       log: pino({ enabled: false }),
-      admit: async () => [],
-      identity: () => ({ version: '0', pid: 0, listen: [], exitWhenIdle: false }),
+      admit,
     });
     await this.settled(opening);
     this.#controller = await opening;
+    this.#controlPlane = new ServedControlPlane({
+      ...around,
+      loop: this.#controller,
+      admit,
+      identity: () => ({ version: '0', pid: 0, listen: [], exitWhenIdle: false }),
+    });
     this.watchers.again(this.hub);
     if (options.start === false) return;
     this.#controller.start();
@@ -140,6 +152,7 @@ export class SimulatedWorld {
   async crash(): Promise<void> {
     const controller = this.#controller;
     this.#controller = null;
+    this.#controlPlane = null;
     this.#life.abort();
     this.watchers.lost();
     await this.#store.close();
@@ -174,16 +187,16 @@ export class SimulatedWorld {
   }
 
   /** Rejections are part of the story (a full disk, a refused request); they must only never hang. */
-  async ask(request: (controller: Controller) => Promise<unknown>): Promise<'done' | 'refused'> {
+  async ask(request: (controlPlane: ServedControlPlane) => Promise<unknown>): Promise<'done' | 'refused'> {
     const answer = this.send(request);
     await this.settled(answer);
     return answer;
   }
 
   /** Sends a request without waiting for what comes of it. */
-  async send(request: (controller: Controller) => Promise<unknown>): Promise<'done' | 'refused'> {
+  async send(request: (controlPlane: ServedControlPlane) => Promise<unknown>): Promise<'done' | 'refused'> {
     try {
-      await request(this.controller);
+      await request(this.controlPlane);
       return 'done';
     } catch (error) {
       if (error instanceof OutriggerError) return 'refused';
@@ -212,6 +225,7 @@ export class SimulatedWorld {
     this.watchers.lost();
     await this.sidecar.close();
     this.#controller = null;
+    this.#controlPlane = null;
   }
 
   /** What a remote registry holds is still there for the next life, and so is its absence. */
