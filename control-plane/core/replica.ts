@@ -1,5 +1,6 @@
 import type { EndpointAddress } from './endpoint.ts';
 import type { ServiceKey } from './spec.ts';
+import type { PendingReason } from './waiting/pending-reason.ts';
 
 /** One container of a service: its identity, where it is placed and the phase it is in. Stored as it stands here. */
 export interface Replica {
@@ -77,7 +78,8 @@ interface Held {
 
 /** The phases of product.md; each holds only what is true in it. */
 export type Phase =
-  | (In<'pending'> & { readonly reasons: readonly string[] })
+  /** reasons: empty until a place was looked for. */
+  | (In<'pending'> & { readonly reasons: readonly PendingReason[] })
   | (In<'pulling'> & { readonly placement: Placement })
   | (In<'creating'> & { readonly placement: Placement })
   | (In<'starting'> & Held)

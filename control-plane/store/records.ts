@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { NodeRecord } from '../core/node.ts';
+import { REJECTION_CONSTRAINTS } from '../core/placement/rejection.ts';
 import { PHASE_KINDS, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import { type ServiceKey, serviceSpec } from '../core/spec.ts';
@@ -35,8 +36,23 @@ const placed = { since: time, placement: z.strictObject({ node: z.string(), devi
 const container = z.strictObject({ id: z.string(), seenAt: time });
 const held = { ...placed, container };
 
+const pendingReason = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('dependency'), service: z.string(), condition: z.enum(['started', 'ready']) }),
+  z.strictObject({ kind: z.literal('surge'), service: key }),
+  z.strictObject({ kind: z.literal('room_made') }),
+  z.strictObject({ kind: z.literal('untidy_node'), node: z.string() }),
+  z.strictObject({
+    kind: z.literal('lack'),
+    constraint: z.enum(REJECTION_CONSTRAINTS),
+    nodes: z.array(z.string()),
+    count,
+    message: z.string(),
+  }),
+  z.strictObject({ kind: z.literal('other_lacks'), count }),
+]);
+
 const phase = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('pending'), since: time, reasons: z.array(z.string()) }),
+  z.strictObject({ kind: z.literal('pending'), since: time, reasons: z.array(pendingReason) }),
   z.strictObject({ kind: z.literal('pulling'), ...placed }),
   z.strictObject({ kind: z.literal('creating'), ...placed }),
   z.strictObject({ kind: z.literal('starting'), ...held }),

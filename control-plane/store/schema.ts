@@ -29,6 +29,11 @@ export const MIGRATIONS: readonly string[] = [
   -- An event about a node alone has an empty service.
   ALTER TABLE events ADD COLUMN node TEXT;
   `,
+  `
+  -- What a replica waits for is a value now and no sentence; the next look for a place finds it anew.
+  UPDATE replicas SET document = json_set(document, '$.phase.reasons', json('[]'))
+  WHERE CASE WHEN json_valid(document) THEN json_extract(document, '$.phase.kind') END = 'pending';
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

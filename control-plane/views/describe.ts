@@ -2,7 +2,6 @@ import type { DesiredState } from '../controller/desired-state.ts';
 import { actionKey, containerName, createAction, pullAction, startKey } from '../core/actions.ts';
 import { deviceTurns } from '../core/nodes/device-turns.ts';
 import { imageKey, type Observed } from '../core/observed.ts';
-import { briefly } from '../core/placement/rejection.ts';
 import {
   type Cause,
   containerOf,
@@ -14,7 +13,9 @@ import {
 } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import type { ServiceSpec } from '../core/spec.ts';
+import { untidyNodes } from '../core/waiting/cluster-in.ts';
 import { maskSpec } from './mask-spec.ts';
+import { briefly } from './pending-in-words.ts';
 import { placeTakers } from './place-takers.ts';
 import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 
@@ -23,9 +24,12 @@ export function describeServices(state: DesiredState, observed: Observed): Servi
   const byService = Map.groupBy(state.replicas.values(), r => r.service);
   // Whose turn it is does not depend on the time, only when to look again does.
   const { waiting } = deviceTurns(state, observed, 0);
+  const untidy = [...state.replicas.values()].some(isCreatedWithDevices)
+    ? untidyNodes({ observed, replicas: state.replicas })
+    : new Set<string>();
   return [...state.services.values()]
     .sort((a, b) => (a.key < b.key ? -1 : 1))
-    .map(service => describeService(service, byService.get(service.key) ?? [], { state, observed, waiting }));
+    .map(service => describeService(service, byService.get(service.key) ?? [], { state, observed, waiting, untidy }));
 }
 
 interface Scene {
@@ -33,6 +37,8 @@ interface Scene {
   readonly observed: Observed;
   /** What replicas wait for on devices that they share, by replica id. */
   readonly waiting: ReadonlyMap<string, string>;
+  /** Where something of an earlier time ends before anything is created with a device. */
+  readonly untidy: ReadonlySet<string>;
 }
 
 function describeService(service: Service, replicas: readonly Replica[], scene: Scene): ServiceView {
@@ -136,7 +142,8 @@ function farewellInWords({ nodes }: Observed): string {
   return silent.length === 0 ? '' : `its networks and volumes are still to be removed on ${silent.join(', ')}`;
 }
 
-function describeReplica(replica: Replica, spec: ServiceSpec, { observed, waiting }: Scene): ReplicaView {
+function describeReplica(replica: Replica, spec: ServiceSpec, scene: Scene): ReplicaView {
+  const { observed, waiting } = scene;
   const { phase } = replica;
   const placement = placementOf(replica);
   const container = containerOf(replica);
@@ -149,7 +156,7 @@ function describeReplica(replica: Replica, spec: ServiceSpec, { observed, waitin
     image: spec.image,
     phase: phase.kind,
     sinceMs: phase.since,
-    message: waiting.get(replica.id) ?? replicaMessage(replica, spec, observed),
+    message: waiting.get(replica.id) ?? replicaMessage(replica, spec, scene),
     ...(placement ? { node: placement.node } : {}),
     devices: placement?.devices ?? [],
     ...(container ? { containerId: container.id } : {}),
@@ -188,15 +195,19 @@ export function causeOf(replica: Replica): Cause | null {
   return phase.kind === 'stopping' && phase.afterwards.kind === 'retried' ? phase.afterwards.cause : null;
 }
 
-function replicaMessage(replica: Replica, spec: ServiceSpec, observed: Observed): string {
+function replicaMessage(replica: Replica, spec: ServiceSpec, { observed, untidy }: Scene): string {
   const { phase } = replica;
   switch (phase.kind) {
     case 'pending':
       return briefly(phase.reasons);
     case 'pulling':
       return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || spec.image;
-    case 'creating':
-      return waitingFor(observed, actionKey(createAction(replica, phase.placement, spec)));
+    case 'creating': {
+      const key = actionKey(createAction(replica, phase.placement, spec));
+      const { node } = phase.placement;
+      const isHeldUp = isCreatedWithDevices(replica) && untidy.has(node) && !isDoneOrUnderWay(observed, key);
+      return isHeldUp ? `containers of an earlier time are ended on ${node} first` : waitingFor(observed, key);
+    }
     case 'starting':
       return (
         waitingFor(observed, startKey(phase.container.id)) || (observed.probes.get(phase.container.id)?.message ?? '')
@@ -228,6 +239,15 @@ function endInWords(node: string, { nodes }: Observed): string {
   const seen = nodes.get(node);
   if (!seen || seen.answering) return '';
   return `it ends once node ${node} answers (${seen.error ?? 'unknown reason'})`;
+}
+
+function isCreatedWithDevices({ phase }: Replica): boolean {
+  return phase.kind === 'creating' && phase.placement.devices.length > 0;
+}
+
+function isDoneOrUnderWay({ effects }: Observed, key: string): boolean {
+  const kind = effects.get(key)?.kind;
+  return kind === 'under_way' || kind === 'settled';
 }
 
 /** What an effect that is going to be tried again last said. */

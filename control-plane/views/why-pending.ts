@@ -4,9 +4,11 @@ import { alternativesFor } from '../core/placement/alternatives.ts';
 import { type Cluster, clusterOf } from '../core/placement/cluster.ts';
 import { explain } from '../core/placement/explain.ts';
 import type { Rejection } from '../core/placement/rejection.ts';
-import { isAvailable, type PhaseOf, type Replica } from '../core/replica.ts';
+import type { PhaseOf, Replica } from '../core/replica.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
-import { isAboutOthers } from '../core/waiting/place-waiting.ts';
+import type { UnmetDependency } from '../core/waiting/pending-reason.ts';
+import { unmetDependencies } from '../core/waiting/unmet.ts';
+import { isAboutOthers, pendingInWords } from './pending-in-words.ts';
 import type { WhyGroupView } from './views.ts';
 
 /** Why replicas of a service have no place: found out once for those that wait alike, however many they are. */
@@ -15,6 +17,7 @@ export class PendingReplicas {
   readonly #observed: Observed;
   readonly #told = new Map<string, Reasons>();
   #cluster: Cluster | null = null;
+  #byService: ReadonlyMap<ServiceKey, readonly Replica[]> | null = null;
 
   constructor(state: DesiredState, observed: Observed) {
     this.#state = state;
@@ -34,15 +37,16 @@ export class PendingReplicas {
   #findReasons(asked: AskedPending, phase: PhaseOf<'pending'>): Reasons {
     const { replica, spec, service } = asked;
     const [state, observed] = [this.#state, this.#observed];
-    const dependencies = unmetDependencies(spec, state);
-    if (dependencies.length > 0) return { groups: dependencies };
+    const ofService = (key: ServiceKey) => this.#replicasOf(key);
+    const dependencies = unmetDependencies({ services: state.services, ofService }, spec);
+    if (dependencies.length > 0) return { groups: dependencies.map(d => dependencyGroup(d, spec)) };
     const request = { replicaId: replica.id, service, spec, createdAt: replica.createdAt };
     this.#cluster ??= clusterOf(state, observed);
     const cluster = this.#cluster;
     const verdict = cluster.place(request);
     if (verdict.kind === 'placed') {
       const message = `there is room on ${verdict.placement.node} now`;
-      return { groups: turns(phase.reasons.length > 0 ? phase.reasons : [message]) };
+      return { groups: turns(phase.reasons.length > 0 ? phase.reasons.map(pendingInWords) : [message]) };
     }
     const specOf = (key: string) => state.services.get(key as ServiceKey)?.spec;
     const explained = explain(verdict.rejections, { service, spec, specOf });
@@ -65,10 +69,15 @@ export class PendingReplicas {
       }),
     );
     return {
-      groups: [...turns(phase.reasons.filter(isAboutOthers)), ...groups],
+      groups: [...turns(phase.reasons.filter(isAboutOthers).map(pendingInWords)), ...groups],
       rejections: verdict.rejections,
-      ...(phase.reasons.length > 0 ? { summary: phase.reasons } : {}),
+      ...(phase.reasons.length > 0 ? { summary: phase.reasons.map(pendingInWords) } : {}),
     };
+  }
+
+  #replicasOf(key: ServiceKey): readonly Replica[] {
+    this.#byService ??= Map.groupBy(this.#state.replicas.values(), r => r.service);
+    return this.#byService.get(key) ?? [];
   }
 }
 
@@ -116,27 +125,11 @@ function nextSteps(nodes: readonly string[], observed: Observed): string[] {
   return [...new Set(nodes.flatMap(name => observed.nodes.get(name)?.next ?? []))].slice(0, MOST_NEXT_STEPS);
 }
 
-function unmetDependencies(spec: ServiceSpec, state: DesiredState): WhyGroupView[] {
-  return spec.dependsOn.flatMap(({ service, condition }) => {
-    const needed = state.services.get(`${spec.namespace}/${service}`);
-    // One outside Outrigger's care is Compose's to order; one of which none are wanted is waited for by nobody.
-    if (!needed || needed.removal || needed.replicas === 0) return [];
-    const isMet = [...state.replicas.values()].some(
-      r => r.service === needed.key && (condition === 'ready' ? isAvailable(r) : STARTED.has(r.phase.kind)),
-    );
-    if (isMet) return [];
-    return [
-      {
-        constraint: 'dependency',
-        nodes: [],
-        message: `waits for service ${service} to be ${condition}`,
-        heldBy: [],
-        help: [`outrigger why ${needed.key} says what that one waits for`],
-      },
-    ];
-  });
+function dependencyGroup(unmet: UnmetDependency, { namespace }: ServiceSpec): WhyGroupView {
+  return {
+    ...plain('dependency', pendingInWords(unmet)),
+    help: [`outrigger why ${namespace}/${unmet.service} says what that one waits for`],
+  };
 }
-
-const STARTED: ReadonlySet<string> = new Set(['starting', 'warming', 'ready']);
 
 const MOST_NEXT_STEPS = 3;

@@ -5,7 +5,7 @@ import { imageKey, type Observed, type ProbeReport } from '../../control-plane/c
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Rollout, Service } from '../../control-plane/core/service.ts';
 import { describeServices } from '../../control-plane/views/describe.ts';
-import { aNode, aReplica, CAUSE, PLACED, phaseOf, seen } from '../core/replicas.ts';
+import { aNode, aReplica, CAUSE, lack, PLACED, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 
 const SETTLED: Rollout = { kind: 'settled' };
@@ -100,7 +100,7 @@ test('services come by name, replicas by age', t => {
 test('the message of a service says why: paused, node away, rolled back, then its worst replica', t => {
   const rolledBack: Rollout = { kind: 'rolled_back', failed: 2, to: 1, cause: CAUSE };
   const away = seen({ nodes: [aNode({ answering: false, error: 'connection refused' })] });
-  const down = [one('backoff'), one('pending', {}, { reasons: ['no room'] })];
+  const down = [one('backoff'), one('pending', {}, { reasons: [lack('no room')] })];
   t.regex(
     shown(down, { rollout: { kind: 'paused', cause: CAUSE, previous: 1 } }, away).message,
     /paused: exited with code 1/,
@@ -108,7 +108,10 @@ test('the message of a service says why: paused, node away, rolled back, then it
   t.regex(shown(down, { rollout: rolledBack }, away).message, /node local does not answer \(connection refused\)/);
   t.regex(shown(down, { rollout: rolledBack }).message, /generation 2 failed .* rolled back to generation 1/);
   t.is(shown(down).message, 'exited with code 1');
-  t.is(shown([one('ready'), one('pending', {}, { reasons: ['no room', 'no GPU'] })]).message, 'no room; no GPU');
+  t.is(
+    shown([one('ready'), one('pending', {}, { reasons: [lack('no room'), lack('no GPU')] })]).message,
+    'no room; no GPU',
+  );
   t.is(shown([one('ready'), one('ready')]).message, '');
 });
 
@@ -183,12 +186,10 @@ test('what holds a replica up is said in its words: the failed effect, the probe
 });
 
 test('one that waits for a place tells of the closest node, and counts the others', t => {
-  const reasons = [
-    'gpu-a: needs 1 GPU: 0 of 1 are free, 1 held by ns/llm',
-    '2 nodes (b, c): drained: takes no new replicas',
-  ];
+  const held = 'needs 1 GPU: 0 of 1 are free, 1 held by ns/llm';
+  const reasons = [lack(held, 'gpu-a'), lack('drained: takes no new replicas', 'b', 'c')];
   const [replica] = shown([one('pending', {}, { reasons })]).replicas;
-  t.is(replica!.message, `${reasons[0]}; and 2 more nodes`);
+  t.is(replica!.message, `gpu-a: ${held}; and 2 more nodes`);
 });
 
 test('what ends on a node that is away says that it waits for it, and a removal without replicas what is left to do', t => {
@@ -218,7 +219,7 @@ test('a second replica that is there because of a drain says whose place it take
     return describeServices(state, observed)[0]?.replicas.map(r => r.message);
   };
   const old = one('ready', {}, on('a'));
-  const waiting = one('pending', {}, { reasons: ['no room'] });
+  const waiting = one('pending', {}, { reasons: [lack('no room')] });
   const starting = one('starting', {}, on('b'));
   const place = `to take the place of ${old.id} on a, which`;
   t.deepEqual(messages([old, waiting], true), ['', `${place} is drained; no room`]);

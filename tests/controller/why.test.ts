@@ -8,7 +8,7 @@ import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { describeServices } from '../../control-plane/views/describe.ts';
 import type { WhyReplicaView } from '../../control-plane/views/views.ts';
 import { whyService } from '../../control-plane/views/why.ts';
-import { aNode, aReplica, phaseOf, seen } from '../core/replicas.ts';
+import { aContainer, aNode, aReplica, lack, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 
 const GIB = 2 ** 30;
@@ -64,7 +64,7 @@ test('a replica without room has the reason of every node, grouped, with what wo
     aNode({ name: 'c' }),
   ];
   const spec = { resources: { gpu: { memoryBytes: 96 * GIB } } };
-  const view = why({ spec, nodes, replicas: [one('pending', { reasons: ['no node is large enough'] })] });
+  const view = why({ spec, nodes, replicas: [one('pending', { reasons: [lack('no node is large enough')] })] });
   t.like(view, { namespace: 'ns', name: 'svc' });
   const [replica] = view.replicas;
   t.like(replica, { phase: 'pending', waiting: true, summary: ['no node is large enough'], devices: [] });
@@ -111,17 +111,18 @@ test('a dependency that is not there comes before any place', t => {
 test('a replica that has room and was not placed yet says so', t => {
   const [replica] = why({ replicas: [one('pending')] }).replicas;
   t.deepEqual(replica!.summary, ['there is room on local now']);
-  const [waiting] = why({ replicas: [one('pending', { reasons: ['waits its turn'] })] }).replicas;
-  t.deepEqual(waiting!.summary, ['waits its turn']);
+  const [waiting] = why({ replicas: [one('pending', { reasons: [{ kind: 'surge', service: 'ns/svc' }] })] }).replicas;
+  t.deepEqual(waiting!.summary, ['waits for others of ns/svc to leave']);
 });
 
 test('a replica for which others make room says so before what the nodes lack now', t => {
-  const reasons = ['others are on their way out and make room for it', 'local: needs 1000 CPUs, 8 of 8 are free'];
+  const told = ['others are on their way out and make room for it', 'local: needs 1000 CPUs, 8 of 8 are free'];
+  const reasons = [{ kind: 'room_made' }, lack('needs 1000 CPUs, 8 of 8 are free', 'local')];
   const spec = { resources: { cpus: 1_000 } };
   const [replica] = why({ spec, replicas: [one('pending', { reasons })] }).replicas;
   t.deepEqual(constraints(replica), ['turn', 'cpus']);
-  t.is(replica!.groups[0]!.message, reasons[0]!);
-  t.deepEqual(replica!.summary, reasons);
+  t.is(replica!.groups[0]!.message, told[0]!);
+  t.deepEqual(replica!.summary, told);
 });
 
 for (const [kind, phase, expected, waiting] of [
@@ -150,6 +151,19 @@ for (const [kind, phase, expected, waiting] of [
     );
   });
 }
+
+test('what is placed on a node where something of an earlier time still runs says that this ends first', t => {
+  const device = { id: 'gpu0', driver: 'cdi' as const };
+  const stray = aContainer({ id: 'c9', name: 'ns-old-r9', replicaId: 'r9', service: 'ns/old' });
+  const creating = one('creating', { placement: { node: 'local', devices: ['gpu0'] } });
+  const spec = { resources: { gpu: {} } };
+  const told = (state: 'running' | 'exited') => {
+    const nodes = [aNode({ devices: [device], containers: [{ ...stray, state }] })];
+    return why({ spec, nodes, replicas: [creating] }).replicas[0]!.summary;
+  };
+  t.deepEqual(told('running'), ['containers of an earlier time are ended on local first']);
+  t.deepEqual(told('exited'), ['its container is being created']);
+});
 
 test('one that failed says with which exit code, and where its lines are', t => {
   const cause = { kind: 'exited' as const, message: 'it ended', exitCode: 3, logTail: [] };
@@ -200,7 +214,7 @@ test('an image that is never pulled is looked for, not pulled', t => {
 
 test('ten thousand replicas that wait alike on hundreds of silent nodes make an answer that can be sent', t => {
   const replicas = Array.from({ length: 10_000 }, (_, i) =>
-    one('pending', { reasons: ['nowhere'] }, { id: `r${i.toString().padStart(7, '0')}` }),
+    one('pending', { reasons: [lack('nowhere')] }, { id: `r${i.toString().padStart(7, '0')}` }),
   );
   let reads = 0;
   const nodes = Array.from({ length: 300 }, (_, i) => {
@@ -226,7 +240,9 @@ test('ten thousand replicas that wait alike on hundreds of silent nodes make an 
 });
 
 test('those that wait for different reasons are all told of', t => {
-  const replicas = Array.from({ length: 30 }, (_, i) => one('pending', { reasons: [`${i % 15}`] }, { id: `p-${i}` }));
+  const replicas = Array.from({ length: 30 }, (_, i) =>
+    one('pending', { reasons: [lack(`${i % 15}`)] }, { id: `p-${i}` }),
+  );
   const answer = why({ replicas });
   t.is(answer.replicas.length, 30);
   t.true(answer.replicas.every(r => r.groups.every(g => g.constraint !== 'more')));

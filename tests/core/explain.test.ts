@@ -4,13 +4,9 @@ import type { ObservedNode } from '../../control-plane/core/observed.ts';
 import { alternativesFor } from '../../control-plane/core/placement/alternatives.ts';
 import { Cluster } from '../../control-plane/core/placement/cluster.ts';
 import { explain } from '../../control-plane/core/placement/explain.ts';
-import {
-  briefly,
-  type Rejection,
-  type RejectionConstraint,
-  summarise,
-} from '../../control-plane/core/placement/rejection.ts';
+import { type Rejection, type RejectionConstraint, summarise } from '../../control-plane/core/placement/rejection.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { briefly, pendingInWords } from '../../control-plane/views/pending-in-words.ts';
 import { asking, GIB, gpus } from './clusters.ts';
 import { aNode } from './replicas.ts';
 
@@ -213,7 +209,7 @@ for (const { title, input, given, constraint, says, helps } of UNPLACEABLE) {
     t.is(first?.constraint, constraint);
     t.regex(first?.message ?? '', says);
     t.regex(first?.help.join('\n') ?? '', helps);
-    const lines = summarise(rejections);
+    const lines = summarise(rejections).map(pendingInWords);
     t.true(
       lines.some(line => says.test(line)),
       lines.join('\n'),
@@ -269,11 +265,11 @@ test('nodes that fail alike share a line, and many ways to fail are cut to a few
   const nodes = Array.from({ length: 20 }, (_, i) =>
     aNode({ name: `n${String(i).padStart(2, '0')}`, cpus: 1 + (i % 7) }),
   );
-  const lines = summarise(reject({ resources: { cpus: 100 } }, { nodes }));
+  const lines = summarise(reject({ resources: { cpus: 100 } }, { nodes })).map(pendingInWords);
   t.is(lines.length, 5);
   t.is(lines[0], '2 nodes (n06, n13): needs 100 CPUs, 7 of 7 are free');
   t.regex(lines[4]!, /^\d more nodes: other reasons$/);
-  t.deepEqual(summarise(reject({}, { nodes: [] })), ['no node is known yet']);
+  t.deepEqual(summarise(reject({}, { nodes: [] })).map(pendingInWords), ['no node is known yet']);
 });
 
 test('a pending line tells of the closest nodes, and counts the others', t => {
@@ -284,15 +280,19 @@ test('a pending line tells of the closest nodes, and counts the others', t => {
     aNode({ name: 'd', cpus: 2 }),
   ];
   const held: [Partial<ServiceSpecInput>, string, string[]][] = [[{ resources: { cpus: 6 } }, 'c', []]];
-  const lines = summarise(reject({ resources: { cpus: 4 } }, { nodes, held }));
-  t.is(lines[0], 'c: needs 4 CPUs, 2 of 8 are free');
-  t.is(briefly(lines), 'c: needs 4 CPUs, 2 of 8 are free; and 3 more nodes');
-  t.is(briefly(['waits for service db to be ready']), 'waits for service db to be ready');
+  const lacks = summarise(reject({ resources: { cpus: 4 } }, { nodes, held }));
+  t.is(pendingInWords(lacks[0]!), 'c: needs 4 CPUs, 2 of 8 are free');
+  t.is(briefly(lacks), 'c: needs 4 CPUs, 2 of 8 are free; and 3 more nodes');
+  t.is(briefly([{ kind: 'dependency', service: 'db', condition: 'ready' }]), 'waits for service db to be ready');
   t.is(
-    briefly(['others make room', '2 nodes (a, b): full', '1 more node: other reasons']),
-    'others make room; 2 nodes (a, b): full; and 1 more node',
+    briefly([
+      { kind: 'room_made' },
+      { kind: 'lack', constraint: 'cpus', nodes: ['a', 'b'], count: 2, message: 'full' },
+      { kind: 'other_lacks', count: 1 },
+    ]),
+    'others are on their way out and make room for it; 2 nodes (a, b): full; and 1 more node',
   );
-  t.is(briefly(['no node is known yet']), 'no node is known yet');
+  t.is(briefly(summarise(reject({}, { nodes: [] }))), 'no node is known yet');
 });
 
 const constraintsOf = (rejections: readonly Rejection[]) => explain(rejections).map(e => e.constraint);
@@ -397,7 +397,7 @@ test('where another model has room, it is named; where none has, it is not', t =
 test('what is needed never reads as what is free', t => {
   const memory = 10 * GIB;
   const nodes = [aNode({ name: 'a', memoryBytes: memory })];
-  const [line] = summarise(reject({ resources: { memoryBytes: memory + 1 } }, { nodes }));
+  const [line] = summarise(reject({ resources: { memoryBytes: memory + 1 } }, { nodes })).map(pendingInWords);
   t.is(line, 'a: needs 10.1 GiB of memory, 10 GiB of 10 GiB are free');
 });
 

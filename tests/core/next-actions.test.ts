@@ -53,6 +53,6 @@ test('a node where a replica of another node runs takes nobody before that has e
   };
   const phase = place('running');
   t.is(phase?.kind, 'pending');
-  t.true(phase?.kind === 'pending' && phase.reasons.some(r => r.startsWith('other: containers of an earlier time')));
+  t.true(phase?.kind === 'pending' && phase.reasons.some(r => r.kind === 'untidy_node' && r.node === 'other'));
   t.like(place('exited'), { kind: 'pulling', placement: { node: 'other' } });
 });

@@ -2,6 +2,7 @@ import test from 'ava';
 import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { pendingInWords } from '../../control-plane/views/pending-in-words.ts';
 import { ModelWorld } from './model-world.ts';
 import { apply, aSpec, exactly } from './specs.ts';
 
@@ -77,7 +78,7 @@ test('where the node that has it is full, one waits for room there', t => {
   apply(world, built({ name: 'second', resources: { cpus: 6 } }));
   world.settle();
   const second = replicas(world).find(r => r.service === 'ns/second')!;
-  const reasons = second.phase.kind === 'pending' ? second.phase.reasons : [];
+  const reasons = second.phase.kind === 'pending' ? second.phase.reasons.map(pendingInWords) : [];
   t.regex(reasons.find(r => r.startsWith('a: '))!, /the image built:1/);
   t.regex(reasons.find(r => r.startsWith('b: '))!, /needs 6 CPUs/);
 });

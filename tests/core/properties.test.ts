@@ -247,7 +247,7 @@ test('the gap before a restart is never below the floor, nor above the longest b
 const policy = serviceSpec.parse({ namespace: 'n', name: 's', image: 'i' }).restart;
 const cause = { kind: 'exited' as const, message: 'x', logTail: [] };
 const EVENTS: readonly ReplicaEvent[] = [
-  { kind: 'unplaceable', reasons: ['r'] },
+  { kind: 'unplaceable', reasons: [{ kind: 'room_made' }] },
   { kind: 'placed', placement: { node: 'n', devices: [] } },
   { kind: 'image_present' },
   { kind: 'image_missing' },

@@ -6,6 +6,7 @@ import type {
   ObservedNode,
 } from '../../control-plane/core/observed.ts';
 import type { Cause, Phase, PhaseKind, PhaseOf, Placement, Replica } from '../../control-plane/core/replica.ts';
+import type { PendingReason } from '../../control-plane/core/waiting/pending-reason.ts';
 
 export const PLACED: Placement = { node: 'local', devices: [] };
 export const CAUSE: Cause = { kind: 'exited', message: 'exited with code 1', logTail: [] };
@@ -47,6 +48,11 @@ export function phaseOf<Kind extends PhaseKind>(kind: Kind, since: number, given
     lost: common,
   };
   return { kind, ...own[kind], ...given } as unknown as PhaseOf<Kind>;
+}
+
+/** What nodes lack, as it is told of a replica that waits. */
+export function lack(message: string, ...nodes: string[]): PendingReason {
+  return { kind: 'lack', constraint: 'cpus', nodes, count: nodes.length, message };
 }
 
 /** A container of `aReplica`, running. */

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
+import { REJECTION_CONSTRAINTS } from '../../control-plane/core/placement/rejection.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import { type ServiceKey, serviceSpec, splitKey } from '../../control-plane/core/spec.ts';
+import type { PendingReason } from '../../control-plane/core/waiting/pending-reason.ts';
 
 /** Stored records of every shape, for properties. Small pools of names, so that changes meet. */
 const time = fc.integer({ min: 0, max: 2 ** 42 });
@@ -20,9 +22,29 @@ const cause = fc.record(
   { requiredKeys: ['kind', 'message', 'logTail'] },
 );
 
+const node = fc.constantFrom('a', 'b');
+const reason: fc.Arbitrary<PendingReason> = fc.oneof(
+  fc.record({
+    kind: fc.constant('dependency' as const),
+    service: text,
+    condition: fc.constantFrom('started' as const, 'ready' as const),
+  }),
+  fc.record({ kind: fc.constant('surge' as const), service: fc.constant('shop/cart' as const) }),
+  fc.record({ kind: fc.constant('room_made' as const) }),
+  fc.record({ kind: fc.constant('untidy_node' as const), node }),
+  fc.record({
+    kind: fc.constant('lack' as const),
+    constraint: fc.constantFrom(...REJECTION_CONSTRAINTS),
+    nodes: fc.array(node, { maxLength: 2 }),
+    count: fc.nat(5),
+    message: text,
+  }),
+  fc.record({ kind: fc.constant('other_lacks' as const), count: fc.nat(5) }),
+);
+
 const held = { since: time, placement, container };
 const phase: fc.Arbitrary<Replica['phase']> = fc.oneof(
-  fc.record({ kind: fc.constant('pending' as const), since: time, reasons: fc.array(text, { maxLength: 2 }) }),
+  fc.record({ kind: fc.constant('pending' as const), since: time, reasons: fc.array(reason, { maxLength: 2 }) }),
   fc.record({ kind: fc.constantFrom('pulling' as const, 'creating' as const), since: time, placement }),
   fc.record({ kind: fc.constantFrom('starting' as const, 'warming' as const, 'lost' as const), ...held }),
   fc.record({ kind: fc.constant('ready' as const), ...held, impaired: fc.boolean() }),

@@ -14,7 +14,12 @@ const SERVICE = `{"key":"shop/llm","spec":${SPEC},"generation":3,"imageId":"sha2
 const REPLICA =
   '{"id":"r0000001","service":"shop/llm","generation":3,"createdAt":5,"attempt":1,"failures":0,"wasReady":true,"replace":false,"phase":{"kind":"ready","since":9,"placement":{"node":"local","devices":["nvidia.com/gpu=0","nvidia.com/gpu=1"]},"container":{"id":"c1","seenAt":7},"impaired":false},"addresses":[{"kind":"network","network":"shop_default","host":"172.18.0.2","port":8000}],"timings":[{"phase":"ready","at":9}]}';
 
-async function fileOfVersion1(t: ExecutionContext): Promise<string> {
+/** The same one while it waited for a place, by the second schema: with sentences for reasons. */
+const WAITING =
+  '{"id":"r0000002","service":"shop/llm","generation":3,"createdAt":6,"attempt":0,"failures":0,"wasReady":false,"replace":false,"returnedAt":null,"phase":{"kind":"pending","since":6,"reasons":["waits for service db to be ready","gpu-a: needs 2 GPUs: 0 of 2 are free, 2 held by shop/llm"]},"addresses":[],"timings":[{"phase":"pending","at":6}]}';
+
+/** @param further documents of replicas beside the one that serves */
+async function fileOfVersion1(t: ExecutionContext, further: readonly string[] = []): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-migration-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'state.db');
@@ -27,6 +32,8 @@ async function fileOfVersion1(t: ExecutionContext): Promise<string> {
   const putGeneration = database.prepare('INSERT INTO generations (service, generation, document) VALUES (?, ?, ?)');
   putGeneration.run('shop/llm', 3, generation);
   database.prepare('INSERT INTO replicas (id, document) VALUES (?, ?)').run('r0000001', REPLICA);
+  const putReplica = database.prepare('INSERT INTO replicas (id, document) VALUES (?, ?)');
+  for (const [i, document] of further.entries()) putReplica.run(`r000000${i + 2}`, document);
   const putEvent = database.prepare(
     'INSERT INTO events (at, service, replica_id, type, message) VALUES (?, ?, ?, ?, ?)',
   );
@@ -70,4 +77,25 @@ test('a file that was brought up to date is opened again as it is', async t => {
   const second = await openSqliteStore(file);
   t.deepEqual(await second.load(), before);
   await second.close();
+});
+
+test('a replica that waited by a schema with sentences for reasons waits on, and has none before the next look', async t => {
+  const file = await fileOfVersion1(t, [WAITING]);
+  const database = new DatabaseSync(file);
+  database.exec(`${MIGRATIONS[1]}; PRAGMA user_version = 2`);
+  database.close();
+  const store = await openSqliteStore(file);
+  const { replicas } = await store.load();
+  const before = JSON.parse(WAITING);
+  t.deepEqual(replicas, [
+    { ...JSON.parse(REPLICA), returnedAt: null },
+    { ...before, phase: { ...before.phase, reasons: [] } },
+  ]);
+  await store.close();
+});
+
+test('a record that is no JSON is told of by its name, also where the file has to be brought up to date', async t => {
+  const store = await openSqliteStore(await fileOfVersion1(t, ['{']));
+  await t.throwsAsync(store.load(), { message: /record r0000002 of replicas is not JSON/ });
+  await store.close();
 });

@@ -1,10 +1,11 @@
 import type { Cause, ContainerRef, DrainReason, Phase, Placement, Replica } from '../replica.ts';
 import type { ServiceSpec } from '../spec.ts';
+import { areSameReasons, type PendingReason } from '../waiting/pending-reason.ts';
 import { backoffDelayMs, failuresAfter } from './backoff.ts';
 
 /** What can befall a replica. */
 export type ReplicaEvent =
-  | { readonly kind: 'unplaceable'; readonly reasons: readonly string[] }
+  | { readonly kind: 'unplaceable'; readonly reasons: readonly PendingReason[] }
   | { readonly kind: 'placed'; readonly placement: Placement }
   | { readonly kind: 'image_present' }
   /** The image was there once and is not any more. */
@@ -39,7 +40,7 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
     case 'unplaceable':
       if (phase.kind !== 'pending') return impossible(replica, event);
       // The same reasons again are no change, or a waiting service would keep the loop awake.
-      if (phase.reasons.join('\n') === event.reasons.join('\n')) return replica;
+      if (areSameReasons(phase.reasons, event.reasons)) return replica;
       return { ...replica, phase: { ...phase, reasons: event.reasons } };
     case 'placed':
       if (phase.kind !== 'pending') return impossible(replica, event);

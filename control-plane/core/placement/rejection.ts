@@ -47,42 +47,37 @@ export const REJECTION_CONSTRAINTS = [
 
 export type RejectionConstraint = (typeof REJECTION_CONSTRAINTS)[number];
 
+/** Nodes that fail at the same thing, or how many fail at others still. */
+export type Lack =
+  | {
+      readonly kind: 'lack';
+      readonly constraint: RejectionConstraint;
+      /** The first of them; none where there is no node at all. */
+      readonly nodes: readonly string[];
+      readonly count: number;
+      /** In words, without the nodes' names. */
+      readonly message: string;
+    }
+  | { readonly kind: 'other_lacks'; readonly count: number };
+
 /**
- * A few lines for people: nodes that fail at the same thing share one. At most `limit` lines, those of the nodes that come
- * closest first.
+ * Rejections in short: nodes that fail at the same thing share a lack. At most `limit` of them, those of the nodes that
+ * come closest first, and how many nodes there are besides.
  */
-export function summarise(rejections: readonly Rejection[], limit = 4): string[] {
+export function summarise(rejections: readonly Rejection[], limit = 4): Lack[] {
   const first = new Map<string, Rejection>();
   for (const rejection of rejections) {
     if (rejection.device === undefined && !first.has(rejection.node)) first.set(rejection.node, rejection);
   }
   const ordered = nearestFirst(rejections).flatMap(node => first.get(node) ?? []);
   const groups = [...Map.groupBy(ordered, r => `${r.constraint} ${r.message}`).values()];
-  const lines = groups.slice(0, limit).map(group => `${nodesInWords(group.map(r => r.node))}${group[0]!.message}`);
+  const lacks = groups.slice(0, limit).map((group): Lack => {
+    const { constraint, message } = group[0]!;
+    const nodes = group.map(r => r.node).filter(node => node !== '');
+    return { kind: 'lack', constraint, nodes: nodes.slice(0, NAMED), count: nodes.length, message };
+  });
   const left = groups.slice(limit).reduce((sum, group) => sum + group.length, 0);
-  return left === 0 ? lines : [...lines, `${left} more ${left === 1 ? 'node' : 'nodes'}: other reasons`];
-}
-
-/** What `summarise` says, in one line: what the closest nodes lack, and how many others there are. */
-export function briefly(reasons: readonly string[]): string {
-  const closest = reasons.findIndex(r => nodesOf(r) > 0);
-  if (closest === -1) return reasons.join('; ');
-  const others = reasons.slice(closest + 1).reduce((sum, r) => sum + nodesOf(r), 0);
-  const more = others === 0 ? [] : [`and ${others} more ${others === 1 ? 'node' : 'nodes'}`];
-  return [...reasons.slice(0, closest + 1), ...more].join('; ');
-}
-
-/** How many nodes a line is about; 0: it is about what others do. */
-function nodesOf(reason: string): number {
-  const many = /^(\d+) (?:more )?nodes? ?(?:\([^)]*\))?: /.exec(reason);
-  if (many) return Number(many[1]);
-  return /^[^\s:]+: /.test(reason) ? 1 : 0;
-}
-
-function nodesInWords(names: readonly string[]): string {
-  if (names.length === 1) return names[0] === '' ? '' : `${names[0]}: `;
-  const some = names.slice(0, NAMED).join(', ');
-  return `${names.length} nodes (${some}${names.length > NAMED ? ', …' : ''}): `;
+  return left === 0 ? lacks : [...lacks, { kind: 'other_lacks', count: left }];
 }
 
 const NAMED = 3;

@@ -17,11 +17,11 @@ export function clusterIn(world: World): Cluster {
 }
 
 /** Where a container runs that no account says is there. */
-export function untidyNodes(world: World): ReadonlySet<string> {
+export function untidyNodes({ observed, replicas }: Pick<World, 'observed' | 'replicas'>): ReadonlySet<string> {
   const untidy = new Set<string>();
-  for (const { name, containers } of world.observed.nodes.values()) {
+  for (const { name, containers } of observed.nodes.values()) {
     const isStray = ({ replicaId, state }: ObservedContainer) => {
-      const replica = world.replicas.get(replicaId);
+      const replica = replicas.get(replicaId);
       return state === 'running' && (!replica || placementOf(replica)?.node !== name);
     };
     if (containers.some(c => isStray(c) && isNamedByUs(c))) untidy.add(name);

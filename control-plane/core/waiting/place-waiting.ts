@@ -5,7 +5,8 @@ import type { Replica } from '../replica.ts';
 import type { World } from '../world.ts';
 import { clusterIn, requestOf, untidyNodes } from './cluster-in.ts';
 import { displaceIdle } from './displace-idle.ts';
-import { beyondSurge, unmetDependencies, WAITS_FOR } from './unmet.ts';
+import type { PendingReason } from './pending-reason.ts';
+import { beyondSurge, unmetDependencies } from './unmet.ts';
 
 /**
  * Places the replicas that wait, the most important first. One that fits nowhere may have idle replicas of lower priority
@@ -21,7 +22,7 @@ export function placeWaiting(world: World): number | null {
   });
   if (ready.length === 0) return null;
   const cluster = clusterIn(world);
-  const notYet = [...untidyNodes(world)].map(name => `${name}: ${ENDED_FIRST}`);
+  const notYet = [...untidyNodes(world)].map((node): PendingReason => ({ kind: 'untidy_node', node }));
   const byPriority = Map.groupBy(ready, r => world.specOf(r).priority);
   const lookAgainAt: number[] = [];
   const told = new Summaries(notYet);
@@ -43,35 +44,29 @@ export function placeWaiting(world: World): number | null {
     if (displacing.lookAgainAt !== null) lookAgainAt.push(displacing.lookAgainAt);
     for (const { replica, rejections } of left) {
       const lacking = told.of(rejections);
-      const reasons = displacing.awaited.has(replica.id) ? [AWAITED, ...lacking] : lacking;
+      const reasons = displacing.awaited.has(replica.id) ? [ROOM_MADE, ...lacking] : lacking;
       world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
     }
   }
   return lookAgainAt.length > 0 ? Math.min(...lookAgainAt) : null;
 }
 
+const ROOM_MADE: PendingReason = { kind: 'room_made' };
+
 /** Replicas of the same spec have the same rejections: these are told once, however many nodes and replicas there are. */
 class Summaries {
-  readonly #known = new Map<readonly Rejection[], readonly string[]>();
-  readonly #further: readonly string[];
+  readonly #known = new Map<readonly Rejection[], readonly PendingReason[]>();
+  readonly #further: readonly PendingReason[];
 
-  constructor(further: readonly string[]) {
+  constructor(further: readonly PendingReason[]) {
     this.#further = further;
   }
 
-  of(rejections: readonly Rejection[]): readonly string[] {
+  of(rejections: readonly Rejection[]): readonly PendingReason[] {
     const known = this.#known.get(rejections);
     if (known) return known;
-    const lines = [...summarise(rejections), ...this.#further];
-    this.#known.set(rejections, lines);
-    return lines;
+    const reasons = [...summarise(rejections), ...this.#further];
+    this.#known.set(rejections, reasons);
+    return reasons;
   }
-}
-
-const AWAITED = 'others are on their way out and make room for it';
-const ENDED_FIRST = 'containers of an earlier time are ended there first';
-
-/** Whether one of a waiting replica's reasons is about what others do, and not about what a node lacks. */
-export function isAboutOthers(reason: string): boolean {
-  return reason === AWAITED || reason.endsWith(ENDED_FIRST) || reason.startsWith(WAITS_FOR);
 }

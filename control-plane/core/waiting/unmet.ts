@@ -1,33 +1,38 @@
 import { isAvailable, type Replica } from '../replica.ts';
 import { surgeOf } from '../rollout/rollout.ts';
+import type { Service } from '../service.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
+import type { PendingReason, UnmetDependency } from './pending-reason.ts';
 
-/** How what a replica waits for before it is placed begins. */
-export const WAITS_FOR = 'waits for';
+/** What is known of the services that others depend on. */
+export interface Needed {
+  readonly services: ReadonlyMap<ServiceKey, Service>;
+  readonly ofService: (key: ServiceKey) => readonly Replica[];
+}
 
-/** The services that are not up as far as the spec wants them to be before its replicas start, in words. */
-export function unmetDependencies(world: World, spec: ServiceSpec): string[] {
-  return spec.dependsOn.flatMap(({ service, condition }) => {
-    const key: ServiceKey = `${spec.namespace}/${service}`;
-    const needed = world.services.get(key);
-    // A dependency outside Outrigger's care (an application of the same Compose project) is Compose's to order.
-    if (!needed || needed.removal) return [];
-    const replicas = world.ofService(key);
-    const met =
-      condition === 'ready'
-        ? replicas.some(isAvailable)
-        : replicas.some(r => r.phase.kind === 'starting' || r.phase.kind === 'warming' || r.phase.kind === 'ready');
-    return met || needed.replicas === 0 ? [] : [`${WAITS_FOR} service ${service} to be ${condition}`];
+/** The services that are not up as far as the spec wants them to be before its replicas start. */
+export function unmetDependencies(known: Needed, spec: ServiceSpec): UnmetDependency[] {
+  return spec.dependsOn.flatMap(({ service, condition }): UnmetDependency[] => {
+    const needed = known.services.get(`${spec.namespace}/${service}`);
+    // One outside Outrigger's care (an application of the same Compose project) is Compose's to order; one of which no
+    // replica is wanted is waited for by nobody.
+    if (!needed || needed.removal || needed.replicas === 0) return [];
+    const isMet = known
+      .ofService(needed.key)
+      .some(r => (condition === 'ready' ? isAvailable(r) : STARTED.has(r.phase.kind)));
+    return isMet ? [] : [{ kind: 'dependency', service, condition }];
   });
 }
 
+const STARTED: ReadonlySet<Replica['phase']['kind']> = new Set(['starting', 'warming', 'ready']);
+
 /** Replicas that were given up count again once they are heard of: what was made in their place waits for what leaves. */
-export function beyondSurge(world: World, replica: Replica): string[] {
+export function beyondSurge(world: World, replica: Replica): PendingReason[] {
   const service = world.services.get(replica.service);
   if (!service || service.removal) return [];
   const others = world
     .ofService(service.key)
     .filter(r => r.phase.kind !== 'pending' && !world.nodes.isGivenUp(r)).length;
-  return others < service.replicas + surgeOf(service) ? [] : [`${WAITS_FOR} others of ${replica.service} to leave`];
+  return others < service.replicas + surgeOf(service) ? [] : [{ kind: 'surge', service: service.key }];
 }

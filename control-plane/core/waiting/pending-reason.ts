@@ -1,0 +1,50 @@
+import type { Lack } from '../placement/rejection.ts';
+import type { ServiceKey, ServiceSpec } from '../spec.ts';
+
+/** What a replica without a place waits for. Words for it are made where it is shown. */
+export type PendingReason =
+  | UnmetDependency
+  /** As many as the service may have at a time are there: some have to leave first. */
+  | { readonly kind: 'surge'; readonly service: ServiceKey }
+  /** Others are on their way out and make room for it. */
+  | { readonly kind: 'room_made' }
+  /** Containers of an earlier time have to end there before it takes anything. */
+  | { readonly kind: 'untidy_node'; readonly node: string }
+  | Lack;
+
+export interface UnmetDependency {
+  readonly kind: 'dependency';
+  /** A name in the same namespace. */
+  readonly service: string;
+  readonly condition: ServiceSpec['dependsOn'][number]['condition'];
+}
+
+export function areSameReasons(some: readonly PendingReason[], others: readonly PendingReason[]): boolean {
+  if (some === others) return true;
+  return some.length === others.length && some.every((reason, i) => isSame(reason, others[i]!));
+}
+
+function isSame(a: PendingReason, b: PendingReason): boolean {
+  switch (a.kind) {
+    case 'dependency':
+      return a.kind === b.kind && a.service === b.service && a.condition === b.condition;
+    case 'surge':
+      return a.kind === b.kind && a.service === b.service;
+    case 'room_made':
+      return a.kind === b.kind;
+    case 'untidy_node':
+      return a.kind === b.kind && a.node === b.node;
+    case 'lack':
+      return (
+        a.kind === b.kind &&
+        a.constraint === b.constraint &&
+        a.count === b.count &&
+        a.message === b.message &&
+        a.nodes.join() === b.nodes.join()
+      );
+    case 'other_lacks':
+      return a.kind === b.kind && a.count === b.count;
+    default:
+      return a satisfies never;
+  }
+}

@@ -1,0 +1,58 @@
+import type { PendingReason } from '../core/waiting/pending-reason.ts';
+
+/** What a replica without a place waits for, in words for people. */
+export function pendingInWords(reason: PendingReason): string {
+  switch (reason.kind) {
+    case 'dependency':
+      return `waits for service ${reason.service} to be ${reason.condition}`;
+    case 'surge':
+      return `waits for others of ${reason.service} to leave`;
+    case 'room_made':
+      return 'others are on their way out and make room for it';
+    case 'untidy_node':
+      return `${reason.node}: containers of an earlier time are ended there first`;
+    case 'lack':
+      return `${nodesInWords(reason.nodes, reason.count)}${reason.message}`;
+    case 'other_lacks':
+      return `${reason.count} more ${reason.count === 1 ? 'node' : 'nodes'}: other reasons`;
+    default:
+      return reason satisfies never;
+  }
+}
+
+/** All of them in one line: what the closest nodes lack, and how many others there are. */
+export function briefly(reasons: readonly PendingReason[]): string {
+  const closest = reasons.findIndex(r => nodesOf(r) > 0);
+  if (closest === -1) return reasons.map(pendingInWords).join('; ');
+  const others = reasons.slice(closest + 1).reduce((sum, r) => sum + nodesOf(r), 0);
+  const more = others === 0 ? [] : [`and ${others} more ${others === 1 ? 'node' : 'nodes'}`];
+  return [...reasons.slice(0, closest + 1).map(pendingInWords), ...more].join('; ');
+}
+
+/** It is about what others do, and not about what the nodes lack. */
+export function isAboutOthers({ kind }: PendingReason): boolean {
+  return kind !== 'lack' && kind !== 'other_lacks';
+}
+
+/** How many nodes it is about. */
+function nodesOf(reason: PendingReason): number {
+  switch (reason.kind) {
+    case 'lack':
+    case 'other_lacks':
+      return reason.count;
+    case 'untidy_node':
+      return 1;
+    case 'dependency':
+    case 'surge':
+    case 'room_made':
+      return 0;
+    default:
+      return reason satisfies never;
+  }
+}
+
+function nodesInWords(named: readonly string[], count: number): string {
+  if (count === 0) return '';
+  if (count === 1) return `${named[0]}: `;
+  return `${count} nodes (${named.join(', ')}${count > named.length ? ', …' : ''}): `;
+}
