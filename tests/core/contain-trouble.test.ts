@@ -1,4 +1,5 @@
 import test from 'ava';
+import fc from 'fast-check';
 import { containTrouble } from '../../control-plane/core/contain-trouble.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
 import { ModelWorld } from './model-world.ts';
@@ -20,15 +21,46 @@ test('those that the attempt throws for are left alone, each with its own messag
   );
 });
 
-test('what no single service is at fault for is thrown as it was', t => {
+test('what throws without any service is thrown as it was', t => {
   const always = () => {
     throw new Error('the disk');
   };
   t.throws(() => containTrouble(keys, always), { message: 'the disk' });
-  const together = (alone: ReadonlyMap<ServiceKey, string>) => {
-    if (!alone.has('ns/a') && !alone.has('ns/b')) throw new Error('both');
-  };
-  t.throws(() => containTrouble(keys, together), { message: 'both' });
+});
+
+test('a group that only fails together is left alone, the smallest that does', t => {
+  const made = containTrouble(keys, alone => {
+    if (!alone.has('ns/c')) throw new Error('c is bad');
+    if (!alone.has('ns/a') && !alone.has('ns/d')) throw new Error('a and d');
+    return alone;
+  });
+  t.deepEqual(
+    [...made],
+    [
+      ['ns/c', 'c is bad'],
+      ['ns/a', 'a and d (together with ns/d)'],
+      ['ns/d', 'a and d (together with ns/a)'],
+    ],
+  );
+});
+
+test('whichever groups fail together, no other service is left alone and every group is broken up', t => {
+  const many = Array.from({ length: 12 }, (_, i): ServiceKey => `ns/s${i}`);
+  const groups = fc.uniqueArray(fc.subarray(many, { minLength: 1, maxLength: 4 }), {
+    minLength: 1,
+    maxLength: 3,
+    selector: g => g.join(),
+  });
+  fc.assert(
+    fc.property(groups, bad => {
+      const alone = containTrouble(many, given => {
+        if (bad.some(group => group.every(key => !given.has(key)))) throw new Error('bad');
+        return new Set(given.keys());
+      });
+      t.true(bad.every(group => group.some(key => alone.has(key))));
+      t.true([...alone].every(key => bad.some(group => group.includes(key))));
+    }),
+  );
 });
 
 test('a service whose stored spec is missing is left as it is, and all others go on', t => {
