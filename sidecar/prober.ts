@@ -3,7 +3,7 @@ import { effectiveProbes, type ProbeCheck } from '../control-plane/core/spec.ts'
 import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
 import { Asker } from './asker.ts';
 import type { Beats } from './beats.ts';
-import { LivenessStreak } from './liveness-streak.ts';
+import { FailureStreak } from './failure-streak.ts';
 import { watchLoad } from './load-watch.ts';
 import type { Slots } from './slots.ts';
 import { FIRST_GAP_MS, GAP_GROWTH, LONGEST_GAP_MS, startUp } from './start-up.ts';
@@ -26,7 +26,8 @@ export class Prober {
   #target: ProbeTarget;
   readonly #seams: ProberSeams;
   readonly #asker: Asker;
-  readonly #livenessStreak: LivenessStreak;
+  /** Of startup probes that are late, then of liveness probes. */
+  readonly #streak: FailureStreak;
   readonly #stopped = new AbortController();
   readonly #pauses = new Set<AbortController>();
   readonly #troubles = new Map<Concern, string>();
@@ -36,7 +37,7 @@ export class Prober {
     this.#target = target;
     this.#seams = seams;
     this.#asker = new Asker(target, seams);
-    this.#livenessStreak = new LivenessStreak(target.heardFrom);
+    this.#streak = new FailureStreak(target.heardFrom);
     this.#report = {
       containerId: target.containerId,
       startup: target.resume ? 'passed' : 'pending',
@@ -57,7 +58,7 @@ export class Prober {
     this.#target = target;
     this.#asker.update(target);
     if (news) for (const pause of this.#pauses) pause.abort();
-    if (this.#livenessStreak.heard(target.heardFrom)) this.#tellLiveness();
+    if (this.#streak.heard(target.heardFrom)) this.#tellStreak();
   }
 
   /** Resolves once nothing of it runs any more. */
@@ -86,6 +87,7 @@ export class Prober {
     const verdict = await startUp({
       startup,
       startedAt: this.#target.startedAt,
+      streak: this.#streak,
       ways: () => this.#asker.ways(startup.check),
       clock: this.#seams.clock,
       signal: this.#stopped.signal,
@@ -99,6 +101,7 @@ export class Prober {
       this.#set({ startup: 'failed' });
       return false;
     }
+    this.#streak.passed();
     this.#set(
       {
         startup: 'passed',
@@ -161,17 +164,20 @@ export class Prober {
     const { liveness } = effectiveProbes(this.#target.spec);
     if (!liveness) return;
     for (;;) {
-      await this.#pause(this.#seams.beats.delayMs(liveness.intervalMs), { interruptible: false });
-      const begun = this.#livenessStreak.begin();
+      // Where a single failure is asked for, whether it was the container's is found out soon.
+      const isInDoubt = liveness.failures === 1 && this.#streak.isOpen && this.#report.liveness !== 'failing';
+      const delayMs = isInDoubt ? RECHECK_GAP_MS : this.#seams.beats.delayMs(liveness.intervalMs);
+      await this.#pause(delayMs, { interruptible: false });
+      const begun = this.#streak.begin();
       const result = await this.#asker.ask(liveness.check, liveness.timeoutMs, this.#stopped.signal);
       switch (result.kind) {
         case 'passed':
-          this.#livenessStreak.passed();
+          this.#streak.passed();
           this.#set({ liveness: 'passing' }, { liveness: null });
           break;
         case 'failed':
-          this.#livenessStreak.failed(begun, this.#seams.clock.now());
-          this.#tellLiveness({ liveness: result.message });
+          this.#streak.failed(begun, this.#seams.clock.now());
+          this.#tellStreak({ liveness: result.message });
           break;
         case 'unknown':
           break;
@@ -182,11 +188,10 @@ export class Prober {
   }
 
   /** What failed before a silence of the node says nothing after it. */
-  #tellLiveness(troubles: { readonly liveness?: string } = {}): void {
+  #tellStreak(troubles: { readonly liveness?: string } = {}): void {
     const { liveness } = effectiveProbes(this.#target.spec);
-    if (!liveness) return;
-    const isNotAlive = this.#livenessStreak.counted >= liveness.failures;
-    if (isNotAlive) this.#set({ liveness: 'failing' }, troubles);
+    if (this.#report.startup !== 'passed' || !liveness) this.#set({});
+    else if (this.#streak.suffices(liveness.failures)) this.#set({ liveness: 'failing' }, troubles);
     else this.#set(this.#report.liveness === 'failing' ? { liveness: 'unknown' } : {}, troubles);
   }
 
@@ -239,7 +244,7 @@ export class Prober {
       if (message === null) this.#troubles.delete(concern);
       else this.#troubles.set(concern, message);
     }
-    const { failedAt, doubtedSince } = this.#livenessStreak;
+    const { failedAt, doubtedSince } = this.#streak;
     const { message: _, doubtedSince: __, notAliveSince = failedAt, ...stated } = { ...this.#report, ...changes };
     const rest = {
       ...stated,

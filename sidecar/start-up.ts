@@ -1,6 +1,7 @@
 import type { StartupProbe } from '../control-plane/core/spec.ts';
 import type { Clock } from '../control-plane/ports.ts';
 import type { Way } from './asker.ts';
+import type { FailureStreak } from './failure-streak.ts';
 
 export interface StartUpOptions {
   readonly startup: StartupProbe;
@@ -8,6 +9,8 @@ export interface StartUpOptions {
   readonly startedAt: number;
   /** How the container may be asked, as far as that is known now. */
   readonly ways: () => readonly Way[];
+  /** Of the failures after the deadline; told of the node by the caller. */
+  readonly streak: FailureStreak;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Hands out what is to be aborted when there is news of the container: then it is asked anew at once. Returns the end of it. */
@@ -23,7 +26,9 @@ export const LONGEST_GAP_MS = 500;
 /** A deadline that passed while nobody was asking proves nothing about the container. */
 const LEAST_PROBES = 3;
 
-/** Asks until one way passes, or the start has taken too long. Rejects with the signal's reason. */
+/**
+ * Asks until one way passes, or the start has taken too long, which a failure tells only of a container that is in reach.
+ * Rejects with the signal's reason. */
 export async function startUp(options: StartUpOptions): Promise<'started' | 'too_late'> {
   const { ways, signal, onRound } = options;
   const count = { asked: 0 };
@@ -46,17 +51,21 @@ export async function startUp(options: StartUpOptions): Promise<'started' | 'too
 
 async function askUntilStarted(
   way: Way,
-  { startup, startedAt, clock, onFailure }: StartUpOptions,
+  { startup, startedAt, streak, clock, onFailure }: StartUpOptions,
   round: AbortSignal,
   count: { asked: number },
 ): Promise<'started' | 'too_late' | 'news'> {
   try {
     for (let gapMs = FIRST_GAP_MS; ; gapMs = Math.min(gapMs * GAP_GROWTH, LONGEST_GAP_MS)) {
       count.asked++;
+      const begun = streak.begin();
       const result = await way(startup.timeoutMs, round);
       if (result.kind === 'passed') return 'started';
       round.throwIfAborted();
-      if (clock.now() >= startedAt + startup.deadlineMs && count.asked >= LEAST_PROBES) {
+      const isLate = clock.now() >= startedAt + startup.deadlineMs && count.asked >= LEAST_PROBES;
+      // Before that nobody needs to know whether it is the container that fails.
+      if (isLate) streak.failed(begun, clock.now());
+      if (isLate && streak.suffices(1)) {
         onFailure(`not started ${startup.deadlineMs} ms after its container: ${result.message}`);
         return 'too_late';
       }

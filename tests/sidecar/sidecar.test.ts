@@ -206,6 +206,69 @@ test('where its node is cut off, a container fails no liveness probe that counts
   t.true((report(sidecar).notAliveSince ?? 0) > from);
 });
 
+test('a start whose deadline runs out while its node is cut off has not failed; one that is late in reach has', async t => {
+  const server = await owned(t, healthServer());
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock, random: () => 0.5 });
+  const startup = { check: GRPC, timeoutMs: 1_000, deadlineMs: 10_000 };
+  const startedAt = clock.now();
+  const spec = { protocol: 'grpc', port: server.port, probes: { startup } } as const;
+  const heard = (heardFrom: number | null) => sidecar.target([probeTarget(spec, { startedAt, heardFrom })]);
+  const answered = () => report(sidecar).doubtedSince !== undefined && heard(clock.now() + 1);
+  heard(clock.now());
+  server.behave({ kind: 'hang' });
+
+  await clock.advance(9_000);
+  t.is(report(sidecar).doubtedSince, undefined, 'before its deadline nobody has to know why it fails');
+  await clock.advance(60_000);
+  t.is(typeof report(sidecar).doubtedSince, 'number', 'the engine has not been heard since');
+  t.is(report(sidecar).startup, 'pending');
+
+  // The cut is over before the engine answers: what failed in it counts once at most.
+  answered();
+  heard(null);
+  await clock.advance(60_000);
+  t.is(report(sidecar).startup, 'pending', 'the engine is silent');
+  heard(clock.now());
+  t.is(report(sidecar).startup, 'pending', 'what failed before and during the silence is over');
+
+  const from = clock.now();
+  await advanceUntil(clock, 'late', () => {
+    answered();
+    return report(sidecar).startup === 'failed';
+  });
+  t.true(clock.now() - from <= 10_000);
+  t.regex(report(sidecar).message!, /not started 10000 ms after its container/);
+});
+
+test('one failure that is asked for is one of the container: a cut that was over at once makes none', async t => {
+  const server = await owned(t, healthServer());
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock, random: () => 0.5 });
+  const liveness = { check: GRPC, intervalMs: 10_000, timeoutMs: 1_000, failures: 1 };
+  const startedAt = clock.now();
+  const spec = { protocol: 'grpc', port: server.port, probes: { liveness } } as const;
+  const heard = (heardFrom: number | null) => sidecar.target([probeTarget(spec, { startedAt, heardFrom })]);
+  heard(clock.now());
+  await until('ready', () => report(sidecar).readiness === 'passing');
+
+  server.behave({ kind: 'hang' });
+  await advanceUntil(clock, 'a failure', () => report(sidecar).doubtedSince !== undefined);
+  server.behave({ kind: 'status', status: 'SERVING' });
+  heard(clock.now() + 1);
+  t.not(report(sidecar).liveness, 'failing');
+  await advanceUntil(clock, 'alive', () => report(sidecar).liveness === 'passing');
+
+  server.behave({ kind: 'hang' });
+  await advanceUntil(clock, 'a failure', () => report(sidecar).doubtedSince !== undefined);
+  const from = clock.now();
+  await advanceUntil(clock, 'not alive', () => {
+    if (report(sidecar).doubtedSince !== undefined) heard(clock.now() + 1);
+    return report(sidecar).liveness === 'failing';
+  });
+  t.true(clock.now() - from <= 5_000, 'it is asked again soon, not after an interval');
+});
+
 test('one failed probe does not take a replica out', async t => {
   const clock = new VirtualClock();
   const sidecar = sidecarOf(t, { clock });

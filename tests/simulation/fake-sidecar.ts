@@ -1,6 +1,6 @@
 import type { ProbeReport } from '../../control-plane/core/observed.ts';
 import type { Clock, ProbeTarget, Sidecar } from '../../control-plane/ports.ts';
-import { LivenessStreak } from '../../sidecar/liveness-streak.ts';
+import { FailureStreak } from '../../sidecar/failure-streak.ts';
 
 /** How the containers of a world are, by id; it outlives the sidecars that ask. */
 export class Health {
@@ -65,7 +65,7 @@ export class FakeSidecar implements Sidecar {
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
   /** What liveness probes in a row said, which are made as the real one makes them, by container. */
-  readonly #streaks = new Map<string, LivenessStreak>();
+  readonly #streaks = new Map<string, FailureStreak>();
   #targets: readonly ProbeTarget[] = [];
 
   constructor(clock: Clock, health: Health, passAfterMs = 40) {
@@ -87,7 +87,7 @@ export class FakeSidecar implements Sidecar {
     for (const { containerId, heardFrom } of targets) {
       const streak = this.#streaks.get(containerId);
       if (streak?.heard(heardFrom)) queueMicrotask(() => this.changed());
-      if (!streak) void this.#keepLiveness(containerId, new LivenessStreak(heardFrom));
+      if (!streak) void this.#keepLiveness(containerId, new FailureStreak(heardFrom));
     }
     for (const target of targets) {
       if (known.has(target.containerId) || this.#passed.has(target.containerId)) continue;
@@ -145,7 +145,7 @@ export class FakeSidecar implements Sidecar {
   }
 
   /** Its failures outlast what caused them until the next probe, as they do in the real one. */
-  async #keepLiveness(containerId: string, streak: LivenessStreak): Promise<void> {
+  async #keepLiveness(containerId: string, streak: FailureStreak): Promise<void> {
     this.#streaks.set(containerId, streak);
     const pause = (ms: number) => this.#clock.sleep(ms, this.#stop.signal).catch(() => {});
     const goesOn = () => !this.#stop.signal.aborted && this.#streaks.get(containerId) === streak;
