@@ -11,7 +11,7 @@ import { nodesToList } from './nodes/nodes-to-list.ts';
 import { vacatedNodes } from './nodes/vacated-nodes.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { containerOf, hasServed, placementOf, type Replica } from './replica.ts';
-import { circumstancesIn } from './rollout/circumstances.ts';
+import { circumstancesIn, withoutRoom } from './rollout/circumstances.ts';
 import { judgeRollout } from './rollout/judge-rollout.ts';
 import { type Circumstances, rolloutStep } from './rollout/rollout.ts';
 import type { Service } from './service.ts';
@@ -84,9 +84,7 @@ function carryOn(world: World, newReplicaId: () => string): Omit<Plan, 'troubles
   world.nodes.tidy();
   placeElsewhere(world);
   advanceAll(world);
-  const circumstances = circumstancesIn(world);
-  for (const service of [...world.services.values()])
-    if (!world.isLeftAlone(service.key)) roll(world, service, { circumstances, newReplicaId });
+  rollAll(world, newReplicaId);
   const placeAgainAt = placeWaiting(world);
   // A placement, a drain or a retry may carry a replica on at once, such as onto an image that is there already.
   advanceAll(world);
@@ -102,6 +100,18 @@ function advanceAll(world: World): void {
     quarantineLost(world, replica, moved);
     world.put(withAddresses(world, moved, spec));
   }
+}
+
+/** Who would give up a place for another one is asked last: by then all that waits for a place is there. */
+function rollAll(world: World, newReplicaId: () => string): void {
+  const circumstances = circumstancesIn(world);
+  const asked = new Set<ServiceKey>();
+  for (const service of [...world.services.values()]) {
+    const { key } = service;
+    if (world.isLeftAlone(key)) continue;
+    roll(world, service, { circumstances: withoutRoom(circumstances, () => asked.add(key)), newReplicaId });
+  }
+  for (const key of asked) roll(world, world.services.get(key)!, { circumstances, newReplicaId });
 }
 
 /** What a container lost sight of is given to nobody else before somebody has looked at it. */

@@ -21,9 +21,12 @@ export interface Circumstances {
   readonly isGivenUp: (replica: Replica) => boolean;
   /** Its node gives its replicas away. */
   readonly isMoving: (replica: Replica) => boolean;
-  /** Takes room for one more like it, on nodes that take replicas; false: there is none. No room is given twice. */
+  /**
+   * Takes room for one more like it, on nodes that take replicas; false: there is none. No room is given twice, nor is that
+   * given which anybody waits for.
+   */
   readonly claimRoom: (replica: Replica) => boolean;
-  /** Whether a replica that fits nowhere would fit if these were gone. */
+  /** Whether a replica that fits nowhere, also once others have left, would fit if these were gone too; its room is its own then. */
   readonly wouldFit: (pending: Replica, gone: readonly Replica[]) => boolean;
 }
 
@@ -97,9 +100,6 @@ export function rolloutStep(
     ...moving.filter(isAvailable).sort(byWorth).slice(0, Math.max(0, spareMoving)),
     ...idleMoving.slice(0, Math.max(0, spareIdle)),
   ];
-  // Those that left before, and were not replaced yet, have the first claim on what is free.
-  const owed = target - kept.length + staying.filter(r => !isPlaced(r)).length;
-  if (surge === 0 && leaving[0]) for (let i = 0; i < owed; i += 1) claimRoom(leaving[0]);
   for (const replica of leaving) {
     const hasNext = surge > 0 || claimRoom(replica);
     if (hasNext) drain.push({ replica, reason: 'moved' });

@@ -84,7 +84,8 @@ function leavingPriorities(world: World): number[] {
     .map(r => world.specOf(r).priority);
 }
 
-function isOnItsWayOut(replica: Replica): boolean {
+/** What it holds is free before long. */
+export function isOnItsWayOut(replica: Replica): boolean {
   const { kind } = replica.phase;
   return (kind === 'draining' || kind === 'stopping') && !isLive(replica);
 }
