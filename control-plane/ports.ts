@@ -109,6 +109,8 @@ export interface EngineListing {
   /** References (`name:tag`) of the images that are there. */
   readonly images: ReadonlySet<string>;
   readonly containers: readonly ObservedContainer[];
+  /** Why NVIDIA's driver could not be asked the last time, so that the devices are as they were last known; absent: nothing keeps it from being asked. */
+  readonly driverTrouble?: string;
 }
 
 export interface LogOptions {

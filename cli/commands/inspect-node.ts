@@ -64,6 +64,9 @@ function nodeFields(node: NodeView, { nowMs, width }: { nowMs: number; width: nu
       ],
       ['replicas', String(node.replicas)],
       ['labels', labelsInWords(node.labels)],
+      ...(node.driverTrouble === undefined
+        ? []
+        : [['GPU driver', `could not be asked: ${singleLine(node.driverTrouble)}`] as const]),
     ],
     width,
   );

@@ -57,16 +57,9 @@ export async function checkDevices(
             },
           ]
         : []),
-      ...(isProbed && trouble !== null
-        ? [
-            {
-              name,
-              status: 'warn' as const,
-              message: `nvidia-smi in gpu_probe_image ${gpuProbeImage} does not answer: ${trouble}`,
-              next: 'Until it does, models and memory of the devices are not known. Any image with /bin/sh and glibc will do; the engine has to be able to give it the GPUs.',
-            },
-          ]
-        : []),
+      ...(trouble === null
+        ? []
+        : [troubleFinding(trouble, { name, image: isProbed ? gpuProbeImage : undefined, stated })]),
     ];
   } catch (error) {
     signal.throwIfAborted();
@@ -75,6 +68,27 @@ export async function checkDevices(
     plain.close();
     engine.close();
   }
+}
+
+/** Why NVIDIA's driver cannot be asked, which is less of a trouble where the operator states what it would say. */
+function troubleFinding(
+  trouble: string,
+  { name, image, stated }: { name: string; image: string | undefined; stated: readonly ObservedDevice[] | undefined },
+): Finding {
+  if (image !== undefined) {
+    return {
+      name,
+      status: 'warn',
+      message: `nvidia-smi in gpu_probe_image ${image} does not answer: ${trouble}`,
+      next: 'Until it does, models and memory of the devices are not known. Any image with /bin/sh and glibc will do; the engine has to be able to give it the GPUs.',
+    };
+  }
+  return {
+    name,
+    status: stated ? 'info' : 'warn',
+    message: `NVIDIA's driver cannot be asked: ${trouble}`,
+    next: 'Run "nvidia-smi" on this machine, as the user that the control plane runs as. Until it answers, models and memory of the devices are not known, or not measured.',
+  };
 }
 
 function devicesFinding(

@@ -50,6 +50,9 @@ export const nodeView = z
     reservedCpus: z.number().meta({ description: 'what replicas hold' }),
     reservedMemoryBytes: count,
     devices: z.array(device),
+    driverTrouble: optional(z.string()).meta({
+      description: "why NVIDIA's driver could not be asked the last time: the devices are as they were last known",
+    }),
     replicas: count,
     labels: z.record(z.string(), z.string()),
   })

@@ -56,6 +56,8 @@ export interface ObservedNode {
   readonly keptCpus: number;
   readonly keptMemoryBytes: number;
   readonly devices: readonly ObservedDevice[];
+  /** Why NVIDIA's driver could not be asked the last time: `devices` are as they were last known, or known by name alone. */
+  readonly driverTrouble?: string;
   /** Listed before and not any more. What holds one goes on; nobody is given it. */
   readonly vanished: readonly ObservedDevice[];
   /** The engine's and the operator's. */

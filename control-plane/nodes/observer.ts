@@ -114,7 +114,7 @@ export class Observer {
       const listing = await within(limits, what, signal => this.#engine.observe(signal));
       this.#isLate = false;
       this.#engineLabels = listing.labels;
-      const { error: _, next: __, ...known } = this.#node;
+      const { error: _, next: __, driverTrouble: ___, ...known } = this.#node;
       this.#node = {
         ...known,
         ...listing,

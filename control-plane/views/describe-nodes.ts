@@ -53,6 +53,7 @@ function describeNode(node: ObservedNode, holders: readonly Holder[], { state, p
         quarantineMs: policy.quarantineMs,
       }),
     ),
+    ...(node.driverTrouble === undefined ? {} : { driverTrouble: node.driverTrouble }),
     replicas: holders.length,
     labels: node.labels,
   };

@@ -87,6 +87,8 @@ export interface NodeView {
   readonly reservedCpus: number;
   readonly reservedMemoryBytes: number;
   readonly devices: readonly DeviceView[];
+  /** Why NVIDIA's driver could not be asked the last time: the devices are as they were last known, or known by name alone. */
+  readonly driverTrouble?: string;
   /** How many replicas hold a place on it. */
   readonly replicas: number;
   readonly labels: Readonly<Record<string, string>>;

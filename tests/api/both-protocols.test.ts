@@ -48,6 +48,19 @@ test('a node drained over one protocol is seen so over the other', async t => {
   );
 });
 
+test('that the driver of a node cannot be asked is told alike over both protocols', async t => {
+  const served = await serve(t);
+  const { control } = grpcClients(t, `unix:${served.socket}`);
+  const told = async () => {
+    const [node] = (await served.request('GET', '/v1/nodes')).json.nodes;
+    const { nodes } = await call<{ nodes: Node__Output[] }>(done => control.listNodes({}, done as never));
+    return [node.driverTrouble, nodes[0]?.driverTrouble];
+  };
+  t.deepEqual(await told(), [undefined, '']);
+  served.controlPlane.driverTrouble = 'nvidia-smi hangs';
+  t.deepEqual(await told(), ['nvidia-smi hangs', 'nvidia-smi hangs']);
+});
+
 test('why a service waits is told alike over both protocols', async t => {
   const served = await serve(t);
   const { control } = grpcClients(t, `unix:${served.socket}`);

@@ -81,12 +81,18 @@ test('nodes and version tell the nodes file in use, and that it is the one of th
 });
 
 test('nodes inspect shows how a node is reached and the replicas on it', async t => {
-  const { cli } = await start(t);
+  const { cli, controlPlane } = await start(t);
   const { stdout } = await cli('nodes', 'inspect', 'local');
   t.regex(stdout, /^node: +local\nstate: +answering\nconnection: +unix:\/\/\/var\/run\/docker\.sock\n/);
   t.regex(stdout, /CPUs: +0\.5 of 8 held\n/);
   t.regex(stdout, /demo\/echo +r0000001 +ready +\S+ +GPU-0\n/);
   t.is(JSON.parse((await cli('nodes', 'inspect', 'local', '--json')).stdout).name, 'local');
+  t.notRegex(stdout, /GPU driver/);
+  controlPlane.driverTrouble = 'nvidia-smi did not end within 10000 ms';
+  t.regex(
+    (await cli('nodes', 'inspect', 'local')).stdout,
+    /GPU driver: +could not be asked: nvidia-smi did not end within 10000 ms\n/,
+  );
   const unknown = await cli('nodes', 'inspect', 'nowhere');
   t.is(unknown.code, 1);
   t.is(unknown.stderr, 'error: There is no node "nowhere".\nnext:  There are: local.\n');

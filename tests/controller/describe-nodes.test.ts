@@ -36,6 +36,11 @@ function shown(state: DesiredState, node: Partial<ObservedNode>) {
   return describeNodes(state, seen({ nodes: [aNode(node)] }))[0]!;
 }
 
+test('a node says why its driver cannot be asked', t => {
+  t.is(shown(holders({}), { driverTrouble: 'it hangs' }).driverTrouble, 'it hangs');
+  t.false('driverTrouble' in shown(holders({}), {}));
+});
+
 test('a node is shown with what is reserved on it and who holds its devices', t => {
   const state = holders({ holder: { devices: ['a'], gpu: {} }, other: { devices: [] } });
   const view = shown(state, { devices: [device('a'), device('b')], cpus: 4, labels: { zone: 'a' }, keptCpus: 1 });

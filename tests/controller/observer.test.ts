@@ -76,6 +76,16 @@ test('an engine that fails keeps its last listing and answers no more; the next 
   t.is(observer.node().error, undefined);
 });
 
+test('that the driver cannot be asked is known until it can', async t => {
+  const { clock, engine, observer } = onFakes();
+  engine.observe = async () => ({ ...bare(), driverTrouble: 'it hangs' });
+  await listed(clock, observer);
+  t.is(observer.node().driverTrouble, 'it hangs');
+  engine.observe = async () => bare();
+  await listed(clock, observer);
+  t.false('driverTrouble' in observer.node());
+});
+
 test('a listing that gets no answer counts as none before the next one is due', async t => {
   const { clock, engine, observer } = onFakes();
   engine.failNext('observe', { kind: 'hang' });

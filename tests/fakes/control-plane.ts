@@ -41,6 +41,8 @@ export class FakeControlPlane implements ControlPlane {
   failure: unknown;
   readonly logLines: LogLineView[] = [];
   nodesProblem = '';
+  /** Why the driver of its one node cannot be asked. */
+  driverTrouble: string | null = null;
   trouble = '';
   nodesFile: Pick<StatusView, 'nodesFile' | 'nodesFileFrom'> = {};
   /** Whether the one device of the one node is. */
@@ -180,6 +182,7 @@ export class FakeControlPlane implements ControlPlane {
             ...(this.quarantined ? { message: 'replica r1 lost sight of it' } : {}),
           },
         ],
+        ...(this.driverTrouble === null ? {} : { driverTrouble: this.driverTrouble }),
         replicas,
         labels: { zone: 'a' },
       },

@@ -98,7 +98,8 @@ export class DockerEngine implements Engine {
     const listing = await this.#listing.observe(signal);
     const identity = this.#capacity.identity();
     if (identity) this.#options.claim?.(identity);
-    return listing;
+    const trouble = this.driverTrouble;
+    return trouble === null ? listing : { ...listing, driverTrouble: trouble };
   }
 
   async pull(

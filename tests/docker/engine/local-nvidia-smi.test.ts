@@ -136,10 +136,12 @@ test('an engine of this machine lists what nvidia-smi says here, also after it s
   t.like(device, { ...known, memoryBytes: 23_034 * MIB });
   t.like(device?.measured, { usedBytes: 34 * MIB, freeBytes: 23_000 * MIB });
   t.is(engine.driverTrouble, null);
+  t.false('driverTrouble' in (await engine.observe(soon())));
 
   await m.replace('echo "Failed to initialize NVML: Unknown Error"; exit 255');
   t.deepEqual(await devices(), [{ ...known, memoryBytes: 23_034 * MIB }]);
   t.is(engine.driverTrouble, 'nvidia-smi ended with 255: Failed to initialize NVML: Unknown Error');
+  t.is((await engine.observe(soon())).driverTrouble, engine.driverTrouble ?? undefined, 'and a listing says so');
 });
 
 test('what would be read of a machine can be printed', async t => {

@@ -22,6 +22,7 @@ export interface Node {
   'drainingSinceMs'?: (number | string | Long);
   'keptCpus'?: (number | string);
   'keptMemoryBytes'?: (number | string | Long);
+  'driverTrouble'?: (string);
 }
 
 export interface Node__Output {
@@ -43,4 +44,5 @@ export interface Node__Output {
   'drainingSinceMs': (number);
   'keptCpus': (number);
   'keptMemoryBytes': (number);
+  'driverTrouble': (string);
 }
