@@ -1,4 +1,3 @@
-import { parseCanonical } from './canonical.ts';
 import { type ComposeOptions, runConfig } from './read.ts';
 
 export type ProjectName =
@@ -14,7 +13,8 @@ export type ProjectName =
 export async function projectName(options: ComposeOptions, signal: AbortSignal): Promise<ProjectName> {
   const given = options.projectName ?? options.environment['COMPOSE_PROJECT_NAME'];
   if (given !== undefined && given !== '') return { kind: 'named', name: given };
-  const run = await runConfig(options, [], signal);
+  // Compose begins before the parser is loaded, which takes about as long.
+  const [run, { parseCanonical }] = await Promise.all([runConfig(options, [], signal), import('./canonical.ts')]);
   const name = run.exitCode === 0 ? parseCanonical(run.stdout)['name'] : undefined;
   if (typeof name === 'string' && name !== '') return { kind: 'named', name };
   return { kind: 'unknown', reason: run.stderr.trim().split('\n').at(-1) ?? '' };

@@ -1,8 +1,3 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { parseCanonical } from './canonical.ts';
-import { isMapping } from './fields.ts';
 import { type ComposeRun, runCompose } from './run-compose.ts';
 
 /** Which files to read and how; every member means what it means to `docker compose`. */
@@ -32,40 +27,26 @@ export function runConfig(
   return runCompose(args, options, signal);
 }
 
+/**
+ * Compose's reading of the chosen services, and of the whole file where some are chosen: whether the file names Outrigger
+ * as a provider is seen in the whole of it.
+ */
+export async function askCompose(
+  options: ComposeOptions,
+  services: readonly string[],
+  signal: AbortSignal,
+): Promise<{ readonly run: ComposeRun; readonly whole: ComposeRun | undefined }> {
+  const [run, whole] = await Promise.all([
+    runConfig(options, services, signal),
+    services.length > 0 ? runConfig(options, [], signal) : undefined,
+  ]);
+  return { run, whole };
+}
+
 /** The plugin's version, such as `2.40.3`, or undefined where there is no plugin. */
 export async function composeVersion(options: ComposeOptions, signal: AbortSignal): Promise<string | undefined> {
   const { exitCode, stdout } = await runCompose(['version', '--short'], options, signal);
   return exitCode === 0 ? /\d+\.\d+\.\d+/.exec(stdout)?.[0] : undefined;
-}
-
-/**
- * The values of environment variables as Compose sees them, `.env` files included: Compose itself is asked to
- * interpolate a small file beside the given ones. A variable that is not set is undefined.
- * @param files the files of the project, found beforehand where the user named none
- */
-export async function readVariables(
-  names: readonly string[],
-  options: ComposeOptions & { files: readonly string[] },
-  signal: AbortSignal,
-): Promise<Map<string, string | undefined>> {
-  const values = new Map(names.map(name => [name, options.environment[name]]));
-  const asked = names.filter(name => values.get(name) === undefined && /^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
-  if (asked.length === 0 || options.files.length === 0) return values;
-  const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-variables-'));
-  try {
-    const file = path.join(folder, 'variables.yaml');
-    const members = asked.map(name => `  ${name}: {set: "\${${name}+set}", value: "\${${name}-}"}\n`);
-    await writeFile(file, `x-outrigger-variables:\n${members.join('')}`);
-    const { exitCode, stdout } = await runConfig({ ...options, files: [...options.files, file] }, [], signal);
-    const answers = exitCode === 0 ? parseCanonical(stdout)['x-outrigger-variables'] : undefined;
-    for (const name of asked) {
-      const answer = isMapping(answers) ? answers[name] : undefined;
-      if (isMapping(answer) && answer['set'] === 'set') values.set(name, String(answer['value'] ?? ''));
-    }
-    return values;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }
 
 /** The options as Compose takes them before its command. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { OutriggerError } from '../core/errors.ts';
-import { composeCommand } from './compose-command.ts';
+import { composeReader } from './compose-command.ts';
 
 /** Far above any real project; a file that expands to more is refused before it fills the memory. */
 const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
@@ -36,12 +36,12 @@ export async function runCompose(
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<ComposeRun>();
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
-  const compose = composeCommand(environment);
+  const compose = composeReader(environment);
   const child = spawn(compose.command, [...compose.args, ...args], {
     cwd,
     env: { ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
-    // The docker command starts the plugin as a child of its own: both have to end.
+    // The docker command, where it is asked, starts the plugin as a child of its own: both have to end.
     detached: true,
   });
   const stop = (reason: OutriggerError) => {
