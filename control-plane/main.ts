@@ -16,7 +16,7 @@ import { Controller } from './controller/controller.ts';
 import { ServedControlPlane } from './controller/served-control-plane.ts';
 import { OutriggerError } from './core/errors.ts';
 import type { ServiceSpec } from './core/spec.ts';
-import { createDockerEngine } from './engine/docker/index.ts';
+import { createDockerEngine, DialGate } from './engine/docker/index.ts';
 import { randomIds, randomWord } from './ids.ts';
 import { openBoundedLog } from './logs/bounded-log.ts';
 import { openNodes } from './nodes/open-nodes.ts';
@@ -81,11 +81,12 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     r.close({ withdraw: false }, AbortSignal.timeout(CLOSE_DEADLINE_MS)),
   );
   const sidecar = cleanup.adopt(createSidecar({ clock }), s => s.close());
+  const dialGate = new DialGate();
   const nodes = await openNodes({
     file: options.nodes ?? (environment['OUTRIGGER_NODES'] || undefined),
     folder,
     makeEngine: (node, { settings, ...told }) =>
-      createDockerEngine({ node, instance: store.instance, clock, environment, ...settings, ...told }),
+      createDockerEngine({ node, instance: store.instance, clock, environment, dialGate, ...settings, ...told }),
     ...(options.publishOn === undefined ? {} : { publishOn: options.publishOn }),
     environment,
     clock,

@@ -3,6 +3,7 @@ import https from 'node:https';
 import { inspect } from 'node:util';
 import { http } from '../../node-http.ts';
 import { type DockerConnection, describeConnection } from './connection.ts';
+import type { DialGate } from './dial-gate.ts';
 import { SshDialer } from './ssh-dialer.ts';
 
 export interface Agents {
@@ -16,9 +17,10 @@ export interface Agents {
  * The connections to an engine, kept and bounded in number. docker-modem writes the options of every request, the agent
  * with all its sockets and timers included, into a text for its debug log, whether that is on or not. That was half of
  * the control plane's CPU time; with a short text of its own an agent costs nothing there.
+ * @param gate for connections over ssh: shared with the other engines
  */
-export function makeAgents(connection: DockerConnection): Agents {
-  const make = agentMaker(connection);
+export function makeAgents(connection: DockerConnection, gate?: DialGate): Agents {
+  const make = agentMaker(connection, gate);
   const limits = connection.kind === 'ssh' ? MOST_PROCESSES : MOST_SOCKETS;
   const agents = { calls: make(limits.calls), streams: make(limits.streams) };
   for (const agent of Object.values(agents)) {
@@ -31,10 +33,10 @@ const MOST_SOCKETS = { calls: 32, streams: 1_024 };
 /** Each is a process here, and one there. */
 const MOST_PROCESSES = { calls: 8, streams: 64 };
 
-function agentMaker(connection: DockerConnection): (maxSockets: number) => Agent {
+function agentMaker(connection: DockerConnection, gate: DialGate | undefined): (maxSockets: number) => Agent {
   const common = { keepAlive: true, keepAliveMsecs: 10_000, maxFreeSockets: 16 };
   if (connection.kind === 'ssh') {
-    const dialer = new SshDialer(connection);
+    const dialer = new SshDialer(connection, gate);
     return maxSockets =>
       Object.assign(new http.Agent({ ...common, maxSockets }), { createConnection: () => dialer.dial() });
   }

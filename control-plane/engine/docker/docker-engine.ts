@@ -7,6 +7,7 @@ import { DeviceChecks } from './check-devices.ts';
 import type { DockerConnection } from './connection.ts';
 import { ContainerListing } from './container-listing.ts';
 import { createContainer } from './create-container.ts';
+import type { DialGate } from './dial-gate.ts';
 import type { DriverInventory } from './driver-inventory.ts';
 import { EngineClient, type EngineDeadlines } from './engine-client.ts';
 import { findNvidiaHook } from './local-nvidia-smi.ts';
@@ -29,6 +30,8 @@ export interface DockerEngineOptions {
   readonly connection: DockerConnection;
   readonly clock?: Clock;
   readonly deadlines?: Partial<EngineDeadlines>;
+  /** Shared by all engines that are reached over ssh; absent: its own. */
+  readonly dialGate?: DialGate;
   /** Publish each service's port on this address, for hosts that cannot reach container addresses. */
   readonly publishOn?: string;
   /** The node's devices as the operator states them; then none are discovered. */
@@ -72,7 +75,7 @@ export class DockerEngine implements Engine {
     this.node = options.node;
     this.#options = options;
     this.#clock = options.clock ?? createSteadyClock();
-    this.#client = new EngineClient(connection, options.deadlines);
+    this.#client = new EngineClient(connection, options.deadlines, options.dialGate);
     const local = connection.kind === 'unix';
     const engineDevices = () => this.#capacity.engineDevices();
     const driver = nodeDriver(this.#client, { ...options, clock: this.#clock, local, engineDevices });

@@ -5,6 +5,7 @@ import type Docker from 'dockerode';
 import { OutriggerError } from '../../core/errors.ts';
 import { makeAgents } from './agent.ts';
 import { type DockerConnection, describeConnection } from './connection.ts';
+import type { DialGate } from './dial-gate.ts';
 import { Dockerode } from './dockerode.ts';
 import { translateError } from './translate-error.ts';
 
@@ -52,10 +53,10 @@ export class EngineClient {
 
   readonly #closed = new AbortController();
 
-  constructor(connection: DockerConnection, deadlines: Partial<EngineDeadlines> = {}) {
+  constructor(connection: DockerConnection, deadlines: Partial<EngineDeadlines> = {}, dialGate?: DialGate) {
     this.address = describeConnection(connection);
     this.deadlines = { ...DEFAULT_DEADLINES, ...deadlines };
-    const { calls, streams } = makeAgents(connection);
+    const { calls, streams } = makeAgents(connection, dialGate);
     this.#agents = [calls, streams];
     this.#calls = new Dockerode(modemOptions(connection, calls));
     this.#streams = new Dockerode(modemOptions(connection, streams));

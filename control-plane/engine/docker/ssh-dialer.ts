@@ -1,4 +1,5 @@
 import type { OutriggerError } from '../../core/errors.ts';
+import { DialGate } from './dial-gate.ts';
 import type { SshConnection } from './ssh-address.ts';
 import { SshSocket } from './ssh-socket.ts';
 
@@ -10,13 +11,16 @@ import { SshSocket } from './ssh-socket.ts';
 export class SshDialer {
   readonly #connection: SshConnection;
   readonly #waiting: SshSocket[] = [];
-  readonly #opening = new Set<SshSocket>();
-  /** The last attempt came through. */
-  #trusted = false;
+  /** Those that begin, with what gives their place at the gate back. */
+  readonly #opening = new Map<SshSocket, () => void>();
+  readonly #gate: DialGate;
+  #lastAttempt: 'none' | 'came_through' | 'failed' = 'none';
   #refusal: { error: OutriggerError; until: number; holdMs: number } | null = null;
 
-  constructor(connection: SshConnection) {
+  /** @param gate shared by the dialers of all engines */
+  constructor(connection: SshConnection, gate: DialGate = new DialGate()) {
     this.#connection = connection;
+    this.#gate = gate;
   }
 
   dial(): SshSocket {
@@ -31,25 +35,33 @@ export class SshDialer {
 
   #openNext(): void {
     // The first one finds out alone whether we are let in.
-    while (this.#opening.size < (this.#trusted ? MOST_OPENING : 1)) {
+    while (this.#opening.size < (this.#lastAttempt === 'came_through' ? MOST_OPENING : 1)) {
       const socket = this.#waiting.shift();
       if (!socket) return;
       if (socket.destroyed) continue;
-      this.#opening.add(socket);
-      // A call may take long to be answered; by then ssh itself has long come through.
-      setTimeout(() => this.#settled(socket), LONGEST_OPENING_MS).unref();
-      socket.open();
+      this.#open(socket);
     }
   }
 
+  #open(socket: SshSocket): void {
+    this.#opening.set(socket, () => {});
+    const leave = this.#gate.enter(this.#lastAttempt === 'failed' ? 'failing' : 'hopeful', () => {
+      // A call may take long to be answered; by then ssh itself has long come through.
+      setTimeout(() => this.#settled(socket), LONGEST_OPENING_MS).unref();
+      socket.open();
+    });
+    if (this.#opening.has(socket)) this.#opening.set(socket, leave);
+    else leave();
+  }
+
   #cameThrough(socket: SshSocket): void {
-    this.#trusted = true;
+    this.#lastAttempt = 'came_through';
     this.#refusal = null;
     this.#settled(socket);
   }
 
   #failed(error: Error): void {
-    this.#trusted = false;
+    this.#lastAttempt = 'failed';
     const { retryable } = error as OutriggerError;
     if (retryable !== false) return;
     const holdMs = Math.min((this.#refusal?.holdMs ?? FIRST_HOLD_MS / 2) * 2, LONGEST_HOLD_MS);
@@ -58,6 +70,7 @@ export class SshDialer {
   }
 
   #settled(socket: SshSocket): void {
+    this.#opening.get(socket)?.();
     this.#opening.delete(socket);
     this.#openNext();
   }

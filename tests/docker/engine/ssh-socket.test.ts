@@ -7,6 +7,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { OutriggerError } from '../../../control-plane/core/errors.ts';
+import { DialGate } from '../../../control-plane/engine/docker/dial-gate.ts';
 import type { SshConnection } from '../../../control-plane/engine/docker/ssh-address.ts';
 import { SshDialer } from '../../../control-plane/engine/docker/ssh-dialer.ts';
 import { SshSocket } from '../../../control-plane/engine/docker/ssh-socket.ts';
@@ -139,6 +140,57 @@ test('until one connection has come through they are opened one at a time, then 
     async () => (await runs(connection)) === 8,
     () => 'all run',
   );
+});
+
+/** `count` dialers of one gate, to machines that say nothing until something is said to them. */
+async function throughOneGate(t: ExecutionContext, count: number, gate: DialGate) {
+  const connection = await scripted(t, 'cat');
+  const sockets = Array.from({ length: count }, () => new SshDialer(connection, gate).dial());
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const running = async (wanted: number) => {
+    await until(
+      async () => (await runs(connection)) >= wanted,
+      () => `${wanted} run`,
+    );
+    return runs(connection);
+  };
+  return { sockets, running };
+}
+
+test('over all nodes only so many begin at once; those that came through and those that ended count no more', async t => {
+  const { sockets, running } = await throughOneGate(t, 10, new DialGate({ atOnce: 3, heldMs: 600_000 }));
+  t.is(await running(3), 3);
+  sockets[0]?.write('x');
+  t.is(await running(4), 4, 'one came through, and lives on');
+  sockets[1]?.destroy();
+  t.is(await running(5), 5, 'one was given up');
+  sockets[9]?.destroy();
+  for (const socket of sockets.slice(2, 9)) socket.write('x');
+  t.is(await running(9), 9, 'one that was given up while it waited never began');
+});
+
+test('machines that say nothing keep the others waiting only for a while', async t => {
+  const { running } = await throughOneGate(t, 6, new DialGate({ atOnce: 2, heldMs: 20 }));
+  t.is(await running(6), 6);
+});
+
+test('machines that failed last have half of the places, and come after the others', t => {
+  const gate = new DialGate({ atOnce: 4, heldMs: 600_000 });
+  const begun: string[] = [];
+  const enter = (name: string, after: 'hopeful' | 'failing') => gate.enter(after, () => begun.push(name));
+  const [leave] = [enter('f1', 'failing'), enter('f2', 'failing'), enter('f3', 'failing')];
+  t.deepEqual(begun, ['f1', 'f2']);
+  const first = enter('h1', 'hopeful');
+  enter('h2', 'hopeful');
+  enter('h3', 'hopeful');
+  t.deepEqual(begun, ['f1', 'f2', 'h1', 'h2']);
+  leave?.();
+  leave?.();
+  t.deepEqual(begun.slice(4), ['h3'], 'the others first, and a place is given back once');
+  first();
+  t.deepEqual(begun.slice(5), ['f3']);
 });
 
 test('a refusal is everybody’s, and asked for again only later', async t => {
