@@ -96,7 +96,7 @@ export class Attempts implements Controller {
     };
     let started = false;
     let answered = false;
-    let again: number | null = null;
+    let refusal: Refusal | null = null;
     const done = once(() => {
       choice.release();
       this.#current = null;
@@ -112,33 +112,39 @@ export class Attempts implements Controller {
         if (this.reason) controller.abort(this.reason);
       },
       onRequestUpgrade: (_, ...rest) => this.#handler.onRequestUpgrade?.(this, ...rest),
-      onResponseStart: (_, statusCode, responseHeaders, statusMessage) => {
+      onResponseStart: (controller, statusCode, responseHeaders, statusMessage) => {
         if (statusCode === 503 && this.#mayRetry(this.#mayRepeat())) {
-          again = retryAfterMs(responseHeaders['retry-after']) ?? this.#pauseMs();
-          return;
+          // The next replica is asked now: the rest of this answer may take for ever.
+          refusal = new Refusal(controller);
+          return retry(retryAfterMs(responseHeaders['retry-after']) ?? this.#pauseMs());
         }
         answered = true;
         this.#body.forget();
         this.#handler.onResponseStart?.(this, statusCode, responseHeaders, statusMessage);
       },
       onResponseData: (_, chunk) => {
-        if (again === null) this.#handler.onResponseData?.(this, chunk);
+        if (refusal) refusal.take(chunk);
+        else this.#handler.onResponseData?.(this, chunk);
       },
       onResponseEnd: (_, trailers) => {
-        if (again !== null) return retry(again);
+        if (refusal) return refusal.end();
         this.#finish(() => this.#handler.onResponseEnd?.(this, trailers));
         done();
       },
       onResponseError: (_, error) => {
-        if (again !== null && !this.aborted) return retry(again);
+        if (refusal) return refusal.end();
         // What never reached a socket was never executed; anything else only a repeatable request survives.
         if (!answered && !this.aborted && this.#mayRetry(!started || this.#mayRepeat())) return retry(this.#pauseMs());
         done();
         this.#fail(error);
       },
       onResponseStarted: () => this.#handler.onResponseStarted?.(),
-      onBodySent: chunk => this.#handler.onBodySent?.(chunk),
-      onRequestSent: () => this.#handler.onRequestSent?.(),
+      onBodySent: chunk => {
+        if (!refusal) this.#handler.onBodySent?.(chunk);
+      },
+      onRequestSent: () => {
+        if (!refusal) this.#handler.onRequestSent?.();
+      },
     };
     try {
       choice.dispatcher.dispatch(request, handler);
@@ -172,6 +178,39 @@ export class Attempts implements Controller {
     this.#body.forget();
     this.#options.onEnd();
     tell();
+  }
+}
+
+const MAX_REFUSAL_BYTES = 64 * 1024;
+const REFUSAL_TIMEOUT_MS = 1_000;
+
+/**
+ * An answer that nobody waits for. It is read to its end where that is near, which keeps its connection for the next
+ * request; otherwise the connection goes with it.
+ */
+class Refusal {
+  readonly #controller: Controller;
+  readonly #timer: NodeJS.Timeout;
+  #bytes = 0;
+
+  constructor(controller: Controller) {
+    this.#controller = controller;
+    this.#timer = setTimeout(() => this.#giveUp(), REFUSAL_TIMEOUT_MS);
+    this.#timer.unref();
+  }
+
+  take(chunk: Uint8Array): void {
+    this.#bytes += chunk.byteLength;
+    if (this.#bytes > MAX_REFUSAL_BYTES) this.#giveUp();
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #giveUp(): void {
+    this.end();
+    if (!this.#controller.aborted) this.#controller.abort(new Error('The request was sent again elsewhere.'));
   }
 }
 

@@ -175,6 +175,54 @@ test('503 before an answer: an idempotent request goes elsewhere, a POST is told
   t.is(await answer.text(), 'loading model');
 });
 
+const endless: Record<string, RequestListener> = {
+  'stops in the middle': (_, response) => void response.writeHead(503).write('loading'),
+  'never stops': (_, response) => {
+    response.writeHead(503);
+    const more = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(16 * 1024)));
+    };
+    response.on('drain', more);
+    more();
+  },
+};
+for (const [what, answer] of Object.entries(endless)) {
+  test(`a 503 whose body ${what} holds up neither the request nor the connection`, async t => {
+    const control = await TestControlPlane.start(t);
+    let open = 0;
+    const busy = await replica(t, 'busy', (incoming, response) => {
+      open++;
+      response.on('close', () => open--);
+      answer(incoming, response);
+    });
+    const ready = await replica(t, 'ready');
+    publish(control.hub, [busy, ready]);
+    const fetch = fetchOf(t, control);
+    await until('the busy one is asked', async () => {
+      t.is(await text(fetch('http://any/')), 'ready');
+      return busy.requests.length > 0;
+    });
+    await until('its answer is given up', () => open === 0);
+    publish(control.hub, [ready]);
+    await until('it may leave', () => control.hub.withdrawalConfirmed(SERVICE, 'busy'));
+  });
+}
+
+test('an answer of 503 that ends leaves its connection to the next request', async t => {
+  const control = await TestControlPlane.start(t);
+  const sockets = new Set<unknown>();
+  let requests = 0;
+  const busy = await replica(t, 'busy', (incoming, response) => {
+    sockets.add(incoming.socket);
+    if (++requests <= 3) response.writeHead(503).end('loading model');
+    else response.end('busy no more');
+  });
+  publish(control.hub, [busy]);
+  const fetch = fetchOf(t, control, { connectionsPerReplica: 1 });
+  t.is(await text(fetch('http://any/')), 'busy no more');
+  t.is(sockets.size, 1);
+});
+
 test('503 for ever is handed out in the end, after a bounded number of attempts', async t => {
   const control = await TestControlPlane.start(t);
   const busy = await replica(t, 'busy', (_, response) => response.writeHead(503).end('loading model'));
