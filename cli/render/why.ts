@@ -18,7 +18,7 @@ export function whyLines(why: WhyView, options: WhyOptions): string[] {
   const waiting = why.replicas.filter(r => r.waiting);
   const others = why.replicas.filter(r => !r.waiting);
   return [
-    ...wrap(`${why.namespace}/${why.name}: ${headline(why, waiting.length)}`, options.width, '  ').map(line =>
+    ...wrap(`${why.namespace}/${why.name}: ${headline(why)}`, options.width, '  ').map(line =>
       style(stateStyle(why.state), line),
     ),
     ...alike(waiting).flatMap(same => ['', ...replicaLines(same, options)]),
@@ -26,10 +26,10 @@ export function whyLines(why: WhyView, options: WhyOptions): string[] {
   ];
 }
 
-function headline({ replicas, state }: WhyView, waiting: number): string {
-  if (replicas.length === 0) return `${state}; it has no replicas`;
+function headline({ total, waiting, state }: WhyView): string {
+  if (total === 0) return `${state}; it has no replicas`;
   if (waiting === 0) return `${state}; nothing waits`;
-  return `${state}; ${waiting} of ${counted(replicas.length)} ${waiting === 1 ? 'waits' : 'wait'}`;
+  return `${state}; ${waiting} of ${counted(total)} ${waiting === 1 ? 'waits' : 'wait'}`;
 }
 
 /** Replicas that are in the same phase for the same reasons. Those that have a place are each where they are. */

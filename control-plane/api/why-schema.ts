@@ -55,6 +55,8 @@ export const whyView = z
     name: z.string(),
     state: serviceState,
     message: z.string(),
+    total: count.meta({ description: 'all its replicas; of many that are alike not all are listed' }),
+    waiting: count.meta({ description: 'those of them that wait' }),
     replicas: z.array(whyReplica),
   })
   .meta({ id: 'Why', description: 'Where the replicas of a service are, and what the others wait for.' });

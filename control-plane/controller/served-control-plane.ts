@@ -141,7 +141,9 @@ export class ServedControlPlane implements ControlPlane {
   }
 
   why(ref: ServiceRef): WhyView {
-    return whyService(this.#view(ref), this.#loop.state, this.#loop.observed);
+    const { state, observed, nodePolicy } = this.#loop;
+    const moment = { now: this.#options.clock.now(), quarantineMs: nodePolicy.quarantineMs };
+    return whyService(this.#view(ref), { state, observed, moment });
   }
 
   onChange(listener: () => void): () => void {

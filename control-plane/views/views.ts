@@ -146,6 +146,9 @@ export interface WhyView {
   readonly name: string;
   readonly state: ServiceState;
   readonly message: string;
+  /** All its replicas, and those of them that wait: of many that are alike not all are listed. */
+  readonly total: number;
+  readonly waiting: number;
   readonly replicas: readonly WhyReplicaView[];
 }
 

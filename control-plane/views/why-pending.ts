@@ -3,11 +3,13 @@ import type { Observed } from '../core/observed.ts';
 import { alternativesFor } from '../core/placement/alternatives.ts';
 import { type Cluster, clusterOf } from '../core/placement/cluster.ts';
 import { explain } from '../core/placement/explain.ts';
+import type { Help } from '../core/placement/help.ts';
 import type { Rejection } from '../core/placement/rejection.ts';
 import type { PhaseOf, Replica } from '../core/replica.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
 import type { UnmetDependency } from '../core/waiting/pending-reason.ts';
 import { unmetDependencies } from '../core/waiting/unmet.ts';
+import { helpInWords, type Moment } from './help-in-words.ts';
 import { isAboutOthers, pendingInWords } from './pending-in-words.ts';
 import type { WhyGroupView } from './views.ts';
 
@@ -15,17 +17,19 @@ import type { WhyGroupView } from './views.ts';
 export class PendingReplicas {
   readonly #state: DesiredState;
   readonly #observed: Observed;
+  readonly #moment: Moment;
   readonly #told = new Map<string, Reasons>();
   #cluster: Cluster | null = null;
   #byService: ReadonlyMap<ServiceKey, readonly Replica[]> | null = null;
 
-  constructor(state: DesiredState, observed: Observed) {
+  constructor(state: DesiredState, observed: Observed, moment: Moment) {
     this.#state = state;
     this.#observed = observed;
+    this.#moment = moment;
   }
 
   reasonsOf(asked: AskedPending, phase: PhaseOf<'pending'>): Reasons {
-    const likeness = likenessOf(asked);
+    const likeness = likenessOf(asked.replica.generation, phase);
     const known = this.#told.get(likeness);
     if (known) return known;
     const reasons = this.#findReasons(asked, phase);
@@ -50,7 +54,8 @@ export class PendingReplicas {
     }
     const specOf = (key: string) => state.services.get(key as ServiceKey)?.spec;
     const explained = explain(verdict.rejections, { service, spec, specOf });
-    const alternatives = alternativesFor(cluster, request);
+    const inWords = (help: Help) => helpInWords(help, this.#moment);
+    const alternatives = alternativesFor(cluster, request).map(inWords);
     const widened = explained.find(e => WIDENS.has(e.constraint));
     const groups = explained.map(
       ({ constraint, nodes, message, requested, free, total, heldBy, help }): WhyGroupView => ({
@@ -63,7 +68,7 @@ export class PendingReplicas {
         heldBy,
         help: [
           ...(constraint === widened?.constraint ? alternatives : []),
-          ...help,
+          ...help.map(inWords),
           ...(constraint === 'silent' ? nextSteps(nodes, observed) : []),
         ],
       }),
@@ -82,8 +87,6 @@ export class PendingReplicas {
 }
 
 export interface AskedPending {
-  /** Whose place it is to take; undefined: it is one of those that are wanted anyway. */
-  readonly purpose: string | undefined;
   readonly replica: Replica;
   readonly spec: ServiceSpec;
   readonly service: ServiceKey;
@@ -96,10 +99,9 @@ export interface Reasons {
   readonly summary?: readonly string[];
 }
 
-/** The same for replicas that wait for a place for the same reasons; of others, each by itself. */
-export function likenessOf({ replica, purpose }: Pick<AskedPending, 'replica' | 'purpose'>): string {
-  const { id, generation, phase } = replica;
-  return phase.kind === 'pending' ? JSON.stringify([generation, purpose, phase.reasons]) : id;
+/** The same for replicas of a service that wait for a place for the same reasons. */
+export function likenessOf(generation: number, { reasons }: PhaseOf<'pending'>): string {
+  return JSON.stringify([generation, reasons]);
 }
 
 /** What another model of GPU helps against; where the model itself is missing, the help names others anyway. */

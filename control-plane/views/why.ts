@@ -4,6 +4,7 @@ import { nearestFirst } from '../core/placement/nearness.ts';
 import type { Rejection } from '../core/placement/rejection.ts';
 import { serviceKey } from '../core/spec.ts';
 import { causeOf } from './describe.ts';
+import type { Moment } from './help-in-words.ts';
 import { placeTakers } from './place-takers.ts';
 import type { RejectionView, ReplicaView, ServiceView, WhyGroupView, WhyReplicaView, WhyView } from './views.ts';
 import { type AskedPending, likenessOf, PendingReplicas, plain, type Reasons } from './why-pending.ts';
@@ -14,13 +15,16 @@ import { type AskedPending, likenessOf, PendingReplicas, plain, type Reasons } f
  * for. Pure.
  * @param shown the service as describeServices shows it
  */
-export function whyService(shown: ServiceView, state: DesiredState, observed: Observed): WhyView {
+export function whyService(
+  shown: ServiceView,
+  { state, observed, moment }: { readonly state: DesiredState; readonly observed: Observed; readonly moment: Moment },
+): WhyView {
   const { namespace, name, message } = shown;
   const key = serviceKey(shown);
   const all = shown.replicas.flatMap(view => state.replicas.get(view.id) ?? []);
   const record = state.services.get(key);
   const purposes = record ? placeTakers(record, all, { state, observed }) : new Map<string, string>();
-  const pending = new PendingReplicas(state, observed);
+  const pending = new PendingReplicas(state, observed, moment);
   const asked = shown.replicas.flatMap((view): Asked[] => {
     const replica = state.replicas.get(view.id);
     const spec = replica && state.specOf(replica.service, replica.generation);
@@ -28,16 +32,40 @@ export function whyService(shown: ServiceView, state: DesiredState, observed: Ob
     const purpose = purposes.get(view.id);
     return [{ view: without(purpose, view), purpose, replica, spec, service: key, observed, pending }];
   });
-  const replicas = [...Map.groupBy(asked, likenessOf).values()].flatMap(alike => {
-    const left = alike.length - MOST_ALIKE;
-    const more = left > 0 ? [plain('more', `${left} more ${left === 1 ? 'replica waits' : 'replicas wait'} so`)] : [];
-    return alike.slice(0, MOST_ALIKE).map(a => whyReplica(a, more));
+  const replicas = [...Map.groupBy(asked, kindOf).values()].flatMap(alike => {
+    const told = alike.slice(0, MOST_ALIKE);
+    const more = moreGroups(alike[0]!, alike.length - told.length);
+    // Those that wait alike for a place are told of together, and all others one by one.
+    return told.map((a, i) => whyReplica(a, isPending(a) || i === told.length - 1 ? more : []));
   });
-  return { namespace, name, state: shown.state, message, replicas };
+  const waiting = asked.filter(a => isWaiting(a.view)).length;
+  return { namespace, name, state: shown.state, message, total: asked.length, waiting, replicas };
 }
 
-/** Of those that wait for a place alike so many are told of, that an answer is of a size that can be sent. */
+/** Of those that are alike so many are told of, that an answer is of a size that can be sent. */
 const MOST_ALIKE = 20;
+
+/** Of each kind a few are told of: those that wait for a place for the same reasons, or are in the same phase. */
+function kindOf({ replica, view, observed }: Asked): string {
+  const { phase } = replica;
+  if (phase.kind === 'pending') return likenessOf(replica.generation, phase);
+  const isSilent = view.node !== undefined && observed.nodes.get(view.node)?.answering === false;
+  return JSON.stringify([view.phase, view.impaired, isSilent]);
+}
+
+function moreGroups(first: Asked, left: number): WhyGroupView[] {
+  if (left <= 0) return [];
+  const [replicas, wait, are] = left === 1 ? ['replica', 'waits', 'is'] : ['replicas', 'wait', 'are'];
+  const so = isPending(first)
+    ? `${wait} so`
+    : `${are} ${first.view.impaired ? 'ready and impaired' : first.view.phase}`;
+  return [plain('more', `${left} more ${replicas} ${so}`)];
+}
+
+function isPending({ replica }: Asked): boolean {
+  return replica.phase.kind === 'pending';
+}
+
 const MOST_REJECTIONS = 25;
 
 /** What a replica is there for is a reason of its own, and not told again with what its phase waits for. */
@@ -47,6 +75,8 @@ function without(purpose: string | undefined, view: ReplicaView): ReplicaView {
 }
 
 interface Asked extends AskedPending {
+  /** Whose place it is to take; undefined: it is one of those that are wanted anyway. */
+  readonly purpose: string | undefined;
   readonly view: ReplicaView;
   readonly observed: Observed;
   readonly pending: PendingReplicas;
@@ -188,6 +218,6 @@ function logsOf({ replica, spec }: Asked, what: string): string {
   return `outrigger logs -p ${spec.namespace} --replica ${replica.id} ${spec.name} ${what}`;
 }
 
-function rejectionView({ heldBy = [], ...rejection }: Rejection): RejectionView {
+function rejectionView({ heldBy = [], quarantinedSince: _, ...rejection }: Rejection): RejectionView {
   return { ...rejection, heldBy };
 }

@@ -12,6 +12,7 @@ import { aContainer, aNode, aReplica, lack, phaseOf, seen } from '../core/replic
 import { aSpec } from '../core/specs.ts';
 
 const GIB = 2 ** 30;
+const NOW = 1_000_000;
 
 interface Given {
   readonly spec?: Partial<ServiceSpecInput>;
@@ -47,7 +48,7 @@ function why({ spec = {}, replicas, nodes = [aNode()], records = [], others = []
   });
   const observed = seen({ nodes });
   const shown = describeServices(state, observed).find(s => s.name === 'svc')!;
-  return whyService(shown, state, observed);
+  return whyService(shown, { state, observed, moment: { now: NOW, quarantineMs: 600_000 } });
 }
 
 function one(kind: PhaseKind, phase: object = {}, given: Partial<Replica> = {}): Replica {
@@ -231,12 +232,45 @@ test('ten thousand replicas that wait alike on hundreds of silent nodes make an 
   const answer = why({ replicas, nodes, records: [{ name: 'gpu-node-299', drainingSince: 5, quarantined: [] }] });
   t.true(JSON.stringify(answer).length < 1_000_000, `${JSON.stringify(answer).length} bytes`);
   t.is(answer.replicas.length, 20);
+  t.like(answer, { total: 10_000, waiting: 10_000 });
   const [first] = answer.replicas;
   t.is(first?.rejections.length, 25);
   t.is(first?.rejections[0]?.node, 'gpu-node-299', 'the nearest first');
   t.deepEqual(first?.summary, ['nowhere', '275 more reasons of single nodes and devices']);
   t.like(first?.groups.at(-1), { constraint: 'more', message: '9980 more replicas wait so' });
   t.true(reads <= 10 * nodes.length, 'looked at each node for one of them, not for each');
+});
+
+test('of ten thousand that serve a few are told of, and all that do not are', t => {
+  const serving = Array.from({ length: 10_000 }, (_, i) => one('ready', {}, { id: `r${i}` }));
+  const backoff = Array.from({ length: 3 }, (_, i) => one('backoff', {}, { id: `b${i}` }));
+  const answer = why({ replicas: [...serving, ...backoff, one('ready', { impaired: true })] });
+  t.like(answer, { total: 10_004, waiting: 4 });
+  t.deepEqual(
+    [...Map.groupBy(answer.replicas, r => `${r.phase} ${r.waiting}`)].map(([what, some]) => [what, some.length]).sort(),
+    [
+      ['backoff true', 3],
+      ['ready false', 20],
+      ['ready true', 1],
+    ],
+  );
+  t.deepEqual(
+    answer.replicas.flatMap(r => r.groups).flatMap(g => (g.constraint === 'more' ? g.message : [])),
+    ['9980 more replicas are ready'],
+  );
+});
+
+test('a device in quarantine says when that ends', t => {
+  const devices = [{ id: 'gpu0', driver: 'cdi' as const }];
+  const quarantined = [{ device: 'gpu0', since: NOW - 390_000, reason: 'r1 lost sight of it' }];
+  const records = [{ name: 'local', drainingSince: null, quarantined }];
+  const spec = { resources: { gpu: {} } };
+  const [replica] = why({ spec, nodes: [aNode({ devices })], records, replicas: [one('pending')] }).replicas;
+  t.deepEqual(constraints(replica), ['gpu_quarantined']);
+  t.deepEqual(replica!.groups[0]!.help, [
+    'wait until its quarantine ends in 4 min, or end it: outrigger nodes undrain local --device gpu0',
+  ]);
+  t.false(replica!.rejections.some(r => 'quarantinedSince' in r));
 });
 
 test('those that wait for different reasons are all told of', t => {

@@ -4,11 +4,16 @@ import type { ObservedNode } from '../../control-plane/core/observed.ts';
 import { alternativesFor } from '../../control-plane/core/placement/alternatives.ts';
 import { Cluster } from '../../control-plane/core/placement/cluster.ts';
 import { explain } from '../../control-plane/core/placement/explain.ts';
+import type { Help } from '../../control-plane/core/placement/help.ts';
 import { type Rejection, type RejectionConstraint, summarise } from '../../control-plane/core/placement/rejection.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { helpInWords } from '../../control-plane/views/help-in-words.ts';
 import { briefly, pendingInWords } from '../../control-plane/views/pending-in-words.ts';
 import { asking, GIB, gpus } from './clusters.ts';
 import { aNode } from './replicas.ts';
+
+const MOMENT = { now: 60_001, quarantineMs: 600_000 };
+const inWords = (help: readonly Help[] = []) => help.map(h => helpInWords(h, MOMENT));
 
 const h100 = (count: number) => gpus(...Array(count).fill({ model: 'NVIDIA H100', memoryBytes: 80 * GIB }));
 
@@ -182,7 +187,8 @@ const UNPLACEABLE: {
     },
     constraint: 'gpu_quarantined',
     says: /needs 1 GPU of model L4: 0 of 1 are free, 1 quarantined/,
-    helps: /outrigger nodes undrain small --device nvidia.com\/gpu=0$/,
+    helps:
+      /^wait until its quarantine ends in 9 min, or end it: outrigger nodes undrain small --device nvidia.com\/gpu=0$/,
   },
   {
     title: 'an image that is never pulled, where its node is full',
@@ -208,7 +214,7 @@ for (const { title, input, given, constraint, says, helps } of UNPLACEABLE) {
     const [first] = explain(rejections);
     t.is(first?.constraint, constraint);
     t.regex(first?.message ?? '', says);
-    t.regex(first?.help.join('\n') ?? '', helps);
+    t.regex(inWords(first?.help).join('\n'), helps);
     const lines = summarise(rejections).map(pendingInWords);
     t.true(
       lines.some(line => says.test(line)),
@@ -350,7 +356,7 @@ for (const [constraint, given, expected] of [
 ] as const) {
   test(`${constraint} is helped by what nodes there are, not by labels`, t => {
     const groups = explain(reject({ placement: { constraints: [constraint] } }, given as Parameters<typeof reject>[1]));
-    t.regex(groups.find(e => e.constraint === 'label')?.help[0] ?? '', expected);
+    t.regex(inWords(groups.find(e => e.constraint === 'label')?.help)[0] ?? '', expected);
   });
 }
 
@@ -367,7 +373,8 @@ test('nobody is told to stop itself, nor to declare what is declared', t => {
     cluster.hold(holder, holder.spec, { node: 'a', devices: [id(0)] });
     const request = asking('new', own);
     const specOf = () => holder.spec;
-    return explain(cluster.rejections(request), { service: request.service, spec: request.spec, specOf })[0]!.help;
+    const [first] = explain(cluster.rejections(request), { service: request.service, spec: request.spec, specOf });
+    return inWords(first?.help);
   };
   t.deepEqual(asked(gpu({}), gpu({}), 'new'), ['declare x-outrigger.gpu.memory for ns/new, so that they may share']);
   t.deepEqual(asked(gpu({}), share(8), 'llm'), [
@@ -387,7 +394,7 @@ test('where another model has room, it is named; where none has, it is not', t =
   const holder = asking('llm', share(20), { replicaId: 'h' });
   cluster.hold(holder, holder.spec, { node: 'small', devices: [id(0)] });
   t.is(cluster.place(request).kind, 'unplaceable');
-  t.deepEqual(alternativesFor(cluster, request), [
+  t.deepEqual(inWords(alternativesFor(cluster, request)), [
     'allow NVIDIA H100 as well in x-outrigger.gpu.models: there is room on gpu-b',
   ]);
   const larger = asking('new', gpu({ models: ['L4'], exclusive: false, memoryBytes: 90 * GIB }));
@@ -413,5 +420,5 @@ test('that no node has more is said only where that is so', t => {
   const nodes = [aNode({ name: 'a', cpus: 4 }), aNode({ name: 'b', cpus: 64 })];
   const records = [isOn({ name: 'b', drainingSince: 1 })];
   const help = explain(reject({ resources: { cpus: 8 } }, { nodes, records })).find(e => e.constraint === 'cpus')?.help;
-  t.deepEqual(help, ['ask for at most 4 CPUs: none of these nodes has more']);
+  t.deepEqual(inWords(help), ['ask for at most 4 CPUs: none of these nodes has more']);
 });

@@ -197,6 +197,8 @@ export class FakeControlPlane implements ControlPlane {
       name: view.name,
       state: view.state,
       message: view.message,
+      total: view.replicas.length,
+      waiting: waiting.length,
       replicas: view.replicas.map(r => ({
         id: r.id,
         generation: r.generation,

@@ -67,8 +67,10 @@ function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: Service
       const found = model ?? 'unknown model';
       return { ...common, requested: gpu!.models.join(' or '), found, message: `is ${found}` };
     }
-    case 'gpu_quarantined':
-      return { ...common, message: `is quarantined: ${device.quarantine!.reason}` };
+    case 'gpu_quarantined': {
+      const { since, reason } = device.quarantine!;
+      return { ...common, quarantinedSince: since, message: `is quarantined: ${reason}` };
+    }
     case 'gpu_held':
       return { ...common, heldBy: holders, message: `is held${by}` };
     case 'gpu_slices': {

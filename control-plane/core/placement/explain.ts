@@ -1,5 +1,5 @@
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
-import { helpFor } from './help.ts';
+import { type Help, helpFor } from './help.ts';
 import { nearestFirst, severityOf } from './nearness.ts';
 import type { Rejection, RejectionConstraint } from './rejection.ts';
 
@@ -18,7 +18,7 @@ export interface Explanation {
   /** In words, of the node that comes closest; which one that is stands in it where the nodes differ. */
   readonly message: string;
   /** What a person can do, the simplest first. */
-  readonly help: readonly string[];
+  readonly help: readonly Help[];
 }
 
 /** Whose replica it is that found no place. */

@@ -1,8 +1,55 @@
 import { parseConstraint } from './constraints.ts';
-import { gibInWords } from './device-fit.ts';
 import type { Asking } from './explain.ts';
 import { isTooSmall } from './nearness.ts';
 import type { Rejection } from './rejection.ts';
+
+/** What a person can do about a lack. Words for it are made where it is shown. */
+export type Help =
+  | { readonly kind: 'name_engine' }
+  | { readonly kind: 'inspect_nodes'; readonly nodes: readonly string[] }
+  | { readonly kind: 'configure_nodes'; readonly nodes: readonly string[] }
+  | { readonly kind: 'undrain'; readonly node: string }
+  | { readonly kind: 'rewrite_constraint'; readonly constraint: string }
+  | { readonly kind: 'give_label'; readonly constraint: string }
+  | { readonly kind: 'drop_role'; readonly constraint: string }
+  /** So that the nodes are taken as well. */
+  | { readonly kind: 'drop_exclusion'; readonly constraint: string; readonly nodes: readonly string[] }
+  | { readonly kind: 'name_node'; readonly name: string; readonly nodes: readonly string[] }
+  /** The constraint means that node, which lacks something else. */
+  | { readonly kind: 'meant_node'; readonly constraint: string; readonly node: string }
+  | { readonly kind: 'spread_image'; readonly image: string; readonly nodes: string }
+  /** isFromFile: the nodes without one are those of a nodes file. */
+  | { readonly kind: 'add_gpu_node'; readonly isFromFile: boolean }
+  | { readonly kind: 'ask_by_count' }
+  | { readonly kind: 'ask_known_ids'; readonly ids: string }
+  | { readonly kind: 'ask_what_is_there'; readonly found: readonly GpusFound[] }
+  | { readonly kind: 'ask_known_models'; readonly models: readonly string[]; readonly missing: string }
+  /** Another model would have room on that node at once. */
+  | { readonly kind: 'allow_model'; readonly model: string; readonly node: string }
+  | { readonly kind: 'lower_gpu_memory'; readonly mostBytes: number }
+  | { readonly kind: 'state_gpu_memory' }
+  | { readonly kind: 'ask_fewer_gpus'; readonly most: number }
+  | { readonly kind: 'find_vanished'; readonly node: string }
+  /** since: by the Clock, when the device was taken out of use. */
+  | { readonly kind: 'end_quarantine'; readonly node: string; readonly device: string; readonly since: number | null }
+  | { readonly kind: 'ask_fewer_cpus'; readonly most: number; readonly more: More }
+  | { readonly kind: 'ask_less_memory'; readonly mostBytes: number; readonly more: More }
+  | { readonly kind: 'raise_max_per_node' }
+  | { readonly kind: 'publish_elsewhere'; readonly port: string }
+  /** Any service there. */
+  | { readonly kind: 'free_nodes' }
+  | { readonly kind: 'free_from'; readonly services: readonly string[] }
+  /** They have to declare what they use of a device. */
+  | { readonly kind: 'declare_share'; readonly services: readonly string[] }
+  | { readonly kind: 'declare_both' };
+
+/** Who has more than what is to be asked for at most: others hold it, no node has, or none of those that fail so. */
+export type More = 'held' | 'nowhere' | 'not_on_these';
+
+export interface GpusFound {
+  readonly what: string;
+  readonly nodes: readonly string[];
+}
 
 /** Nodes that fail at the same constraint. */
 export interface Failed {
@@ -17,7 +64,7 @@ export interface Failed {
 }
 
 /** What a person can do, the simplest first; nothing where nothing of it would help. */
-export function helpFor(failed: Failed): string[] {
+export function helpFor(failed: Failed): Help[] {
   const { closest, group, devices } = failed;
   const { constraint, requested, found } = closest;
   const total = closest.total ?? 0;
@@ -25,153 +72,132 @@ export function helpFor(failed: Failed): string[] {
   const nodes = group.map(r => r.node);
   switch (constraint) {
     case 'no_node':
-      return ['name a Docker engine in the nodes file, or start the one of this machine'];
+      return [{ kind: 'name_engine' }];
     case 'silent':
-      return [`see what is wrong with ${listed(nodes)}: outrigger nodes inspect ${nodes[0]}`];
+      return [{ kind: 'inspect_nodes', nodes }];
     case 'leaving':
-      return [`put ${listed(nodes)} back into the nodes file, or add another node`];
+      return [{ kind: 'configure_nodes', nodes }];
     case 'draining':
-      return nodes.slice(0, NAMED).map(node => `undrain node ${node}: outrigger nodes undrain ${node}`);
+      return nodes.slice(0, MOST_ALIKE).map((node): Help => ({ kind: 'undrain', node }));
     case 'unknown_constraint':
-      return [`write the constraint "${requested}" over node.labels or node.hostname`];
+      return [{ kind: 'rewrite_constraint', constraint: String(requested) }];
     case 'label':
-      return labelHelp(failed);
+      return [labelHelp(failed)];
     case 'image':
-      return [
-        `the image ${requested} is on ${found}: have it on more nodes, or let it be pulled (pull_policy: missing)`,
-      ];
+      return [{ kind: 'spread_image', image: String(requested), nodes: found ?? '' }];
     case 'gpu_missing':
       return missingHelp(failed);
     case 'gpu_id':
-      return [found ? `ask for one of ${found}, or for a count instead` : 'ask for a count of GPUs instead of ids'];
+      return [found ? { kind: 'ask_known_ids', ids: found } : { kind: 'ask_by_count' }];
     case 'gpu_kind':
     case 'gpu_driver':
-      return [`ask for what there is: ${whatIsThere(group)}`];
+      return [{ kind: 'ask_what_is_there', found: whatIsThere(group) }];
     case 'gpu_model':
       return [modelHelp(failed)];
     case 'gpu_memory':
-      return free > 0 ? [`lower x-outrigger.gpu.memory to at most ${gibInWords(free)}`] : [STATE_MEMORY];
+      return [free > 0 ? { kind: 'lower_gpu_memory', mostBytes: free } : { kind: 'state_gpu_memory' }];
     case 'gpu_memory_left':
-      return [...(free > 0 ? [`lower x-outrigger.gpu.memory to at most ${gibInWords(free)}`] : []), ...freeing(failed)];
+      return [...(free > 0 ? [{ kind: 'lower_gpu_memory' as const, mostBytes: free }] : []), ...freeing(failed)];
     case 'gpu_count':
-      return free > 0 ? [`ask for at most ${free} ${free === 1 ? 'GPU' : 'GPUs'}, or add a node that has more`] : [];
+      return free > 0 ? [{ kind: 'ask_fewer_gpus', most: free }] : [];
     case 'gpu_vanished':
-      return [`see why a GPU is not listed any more: outrigger nodes inspect ${nodes[0]}`];
+      return [{ kind: 'find_vanished', node: nodes[0]! }];
     case 'gpu_quarantined':
       return devices
         .filter(d => d.constraint === 'gpu_quarantined')
-        .slice(0, NAMED)
-        .map(d => `wait until its quarantine ends, or end it: outrigger nodes undrain ${d.node} --device ${d.device}`);
+        .slice(0, MOST_ALIKE)
+        .map(({ node, device = '', quarantinedSince: since = null }): Help => {
+          return { kind: 'end_quarantine', node, device, since };
+        });
     case 'gpu_held':
     case 'gpu_slices':
       return [...freeing(failed), ...sharing(failed)];
     case 'cpus':
-      if (isTooSmall(closest)) return [`ask for at most ${total} CPUs: ${noneHasMore(failed)}`];
+      if (isTooSmall(closest)) return [{ kind: 'ask_fewer_cpus', most: total, more: whoHasMore(failed) }];
       return [
-        ...(free > 0 ? [`ask for at most ${Math.floor(free * 1_000) / 1_000} CPUs`] : []),
-        'stop or scale down a service on these nodes',
+        ...(free > 0 ? [{ kind: 'ask_fewer_cpus' as const, most: free, more: 'held' as const }] : []),
+        { kind: 'free_nodes' },
       ];
     case 'memory':
-      if (isTooSmall(closest)) return [`ask for at most ${gibInWords(total)} of memory: ${noneHasMore(failed)}`];
+      if (isTooSmall(closest)) return [{ kind: 'ask_less_memory', mostBytes: total, more: whoHasMore(failed) }];
       return [
-        ...(free > 0 ? [`ask for at most ${gibInWords(free)} of memory`] : []),
-        'stop or scale down a service on these nodes',
+        ...(free > 0 ? [{ kind: 'ask_less_memory' as const, mostBytes: free, more: 'held' as const }] : []),
+        { kind: 'free_nodes' },
       ];
     case 'max_per_node':
-      return ['raise deploy.placement.max_replicas_per_node, lower the number of replicas, or add a node'];
+      return [{ kind: 'raise_max_per_node' }];
     case 'host_port':
-      return [`publish another port than ${requested}, or let the engine choose one`, ...freeing(failed)];
+      return [{ kind: 'publish_elsewhere', port: String(requested) }, ...freeing(failed)];
     default:
       return constraint satisfies never;
   }
 }
 
-const STATE_MEMORY = "state the devices' memory in the nodes file: it is not known";
+/** Of things to do that differ in a name only, so many are told. */
+const MOST_ALIKE = 3;
 
 /** Nodes that fail at something else may well have more. */
-function noneHasMore({ group, all }: Failed): string {
+function whoHasMore({ group, all }: Failed): More {
   const these = new Set(group.map(r => r.node));
-  return all.every(r => these.has(r.node)) ? 'no node here has more' : 'none of these nodes has more';
+  return all.every(r => these.has(r.node)) ? 'nowhere' : 'not_on_these';
 }
 
 /** A node's name and role are what they are: nobody gives a node another one for the sake of a service. */
-function labelHelp({ closest, group, all }: Failed): string[] {
-  const text = String(closest.requested);
-  const constraint = parseConstraint(text);
-  const attribute = constraint?.attribute.toLowerCase();
-  const drop = `drop "${text}" from deploy.placement.constraints`;
-  if (!constraint || attribute === undefined || /^(node|engine)\.labels\./.test(attribute)) {
-    return [`give a node a label that meets "${text}" in the nodes file, or change deploy.placement.constraints`];
+function labelHelp({ closest, group, all }: Failed): Help {
+  const constraint = String(closest.requested);
+  const parsed = parseConstraint(constraint);
+  const attribute = parsed?.attribute.toLowerCase();
+  if (!parsed || attribute === undefined || /^(node|engine)\.labels\./.test(attribute)) {
+    return { kind: 'give_label', constraint };
   }
-  if (attribute === 'node.role') return [`${drop}: every node here is a worker`];
-  if (!constraint.equal) return [`${drop} to have ${listed(group.map(r => r.node))} taken as well`];
-  const names = [...new Set(all.map(r => r.node))].sort();
-  const meant = names.find(name => name.toLowerCase() === constraint.value.toLowerCase());
-  if (meant === undefined) return [`there is no node ${constraint.value}; there ${are(names)} ${listed(names)}`];
-  return [`that is ${meant}: see what it lacks, or ${drop}`];
+  if (attribute === 'node.role') return { kind: 'drop_role', constraint };
+  if (!parsed.equal) return { kind: 'drop_exclusion', constraint, nodes: group.map(r => r.node) };
+  const nodes = [...new Set(all.map(r => r.node))].sort();
+  const meant = nodes.find(name => name.toLowerCase() === parsed.value.toLowerCase());
+  if (meant === undefined) return { kind: 'name_node', name: parsed.value, nodes };
+  return { kind: 'meant_node', constraint, node: meant };
 }
 
 /** A node without GPUs is no matter where others have some. */
-function missingHelp({ group, all }: Failed): string[] {
+function missingHelp({ group, all }: Failed): Help[] {
   const without = new Set(group.map(r => r.node));
   if (all.some(r => !without.has(r.node))) return [];
-  const isFromFile = without.size > 1 || !without.has(LOCAL);
-  const doctor = isFromFile ? 'outrigger doctor --nodes FILE' : 'outrigger doctor';
-  return [`add a node that has a GPU, or see with ${doctor} why none is found on ${isFromFile ? 'these' : 'this one'}`];
+  return [{ kind: 'add_gpu_node', isFromFile: without.size > 1 || !without.has(LOCAL) }];
 }
 
 /** The name of the only node where there is no nodes file. */
 const LOCAL = 'local';
 
-function modelHelp({ closest, devices }: Failed): string {
+function modelHelp({ closest, devices }: Failed): Help {
   const models = new Set(devices.filter(d => d.constraint === 'gpu_model').flatMap(d => d.found ?? []));
-  return `ask for ${[...models].slice(0, NAMED).join(' or ')}, or add a node that has a GPU of model ${closest.requested}`;
+  return { kind: 'ask_known_models', models: [...models], missing: String(closest.requested) };
 }
 
 /** A service does not make room for itself: those that are there already would be too few then. */
-function freeing({ group, asking }: Failed): string[] {
-  const others = holdersOf(group).filter(key => key !== asking?.service);
-  return others.length === 0
-    ? []
-    : [`stop or scale down ${listed(others)}, which hold${others.length === 1 ? 's' : ''} it`];
+function freeing({ group, asking }: Failed): Help[] {
+  const services = holdersOf(group).filter(key => key !== asking?.service);
+  return services.length === 0 ? [] : [{ kind: 'free_from', services }];
 }
 
 /** Who has to declare what it uses of a device, so that several may have it. */
-function sharing({ group, asking }: Failed): string[] {
+function sharing({ group, asking }: Failed): Help[] {
   const holders = holdersOf(group);
-  if (!asking) return ['declare x-outrigger.gpu.memory on both sides, so that they may share'];
+  if (!asking) return [{ kind: 'declare_both' }];
   const declares = (spec: Asking['spec'] | undefined) => spec?.resources.gpu?.exclusive === false;
   const silent = holders.filter(key => key !== asking.service && !declares(asking.specOf(key)));
   const self = declares(asking.spec) ? [] : [asking.service];
-  const missing = [...self, ...silent];
-  return missing.length === 0
-    ? []
-    : [`declare x-outrigger.gpu.memory for ${missing.slice(0, NAMED).join(' and ')}, so that they may share`];
+  const services = [...self, ...silent];
+  return services.length === 0 ? [] : [{ kind: 'declare_share', services }];
 }
 
 function holdersOf(group: readonly Rejection[]): string[] {
   return [...new Set(group.flatMap(r => r.heldBy ?? []))].sort();
 }
 
-/** `4 × H100 with 80 GiB (gpu-a, gpu-b)`. */
-function whatIsThere(group: readonly Rejection[]): string {
+function whatIsThere(group: readonly Rejection[]): GpusFound[] {
   const alike = Map.groupBy(
     group.filter(r => r.found),
     r => r.found!,
   );
-  return [...alike]
-    .slice(0, NAMED)
-    .map(([what, some]) => `${what} (${listed(some.map(r => r.node))})`)
-    .join('; ');
+  return [...alike].map(([what, some]) => ({ what, nodes: some.map(r => r.node) }));
 }
-
-function listed(names: readonly string[]): string {
-  const some = names.slice(0, NAMED).join(', ');
-  return names.length > NAMED ? `${some} and ${names.length - NAMED} more` : some;
-}
-
-function are(names: readonly string[]): string {
-  return names.length === 1 ? 'is' : 'are';
-}
-
-const NAMED = 3;

@@ -14,6 +14,8 @@ export interface Rejection {
   readonly found?: string;
   /** Keys of the services whose replicas hold what is missing. */
   readonly heldBy?: readonly string[];
+  /** Of a device in quarantine: since when, by the Clock. */
+  readonly quarantinedSince?: number;
   /** In words, without the node's name. */
   readonly message: string;
 }

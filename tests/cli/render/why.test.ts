@@ -24,7 +24,16 @@ function waiting(id: string, given: Partial<WhyReplicaView> = {}): WhyReplicaVie
 }
 
 function lines(replicas: readonly WhyReplicaView[], given: Partial<WhyView> = {}, width = 80): string[] {
-  const why: WhyView = { namespace: 'shop', name: 'llm', state: 'starting', message: '', replicas, ...given };
+  const counts = { total: replicas.length, waiting: replicas.filter(r => r.waiting).length };
+  const why: WhyView = {
+    namespace: 'shop',
+    name: 'llm',
+    state: 'starting',
+    message: '',
+    ...counts,
+    replicas,
+    ...given,
+  };
   return whyLines(why, { nowMs: NOW, width, style: (_style, text) => text });
 }
 
@@ -48,6 +57,10 @@ test('replicas with the same reasons share them, others have their own', t => {
     text.filter(line => line.includes('pending')),
     ['r1, r2: pending for 1m', 'r3: pending for 1m'],
   );
+});
+
+test('replicas that are not listed are counted all the same', t => {
+  t.is(lines([waiting('r1')], { total: 900, waiting: 700 })[0], 'shop/llm: starting; 700 of 900 replicas wait');
 });
 
 test('many nodes with one reason are counted, not listed', t => {

@@ -8,6 +8,8 @@ export interface Why {
   'state'?: (string);
   'message'?: (string);
   'replicas'?: (_outrigger_v1_WhyReplica)[];
+  'total'?: (number);
+  'waiting'?: (number);
 }
 
 export interface Why__Output {
@@ -16,4 +18,6 @@ export interface Why__Output {
   'state': (string);
   'message': (string);
   'replicas': (_outrigger_v1_WhyReplica__Output)[];
+  'total': (number);
+  'waiting': (number);
 }

@@ -1,0 +1,118 @@
+import { gibInWords } from '../core/placement/device-fit.ts';
+import type { GpusFound, Help, More } from '../core/placement/help.ts';
+import { remainingInWords } from './remaining-in-words.ts';
+
+export interface Moment {
+  /** By the Clock. */
+  readonly now: number;
+  readonly quarantineMs: number;
+}
+
+/** What a person can do about a lack, as an imperative. */
+export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
+  switch (help.kind) {
+    case 'name_engine':
+      return 'name a Docker engine in the nodes file, or start the one of this machine';
+    case 'inspect_nodes':
+      return `see what is wrong with ${listed(help.nodes)}: outrigger nodes inspect ${help.nodes[0]}`;
+    case 'configure_nodes':
+      return `put ${listed(help.nodes)} back into the nodes file, or add another node`;
+    case 'undrain':
+      return `undrain node ${help.node}: outrigger nodes undrain ${help.node}`;
+    case 'rewrite_constraint':
+      return `write the constraint "${help.constraint}" over node.labels or node.hostname`;
+    case 'give_label':
+      return `give a node a label that meets "${help.constraint}" in the nodes file, or change deploy.placement.constraints`;
+    case 'drop_role':
+      return `${dropping(help.constraint)}: every node here is a worker`;
+    case 'drop_exclusion':
+      return `${dropping(help.constraint)} to have ${listed(help.nodes)} taken as well`;
+    case 'name_node':
+      return `there is no node ${help.name}; there ${help.nodes.length === 1 ? 'is' : 'are'} ${listed(help.nodes)}`;
+    case 'meant_node':
+      return `that is ${help.node}: see what it lacks, or ${dropping(help.constraint)}`;
+    case 'spread_image':
+      return `the image ${help.image} is on ${help.nodes}: have it on more nodes, or let it be pulled (pull_policy: missing)`;
+    case 'add_gpu_node': {
+      const [doctor, where] = help.isFromFile
+        ? ['outrigger doctor --nodes FILE', 'these']
+        : ['outrigger doctor', 'this one'];
+      return `add a node that has a GPU, or see with ${doctor} why none is found on ${where}`;
+    }
+    case 'ask_by_count':
+      return 'ask for a count of GPUs instead of ids';
+    case 'ask_known_ids':
+      return `ask for one of ${help.ids}, or for a count instead`;
+    case 'ask_what_is_there':
+      return `ask for what there is: ${foundInWords(help.found)}`;
+    case 'ask_known_models': {
+      const models = help.models.slice(0, NAMED).join(' or ');
+      return `ask for ${models}, or add a node that has a GPU of model ${help.missing}`;
+    }
+    case 'allow_model':
+      return `allow ${help.model} as well in x-outrigger.gpu.models: there is room on ${help.node}`;
+    case 'lower_gpu_memory':
+      return `lower x-outrigger.gpu.memory to at most ${gibInWords(help.mostBytes)}`;
+    case 'state_gpu_memory':
+      return "state the devices' memory in the nodes file: it is not known";
+    case 'ask_fewer_gpus':
+      return `ask for at most ${help.most} ${help.most === 1 ? 'GPU' : 'GPUs'}, or add a node that has more`;
+    case 'find_vanished':
+      return `see why a GPU is not listed any more: outrigger nodes inspect ${help.node}`;
+    case 'end_quarantine': {
+      const leftMs = help.since === null ? 0 : help.since + quarantineMs - now;
+      const end = leftMs > 0 ? `ends in ${remainingInWords(leftMs)}` : 'ends';
+      return `wait until its quarantine ${end}, or end it: outrigger nodes undrain ${help.node} --device ${help.device}`;
+    }
+    case 'ask_fewer_cpus':
+      return `ask for at most ${Math.floor(help.most * 1_000) / 1_000} CPUs${moreInWords(help.more)}`;
+    case 'ask_less_memory':
+      return `ask for at most ${gibInWords(help.mostBytes)} of memory${moreInWords(help.more)}`;
+    case 'raise_max_per_node':
+      return 'raise deploy.placement.max_replicas_per_node, lower the number of replicas, or add a node';
+    case 'publish_elsewhere':
+      return `publish another port than ${help.port}, or let the engine choose one`;
+    case 'free_nodes':
+      return 'stop or scale down a service on these nodes';
+    case 'free_from':
+      return `stop or scale down ${listed(help.services)}, which hold${help.services.length === 1 ? 's' : ''} it`;
+    case 'declare_share':
+      return `declare x-outrigger.gpu.memory for ${help.services.slice(0, NAMED).join(' and ')}, so that they may share`;
+    case 'declare_both':
+      return 'declare x-outrigger.gpu.memory on both sides, so that they may share';
+    default:
+      return help satisfies never;
+  }
+}
+
+function dropping(constraint: string): string {
+  return `drop "${constraint}" from deploy.placement.constraints`;
+}
+
+function moreInWords(more: More): string {
+  switch (more) {
+    case 'held':
+      return '';
+    case 'nowhere':
+      return ': no node here has more';
+    case 'not_on_these':
+      return ': none of these nodes has more';
+    default:
+      return more satisfies never;
+  }
+}
+
+/** `4 × H100 with 80 GiB (gpu-a, gpu-b)`. */
+function foundInWords(found: readonly GpusFound[]): string {
+  return found
+    .slice(0, NAMED)
+    .map(({ what, nodes }) => `${what} (${listed(nodes)})`)
+    .join('; ');
+}
+
+function listed(names: readonly string[]): string {
+  const some = names.slice(0, NAMED).join(', ');
+  return names.length > NAMED ? `${some} and ${names.length - NAMED} more` : some;
+}
+
+const NAMED = 3;
