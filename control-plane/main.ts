@@ -89,6 +89,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
       createDockerEngine({ node, instance: store.instance, clock, environment, dialGate, ...settings, ...told }),
     ...(options.publishOn === undefined ? {} : { publishOn: options.publishOn }),
     environment,
+    signal,
     clock,
     log,
   });

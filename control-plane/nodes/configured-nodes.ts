@@ -1,20 +1,18 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { Logger } from 'pino';
-import { formatLocated } from '../compose/format-located.ts';
-import type { Located } from '../compose/problem.ts';
 import { OutriggerError } from '../core/errors.ts';
-import { DEFAULT_NODE_POLICY, type NodePolicy } from '../core/node.ts';
+import { DEFAULT_NODE_POLICY } from '../core/node.ts';
 import type { Clock, Member } from '../ports.ts';
-import { type Configured, configureNode } from './configure-node.ts';
+import type { Configured } from './configure-node.ts';
+import { type ConfiguredFile, configureFile, mayTakeAway, nameOf, takesAway, wayOf } from './configured-file.ts';
 import { CONFIRM_MS, Doubt } from './doubt.ts';
 import type { Engines } from './engines.ts';
 import { FileWatch } from './file-watch.ts';
 import { formerNodes } from './former-nodes.ts';
 import { NO_NODES_FILE } from './no-nodes-file.ts';
 import type { NodeSource, NodesFileFrom, NodesFileInUse, NodesInUse } from './node-source.ts';
-import { type NodesNote, type NotedNode, noteOf } from './nodes-note.ts';
-import { readNodesFile } from './read-nodes-file.ts';
+import type { NodesNote } from './nodes-note.ts';
+import { readNodesText } from './nodes-text.ts';
+import { settledText } from './settled-text.ts';
 import { unreachableEngine } from './unreachable-engine.ts';
 
 export interface ConfiguredNodesOptions {
@@ -28,6 +26,8 @@ export interface ConfiguredNodesOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** How long a version that takes nodes away has to stay as it is before it counts. */
   readonly confirmMs?: number;
+  /** Fires when nobody waits for the start any more. */
+  readonly signal?: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -59,11 +59,12 @@ export class ConfiguredNodes implements NodeSource {
    * Reads the file for the first time. Rejects with `invalid_argument` where it is missing or wrong; one that nobody named
    * and that was there at the last start may be missing. A node whose context or certificate is missing is no reason for
    * that: it is there and does not answer.
+   * @param given isConfirmed: the file is whole, whatever it says
    */
-  static async open(options: ConfiguredNodesOptions): Promise<ConfiguredNodes> {
+  static async open(options: ConfiguredNodesOptions, given = { isConfirmed: false }): Promise<ConfiguredNodes> {
     const nodes = new ConfiguredNodes(options);
     const { file, note, from } = options;
-    const found = await readText(file);
+    const found = given.isConfirmed ? ((await readNodesText(file))?.text ?? null) : await nodes.#settledText();
     const noted = note.nodesFile();
     const text = found ?? (from !== 'named' && noted?.path === file ? noted.text : null);
     if (text === null) throw refusal(options, [`${file} does not exist`]);
@@ -73,7 +74,7 @@ export class ConfiguredNodes implements NodeSource {
     const { leaving: former, formerNames } = await formerNodes(options.note, new Map(read.nodes.map(wayOf)), options);
     nodes.#use(read);
     if (found === null) nodes.#miss();
-    else nodes.#say(failures(read.nodes, read.locate));
+    else nodes.#say(read.failures);
     const leaving = former.map(n => ({ ...nodes.#member(n), leaving: true }));
     const named = nodes.#used.members.map(member => {
       const formerName = formerNames.get(member.engine.node);
@@ -131,7 +132,7 @@ export class ConfiguredNodes implements NodeSource {
   async #reread(asked: boolean): Promise<Reread> {
     const { file, log } = this.#options;
     try {
-      const text = await readText(file);
+      const text = (await readNodesText(file))?.text ?? null;
       if (text === null) {
         this.#miss();
         return SAME;
@@ -141,8 +142,8 @@ export class ConfiguredNodes implements NodeSource {
         return SAME;
       }
       const read = await this.#configure(text);
-      const failed = read.kind === 'read' ? failures(read.nodes, read.locate) : [];
-      if (read.kind === 'read' && failed.length === 0 && !asked && this.#takesAway(read)) {
+      const failed = read.kind === 'read' ? read.failures : [];
+      if (read.kind === 'read' && failed.length === 0 && !asked && takesAway(this.#nodes, read.nodes)) {
         if (text !== this.#doubt.text)
           log.info({ file }, 'the nodes file takes nodes away; it is read again before it counts');
         const leftMs = this.#doubt.leftMs(text);
@@ -167,15 +168,6 @@ export class ConfiguredNodes implements NodeSource {
     }
   }
 
-  /** Whether a node of now is not in it, or is reached another way. */
-  #takesAway({ nodes }: Pick<Read, 'nodes'>): boolean {
-    const ways = new Map(nodes.map(wayOf));
-    return this.#nodes.some(node => {
-      const [name, way] = wayOf(node);
-      return node.kind === 'failed' ? !ways.has(name) : ways.get(name) !== way;
-    });
-  }
-
   /** Nobody takes all nodes away by a slip; who wants fewer writes so. */
   #miss(): void {
     // It may come back as it was.
@@ -183,32 +175,25 @@ export class ConfiguredNodes implements NodeSource {
     this.#say([`${this.#options.file} is not there any more; the nodes stay as they were`]);
   }
 
-  async #configure(text: string) {
-    const { file, environment, publishOn, log } = this.#options;
-    const reading = readNodesFile(file, text);
-    if (reading.kind === 'refused') return { ...reading, problems: reading.problems.map(p => formatLocated(p)) };
-    const { content, sources, warnings } = reading;
-    if ((text !== this.#text && text !== this.#doubt.text) || this.#nodes.length === 0) {
-      for (const warning of warnings) log.warn({ file }, formatLocated(warning));
-    }
-    const around = { folder: path.dirname(file), environment, ...(publishOn === undefined ? {} : { publishOn }) };
-    const nodes = await Promise.all(
-      Object.entries(content.nodes).map(([name, entry]) => configureNode(name, entry, around)),
-    );
-    const policy: NodePolicy = {
-      lostAfterMs: content.lost_after,
-      replaceAfterMs: content.replace_after,
-      quarantineMs: content.quarantine,
-    };
-    const noted = Object.entries(content.nodes).map(([name, entry]) => [name, noteOf(entry, around.folder)] as const);
-    return {
-      kind: 'read' as const,
-      text,
-      nodes,
-      noted,
-      policy,
-      locate: (failed: Failed) => sources.locate(failed.problem),
-    };
+  /** As it is at a start; one that may be half of a file is waited for. */
+  #settledText(): Promise<string | null> {
+    const { file, from, note, clock, log, confirmMs = CONFIRM_MS, signal = this.#stop.signal } = this.#options;
+    return settledText(file, {
+      // Where nobody named it, what it said last does.
+      isDoubted: text => (text !== null || from === 'named') && mayTakeAway(file, text, note),
+      confirmMs,
+      clock,
+      signal,
+      onWait: () => log.info({ file }, 'the nodes file was just written; it is read again before it counts'),
+    });
+  }
+
+  async #configure(text: string): Promise<ConfiguredFile> {
+    const { file, log } = this.#options;
+    const read = await configureFile(file, text, this.#options);
+    const isNews = (text !== this.#text && text !== this.#doubt.text) || this.#nodes.length === 0;
+    if (read.kind === 'read' && isNews) for (const warning of read.warnings) log.warn({ file }, warning);
+    return read;
   }
 
   #use({ text, nodes, noted, policy }: Read): void {
@@ -258,26 +243,8 @@ type Reread =
   | { readonly kind: 'doubtful'; readonly leftMs: number };
 const SAME: Reread = { kind: 'same' };
 
-interface Read {
-  readonly text: string;
-  readonly nodes: readonly Configured[];
-  readonly noted: readonly (readonly [string, NotedNode])[];
-  readonly policy: NodePolicy;
-}
+type Read = Extract<ConfiguredFile, { kind: 'read' }>;
 type Failed = Extract<Configured, { kind: 'failed' }>;
-
-function failures(nodes: readonly Configured[], locate: (failed: Failed) => Located): readonly string[] {
-  return nodes.flatMap(n => (n.kind === 'failed' ? [formatLocated(locate(n))] : []));
-}
-
-function nameOf(configured: Configured): string {
-  return configured.kind === 'configured' ? configured.node.name : configured.name;
-}
-
-function wayOf(configured: Configured): readonly [string, string] {
-  const { profile } = configured.kind === 'configured' ? configured.node : configured;
-  return [nameOf(configured), profile.connection];
-}
 
 function refusal({ file, from }: { file: string; from: NodesFileFrom }, problems: readonly string[]): OutriggerError {
   const other = ` It is the file of the last start; --nodes FILE names another, --nodes ${NO_NODES_FILE} none.`;
@@ -285,18 +252,4 @@ function refusal({ file, from }: { file: string; from: NodesFileFrom }, problems
     next: `docs/nodes.md says what may stand there.${from === 'last_start' ? other : ''}`,
     details: { file },
   });
-}
-
-/** null where there is none. */
-async function readText(file: string): Promise<string | null> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw new OutriggerError('invalid_argument', `The nodes file ${file} cannot be read: ${message}`, {
-      next: 'Name a file that this user may read.',
-      cause: error,
-    });
-  }
 }

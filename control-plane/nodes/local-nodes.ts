@@ -105,7 +105,7 @@ export class LocalNodes implements NodeSource {
     const { file, log } = this.#options;
     try {
       const { ConfiguredNodes } = await import('./configured-nodes.ts');
-      this.#configured = await ConfiguredNodes.open({ ...this.#options, from: 'state_folder' });
+      this.#configured = await ConfiguredNodes.open({ ...this.#options, from: 'state_folder' }, { isConfirmed: true });
       log.info({ file }, 'a nodes file is there from now on');
       return true;
     } catch (thrown) {

@@ -68,7 +68,7 @@ export class NodesNote {
     for (const [name, node] of nodes) {
       const before = this.#nodes.get(name);
       // Another way may lead to another engine: which one is said anew when it answers.
-      const engine = before && wayOf(before) === wayOf(node) ? before.engine : undefined;
+      const engine = before && wayNoted(before) === wayNoted(node) ? before.engine : undefined;
       this.#nodes.set(name, engine === undefined ? node : { ...node, engine });
     }
     this.#write();
@@ -108,7 +108,8 @@ export class NodesNote {
   }
 }
 
-function wayOf(node: NotedNode): string {
+/** How it was reached, for comparison. */
+export function wayNoted(node: NotedNode): string {
   return node.kind === 'local' ? 'local' : `${node.entry.engine} ${node.entry.context}`;
 }
 

@@ -17,6 +17,8 @@ export interface NodesOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** How long a version of the file that takes nodes away has to stay as it is before it counts. */
   readonly confirmMs?: number;
+  /** Fires when nobody waits for the start any more. */
+  readonly signal?: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
 }

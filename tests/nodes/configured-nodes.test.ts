@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -36,7 +36,11 @@ async function place(t: ExecutionContext) {
   const open = async (
     named?: string,
     environment: NodeJS.ProcessEnv = {},
-    { confirmMs = 1, clock = createSteadyClock() }: { confirmMs?: number; clock?: Clock } = {},
+    {
+      confirmMs = 1,
+      clock = createSteadyClock(),
+      signal,
+    }: { confirmMs?: number; clock?: Clock; signal?: AbortSignal } = {},
   ): Promise<NodeSource> => {
     const source = await openNodes({
       file: named,
@@ -55,6 +59,7 @@ async function place(t: ExecutionContext) {
       },
       environment: { DOCKER_CONFIG: path.join(folder, 'docker'), PATH: process.env['PATH'], ...environment },
       confirmMs,
+      ...(signal && { signal }),
       clock,
       log: pino({ base: null }, { write: line => logged.push(line) }),
     });
@@ -194,6 +199,79 @@ test('one that stays with fewer nodes counts, and so does the first file there i
   await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
   t.deepEqual(namesOf(await w.changed(2)), ['a']);
   t.is(w.logged.filter(line => line.includes('read again before it counts')).length, 1);
+});
+
+const WHOLE = 'nodes:\n  a: {engine: unix:///a.sock}\n  b: {engine: unix:///b.sock}\n';
+const HALVES = {
+  'has fewer nodes': 'nodes:\n  a: {engine: unix:///a.sock}\n',
+  'is empty': '',
+  'ends within an entry': 'nodes:\n  a: {engine: unix:///a.sock}\n  b: {engi',
+  'ends within an address': 'nodes:\n  a: {engine: unix:///a.sock}\n  b: {engine: unix:///b.s}\n',
+};
+
+/** A place where `a` and `b` were in use at the last start. */
+async function usedBefore(t: ExecutionContext) {
+  const w = await place(t);
+  await writeFile(w.file, WHOLE);
+  await (await w.open(w.file)).close();
+  const waits = () =>
+    until(
+      () => w.logged.some(line => line.includes('was just written')),
+      () => 'the start waits',
+    );
+  return { ...w, waits };
+}
+
+for (const [what, half] of Object.entries(HALVES)) {
+  test(`a file that ${what} while it is written at a start is waited for, and its nodes stay`, async t => {
+    const w = await usedBefore(t);
+    await writeFile(w.file, half);
+    const opening = w.open(w.file, {}, { confirmMs: 3_600_000 });
+    await w.waits();
+    await writeFile(w.file, WHOLE);
+    t.deepEqual(namesOf((await opening).inUse()), ['a', 'b']);
+  });
+}
+
+test('a file that is away for a moment at a start, as its new version comes, is waited for', async t => {
+  const w = await usedBefore(t);
+  await rm(w.file);
+  const opening = w.open(w.file, {}, { confirmMs: 3_600_000 });
+  await w.waits();
+  await writeFile(w.file, WHOLE);
+  t.deepEqual(namesOf((await opening).inUse()), ['a', 'b']);
+});
+
+test('at a start, too, a file that stays with fewer nodes counts, and one that stays wrong is refused with the line', async t => {
+  const w = await usedBefore(t);
+  await writeFile(w.file, HALVES['ends within an entry']);
+  const wrong = await t.throwsAsync(w.open(w.file, {}, { confirmMs: 50 }));
+  t.regex(wrong.message, /The nodes file cannot be used:\n.*nodes\.yaml:3:/);
+  await writeFile(w.file, HALVES['has fewer nodes']);
+  const fewer = await w.open(w.file, {}, { confirmMs: 50 });
+  t.deepEqual(namesOf(fewer.inUse()), ['a', 'b, leaving']);
+});
+
+test('a file that nobody has written to for a while is waited for by no start', async t => {
+  const w = await usedBefore(t);
+  await writeFile(w.file, HALVES['has fewer nodes']);
+  const longAgo = new Date(Date.now() - 7_200_000);
+  await utimes(w.file, longAgo, longAgo);
+  const source = await w.open(w.file, {}, { confirmMs: 3_600_000 });
+  t.deepEqual(namesOf(source.inUse()), ['a', 'b, leaving']);
+  t.false(w.logged.some(line => line.includes('was just written')));
+});
+
+test('a start that is broken off while it waits takes no node away', async t => {
+  const w = await usedBefore(t);
+  await writeFile(w.file, HALVES['has fewer nodes']);
+  const stop = new AbortController();
+  const opening = t.throwsAsync(w.open(w.file, {}, { confirmMs: 3_600_000, signal: stop.signal }));
+  await w.waits();
+  stop.abort();
+  t.is(((await opening) as OutriggerError).code, 'unavailable');
+  await writeFile(w.file, WHOLE);
+  t.deepEqual(namesOf((await w.open(w.file)).inUse()), ['a', 'b']);
 });
 
 test('a version is believed when it was read twice, the time apart, with no other one between', async t => {
