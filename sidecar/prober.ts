@@ -196,12 +196,15 @@ export class Prober {
   }
 
   async #keepLoad(): Promise<void> {
-    const { spec } = this.#target;
+    const { spec, resume } = this.#target;
     if (spec.protocol === 'tcp' || spec.port === undefined) return;
+    const intervalMs = effectiveProbes(spec).readiness?.intervalMs ?? 2_000;
+    // One that has just started has nothing to tell yet, while others may be starting beside it.
+    if (!resume) await this.#pause(this.#seams.beats.delayMs(intervalMs), { interruptible: false });
     await watchLoad({
       protocol: spec.protocol,
       address: () => this.#asker.addresses(spec.port)[0],
-      intervalMs: effectiveProbes(spec).readiness?.intervalMs ?? 2_000,
+      intervalMs,
       clock: this.#seams.clock,
       signal: this.#stopped.signal,
       pause: delayMs => this.#pause(this.#seams.beats.delayMs(delayMs), { interruptible: false }),

@@ -529,6 +529,29 @@ test('the load of an HTTP model server is read from its metrics', async t => {
   t.pass();
 });
 
+test('while others may still be starting, what has just started is not asked for its load', async t => {
+  const asked: (string | undefined)[] = [];
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      asked.push(request.url);
+      response.end('vllm:num_requests_running 3\n');
+    }),
+  );
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  const known = probeTarget({ protocol: 'http', port: server.port }, { startedAt: clock.now() });
+  sidecar.target([known]);
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  await clock.advance(1_000);
+  t.deepEqual(new Set(asked), new Set(['/']));
+  await advanceUntil(clock, 'asked later', () => report(sidecar).load?.inFlight === 3);
+
+  const again = sidecarOf(t, { clock });
+  again.target([{ ...known, resume: true }]);
+  await until('asked at once', () => report(again).load?.inFlight === 3);
+});
+
 test('a load that can no longer be read is not reported any more', async t => {
   let text: string | null = 'vllm:num_requests_running 3\n';
   const server = await owned(
@@ -542,7 +565,7 @@ test('a load that can no longer be read is not reported any more', async t => {
   const clock = new VirtualClock();
   const sidecar = sidecarOf(t, { clock });
   sidecar.target([probeTarget({ protocol: 'http', port: server.port }, { startedAt: clock.now() })]);
-  await until('load known', () => report(sidecar).load?.inFlight === 3);
+  await advanceUntil(clock, 'load known', () => report(sidecar).load?.inFlight === 3);
   text = null;
   await advanceUntil(clock, 'unknown again', () => report(sidecar).load?.inFlight === undefined);
   t.is(report(sidecar).readiness, 'passing');
@@ -579,7 +602,7 @@ test('a replica is idle since the first of the readings that all found nothing i
   sidecar.target([probeTarget({ protocol: 'http', port: server.port }, { startedAt: clock.now() })]);
   const load = () => report(sidecar).load;
 
-  await until('idle', () => typeof load()?.idleSince === 'number');
+  await advanceUntil(clock, 'idle', () => typeof load()?.idleSince === 'number');
   const first = load()!.at;
   await advanceUntil(clock, 'read again', () => (load()?.at ?? 0) > first);
   t.is(load()?.idleSince, first, 'a later reading of nothing does not begin anew');
