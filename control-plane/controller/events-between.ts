@@ -2,7 +2,7 @@ import type { Desired, Plan } from '../core/reconcile.ts';
 import { placementOf, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import type { Event } from '../ports.ts';
-import { causeOf, drainInWords } from '../views/describe.ts';
+import { causeOf, drainInWords } from '../views/phase-in-words.ts';
 
 /** What happened from one state to the next, for people. Pure. */
 export function eventsBetween(

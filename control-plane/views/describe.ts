@@ -1,44 +1,27 @@
 import type { DesiredState } from '../controller/desired-state.ts';
-import { actionKey, containerName, createAction, pullAction, startKey } from '../core/actions.ts';
-import { deviceTurns } from '../core/nodes/device-turns.ts';
+import { containerName, pullAction } from '../core/actions.ts';
 import { imageKey, type Observed } from '../core/observed.ts';
-import {
-  type Cause,
-  containerOf,
-  type DrainReason,
-  isAvailable,
-  isLive,
-  placementOf,
-  type Replica,
-} from '../core/replica.ts';
+import { containerOf, isAvailable, isLive, placementOf, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import type { ServiceSpec } from '../core/spec.ts';
-import { untidyNodes } from '../core/waiting/cluster-in.ts';
 import { maskSpec } from './mask-spec.ts';
-import { briefly } from './pending-in-words.ts';
+import { causeOf, phaseInWords, type Turns, turnsIn } from './phase-in-words.ts';
 import { placeTakers } from './place-takers.ts';
 import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 
 /** The state in words for people and programs. Pure. */
 export function describeServices(state: DesiredState, observed: Observed): ServiceView[] {
   const byService = Map.groupBy(state.replicas.values(), r => r.service);
-  // Whose turn it is does not depend on the time, only when to look again does.
-  const { waiting } = deviceTurns(state, observed, 0);
-  const untidy = [...state.replicas.values()].some(isCreatedWithDevices)
-    ? untidyNodes({ observed, replicas: state.replicas })
-    : new Set<string>();
+  const scene = { state, observed, turns: turnsIn(state, observed) };
   return [...state.services.values()]
     .sort((a, b) => (a.key < b.key ? -1 : 1))
-    .map(service => describeService(service, byService.get(service.key) ?? [], { state, observed, waiting, untidy }));
+    .map(service => describeService(service, byService.get(service.key) ?? [], scene));
 }
 
 interface Scene {
   readonly state: DesiredState;
   readonly observed: Observed;
-  /** What replicas wait for on devices that they share, by replica id. */
-  readonly waiting: ReadonlyMap<string, string>;
-  /** Where something of an earlier time ends before anything is created with a device. */
-  readonly untidy: ReadonlySet<string>;
+  readonly turns: Turns;
 }
 
 function describeService(service: Service, replicas: readonly Replica[], scene: Scene): ServiceView {
@@ -143,7 +126,7 @@ function farewellInWords({ nodes }: Observed): string {
 }
 
 function describeReplica(replica: Replica, spec: ServiceSpec, scene: Scene): ReplicaView {
-  const { observed, waiting } = scene;
+  const { observed } = scene;
   const { phase } = replica;
   const placement = placementOf(replica);
   const container = containerOf(replica);
@@ -156,7 +139,7 @@ function describeReplica(replica: Replica, spec: ServiceSpec, scene: Scene): Rep
     image: spec.image,
     phase: phase.kind,
     sinceMs: phase.since,
-    message: waiting.get(replica.id) ?? replicaMessage(replica, spec, scene),
+    message: phaseInWords(replica, spec, scene),
     ...(placement ? { node: placement.node } : {}),
     devices: placement?.devices ?? [],
     ...(container ? { containerId: container.id } : {}),
@@ -171,87 +154,4 @@ function describeReplica(replica: Replica, spec: ServiceSpec, scene: Scene): Rep
     createdAtMs: replica.createdAt,
     timings: replica.timings.map(t => ({ phase: t.phase, enteredAtMs: t.at })),
   };
-}
-
-export function drainInWords(reason: DrainReason): string {
-  switch (reason) {
-    case 'scaled_down':
-      return 'scaled down';
-    case 'replaced':
-    case 'deleted':
-      return reason;
-    case 'moved':
-      return 'moves away from its node';
-    case 'preempted':
-      return 'makes room for a service of higher priority';
-    default:
-      return reason satisfies never;
-  }
-}
-
-export function causeOf(replica: Replica): Cause | null {
-  const { phase } = replica;
-  if (phase.kind === 'backoff' || phase.kind === 'failed') return phase.cause;
-  return phase.kind === 'stopping' && phase.afterwards.kind === 'retried' ? phase.afterwards.cause : null;
-}
-
-function replicaMessage(replica: Replica, spec: ServiceSpec, { observed, untidy }: Scene): string {
-  const { phase } = replica;
-  switch (phase.kind) {
-    case 'pending':
-      return briefly(phase.reasons);
-    case 'pulling':
-      return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || spec.image;
-    case 'creating': {
-      const key = actionKey(createAction(replica, phase.placement, spec));
-      const { node } = phase.placement;
-      const isHeldUp = isCreatedWithDevices(replica) && untidy.has(node) && !isDoneOrUnderWay(observed, key);
-      return isHeldUp ? `containers of an earlier time are ended on ${node} first` : waitingFor(observed, key);
-    }
-    case 'starting':
-      return (
-        waitingFor(observed, startKey(phase.container.id)) || (observed.probes.get(phase.container.id)?.message ?? '')
-      );
-    case 'warming':
-      return observed.probes.get(phase.container.id)?.message ?? '';
-    case 'ready':
-      return phase.impaired ? (observed.probes.get(phase.container.id)?.message ?? 'the readiness probe fails') : '';
-    case 'draining':
-      return drainInWords(phase.reason);
-    case 'stopping': {
-      const cause = phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
-      return [cause, endInWords(phase.placement.node, observed)].filter(Boolean).join('; ');
-    }
-    case 'backoff':
-    case 'failed':
-      return phase.cause.message;
-    case 'stopped':
-      return '';
-    case 'lost':
-      return `node ${phase.placement.node} does not answer, nor does its own probe pass`;
-    default:
-      return phase satisfies never;
-  }
-}
-
-/** What is on a node that is away ends when that is back. */
-function endInWords(node: string, { nodes }: Observed): string {
-  const seen = nodes.get(node);
-  if (!seen || seen.answering) return '';
-  return `it ends once node ${node} answers (${seen.error ?? 'unknown reason'})`;
-}
-
-function isCreatedWithDevices({ phase }: Replica): boolean {
-  return phase.kind === 'creating' && phase.placement.devices.length > 0;
-}
-
-function isDoneOrUnderWay({ effects }: Observed, key: string): boolean {
-  const kind = effects.get(key)?.kind;
-  return kind === 'under_way' || kind === 'settled';
-}
-
-/** What an effect that is going to be tried again last said. */
-function waitingFor(observed: Observed, key: string): string {
-  const effect = observed.effects.get(key);
-  return effect?.kind === 'failed' ? effect.message : '';
 }

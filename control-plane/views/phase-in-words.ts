@@ -1,0 +1,113 @@
+import type { DesiredState } from '../controller/desired-state.ts';
+import { actionKey, createAction, pullAction, startKey } from '../core/actions.ts';
+import { deviceTurns } from '../core/nodes/device-turns.ts';
+import type { Observed } from '../core/observed.ts';
+import type { Cause, DrainReason, Replica } from '../core/replica.ts';
+import type { ServiceSpec } from '../core/spec.ts';
+import { untidyNodes } from '../core/waiting/cluster-in.ts';
+import { briefly } from './pending-in-words.ts';
+
+/** What a replica waits for in its phase, or why it is there; empty where nothing is to be said. */
+export function phaseInWords(
+  replica: Replica,
+  spec: ServiceSpec,
+  { observed, turns: { waiting, untidy } }: { readonly observed: Observed; readonly turns: Turns },
+): string {
+  const { phase } = replica;
+  const turn = waiting.get(replica.id);
+  if (turn !== undefined) return turn;
+  switch (phase.kind) {
+    case 'pending':
+      return briefly(phase.reasons);
+    case 'pulling':
+      return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || spec.image;
+    case 'creating': {
+      const key = actionKey(createAction(replica, phase.placement, spec));
+      const { node } = phase.placement;
+      const isHeldUp = isCreatedWithDevices(replica) && untidy.has(node) && !isDoneOrUnderWay(observed, key);
+      return isHeldUp ? `containers of an earlier time are ended on ${node} first` : waitingFor(observed, key);
+    }
+    case 'starting':
+      return (
+        waitingFor(observed, startKey(phase.container.id)) || (observed.probes.get(phase.container.id)?.message ?? '')
+      );
+    case 'warming':
+      return observed.probes.get(phase.container.id)?.message ?? '';
+    case 'ready':
+      return phase.impaired ? (observed.probes.get(phase.container.id)?.message ?? 'the readiness probe fails') : '';
+    case 'draining':
+      return drainInWords(phase.reason);
+    case 'stopping': {
+      const cause = phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
+      return [cause, endInWords(phase.placement.node, observed)].filter(Boolean).join('; ');
+    }
+    case 'backoff':
+    case 'failed':
+      return phase.cause.message;
+    case 'stopped':
+      return '';
+    case 'lost':
+      return `node ${phase.placement.node} does not answer, nor does its own probe pass`;
+    default:
+      return phase satisfies never;
+  }
+}
+
+/** What replicas that have a place wait for there. */
+export interface Turns {
+  /** On devices that they share, in words, by replica id. */
+  readonly waiting: ReadonlyMap<string, string>;
+  /** Nodes where something of an earlier time ends before anything is created with a device. */
+  readonly untidy: ReadonlySet<string>;
+}
+
+export function turnsIn(state: DesiredState, observed: Observed): Turns {
+  // Whose turn it is does not depend on the time, only when to look again does.
+  const { waiting } = deviceTurns(state, observed, 0);
+  const isAnyHeldUp = [...state.replicas.values()].some(isCreatedWithDevices);
+  return { waiting, untidy: isAnyHeldUp ? untidyNodes({ observed, replicas: state.replicas }) : new Set() };
+}
+
+export function drainInWords(reason: DrainReason): string {
+  switch (reason) {
+    case 'scaled_down':
+      return 'scaled down';
+    case 'replaced':
+    case 'deleted':
+      return reason;
+    case 'moved':
+      return 'moves away from its node';
+    case 'preempted':
+      return 'makes room for a service of higher priority';
+    default:
+      return reason satisfies never;
+  }
+}
+
+export function causeOf(replica: Replica): Cause | null {
+  const { phase } = replica;
+  if (phase.kind === 'backoff' || phase.kind === 'failed') return phase.cause;
+  return phase.kind === 'stopping' && phase.afterwards.kind === 'retried' ? phase.afterwards.cause : null;
+}
+
+/** What is on a node that is away ends when that is back. */
+function endInWords(node: string, { nodes }: Observed): string {
+  const seen = nodes.get(node);
+  if (!seen || seen.answering) return '';
+  return `it ends once node ${node} answers (${seen.error ?? 'unknown reason'})`;
+}
+
+function isCreatedWithDevices({ phase }: Replica): boolean {
+  return phase.kind === 'creating' && phase.placement.devices.length > 0;
+}
+
+function isDoneOrUnderWay({ effects }: Observed, key: string): boolean {
+  const kind = effects.get(key)?.kind;
+  return kind === 'under_way' || kind === 'settled';
+}
+
+/** What an effect that is going to be tried again last said. */
+function waitingFor(observed: Observed, key: string): string {
+  const effect = observed.effects.get(key);
+  return effect?.kind === 'failed' ? effect.message : '';
+}
