@@ -10,8 +10,9 @@ import { readLogs } from './logs.ts';
 import type { NodeCapacity } from './node-capacity.ts';
 
 /**
- * One listing of the node. A running container is inspected once in its life, for its start time, and an exited one
- * once, for its exit and last lines; both are remembered by container id until an event says that it was started again.
+ * One listing of the node. A running container whose start no event told is inspected once in its life, for its start
+ * time, and an exited one once, for its exit and last lines; both are remembered by container id until an event says that
+ * it was started again.
  * A container that cannot be looked at keeps nobody waiting: it comes with what the list itself says of it, and is
  * looked at again a while later.
  */
@@ -48,9 +49,11 @@ export class ContainerListing {
   /**
    * The container was started, or has ended: what was remembered of it may be of an earlier run. The engine announces an
    * end before its listing shows it, by as long as it takes to undo the network, so one that ended is asked about itself.
+   * @param at when it happened, by the engine's clock, in milliseconds; absent: not known
    */
-  noteEvent(containerId: string, action: string): void {
-    this.#started.delete(containerId);
+  noteEvent(containerId: string, action: string, at?: number): void {
+    if (action === 'start' && at !== undefined) this.#started.set(containerId, at);
+    else this.#started.delete(containerId);
     this.#exits.delete(containerId);
     this.#notBefore.delete(containerId);
     this.#tailFailures.delete(containerId);

@@ -174,10 +174,10 @@ export class DockerEngine implements Engine {
   async watch(wake: () => void, signal: AbortSignal): Promise<void> {
     const handlers = {
       wake,
-      onContainer: (id: string, action: string) => {
+      onContainer: (id: string, action: string, at: number | undefined) => {
         // Another start of it would not be ours.
         if (action === 'die') this.#startedAt.delete(id);
-        this.#listing.noteEvent(id, action);
+        this.#listing.noteEvent(id, action, at);
       },
       startedAt: (id: string) => this.#startedAt.get(id),
       isListedSince: (at: number) => this.#listedFrom >= at,

@@ -6,8 +6,11 @@ import { LABELS } from './labels.ts';
 export interface EventHandlers {
   /** Something may have changed. Called for a burst of events once, and once after each (re)connection. */
   readonly wake: () => void;
-  /** What happened to a container, in Docker's word: `start`, `die`, `health_status: healthy`. */
-  readonly onContainer: (containerId: string, action: string) => void;
+  /**
+   * What happened to a container, in Docker's word: `start`, `die`, `health_status: healthy`; and when, by the engine's
+   * clock, in milliseconds.
+   */
+  readonly onContainer: (containerId: string, action: string, at: number | undefined) => void;
   /** The images of the engine changed. */
   readonly onImage: () => void;
   /** Since when listings show the start of a container, by performance.now(); absent: since its event came. */
@@ -62,7 +65,7 @@ async function readEvents(
     handlers.onConnect();
     handlers.wake();
     for await (const event of jsonLines(stream)) {
-      const { Type: type, Action: action, Actor: actor } = event as EngineEvent;
+      const { Type: type, Action: action, Actor: actor, timeNano } = event as EngineEvent;
       const ours = actor?.Attributes?.[LABELS.instance] === instance;
       if (type === 'image') {
         // Where an image is, is a hint for placement: the next listing has it, and a build's events are many.
@@ -70,7 +73,8 @@ async function readEvents(
         continue;
       }
       if (!ours) continue;
-      if (typeof action === 'string' && typeof actor.ID === 'string') handlers.onContainer(actor.ID, action);
+      const at = typeof timeNano === 'number' ? timeNano / 1e6 : undefined;
+      if (typeof action === 'string' && typeof actor.ID === 'string') handlers.onContainer(actor.ID, action, at);
       const isStart = action === 'start' && typeof actor?.ID === 'string';
       // Announced once listings show it, and after a call of ours, whose end asks for a listing too.
       handlers.wake(isStart ? (handlers.startedAt(actor.ID) ?? performance.now()) : Infinity);
@@ -81,6 +85,7 @@ async function readEvents(
 }
 
 interface EngineEvent {
+  readonly timeNano?: unknown;
   readonly Type?: unknown;
   readonly Action?: unknown;
   readonly Actor?: { readonly ID?: unknown; readonly Attributes?: Readonly<Record<string, unknown>> };
