@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Credentials } from '../client/credentials.ts';
 import type { ApplyResult } from '../control-plane/control-plane.ts';
 import type { EndpointAddress } from '../control-plane/core/endpoint.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
@@ -11,7 +12,7 @@ import type {
   WhyView,
 } from '../control-plane/views/views.ts';
 import { type ControlAddress, formatAddress } from './address.ts';
-import { type Credentials, exchange, readBody } from './http-exchange.ts';
+import { exchange, readBody } from './http-exchange.ts';
 import { serverSentEvents, streamLines } from './stream-lines.ts';
 
 /** The endpoints of a service at one moment, as `GET /v1/endpoints/{ns}/{name}` sends them. */

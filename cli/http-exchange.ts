@@ -1,16 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
+import type { Credentials } from '../client/credentials.ts';
 import { ERROR_CODES, type ErrorCode, OutriggerError } from '../control-plane/core/errors.ts';
 import { http } from '../control-plane/node-http.ts';
 import { type ControlAddress, formatAddress } from './address.ts';
-
-export interface Credentials {
-  readonly token?: string;
-  /** PEM texts. */
-  readonly ca?: string;
-  readonly certificate?: string;
-  readonly key?: string;
-}
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';

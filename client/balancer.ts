@@ -1,5 +1,6 @@
 import { type Dispatcher, Pool } from 'undici';
 import { DiscoveryError } from './client-error.ts';
+import { hostAndPort } from './control-address.ts';
 import { type DiscoverOptions, type ReachableEndpoint, viewOf, whyNot } from './discover.ts';
 import type { WatchState } from './service-watch.ts';
 
@@ -142,5 +143,5 @@ interface Replica {
 }
 
 function originOf({ host, port }: ReachableEndpoint): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `http://${hostAndPort(host, port)}`;
 }

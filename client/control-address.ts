@@ -22,30 +22,39 @@ export function controlAddress(environment: NodeJS.ProcessEnv, chosen?: string):
   return { kind: 'unix', path: path.join(path.resolve(state), 'control.sock') };
 }
 
-/** Reads `unix:///path`, an absolute path, `http://host:port`, `https://host:port` or `host:port`. */
+/**
+ * Reads `unix:///path`, an absolute path, `http://host:port`, `https://host:port` or `host:port`; without a port it is
+ * 7470, whatever the scheme. Throws `invalid_argument`.
+ */
 export function parseControlAddress(text: string): ControlAddress {
-  const socket = /^(?:unix:(?:\/\/)?)?(\/.+)$/.exec(text)?.[1];
+  const socket = /^(?:unix:(?:\/\/)?(?=\/(?!\/)))?(\/.+)$/.exec(text)?.[1];
   if (socket !== undefined) return { kind: 'unix', path: socket };
   const url = URL.parse(text.includes('://') ? text : `http://${text}`);
-  const plain = url && url.hostname !== '' && /^\/?$/.test(url.pathname) && url.search === '' && url.username === '';
-  if (!plain || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+  if (!url || !isPlain(url)) {
     throw new DiscoveryError('invalid_argument', `"${text}" is not an address of a control plane.`, {
       next: 'Expected unix:///path/control.sock, http://127.0.0.1:7470 or https://host:7470.',
     });
   }
   const secure = url.protocol === 'https:';
-  const port = url.port === '' ? impliedPort(text, secure) : Number(url.port);
-  return { kind: 'tcp', secure, host: url.hostname.replace(/^\[|\]$/g, ''), port };
+  // A URL drops the port that its scheme implies, even where it was written out.
+  const port = url.port || /:0*(80|443)\/?$/.exec(text)?.[1] || DEFAULT_PORT;
+  return { kind: 'tcp', secure, host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
 export function formatControlAddress(address: ControlAddress): string {
   if (address.kind === 'unix') return `unix://${address.path}`;
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `${address.secure ? 'https' : 'http'}://${host}:${address.port}`;
+  return `${address.secure ? 'https' : 'http'}://${hostAndPort(address.host, address.port)}`;
 }
 
-/** A URL drops the port that its scheme implies, even where it was written out. */
-function impliedPort(text: string, secure: boolean): number {
-  const written = secure ? 443 : 80;
-  return new RegExp(`:${written}/?$`).test(text) ? written : DEFAULT_PORT;
+/** `host:port`, with an IPv6 host in brackets. */
+export function hostAndPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** A host and at most a port; nothing that would be left out of a request. */
+function isPlain({ protocol, hostname, port, pathname, search, hash, username, password }: URL): boolean {
+  const isHttp = protocol === 'http:' || protocol === 'https:';
+  return (
+    isHttp && hostname !== '' && port !== '0' && /^\/?$/.test(pathname) && !(search || hash || username || password)
+  );
 }

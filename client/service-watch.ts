@@ -1,3 +1,4 @@
+import { DiscoveryError } from './client-error.ts';
 import { type ControlAddress, formatControlAddress } from './control-address.ts';
 import { credentialsOf } from './credentials.ts';
 import { DiscoveryStream, type WatchEnd } from './discovery-stream.ts';
@@ -119,12 +120,14 @@ export class ServiceWatch {
         credentials: credentialsOf(process.env),
         service: this.service,
         onSnapshot: snapshot => this.#receive(stream, snapshot),
-        onEnd: end => this.#lose(end),
+        onEnd: end => this.#lose(this.#explain(end)),
       });
       this.#stream = stream;
     } catch (error) {
       // Never in the caller's own turn: whoever subscribes has not got its subscription yet.
-      queueMicrotask(() => this.wanted && this.#lose({ kind: 'failed', problem: (error as Error).message }));
+      const { message } = error as Error;
+      const problem = error instanceof DiscoveryError ? message : this.#explain({ kind: 'failed', problem: message });
+      queueMicrotask(() => this.wanted && this.#lose(problem));
     }
   }
 
@@ -157,7 +160,7 @@ export class ServiceWatch {
     }
   }
 
-  #lose(end: WatchEnd): void {
+  #lose(problem: string): void {
     this.#stream = null;
     if (this.#held) clearTimeout(this.#held);
     this.#held = null;
@@ -165,7 +168,7 @@ export class ServiceWatch {
     // Half of it is chance, so that the clients of a restarted control plane do not all come at once.
     const delayMs = limitMs * (0.5 + Math.random() / 2);
     this.#retry = setTimeout(() => this.#open(), delayMs).unref();
-    this.#put({ snapshot: this.#state.snapshot, connection: { kind: 'lost', problem: this.#explain(end) } });
+    this.#put({ snapshot: this.#state.snapshot, connection: { kind: 'lost', problem } });
   }
 
   #explain({ kind, problem }: WatchEnd): string {

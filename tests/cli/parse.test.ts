@@ -1,6 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { formatAddress, parseAddress } from '../../cli/address.ts';
+import { connect, controlAddress } from '../../cli/connect.ts';
+import type { CommonOptions } from '../../cli/context.ts';
 import { parseSinceMs, parseTail, parseTimeoutMs } from '../../cli/parse-values.ts';
 import { parseScale, parseServiceReference } from '../../cli/service-reference.ts';
 import { withOverrides } from '../../cli/with-overrides.ts';
@@ -10,13 +12,10 @@ const address = test.macro({
   exec: (t, text: string, expected: string) => t.is(formatAddress(parseAddress(text)), expected),
   title: (_, text) => `an address may be written ${text}`,
 });
-test(address, 'unix:///run/control.sock', 'unix:///run/control.sock');
-test(address, 'unix:/run/control.sock', 'unix:///run/control.sock');
 test(address, '/run/a b.sock', 'unix:///run/a b.sock');
-test(address, 'http://127.0.0.1:8000', 'http://127.0.0.1:8000');
 test(address, 'https://host', 'https://host:7470');
-test(address, 'localhost:9', 'http://localhost:9');
-test(address, 'http://[::1]:7470/', 'http://[::1]:7470');
+test(address, 'https://host:443', 'https://host:443');
+test(address, 'host:80', 'http://host:80');
 
 for (const text of ['', 'unix://relative', 'ftp://x', 'http://', 'http://host/path', 'http://a:b@c', 'host:99999']) {
   test(`"${text}" is refused as an address`, t => {
@@ -28,11 +27,40 @@ for (const text of ['', 'unix://relative', 'ftp://x', 'http://', 'http://host/pa
 
 test('an address that was read is written so that it reads the same', t => {
   fc.assert(
-    fc.property(fc.domain(), fc.integer({ min: 1, max: 65_535 }), fc.boolean(), (host, port, secure) => {
-      const text = `${secure ? 'https' : 'http'}://${host}:${port}`;
-      t.deepEqual(parseAddress(formatAddress(parseAddress(text))), parseAddress(text));
-    }),
+    fc.property(
+      fc.domain(),
+      fc.oneof(fc.constantFrom(80, 443), fc.integer({ min: 1, max: 65_535 })),
+      fc.boolean(),
+      (host, port, secure) => {
+        const text = `${secure ? 'https' : 'http'}://${host}:${port}`;
+        t.deepEqual(parseAddress(text), { kind: 'tcp', secure, host, port });
+        t.is(formatAddress(parseAddress(text)), text);
+      },
+    ),
   );
+});
+
+test('which control plane: what was given, then the environment, then the state folder', t => {
+  const at = (options: CommonOptions, environment: NodeJS.ProcessEnv) =>
+    formatAddress(controlAddress(options, { environment, cwd: '/' }));
+  const environment = { OUTRIGGER_ADDRESS: 'https://host:443', OUTRIGGER_STATE: '/a' };
+  t.is(at({ host: 'b:80' }, environment), 'http://b:80');
+  t.is(at({}, environment), 'https://host:443');
+  t.is(at({}, { OUTRIGGER_STATE: '/a' }), 'unix:///a/control.sock');
+  t.is(at({ state: '/b' }, { OUTRIGGER_STATE: '/a' }), 'unix:///b/control.sock');
+});
+
+test('a credential that cannot be read is told as it was named', async t => {
+  const place = { environment: { OUTRIGGER_TLS_CA: 'ca.pem' }, cwd: '/nowhere' };
+  const variable = await t.throwsAsync<OutriggerError>(connect({ host: 'a:1' }, place), {
+    instanceOf: OutriggerError,
+    message: 'OUTRIGGER_TLS_CA names /nowhere/ca.pem, which cannot be read (ENOENT).',
+  });
+  t.is(variable?.code, 'invalid_argument');
+  t.truthy(variable?.next);
+  await t.throwsAsync(connect({ host: 'a:1', tokenFile: 'token' }, place), {
+    message: 'The token file /nowhere/token cannot be read (ENOENT).',
+  });
 });
 
 test('timeouts are seconds, or say their unit', t => {

@@ -31,9 +31,33 @@ test(address, '127.0.0.1:7470', 'http://127.0.0.1:7470');
 test(address, 'control-plane', 'http://control-plane:7470');
 test(address, 'http://control-plane:80', 'http://control-plane:80');
 test(address, 'https://control.example', 'https://control.example:7470');
+test(address, 'https://control.example:443', 'https://control.example:443');
+test(address, 'https://control.example:443/', 'https://control.example:443');
+test(address, 'https://control.example:80', 'https://control.example:80');
+test(address, 'http://control-plane:443', 'http://control-plane:443');
+test(address, 'control-plane:80', 'http://control-plane:80');
+test(address, 'control-plane:0080', 'http://control-plane:80');
+test(address, '[::1]:80', 'http://[::1]:80');
+test(address, '[fe::80]', 'http://[fe::80]:7470');
+test(address, 'HTTPS://control.example:7471/', 'https://control.example:7471');
+test(address, '/run/a b.sock', 'unix:///run/a b.sock');
 test(address, '[::1]:9000', 'http://[::1]:9000');
 
-for (const text of ['ftp://a:1', 'http://a:1/path', 'http://me@a:1', 'a b', 'http://', 'unix:relative']) {
+for (const text of [
+  'ftp://a:1',
+  'http://a:1/path',
+  'http://a:1/?x',
+  'http://a:1#x',
+  'http://me@a:1',
+  'http://:secret@a:1',
+  'a b',
+  'a:0',
+  'host:99999',
+  '::1',
+  'http://',
+  'unix:relative',
+  'unix://relative',
+]) {
   test(`no address: ${text}`, t => {
     t.throws(() => parseControlAddress(text), { message: /is not an address of a control plane\. Expected unix:/ });
   });
