@@ -61,7 +61,8 @@ export type CauseKind =
   | 'warmup'
   | 'image'
   | 'rejected'
-  | 'device_lost';
+  | 'device_lost'
+  | 'cut_off';
 
 /** `moved`: its node is drained; `preempted`: a service of higher priority needs its place. */
 export type DrainReason = 'scaled_down' | 'replaced' | 'deleted' | 'moved' | 'preempted';

@@ -26,6 +26,7 @@ const cause = z.strictObject({
     'image',
     'rejected',
     'device_lost',
+    'cut_off',
   ]),
   message: z.string(),
   exitCode: z.int().exactOptional(),

@@ -390,6 +390,21 @@ test('services may be scaled to zero and back', t => {
   t.throws(() => scaleService(world.state, ref, 4, world.now), { message: /0 to 3 replicas/ });
 });
 
+test('a replica that starts without an address, as an engine that died meanwhile may leave it, is tried again', t => {
+  const world = new ModelWorld();
+  apply(world, aSpec({ restart: { startAttempts: 1, maxAttempts: 1 } }));
+  world.loading.add(aSpec().image);
+  world.settle();
+  const [bare] = world.running();
+  world.containers.set(bare!.id, { ...bare!, node: 'local', addresses: [] });
+  world.list();
+  world.settle();
+  t.deepEqual(phases(world), ['starting'], 'a listing may lag');
+  world.advance(11_000);
+  world.settle();
+  t.deepEqual(phases(world), ['backoff'], 'whatever the budget: it is no fault of the replica');
+});
+
 test('a replica whose network was taken away is replaced, for nobody could call it', t => {
   const world = new ModelWorld();
   apply(world, aSpec());

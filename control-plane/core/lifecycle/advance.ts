@@ -51,7 +51,7 @@ function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
     case 'warming':
       return whileItRuns(replica, phase, facts) ?? afterWarmup(phase, facts);
     case 'ready':
-      return whileItRuns(replica, phase, facts) ?? cutOff(phase, facts) ?? whileReady(phase, facts);
+      return whileItRuns(replica, phase, facts) ?? whileReady(phase, facts);
     case 'lost':
       return whileLost(phase, facts);
     case 'draining':
@@ -81,7 +81,7 @@ function whileItRuns(
   if (end) return failed(facts.spec, end);
   if (isUnheard(phase, facts)) return { kind: 'node_lost' };
   const report = facts.observed.deviceReports.get(phase.container.id);
-  if (report?.kind !== 'lost') return null;
+  if (report?.kind !== 'lost') return cutOff(phase, facts);
   // A check that is wrong would have one device after the other quarantined: it fails the start, as a startup probe does.
   if (report.unproven)
     return {
@@ -234,15 +234,20 @@ function afterStop(replica: Replica, phase: PhaseOf<'stopping'>, facts: ReplicaF
   return node?.answering && node.listedFrom > certainFrom ? ended : null;
 }
 
-/** Losing its devices is no fault of the replica's: its budget is not asked. */
+/** Losing its devices or its network is no fault of the replica's: its budget is not asked. */
 function policyAfter({ afterwards }: PhaseOf<'stopping'>, { restart }: ServiceSpec): ServiceSpec['restart'] {
-  return afterwards.kind === 'retried' && afterwards.cause.kind === 'device_lost' ? NO_BUDGET : restart;
+  if (afterwards.kind !== 'retried') return restart;
+  const { kind } = afterwards.cause;
+  return kind === 'device_lost' || kind === 'cut_off' ? NO_BUDGET : restart;
 }
 
 const NO_BUDGET: ServiceSpec['restart'] = { startAttempts: null, maxAttempts: null };
 
-/** It runs, and the engine says that it has no address any more: its network was taken away, and nobody can call it. */
-function cutOff(phase: PhaseOf<'ready'>, facts: ReplicaFacts): ReplicaEvent | null {
+/**
+ * It runs, and the engine says that it has no address, so nobody can call it: its network was taken away, or the engine
+ * died while it started the container and found it again without one (seen of 20.10).
+ */
+function cutOff(phase: PhaseOf<'starting' | 'warming' | 'ready'>, facts: ReplicaFacts): ReplicaEvent | null {
   const { spec, containers, now } = facts;
   if (spec.port === undefined || spec.networkMode !== undefined || now < phase.since + NO_ADDRESS_PATIENCE_MS)
     return null;
@@ -252,7 +257,7 @@ function cutOff(phase: PhaseOf<'ready'>, facts: ReplicaFacts): ReplicaEvent | nu
   if (!isFresh || seen?.state !== 'running') return null;
   // Not whether clients elsewhere reach it: a container of a node whose published ports count may have none.
   if (addressesOf(spec, seen, { address: node.address, reach: 'containers' }).length > 0) return null;
-  return { kind: 'condemned', cause: probeCause('liveness', 'its network was taken away from outside', undefined) };
+  return { kind: 'condemned', cause: probeCause('cut_off', 'it runs without any network address', undefined) };
 }
 
 /** A listing may lag behind a start; one that is older than this does not. */
