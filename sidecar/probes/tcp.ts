@@ -49,6 +49,8 @@ export function openSocket(address: { host: string; port: number }, signal: Abor
 }
 
 const STAYS_OPEN_MS = 100;
+/** It is looked at in between: where this process itself stood still, time that passed proves nothing. */
+const LOOKS = 5;
 
 async function hangsUp(socket: Socket, clock: Clock, signal: AbortSignal): Promise<boolean> {
   const done = new AbortController();
@@ -60,13 +62,16 @@ async function hangsUp(socket: Socket, clock: Clock, signal: AbortSignal): Promi
         socket.once('data', () => resolve(false));
         for (const event of ['end', 'error', 'close']) socket.once(event, () => resolve(true));
       }),
-      clock.sleep(STAYS_OPEN_MS, done.signal).then(
-        () => false,
-        () => false,
-      ),
+      staysOpen(clock, done.signal),
     ]);
   } finally {
     signal.removeEventListener('abort', cancel);
     done.abort();
   }
+}
+
+async function staysOpen(clock: Clock, signal: AbortSignal): Promise<boolean> {
+  for (let looks = 0; looks < LOOKS && !signal.aborted; looks += 1)
+    await clock.sleep(STAYS_OPEN_MS / LOOKS, signal).catch(() => undefined);
+  return false;
 }
