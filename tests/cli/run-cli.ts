@@ -62,7 +62,7 @@ export function startCli({ args, environment = {}, cwd }: CliOptions): RunningCl
     ended,
     stdout: () => written.stdout,
     stderr: () => written.stderr,
-    until: (stream, text, deadlineMs = 30_000) =>
+    until: (stream, text, deadlineMs = 60_000) =>
       new Promise((resolve, reject) => {
         const says = (why: string) => {
           stop();

@@ -18,7 +18,8 @@ async function run(t: ExecutionContext, program: string, env: NodeJS.ProcessEnv 
   t.teardown(() => child.kill('SIGKILL'));
   const code = await new Promise<number | null>((resolve, reject) => {
     const deadline = setTimeout(() => reject(new Error(`the program did not end:\n${output}`)), 60_000);
-    child.on('exit', code => {
+    // Not at its exit: what it wrote may come after that.
+    child.on('close', code => {
       clearTimeout(deadline);
       resolve(code);
     });

@@ -4,7 +4,7 @@ export async function until(
   condition: () => boolean | Promise<boolean>,
   options: { deadlineMs?: number; everyMs?: number } = {},
 ): Promise<void> {
-  const { deadlineMs = 20_000, everyMs = 5 } = options;
+  const { deadlineMs = 60_000, everyMs = 5 } = options;
   const deadlineAt = performance.now() + deadlineMs;
   while (!(await condition())) {
     if (performance.now() > deadlineAt) throw new Error(`not so within ${deadlineMs} ms: ${what}`);
