@@ -18,7 +18,8 @@ setup: ## install and build whatever is missing to run everything else
 images: ## build the images that the demo and the tests run
 	@bash $(steps) node docker compose-plugin consul base-images product-images
 
-demo: setup ## start two models, call them, kill the control plane, call on, clean up
+demo: ## set up what it needs; start two models, call them, kill the control plane, call on, clean up
+	@bash $(steps) node docker compose-plugin python "base-images python llama" "product-images llama-tiny digits"
 	@npm run --silent demo
 
 check: ## types, lint, generated code

@@ -69,10 +69,18 @@ async function play(): Promise<void> {
   story.tell(`llm: ${answer.chunks} streamed pieces, from POST /v1/chat/completions`);
   story.check(answer.chunks > 1, 'the LLM server streamed its answer');
 
-  story.step('The same model from a stock Python gRPC client, by its addresses alone');
-  const fromPython = await python(await addresses('digits'));
+  story.step('Both from Python, by their addresses alone: a stock gRPC client, and urllib');
+  const fromPython = await python<{ failed: number; accuracy: number }>(
+    '-m',
+    'digits.call',
+    ...(await addresses('digits')),
+  );
   story.tell(`digits: ${JSON.stringify(fromPython)}`);
   story.check(fromPython.failed === 0 && fromPython.accuracy > 0.9, 'no call failed, more than 90 % were right');
+  const [llmAddress = ''] = await addresses('llm');
+  const chatted = await python<{ pieces: number }>(path.join(ROOT, 'demo/chat.py'), llmAddress, 'Say something.');
+  story.tell(`llm: ${chatted.pieces} streamed pieces`);
+  story.check(chatted.pieces > 1, 'the LLM server streamed its answer');
 
   story.step('kill -9 on the control plane, and calls all the while');
   const { pid } = await status();
@@ -81,6 +89,8 @@ async function play(): Promise<void> {
   story.tell(`process ${pid} killed`);
   const afterKill = await digits.classify(60);
   story.check(afterKill.failed === 0, `${afterKill.calls} calls without a control plane, none failed`);
+  const without = await llm.chat('Say something else.');
+  story.check(without.chunks > 1, 'the LLM server streamed another answer meanwhile');
 
   story.step('outrigger up again: the control plane returns to the containers that ran on');
   await outrigger(['up', '-d', '-f', FILE], environment);
@@ -119,9 +129,10 @@ async function addresses(service: string): Promise<string[]> {
   return plain.trim().split('\n');
 }
 
-async function python(targets: readonly string[]): Promise<{ failed: number; accuracy: number }> {
-  const script = path.join(ROOT, 'python-sdk-example/examples');
-  return JSON.parse(await read(PYTHON, ['-m', 'digits.call', ...targets], { ...environment, PYTHONPATH: script }));
+/** Runs a program of the Python example's environment that prints one JSON value. */
+async function python<T>(...args: string[]): Promise<T> {
+  const examples = path.join(ROOT, 'python-sdk-example/examples');
+  return JSON.parse(await read(PYTHON, args, { ...environment, PYTHONPATH: examples }));
 }
 
 function identities(all: readonly Service[]): string[] {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The images that all others start from. Each has one local name, outrigger-base/…, whatever it was made from: the public
+# base-images.sh [NAME...]: the images that all others start from; all of them, or those that are named. Each has one local name, outrigger-base/…, whatever it was made from: the public
 # image where an image registry answers, distribution packages otherwise.
 step=bases
 . "$(dirname -- "${BASH_SOURCE[0]}")/say.sh"
@@ -91,11 +91,17 @@ ensure() {
     build_base "$name" "$suite" "$@"
 }
 
-ensure_debian bookworm
-ensure_debian sid
-ensure python python:3.12-slim bookworm python -m pip --version
-ensure node node:24-bookworm-slim bookworm node --version
-ensure consul hashicorp/consul:1.22 bookworm consul version
-ensure llama ghcr.io/ggml-org/llama.cpp:server sid llama-server --version
-ensure compose docker/compose-bin:v2.40.3 bookworm /docker-compose version
-ok "outrigger-base/{debian,python,node,consul,llama,compose} are there"
+all="debian python node consul llama compose"
+for name in ${*:-$all}; do
+  case $name in
+    debian) ensure_debian bookworm && ensure_debian sid ;;
+    python) ensure python python:3.12-slim bookworm python -m pip --version ;;
+    node) ensure node node:24-bookworm-slim bookworm node --version ;;
+    consul) ensure consul hashicorp/consul:1.22 bookworm consul version ;;
+    llama) ensure llama ghcr.io/ggml-org/llama.cpp:server sid llama-server --version ;;
+    compose) ensure compose docker/compose-bin:v2.40.3 bookworm /docker-compose version ;;
+    *) fail "there is no base image called $name" "these are: $all" ;;
+  esac
+done
+images=${*:-$all}
+ok "outrigger-base/{${images// /,}} are there"

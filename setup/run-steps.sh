@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run-steps.sh STEP...: runs set-up steps in order, one set-up at a time for each user.
+# run-steps.sh STEP...: runs set-up steps in order, one set-up at a time for each user. A step may be given words of its own:
+# "base-images python" makes no other base image.
 step=setup
 . "$(dirname -- "${BASH_SOURCE[0]}")/say.sh"
 
@@ -13,5 +14,6 @@ fi
 
 for wanted in "$@"; do
   # What a step leaves running (dockerd) must not hold the lock.
-  bash "$root/setup/$wanted.sh" 9>&-
+  read -r -a words <<<"$wanted"
+  bash "$root/setup/${words[0]}.sh" "${words[@]:1}" 9>&-
 done
