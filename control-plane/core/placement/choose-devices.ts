@@ -188,7 +188,7 @@ function tightest(ledgers: readonly DeviceLedger[]): readonly DeviceLedger[] {
   return ledgers.toSorted((a, b) => rank(a) - rank(b) || left(a) - left(b));
 }
 
-function priced(devices: readonly DeviceLedger[]): DeviceChoice {
+export function priced(devices: readonly DeviceLedger[]): DeviceChoice {
   let [opened, openedGib, roomGib] = [0, 0, 0];
   for (const { device, holders, declaredBytes } of devices) {
     if (holders === 0) {

@@ -2,10 +2,19 @@ import { deviceOf, type NodeRecord } from '../node.ts';
 import type { ObservedNode } from '../observed.ts';
 import type { Placement } from '../replica.ts';
 import type { PublishedPort, ServiceKey, ServiceSpec } from '../spec.ts';
-import { chooseDevices, type DeviceLedger, deviceLedgers } from './choose-devices.ts';
+import {
+  chooseDevices,
+  type DeviceChoice,
+  type DeviceLedger,
+  deviceLedgers,
+  occupancyOf,
+  priced,
+} from './choose-devices.ts';
 import { costOf, packingOf } from './cost.ts';
 import { sharedMemoryOf } from './device-fit.ts';
 import type { DeviceTypes } from './device-types.ts';
+import { microCpus } from './need.ts';
+import { DEVICE_FREE, DEVICE_SHARED, DEVICE_TAKEN, type MeantTypes, NodeRows } from './node-rows.ts';
 
 /** A replica that holds part of a node. */
 export interface Holder {
@@ -13,6 +22,8 @@ export interface Holder {
   readonly service: ServiceKey;
   readonly spec: ServiceSpec;
   readonly placement: Placement;
+  /** The devices of the placement, by whoever has just chosen them; else they are looked up. */
+  readonly devices?: readonly DeviceLedger[] | undefined;
 }
 
 /** A way to place a replica on a node. Of two ways the one with the smaller cost is better. */
@@ -22,7 +33,10 @@ export interface Fit {
   readonly cost: number;
 }
 
-/** One node, and what replicas hold of it. CPUs are counted in millionths, so that sums of fractions are exact. */
+/**
+ * One node, and what replicas hold of it. What is free stands in a row beside those of the other nodes; CPUs are counted in
+ * millionths, so that sums of fractions are exact.
+ */
 export class NodeLedger {
   readonly node: ObservedNode;
   readonly record: NodeRecord | undefined;
@@ -32,20 +46,48 @@ export class NodeLedger {
   readonly holders: Map<string, Holder> = new Map();
   /** Takes new replicas: it answers, and is neither drained nor on its way out. */
   readonly isOpen: boolean;
-  freeMicroCpus: number;
-  freeMemoryBytes: number;
-  /** Devices that nobody holds any part of. */
-  freeDevices: number;
+  readonly #rows: NodeRows;
+  readonly #row: number;
+  /** Its row tells all that there is to know of its devices: no slices, nothing measured. */
+  #isPlain: boolean;
 
-  constructor(node: ObservedNode, record: NodeRecord | undefined, index: number, types?: DeviceTypes) {
+  /** `cluster`: what is kept of all nodes together. */
+  constructor(
+    node: ObservedNode,
+    record: NodeRecord | undefined,
+    index: number,
+    cluster?: { readonly types: DeviceTypes; readonly rows: NodeRows },
+  ) {
     this.node = node;
     this.record = record;
     this.index = index;
     this.isOpen = node.answering && !node.leaving && (record?.drainingSince ?? null) === null;
-    this.devices = deviceLedgers(node.devices, record?.quarantined, types);
-    this.freeMicroCpus = microCpus(node.cpus) - microCpus(node.keptCpus);
-    this.freeMemoryBytes = node.memoryBytes - node.keptMemoryBytes;
-    this.freeDevices = this.devices.length;
+    this.devices = deviceLedgers(node.devices, record?.quarantined, cluster?.types);
+    this.#rows = cluster?.rows ?? new NodeRows([this.devices.length]);
+    this.#row = cluster ? index : 0;
+    this.#rows.add(this.#row, {
+      microCpus: microCpus(node.cpus) - microCpus(node.keptCpus),
+      memoryBytes: node.memoryBytes - node.keptMemoryBytes,
+      devices: this.devices.length,
+    });
+    this.#isPlain = this.devices.every(ledger => ledger.relatives.length === 0);
+    for (const [nth, ledger] of this.devices.entries()) {
+      this.#rows.setType(this.#row, nth, ledger.type.index);
+      this.#tell(nth);
+    }
+  }
+
+  get freeMicroCpus(): number {
+    return this.#rows.freeMicroCpus(this.#row);
+  }
+
+  get freeMemoryBytes(): number {
+    return this.#rows.freeMemoryBytes(this.#row);
+  }
+
+  /** Devices that nobody holds any part of. */
+  get freeDevices(): number {
+    return this.#rows.freeDevices(this.#row);
   }
 
   hold(holder: Holder): void {
@@ -60,17 +102,22 @@ export class NodeLedger {
 
   /**
    * The best way to place a replica of the spec here, with so many of its service here already; null: there is none at
-   * present. What holds for good (labels, images, being open) is the shortlist's to ask.
+   * present. What holds for good (labels, images, being open) is the shortlist's to ask. `known`: the devices that it may
+   * be given and whether the image is absent, from whoever knows.
    */
-  fit(spec: ServiceSpec, siblings: number): Fit | null {
+  fit(spec: ServiceSpec, siblings: number, known?: { meant: MeantTypes; imageAbsent: boolean }): Fit | null {
     if (!this.hasRoom(spec, siblings)) return null;
-    const choice = chooseDevices(spec.resources.gpu, this.devices, sharedMemoryOf(spec));
+    const { gpu } = spec.resources;
+    const isOne = known && this.#isPlain && gpu?.count === 1 && gpu.deviceIds.length === 0;
+    const sharedBytes = sharedMemoryOf(spec);
+    const choice = isOne ? this.#chooseOne(sharedBytes, known.meant) : chooseDevices(gpu, this.devices, sharedBytes);
     if (!choice) return null;
     const { devices, opened, openedGib, roomGib } = choice;
     // What joins others on devices that are shared already leaves as many free as before, wherever it goes.
     const stayFree = opened === 0 && devices.length > 0 ? 0 : this.freeDevices - opened;
     const packing = packingOf(opened, openedGib, roomGib, stayFree);
-    return { ledger: this, devices, cost: costOf(siblings, !hasImage(this.node, spec.image), packing) };
+    const imageAbsent = known ? known.imageAbsent : !hasImage(this.node, spec.image);
+    return { ledger: this, devices, cost: costOf(siblings, imageAbsent, packing) };
   }
 
   /** Whether there is room but for devices. */
@@ -103,31 +150,59 @@ export class NodeLedger {
       const beyond = memoryBytes - measured.freeBytes - ledger.declaredBytes;
       if (beyond <= 0) continue;
       ledger.declaredBytes += beyond;
+      this.#isPlain = false;
+      this.#tell(this.devices.indexOf(ledger));
       found = true;
     }
     return found;
   }
 
-  #book({ spec, placement }: Holder, sign: 1 | -1): void {
-    this.freeMicroCpus -= sign * microCpus(spec.resources.cpus);
-    this.freeMemoryBytes -= sign * spec.resources.memoryBytes;
+  /** What `chooseDevices` finds, without a look at the devices that it passes over. */
+  #chooseOne(sharedBytes: number | null, meant: MeantTypes): DeviceChoice | null {
+    let nth = sharedBytes === null ? -1 : this.#rows.fullestShared(this.#row, meant, sharedBytes);
+    if (nth < 0) nth = this.#rows.smallestWhole(this.#row, meant);
+    return nth < 0 ? null : priced([this.devices[nth]!]);
+  }
+
+  #book({ spec, placement, devices }: Holder, sign: 1 | -1): void {
     const sharedBytes = sharedMemoryOf(spec);
-    for (const id of placement.devices) {
-      // What means no listed device is held all the same, and takes from no other.
-      const device = deviceOf(this.node, id);
-      const ledger = device && this.devices.find(l => l.device === device);
-      if (!ledger) continue;
-      if (ledger.holders === 0) this.freeDevices -= 1;
+    let freed = 0;
+    for (const ledger of devices ?? this.#devicesOf(placement)) {
+      if (ledger.holders === 0) freed -= 1;
       ledger.holders += sign;
-      if (ledger.holders === 0) this.freeDevices += 1;
+      if (ledger.holders === 0) freed += 1;
       if (sharedBytes === null) ledger.exclusiveHolders += sign;
       else ledger.declaredBytes += sign * sharedBytes;
+      this.#tell(this.devices.indexOf(ledger));
+      for (const relative of ledger.relatives) this.#tell(this.devices.indexOf(relative));
+    }
+    this.#rows.add(this.#row, {
+      microCpus: -sign * microCpus(spec.resources.cpus),
+      memoryBytes: -sign * spec.resources.memoryBytes,
+      devices: freed,
+    });
+  }
+
+  /** What means no listed device is held all the same, and takes from no other. */
+  #devicesOf(placement: Placement): readonly DeviceLedger[] {
+    return placement.devices.flatMap(id => {
+      const device = deviceOf(this.node, id);
+      return (device && this.devices.find(l => l.device === device)) ?? [];
+    });
+  }
+
+  /** Writes what can be given of the device now. */
+  #tell(nth: number): void {
+    const ledger = this.devices[nth]!;
+    const { memoryBytes = 0 } = ledger.device;
+    if (ledger.holders === 0) {
+      const state = occupancyOf(ledger, null) === null ? DEVICE_FREE : DEVICE_TAKEN;
+      this.#rows.setDevice(this.#row, nth, state, memoryBytes);
+    } else {
+      const state = occupancyOf(ledger, 0) === null ? DEVICE_SHARED : DEVICE_TAKEN;
+      this.#rows.setDevice(this.#row, nth, state, memoryBytes - ledger.declaredBytes);
     }
   }
-}
-
-export function microCpus(cpus: number): number {
-  return Math.round(cpus * 1e6);
 }
 
 /** Whether the image is known to be there, by its reference with or without the tag that `latest` stands for. */

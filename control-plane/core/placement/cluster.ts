@@ -3,8 +3,9 @@ import type { ImageState, ObservedNode } from '../observed.ts';
 import type { Placement } from '../replica.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import { AbsentImages } from './absent-images.ts';
-import { type Holder, NodeLedger } from './cluster-node.ts';
+import { type Fit, type Holder, NodeLedger } from './cluster-node.ts';
 import { DeviceTypes } from './device-types.ts';
+import { NodeRows } from './node-rows.ts';
 import type { Rejection } from './rejection.ts';
 import { rejectionsOf } from './rejections.ts';
 import { search } from './search.ts';
@@ -32,11 +33,14 @@ export class Cluster {
   /** In the order of their names. */
   readonly #nodes: readonly NodeLedger[];
   readonly #byName: ReadonlyMap<string, NodeLedger>;
-  readonly #holders: Map<string, { readonly ledger: NodeLedger; readonly holder: Holder }> = new Map();
+  readonly #rows: NodeRows;
+  readonly #holders: Map<string, Holder & { readonly ledger: NodeLedger }> = new Map();
   readonly #loads: Map<ServiceKey, ServiceLoad> = new Map();
   readonly #shapes: Shapes;
   readonly #absent: AbsentImages;
-  readonly #log: { epoch: number; entries: NodeLedger[] } = { epoch: 0, entries: [] };
+  readonly #log: { epoch: number; entries: number[] } = { epoch: 0, entries: [] };
+  /** What was found last: mostly it is booked next. */
+  #found: { readonly placement: Placement; readonly fit: Fit } | null = null;
 
   /** `images`: what is known of single images beside what the nodes list, by imageKey. */
   constructor(
@@ -45,48 +49,52 @@ export class Cluster {
     images: ReadonlyMap<string, ImageState> = new Map(),
   ) {
     const types = new DeviceTypes();
-    this.#nodes = [...nodes]
-      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-      .map((node, index) => new NodeLedger(node, records.get(node.name), index, types));
+    const sorted = [...nodes].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    const rows = new NodeRows(sorted.map(node => node.devices.length));
+    this.#rows = rows;
+    this.#nodes = sorted.map((node, index) => new NodeLedger(node, records.get(node.name), index, { types, rows }));
     this.#byName = new Map(this.#nodes.map(ledger => [ledger.node.name, ledger]));
     this.#absent = new AbsentImages(images);
-    this.#shapes = new Shapes(this.#nodes, types, this.#absent);
+    this.#shapes = new Shapes(this.#nodes, { types, rows, absent: this.#absent });
   }
 
   /** Books a placement; of a replica that holds one already, in its stead. Whether there is room is not asked. */
   hold(holder: { replicaId: string; service: ServiceKey }, spec: ServiceSpec, placement: Placement): void {
     this.release(holder.replicaId);
-    const ledger = this.#byName.get(placement.node);
+    const fit = this.#found?.placement === placement ? this.#found.fit : null;
+    const ledger = fit ? fit.ledger : this.#byName.get(placement.node);
     if (!ledger) return;
     const { replicaId, service } = holder;
-    const held: Holder = { replicaId, service, spec, placement };
-    this.#holders.set(replicaId, { ledger, holder: held });
+    const held = { replicaId, service, spec, placement, ledger, devices: fit?.devices };
+    this.#holders.set(replicaId, held);
+    const { freeDevices } = ledger;
     ledger.hold(held);
     let load = this.#loads.get(service);
     if (!load) {
-      load = new ServiceLoad();
+      load = new ServiceLoad(this.#nodes);
       this.#loads.set(service, load);
     }
     load.add(ledger, 1);
-    this.#changed(ledger);
+    this.#changed(ledger, freeDevices);
   }
 
   /** Gives back what a replica holds; one that holds nothing is no error. */
   release(replicaId: string): void {
     const held = this.#holders.get(replicaId);
     if (!held) return;
-    const { ledger, holder } = held;
+    const { ledger, service } = held;
     this.#holders.delete(replicaId);
-    ledger.release(holder);
-    const load = this.#loads.get(holder.service)!;
+    const { freeDevices } = ledger;
+    ledger.release(held);
+    const load = this.#loads.get(service)!;
     load.add(ledger, -1);
-    if (load.counts.size === 0) this.#loads.delete(holder.service);
-    this.#changed(ledger);
+    if (load.counts.size === 0) this.#loads.delete(service);
+    this.#changed(ledger, freeDevices);
   }
 
   /** From now on counts what is measured on devices beyond what is held of them as held, too. */
   countMeasured(): void {
-    for (const ledger of this.#nodes) if (ledger.countMeasured()) this.#changed(ledger);
+    for (const ledger of this.#nodes) if (ledger.countMeasured()) this.#changed(ledger, ledger.freeDevices);
   }
 
   /** The best place at present; books nothing. */
@@ -97,8 +105,12 @@ export class Cluster {
 
   /** The same without the reasons, which take longer to tell than the place to find. */
   find({ service, spec }: Pick<PlacementRequest, 'service' | 'spec'>): Placement | null {
-    const fit = search(this.#shapes.candidatesFor(spec, this.#log), spec, this.#loads.get(service));
-    return fit && { node: fit.ledger.node.name, devices: fit.devices.map(d => d.device.id) };
+    const nodes = { ledgers: this.#nodes, rows: this.#rows };
+    const fit = search(nodes, this.#shapes.candidatesFor(spec, this.#log), spec, this.#loads.get(service));
+    if (!fit) return null;
+    const placement = { node: fit.ledger.node.name, devices: fit.devices.map(d => d.device.id) };
+    this.#found = { placement, fit };
+    return placement;
   }
 
   /** The nodes that could take a replica of the spec if nobody held anything of them, CPUs and memory apart. */
@@ -117,7 +129,7 @@ export class Cluster {
 
   /** How many replicas of the service hold something of the node. */
   siblingsOn(ledger: NodeLedger, service: ServiceKey): number {
-    return this.#loads.get(service)?.counts.get(ledger) ?? 0;
+    return this.#loads.get(service)?.counts.get(ledger.index) ?? 0;
   }
 
   /** What every node lacks for the request; empty where one has all. */
@@ -128,7 +140,7 @@ export class Cluster {
     const all: Rejection[] = [];
     for (const ledger of this.#nodes) {
       const found = rejectionsOf(ledger, spec, {
-        siblings: counts?.get(ledger) ?? 0,
+        siblings: counts?.get(ledger.index) ?? 0,
         imageAt,
         isImageAbsent: this.#absent.isAbsent(ledger.node, spec),
       });
@@ -138,10 +150,11 @@ export class Cluster {
     return all;
   }
 
-  #changed(ledger: NodeLedger): void {
+  /** Before, it had so many free devices. */
+  #changed({ index }: NodeLedger, freeBefore: number): void {
     const log = this.#log;
-    log.entries.push(ledger);
-    this.#shapes.touch(ledger, log);
+    log.entries.push(index);
+    this.#shapes.touch(index, freeBefore, log);
     if (log.entries.length > this.#nodes.length * LOG_PER_NODE + LOG_LEAST) {
       log.entries = [];
       log.epoch += 1;

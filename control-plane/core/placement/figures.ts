@@ -1,106 +1,73 @@
-import type { NodeLedger } from './cluster-node.ts';
-import { packingOf } from './cost.ts';
-
-/** What a request takes of a node, as far as figures tell. */
-export interface Need {
-  /** Equal needs have the same. */
-  readonly text: string;
-  readonly microCpus: number;
-  readonly memoryBytes: number;
-  readonly devices:
-    | { readonly kind: 'none' }
-    | { readonly kind: 'whole'; readonly count: number }
-    | { readonly kind: 'share'; readonly bytes: number }
-    /** Devices, but which of them is not a question of figures. */
-    | { readonly kind: 'some' };
-}
+import { type Need, packingAtLeast } from './need.ts';
 
 /**
- * Rows of figures: of a node each, or of several nodes the most that any of them has. A row lies in one stretch of memory,
- * because searches in large clusters wait for memory and for little else.
+ * Of each block of nodes, apart for each class of nodes with as many free devices: the most of anything that any of these
+ * nodes has. From that follows what a need costs at least.
  */
 export class Figures {
   readonly #rows: Float64Array;
+  readonly #classes: number;
+  /** Of each block, a bit for each class that has a node. */
+  readonly #present: Int32Array;
 
-  constructor(length: number) {
-    this.#rows = new Float64Array(length * WIDTH);
-    this.clear(0, length);
+  /** `mostDevices`: that any node has. */
+  constructor(blocks: number, mostDevices: number) {
+    this.#classes = Math.min(mostDevices + 1, MOST_CLASSES);
+    this.#rows = new Float64Array(blocks * this.#classes * WIDTH);
+    this.#present = new Int32Array(blocks);
   }
 
-  /** Devices of the whole node that nobody holds. */
-  freeAt(at: number): number {
-    return this.#rows[at * WIDTH + FREE]!;
+  /** The bit of the class of nodes with so many free devices; it is below `1 << MOST_CLASSES`. */
+  classBit(freeDevices: number): number {
+    return 1 << Math.min(freeDevices, this.#classes - 1);
   }
 
-  /** `whole`: those of its free devices that the requests of the shortlist may be given; `smallestGib`: of those. */
-  set(at: number, ledger: NodeLedger, devices: { readonly whole: number; readonly smallestGib: number }): void {
-    const row = at * WIDTH;
-    this.#rows[row + CPUS] = ledger.freeMicroCpus;
-    this.#rows[row + MEMORY] = ledger.freeMemoryBytes;
-    this.#rows[row + FREE] = ledger.freeDevices;
-    this.#rows[row + WHOLE] = devices.whole;
-    this.#rows[row + SMALLEST] = devices.smallestGib;
+  /** Forgets the classes of these bits. */
+  clear(block: number, bits: number): void {
+    this.#present[block]! &= ~bits;
   }
 
-  clear(from: number, to: number): void {
-    for (let row = from * WIDTH; row < to * WIDTH; row += WIDTH) {
-      this.#rows[row + CPUS] = NOTHING;
-      this.#rows[row + MEMORY] = NOTHING;
-      this.#rows[row + FREE] = 0;
-      this.#rows[row + WHOLE] = 0;
-      this.#rows[row + SMALLEST] = Number.POSITIVE_INFINITY;
+  /** Takes up what a node of the block has. `whole`: free devices that requests may be given; `smallestGib`: of those. */
+  raise(
+    block: number,
+    node: { freeDevices: number; microCpus: number; memoryBytes: number; whole: number; smallestGib: number },
+  ): void {
+    const rows = this.#rows;
+    const nth = Math.min(node.freeDevices, this.#classes - 1);
+    const row = (block * this.#classes + nth) * WIDTH;
+    if ((this.#present[block]! & (1 << nth)) === 0) {
+      this.#present[block]! |= 1 << nth;
+      rows[row + CPUS] = node.microCpus;
+      rows[row + MEMORY] = node.memoryBytes;
+      rows[row + WHOLE] = node.whole;
+      rows[row + SMALLEST] = node.smallestGib;
+      return;
     }
-  }
-
-  /** Takes up what stands at `other[from]` where it is more. All that are summed up at `at` have about as many free devices. */
-  raise(at: number, other: Figures, from: number, free: number): void {
-    const [rows, others] = [this.#rows, other.#rows];
-    const [row, source] = [at * WIDTH, from * WIDTH];
-    if (others[source + CPUS]! > rows[row + CPUS]!) rows[row + CPUS] = others[source + CPUS]!;
-    if (others[source + MEMORY]! > rows[row + MEMORY]!) rows[row + MEMORY] = others[source + MEMORY]!;
-    if (others[source + WHOLE]! > rows[row + WHOLE]!) rows[row + WHOLE] = others[source + WHOLE]!;
-    if (others[source + SMALLEST]! < rows[row + SMALLEST]!) rows[row + SMALLEST] = others[source + SMALLEST]!;
-    rows[row + FREE] = free;
+    if (node.microCpus > rows[row + CPUS]!) rows[row + CPUS] = node.microCpus;
+    if (node.memoryBytes > rows[row + MEMORY]!) rows[row + MEMORY] = node.memoryBytes;
+    if (node.whole > rows[row + WHOLE]!) rows[row + WHOLE] = node.whole;
+    if (node.smallestGib < rows[row + SMALLEST]!) rows[row + SMALLEST] = node.smallestGib;
   }
 
   /**
-   * What the need packs like at best (cost.ts) on any of the nodes from..to-1; infinite where none has room.
-   * `roomGib`: what is free on the fullest of their shared devices that has room for it; -1: none has.
+   * What the need packs like at best (cost.ts) on any of the block's nodes; infinite where none has room. `roomGib`: what is
+   * left on the fullest of their shared devices that has room for it; -1: none has.
    */
-  bound(from: number, to: number, { microCpus, memoryBytes, devices }: Need, roomGib: number): number {
+  bound(block: number, { microCpus, memoryBytes, devices }: Need, roomGib: number): number {
     const rows = this.#rows;
     let best = Number.POSITIVE_INFINITY;
-    for (let row = from * WIDTH; row < to * WIDTH; row += WIDTH) {
+    for (let left = this.#present[block]!; left !== 0; left &= left - 1) {
+      const freeDevices = 31 - Math.clz32(left & -left);
+      const row = (block * this.#classes + freeDevices) * WIDTH;
       if (rows[row + CPUS]! < microCpus || rows[row + MEMORY]! < memoryBytes) continue;
-      const packing = this.#boundAt(row, devices, roomGib);
+      const packing = packingAtLeast(devices, freeDevices, rows[row + WHOLE]!, rows[row + SMALLEST]!, roomGib);
       if (packing < best) best = packing;
     }
     return best;
   }
-
-  #boundAt(row: number, devices: Need['devices'], roomGib: number): number {
-    const free = this.#rows[row + FREE]!;
-    switch (devices.kind) {
-      case 'none':
-        return packingOf(0, 0, 0, free);
-      case 'whole': {
-        const { count } = devices;
-        if (this.#rows[row + WHOLE]! < count) return Number.POSITIVE_INFINITY;
-        return packingOf(count, count * this.#rows[row + SMALLEST]!, 0, free - count);
-      }
-      case 'share':
-        if (roomGib >= 0) return packingOf(0, 0, roomGib, 0);
-        if (this.#rows[row + WHOLE] === 0) return Number.POSITIVE_INFINITY;
-        return packingOf(1, this.#rows[row + SMALLEST]!, 0, free - 1);
-      case 'some':
-        return 0;
-      default:
-        return devices satisfies never;
-    }
-  }
 }
 
-/** What stands where in a row; eight fill a line of a processor's cache. */
-const [CPUS, MEMORY, FREE, WHOLE, SMALLEST, WIDTH] = [0, 1, 2, 3, 4, 8] as const;
-/** Less than any node has, also than one that is over-committed. */
-const NOTHING = Number.NEGATIVE_INFINITY;
+/** Nodes with so many free devices less one, or more, are one class. */
+export const MOST_CLASSES = 17;
+/** What stands where in a row. */
+const [CPUS, MEMORY, WHOLE, SMALLEST, WIDTH] = [0, 1, 2, 3, 4] as const;

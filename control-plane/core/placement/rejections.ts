@@ -1,8 +1,9 @@
 import type { ServiceSpec } from '../spec.ts';
-import { microCpus, type NodeLedger } from './cluster-node.ts';
+import type { NodeLedger } from './cluster-node.ts';
 import { attributeOf, KNOWN_ATTRIBUTES, meets, parseConstraint } from './constraints.ts';
 import { gibInWords, neededGibInWords } from './device-fit.ts';
 import { gpuRejections } from './device-rejections.ts';
+import { microCpus } from './need.ts';
 import type { Rejection } from './rejection.ts';
 
 /** What a request meets on a node, apart from what the node itself has. */

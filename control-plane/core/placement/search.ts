@@ -1,17 +1,24 @@
 import type { ServiceSpec } from '../spec.ts';
-import type { Fit } from './cluster-node.ts';
+import type { Group } from './blocks.ts';
+import type { Bounds } from './bounds.ts';
+import type { Fit, NodeLedger } from './cluster-node.ts';
 import { costOf } from './cost.ts';
+import type { NodeRows } from './node-rows.ts';
 import type { ServiceLoad } from './service-load.ts';
 import type { Candidates } from './shapes.ts';
-import { type Bounds, boundsOf, type Group, type Shortlist } from './shortlist.ts';
+import type { Shortlist } from './shortlist.ts';
 
 /**
  * The best way to place a replica of the spec, whose service has this load: it goes where its spread preferences have the
  * fewest of its siblings, there at the least cost, of equal cost on the node whose name comes first; null: nowhere.
  */
-export function search(candidates: Candidates, spec: ServiceSpec, load: ServiceLoad | undefined): Fit | null {
-  const { need, list, image } = candidates;
-  const seek: Seek = { list, need, image, spec, load };
+export function search(
+  nodes: Nodes,
+  { need, list, image }: Candidates,
+  spec: ServiceSpec,
+  load: ServiceLoad | undefined,
+): Fit | null {
+  const seek: Seek = { ...nodes, list, need, image, spec, load };
   const { spread } = spec.placement;
   if (list.groups.length === 1 || spread.length === 0 || !load) return bestOf(list.groups, seek);
   const loaded = list.groups.map(group => ({ group, counts: load.spreadOf(spread, group.path) }));
@@ -26,7 +33,14 @@ export function search(candidates: Candidates, spec: ServiceSpec, load: ServiceL
   return null;
 }
 
-interface Seek extends Candidates {
+/** Of the whole cluster. */
+interface Nodes {
+  /** By index. */
+  readonly ledgers: readonly NodeLedger[];
+  readonly rows: NodeRows;
+}
+
+interface Seek extends Nodes, Candidates {
   readonly spec: ServiceSpec;
   readonly load: ServiceLoad | undefined;
 }
@@ -39,12 +53,12 @@ function bestOf(groups: readonly Group[], seek: Seek): Fit | null {
   const fields: Field[] = [];
   if (image.kind === 'some') {
     const { positions, starts } = image.places;
-    const own = boundsOf(image.places, need);
+    const own = image.places.bounds.of(need);
     fields.push({ imageAbsent: false, positions, starts, bounds, own, siblings, costs: floors?.ofPlaces ?? null });
   }
   if (image.kind !== 'some' || !image.isMust) {
     const imageAbsent = image.kind !== 'everywhere';
-    const { starts } = list;
+    const { starts } = list.blocks;
     fields.push({ imageAbsent, positions: null, starts, bounds, own: bounds, siblings, costs: floors?.ofAll ?? null });
   }
   let best: Fit | null = null;
@@ -77,48 +91,51 @@ function compare(a: readonly number[], b: readonly number[]): number {
 /** The best of the field's nodes in the group and `before`. The block that promises most is looked into first. */
 function searchField(group: Group, field: Field, seek: Seek, before: Fit | null): Fit | null {
   const { list, need } = seek;
-  const { starts, positions, bounds } = field;
+  const { positions, bounds } = field;
   const costs = list.scratch;
-  fillCosts(costs, group, field, list);
-  let first = indexOfLeast(costs, group);
+  let first = fillCosts(costs, group, field, list);
   // The few that have an image are sooner looked at than their blocks' figures brought down.
   const tighten = (block: number) => positions === null && list.tighten(block, need, bounds);
   while (first >= 0 && tighten(first)) {
     costs[first] = costIn(first, field, list);
     first = indexOfLeast(costs, group);
   }
-  const isPassedOver = (block: number, best: Fit | null) => {
-    const at = starts[block]!;
-    return !isWorth(list, positions ? positions[at]! : at, costs[block]!, best);
-  };
-  let best = before;
-  if (first < 0) return best;
-  if (!isPassedOver(first, best)) best = searchBlock(first, field, seek, best);
-  const limit = () => best?.cost ?? Number.MAX_VALUE;
+  if (first < 0 || (before && costs[first]! > before.cost)) return before;
+  let best = searchBlock(first, field, seek, before);
+  let limit = best?.cost ?? Number.MAX_VALUE;
   for (let block = group.from; block < group.to; block += 1) {
-    if (costs[block]! > limit() || block === first || isPassedOver(block, best)) continue;
+    if (costs[block]! > limit || block === first || !isWorthLooking(block, field, seek, best)) continue;
     if (tighten(block)) {
       costs[block] = costIn(block, field, list);
-      if (isPassedOver(block, best)) continue;
+      if (!isWorthLooking(block, field, seek, best)) continue;
     }
     best = searchBlock(block, field, seek, best);
+    limit = best?.cost ?? Number.MAX_VALUE;
   }
   return best;
 }
 
-/** What a place in each block costs at least; infinite where the field has nobody. */
-function fillCosts(costs: Float64Array, { from, to }: Group, field: Field, list: Shortlist): void {
+/** Whether any node of the block could be better than the best so far. */
+function isWorthLooking(block: number, { starts, positions }: Field, { list }: Seek, best: Fit | null): boolean {
+  const at = starts[block]!;
+  return isWorth(list.blocks.members[positions ? positions[at]! : at]!, list.scratch[block]!, best);
+}
+
+/** What a place in each block costs at least, infinite where the field has nobody; returns the first of the cheapest. */
+function fillCosts(costs: Float64Array, group: Group, field: Field, list: Shortlist): number {
   const { positions, starts, imageAbsent, bounds, siblings } = field;
+  const { from, to } = group;
   if (positions === null && siblings === null) {
     // The commonest case, and the one with the most blocks.
     const { packings } = bounds;
     const base = costOf(0, imageAbsent, 0);
     for (let block = from; block < to; block += 1) costs[block] = base + packings[block]!;
-    return;
+  } else {
+    for (let block = from; block < to; block += 1) {
+      costs[block] = starts[block] === starts[block + 1] ? Number.POSITIVE_INFINITY : costIn(block, field, list);
+    }
   }
-  for (let block = from; block < to; block += 1) {
-    costs[block] = starts[block] === starts[block + 1] ? Number.POSITIVE_INFINITY : costIn(block, field, list);
-  }
+  return indexOfLeast(costs, group);
 }
 
 /** -1 where all are infinite. */
@@ -141,21 +158,23 @@ function costIn(block: number, { imageAbsent, bounds, own, siblings, costs }: Fi
   return costOf(siblings ? siblings[block]! : 0, imageAbsent, packing);
 }
 
-function searchBlock(block: number, field: Field, seek: Seek, before: Fit | null): Fit | null {
-  const { list, need, load } = seek;
+/** Looks at the figures of each member first: mostly the one of which they say the best keeps that promise. */
+function searchBlock(block: number, field: Field, seek: Seek, best: Fit | null): Fit | null {
+  const { list, rows, need, load } = seek;
+  const { members } = list.blocks;
   const { imageAbsent, positions, starts, own, costs } = field;
-  let best = before;
   let leastCost = Number.POSITIVE_INFINITY;
   let leastPacking = Number.POSITIVE_INFINITY;
+  let promising = -1;
   for (let at = starts[block]!; at < starts[block + 1]!; at += 1) {
-    const position = positions ? positions[at]! : at;
-    const packing = list.memberBound(position, need);
+    const node = members[positions ? positions[at]! : at]!;
+    const packing = rows.packingAtLeast(node, need, list.meant);
     if (packing === Number.POSITIVE_INFINITY) continue;
     if (packing < leastPacking) leastPacking = packing;
-    const siblings = load?.counts.get(list.members[position]!) ?? 0;
-    const cost = costOf(siblings, imageAbsent, packing);
-    if (cost < leastCost) leastCost = cost;
-    if (isWorth(list, position, cost, best)) best = better(position, siblings, seek, best);
+    const cost = costOf(load?.counts.get(node) ?? 0, imageAbsent, packing);
+    if (cost >= leastCost) continue;
+    leastCost = cost;
+    promising = node;
   }
   // Now the least is known, not only a bound of it, until a figure of the block changes.
   const version = list.versionOf(block);
@@ -165,21 +184,37 @@ function searchBlock(block: number, field: Field, seek: Seek, before: Fit | null
     costs.packings[block] = leastCost;
     costs.versions[block] = version;
   }
+  if (!isWorth(promising, leastCost, best)) return best;
+  const fit = fitOn(promising, field, seek);
+  return fit?.cost === leastCost ? fit : searchEach(block, field, seek, best);
+}
+
+/** Asks every node of the block that could be better: figures do not tell of ports, slices, or devices by name. */
+function searchEach(block: number, field: Field, seek: Seek, before: Fit | null): Fit | null {
+  const { list, rows, need, load } = seek;
+  const { imageAbsent, positions, starts } = field;
+  let best = before;
+  for (let at = starts[block]!; at < starts[block + 1]!; at += 1) {
+    const node = list.blocks.members[positions ? positions[at]! : at]!;
+    const packing = rows.packingAtLeast(node, need, list.meant);
+    if (!isWorth(node, costOf(load?.counts.get(node) ?? 0, imageAbsent, packing), best)) continue;
+    const fit = fitOn(node, field, seek);
+    if (fit && isWorth(node, fit.cost, best)) best = fit;
+  }
   return best;
 }
 
-function better(position: number, siblings: number, { list, spec }: Seek, best: Fit | null): Fit | null {
-  const fit = list.members[position]!.fit(spec, siblings);
-  if (!fit) return best;
-  const isBetter =
-    best === null || fit.cost < best.cost || (fit.cost === best.cost && fit.ledger.index < best.ledger.index);
-  return isBetter ? fit : best;
+/**
+ * A node that has the image is taken for one that has not where all are searched; that does no harm, as it was searched
+ * before as one of the few that have.
+ */
+function fitOn(node: number, { imageAbsent }: Field, { list, ledgers, spec, load }: Seek): Fit | null {
+  const known = { meant: list.meant, imageAbsent };
+  return ledgers[node]!.fit(spec, load?.counts.get(node) ?? 0, known);
 }
 
-/** Whether a member from this position on with this cost or more could be better. */
-function isWorth(list: Shortlist, position: number, bound: number, best: Fit | null): boolean {
-  if (bound === Number.POSITIVE_INFINITY) return false;
-  return (
-    best === null || bound < best.cost || (bound === best.cost && list.members[position]!.index < best.ledger.index)
-  );
+/** Whether the node, or one with a later name, at this cost or more could be better. */
+function isWorth(node: number, cost: number, best: Fit | null): boolean {
+  if (cost === Number.POSITIVE_INFINITY) return false;
+  return best === null || cost < best.cost || (cost === best.cost && node < best.ledger.index);
 }

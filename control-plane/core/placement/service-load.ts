@@ -1,37 +1,48 @@
 import type { ServiceSpec } from '../spec.ts';
+import { type Bounds, newBounds } from './bounds.ts';
 import type { NodeLedger } from './cluster-node.ts';
 import { attributeOf } from './constraints.ts';
-import { type Bounds, newBounds, type Shortlist } from './shortlist.ts';
+import type { Shortlist } from './shortlist.ts';
 
-/** Where the replicas of one service are. */
+/** Where the replicas of one service are. Most services have few and are never spread, so what is rarely needed comes late. */
 export class ServiceLoad {
-  readonly counts: Map<NodeLedger, number> = new Map();
+  /** By the index of a node. */
+  readonly counts: Map<number, number> = new Map();
+  readonly #nodes: readonly NodeLedger[];
   /** By spread preferences, by the values that a stretch of nodes has for them. */
-  readonly #spreads: Map<string, { keys: readonly string[]; counts: Map<string, number> }> = new Map();
-  readonly #floors: Map<Shortlist, Floors> = new Map();
+  #spreads: Map<string, { keys: readonly string[]; counts: Map<string, number> }> | null = null;
+  #floors: Map<Shortlist, Floors> | null = null;
+
+  /** `nodes`: all of the cluster, by index. */
+  constructor(nodes: readonly NodeLedger[]) {
+    this.#nodes = nodes;
+  }
 
   add(ledger: NodeLedger, change: 1 | -1): void {
-    const count = (this.counts.get(ledger) ?? 0) + change;
-    if (count > 0) this.counts.set(ledger, count);
-    else this.counts.delete(ledger);
-    for (const [list, { siblings }] of this.#floors) {
-      const block = list.blockOf(ledger);
+    const count = (this.counts.get(ledger.index) ?? 0) + change;
+    if (count > 0) this.counts.set(ledger.index, count);
+    else this.counts.delete(ledger.index);
+    for (const [list, { siblings }] of this.#floors ?? []) {
+      const block = list.blocks.blockOf(ledger.index);
       if (block >= 0) siblings[block] = list.floorOf(block, this.counts);
     }
+    if (!this.#spreads) return;
     for (const { keys, counts } of this.#spreads.values()) countAlong(counts, keys, ledger, change);
   }
 
   /** What is known of each block for this service alone; null for a service that is on few nodes. */
   floorsOf(list: Shortlist, spec: ServiceSpec): Floors | null {
-    if (this.counts.size < list.smallestBlock) return null;
+    const { blocks } = list;
+    if (this.counts.size < blocks.smallest) return null;
+    this.#floors ??= new Map();
     let floors = this.#floors.get(list);
     if (floors?.spec !== spec) {
       const siblings = (_: unknown, block: number) => list.floorOf(block, this.counts);
       floors = {
         spec,
-        siblings: Uint16Array.from({ length: list.blockCount }, siblings),
-        ofAll: newBounds(list.blockCount),
-        ofPlaces: newBounds(list.blockCount),
+        siblings: Uint16Array.from({ length: blocks.count }, siblings),
+        ofAll: newBounds(blocks.count),
+        ofPlaces: newBounds(blocks.count),
       };
       if (this.#floors.size >= MOST_FLOORS) this.#floors.clear();
       this.#floors.set(list, floors);
@@ -45,10 +56,11 @@ export class ServiceLoad {
    */
   spreadOf(keys: readonly string[], path: readonly string[]): readonly number[] {
     const name = keys.join('\n');
+    this.#spreads ??= new Map();
     let spread = this.#spreads.get(name);
     if (!spread) {
       spread = { keys, counts: new Map() };
-      for (const [ledger, count] of this.counts) countAlong(spread.counts, keys, ledger, count);
+      for (const [node, count] of this.counts) countAlong(spread.counts, keys, this.#nodes[node]!, count);
       this.#spreads.set(name, spread);
     }
     const { counts } = spread;

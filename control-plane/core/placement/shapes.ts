@@ -1,12 +1,13 @@
 import { isCalled } from '../node.ts';
-import type { GpuRequest, ServiceSpec } from '../spec.ts';
+import type { ServiceSpec } from '../spec.ts';
 import type { AbsentImages } from './absent-images.ts';
 import type { DeviceLedger } from './choose-devices.ts';
-import { hasImage, microCpus, type NodeLedger, withLatest } from './cluster-node.ts';
+import { hasImage, type NodeLedger, withLatest } from './cluster-node.ts';
 import { attributeOf, meets, parseConstraint } from './constraints.ts';
 import { misfitOf, neededOf, sharedMemoryOf } from './device-fit.ts';
 import type { DeviceTypes } from './device-types.ts';
-import type { Need } from './figures.ts';
+import { type Need, needOf } from './need.ts';
+import type { MeantTypes, NodeRows } from './node-rows.ts';
 import { spreadPath } from './service-load.ts';
 import { type ChangeLog, type Places, Shortlist } from './shortlist.ts';
 
@@ -32,28 +33,44 @@ export class Shapes {
   readonly #nodes: readonly NodeLedger[];
   readonly #open: readonly NodeLedger[];
   readonly #types: DeviceTypes;
+  readonly #rows: NodeRows;
   readonly #absent: AbsentImages;
-  /** The one that was used last comes last. */
   readonly #lists: Map<string, Shortlist> = new Map();
+  /** A spec never changes, and neither does what it may be given of these nodes. */
+  #known: WeakMap<ServiceSpec, Candidates> = new WeakMap();
   #images: ReadonlyMap<string, ImageHolders> | null = null;
 
   /** The nodes in the order of their names. */
-  constructor(nodes: readonly NodeLedger[], types: DeviceTypes, absent: AbsentImages) {
+  constructor(
+    nodes: readonly NodeLedger[],
+    { types, rows, absent }: { types: DeviceTypes; rows: NodeRows; absent: AbsentImages },
+  ) {
     this.#nodes = nodes;
     this.#open = nodes.filter(node => node.isOpen);
     this.#types = types;
+    this.#rows = rows;
     this.#absent = absent;
   }
 
-  /** A ledger changed, as the log says last. */
-  touch(ledger: NodeLedger, log: ChangeLog): void {
-    for (const list of this.#lists.values()) list.touch(ledger, log);
+  /** A node changed, as the log says last; before, it had so many free devices. */
+  touch(node: number, freeBefore: number, log: ChangeLog): void {
+    for (const list of this.#lists.values()) list.touch(node, freeBefore, log);
   }
 
   /** Up to date with the log. */
   candidatesFor(spec: ServiceSpec, log: ChangeLog): Candidates {
+    let candidates = this.#known.get(spec);
+    if (!candidates) {
+      candidates = this.#findCandidates(spec);
+      this.#known.set(spec, candidates);
+    }
+    candidates.list.refresh(log);
+    return candidates;
+  }
+
+  #findCandidates(spec: ServiceSpec): Candidates {
     const { all, open } = this.#holdersFor(spec);
-    const list = this.#listFor(spec, log);
+    const list = this.#listFor(spec);
     const need = needOf(spec);
     if (open.length === this.#open.length) return { need, list, image: { kind: 'everywhere' } };
     const isMust = spec.pullPolicy === 'never' && all.length > 0;
@@ -107,29 +124,34 @@ export class Shapes {
   }
 
   /** By the type's index, whether the request may be given devices of it. */
-  #meantTypes({ resources: { gpu } }: ServiceSpec): readonly boolean[] {
+  #meantTypes({ resources: { gpu } }: ServiceSpec): MeantTypes {
     return gpu ? this.#types.all.map(type => misfitOf(gpu, type.sample) === null) : [];
   }
 
-  #listFor(spec: ServiceSpec, log: ChangeLog): Shortlist {
+  #listFor(spec: ServiceSpec): Shortlist {
     const meant = this.#meantTypes(spec);
     const key = shapeOf(spec, meant);
     let list = this.#lists.get(key);
-    if (list) this.#lists.delete(key);
-    else {
-      const isMeant = (device: DeviceLedger) => meant[device.type.index]!;
-      const { spread } = spec.placement;
-      list = new Shortlist(this.#open.filter(isEligible(spec, isMeant)), {
-        nodeCount: this.#nodes.length,
-        isMeant,
-        isShared: sharedMemoryOf(spec) !== null,
-        pathOf: ledger => spreadPath(spread, ledger),
-      });
-      if (this.#lists.size >= MOST_LISTS) this.#lists.delete(this.#lists.keys().next().value!);
-    }
+    if (list) return list;
+    if (this.#lists.size >= MOST_LISTS) this.#forgetOne();
+    const isMeant = (device: DeviceLedger) => meant[device.type.index]!;
+    const { spread } = spec.placement;
+    list = new Shortlist(this.#open.filter(isEligible(spec, isMeant)), {
+      rows: this.#rows,
+      nodeCount: this.#nodes.length,
+      devices: spec.resources.gpu ? { meant, areShared: sharedMemoryOf(spec) !== null } : null,
+      pathOf: ledger => spreadPath(spread, ledger),
+    });
     this.#lists.set(key, list);
-    list.refresh(log);
     return list;
+  }
+
+  /** The list that was not searched for the longest time. */
+  #forgetOne(): void {
+    const [idlest] = [...this.#lists].sort(([, a], [, b]) => b.idleChanges - a.idleChanges);
+    this.#lists.delete(idlest![0]);
+    // Else those who were searched for in it would keep it.
+    this.#known = new WeakMap();
   }
 }
 
@@ -160,32 +182,13 @@ function imagesOf(nodes: readonly NodeLedger[]): ReadonlyMap<string, ImageHolder
 }
 
 /** All that tells the shortlists of two specs apart. */
-function shapeOf(spec: ServiceSpec, meant: readonly boolean[]): string {
+function shapeOf(spec: ServiceSpec, meant: MeantTypes): string {
   const { gpu } = spec.resources;
   const { constraints, spread } = spec.placement;
   const sharing = sharedMemoryOf(spec) === null ? 'whole' : 'shared';
   const types = meant.map(Number).join('');
   const devices = gpu ? `${sharing} ${neededOf(gpu)} ${types} ${gpu.deviceIds.join(' ')}` : '';
   return [devices, constraints.join('\t'), spread.join('\t')].join('\n');
-}
-
-function needOf(spec: ServiceSpec): Need {
-  const { cpus, memoryBytes, gpu } = spec.resources;
-  const devices: Need['devices'] = gpu ? devicesOf(gpu, sharedMemoryOf(spec)) : { kind: 'none' };
-  const number = devices.kind === 'whole' ? devices.count : devices.kind === 'share' ? devices.bytes : 0;
-  return {
-    text: `${cpus} ${memoryBytes} ${devices.kind} ${number}`,
-    // Who needs nothing fits where more is held than there is.
-    microCpus: cpus > 0 ? microCpus(cpus) : -Number.MAX_VALUE,
-    memoryBytes: memoryBytes > 0 ? memoryBytes : -Number.MAX_VALUE,
-    devices,
-  };
-}
-
-function devicesOf(gpu: GpuRequest, sharedBytes: number | null): Need['devices'] {
-  if (gpu.deviceIds.length > 0 || gpu.count === -1) return { kind: 'some' };
-  if (sharedBytes === null) return { kind: 'whole', count: gpu.count };
-  return gpu.count === 1 ? { kind: 'share', bytes: sharedBytes } : { kind: 'some' };
 }
 
 /** Whether a node that nobody holds anything of would do, CPUs and memory apart. */
