@@ -71,7 +71,7 @@ export interface Engine {
 export interface Member {
   readonly engine: Engine;
   readonly profile: NodeProfile;
-  /** Under which it was in use before, where it was renamed while nobody looked. */
+  /** Under which it was in use before, where it was renamed while nobody looked, or together with the way to it. */
   readonly formerName?: string;
   /** It was in use before and is not configured any more: it only leaves. */
   readonly leaving?: boolean;

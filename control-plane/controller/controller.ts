@@ -252,6 +252,7 @@ export class Controller implements LoopAccess {
   async #storeNames(): Promise<void> {
     for (let renamed = this.#renamed[0]; renamed; renamed = this.#renamed[0]) {
       await this.#writer.commit(renamingOf(this.state, renamed, this.#options.clock.now()));
+      this.#nodeNews.renamed(renamed);
       this.#renamed.shift();
     }
   }

@@ -9,6 +9,13 @@ import type { Event } from '../ports.ts';
 /** What is told of nodes that no stored state says: their coming, their silence, their leaving, and devices used other than declared. */
 export class NodeNews {
   #told: Told | null = null;
+  /** Names that nodes had before. */
+  readonly #formerNames = new Set<string>();
+
+  /** Nodes have other names now. @param renamed the names now by the names before */
+  renamed(renamed: ReadonlyMap<string, string>): void {
+    for (const name of renamed.keys()) this.#formerNames.add(name);
+  }
 
   /** What is new since the last time; `told` remembers it, once it is stored. */
   look(
@@ -26,6 +33,7 @@ export class NodeNews {
       events,
       told: () => {
         this.#told = { nodes, uses };
+        this.#formerNames.clear();
       },
     };
   }
@@ -58,9 +66,8 @@ export class NodeNews {
       if (leaving && before && !before.leaving)
         tell(name, 'node.leaving', 'it is not configured any more; its replicas move away');
     }
-    const ways = new Set([...nodes.values()].map(n => n.connection));
     for (const [name, before] of this.#told?.nodes ?? [])
-      if (!nodes.has(name)) tell(name, 'node.left', ways.has(before.connection) ? RENAMED : farewellTo(before));
+      if (!nodes.has(name)) tell(name, 'node.left', this.#formerNames.has(name) ? RENAMED : farewellTo(before));
     return events;
   }
 

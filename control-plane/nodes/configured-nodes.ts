@@ -109,7 +109,12 @@ export class ConfiguredNodes implements NodeSource {
 
   follow(onChange: (nodes: NodesInUse) => void): void {
     if (this.#following) return;
-    const { file, clock } = this.#options;
+    const { file, clock, engines } = this.#options;
+    engines.onOneEngine((from, to) => {
+      const renamed = this.#renamed(from, to);
+      if (renamed) onChange(renamed);
+      return renamed !== null;
+    });
     this.#watch = new FileWatch(file, { clock, signal: this.#stop.signal });
     this.#following = this.#watch.run(async asked => {
       const outcome = await this.#reread(asked);
@@ -126,6 +131,21 @@ export class ConfiguredNodes implements NodeSource {
     this.#stop.abort();
     await this.#following;
     await this.#options.note.close();
+  }
+
+  /**
+   * An engine that was in use under a name that is not in the file any more answers under one that is: whichever way it is
+   * reached now, what is there and what was decided about it goes on under that. Null: it is not so.
+   */
+  #renamed(from: string, to: string): NodesInUse | null {
+    const names = this.#nodes.map(nameOf);
+    if (this.#stop.signal.aborted || names.includes(from) || !names.includes(to)) return null;
+    // Those that leave do so without being named again: some of them may be gone by now.
+    const members = this.#used.members.filter(m => !m.leaving);
+    return {
+      ...this.#used,
+      members: members.map(m => (m.engine.node === to ? { ...m, formerName: from } : m)),
+    };
   }
 
   /** Never rejects. */

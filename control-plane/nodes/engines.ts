@@ -45,6 +45,11 @@ export class Engines {
     return this.#memberOf(name, used, profile);
   }
 
+  /** As EngineClaims has it. */
+  onOneEngine(isRenamed: (from: string, to: string) => boolean): void {
+    this.#claims.onOneEngine(isRenamed);
+  }
+
   /** What the engines say against what is stated of them, a line for each. */
   problems(): readonly string[] {
     return [...this.#used].flatMap(([name, { repeated }]) =>

@@ -31,10 +31,13 @@ export class Members {
    */
   set(members: readonly Member[]): ReadonlyMap<string, string> {
     const named = new Map(members.map(m => [m.engine.node, m.profile.connection]));
-    const joining = members.filter(m => !this.#members.has(m.engine.node));
     const before = new Map(this.#observers().map(o => [o.node().name, o.node().connection]));
     const renamed = new Map(renamedNodes(before, named));
-    for (const { formerName, engine } of joining) if (formerName !== undefined) renamed.set(formerName, engine.node);
+    for (const { formerName, engine } of members) {
+      // One that is there already may turn out to be one that leaves.
+      const isNews = !this.#members.has(engine.node) || (formerName !== undefined && this.#members.has(formerName));
+      if (formerName !== undefined && isNews) renamed.set(formerName, engine.node);
+    }
     for (const [name, { observer }] of this.#members) {
       if (named.has(name)) continue;
       // What runs there goes on under the other name.

@@ -67,6 +67,30 @@ test('a node that is renamed while it is silent keeps its replicas, however long
   await world.end();
 });
 
+test('a node that is known by its engine to be one that leaves takes over its replicas, its drain and its devices', async t => {
+  const { world, home, other } = await placed();
+  const [before] = replicasOf(world);
+  await world.ask(c => c.drainNode(home));
+  const anew: Member = {
+    ...memberOn(world, home, 'z'),
+    profile: { ...LOCAL_PROFILE, connection: 'fake://another-way' },
+  };
+  // Nobody takes what is there, so that it has to stay.
+  world.suffer(other, 'down');
+  await world.advance(5_000);
+  const members = [anew, memberOn(world, other, other)];
+  world.controller.setMembers(members);
+  world.controller.setMembers(members.map(m => (m === anew ? { ...m, formerName: home } : m)));
+  await world.advance(10_000);
+  t.true(replicasOf(world).some(r => r.id === before!.id && r.node === 'z' && r.phase === 'ready'));
+  t.is(replicasOf(world).find(r => r.id === before!.id)?.containerId, before!.containerId);
+  t.is(world.controlPlane.nodes().find(n => n.name === 'z')?.state, 'draining');
+  t.false(world.controlPlane.nodes().some(n => n.name === home));
+  const left = (await world.controlPlane.pastEvents({ node: home, limit: 20 })).find(e => e.type === 'node.left');
+  t.is(left?.message, 'it goes on under another name');
+  await world.end();
+});
+
 test('a drain goes with the machine that it was asked for, through swapped names and a new life', async t => {
   const { world, home, other } = await placed();
   await world.ask(c => c.drainNode(other));

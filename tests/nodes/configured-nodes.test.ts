@@ -399,17 +399,38 @@ test('one engine under two names is refused to the second, whatever ways lead th
   t.is(error.message, 'b and a are one engine, on the host gpu-1');
   t.notThrows(() => a?.claim({ id: 'ABCD', hostName: 'gpu-1' }), 'a reconnection');
   t.notThrows(() => b?.claim({ id: 'ABCD', hostName: 'gpu-2' }), 'copied machines have one id, and names of their own');
-  const first = source.inUse().members[0];
   w.follow(source);
-  await writeFile(w.file, 'nodes: {b: {engine: ssh://b.invalid}}');
+  t.throws(() => b?.claim({ id: 'ABCD', hostName: 'gpu-1' }), { message: /one engine/ }, 'both are in the file');
+});
+
+test('an engine that answers under a new name, reached another way, is the node that is not in the file any more', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, c: {engine: unix:///c.sock}}');
+  const source = await w.open();
+  w.made[0]?.claim({ id: 'ABCD', hostName: 'gpu-1' });
+  w.made[1]?.claim({ id: 'EFGH', hostName: 'gpu-2' });
+  w.follow(source);
+  await writeFile(w.file, 'nodes: {b: {engine: ssh://b.invalid}, c: {engine: unix:///c.sock}}');
   await w.changed(1);
+  const b = w.made.at(-1);
   t.throws(
-    () => b?.claim({ id: 'ABCD', hostName: 'gpu-1' }),
-    { message: /one engine/ },
-    'the other one has yet to leave',
+    () => b?.claim({ id: 'EFGH', hostName: 'gpu-2' }),
+    { message: /b and c are one engine/ },
+    'c is in the file',
   );
-  first?.close?.();
-  t.notThrows(() => b?.claim({ id: 'ABCD', hostName: 'gpu-1' }), 'once it is gone');
+  t.is(w.changes.length, 1);
+  t.notThrows(() => b?.claim({ id: 'ABCD', hostName: 'gpu-1' }));
+  t.deepEqual(
+    w.changes.at(-1)?.members.map(m => [m.engine.node, m.formerName]),
+    [
+      ['b', 'a'],
+      ['c', undefined],
+    ],
+  );
+  b?.claim({ id: 'ABCD', hostName: 'gpu-1' });
+  t.is(w.changes.length, 2, 'which is told once');
+  await source.close();
+  t.deepEqual(namesOf((await w.open()).inUse()), ['b', 'c'], 'and nothing is left of its name before');
 });
 
 test('a node that left the file while no control plane ran leaves at the next start, and keeps its engine till then', async t => {
