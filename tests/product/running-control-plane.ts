@@ -143,13 +143,14 @@ export class RunningControlPlane {
   }
 
   /** Resolves once every service of the namespace is as wanted. */
-  async ready(namespace: string): Promise<ServiceView[]> {
+  async ready(namespace: string, options: { deadlineMs?: number } = {}): Promise<ServiceView[]> {
     return await until(
       async () => {
         const services = await this.services(namespace);
         return services.length > 0 && services.every(s => s.state === 'ready') ? services : null;
       },
       async () => `${namespace} is ready; it is ${JSON.stringify(await this.services(namespace).catch(String))}`,
+      options,
     );
   }
 
