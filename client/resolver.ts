@@ -1,5 +1,6 @@
 import * as packageGrpc from '@grpc/grpc-js';
 import { type ControlAddress, controlAddress } from './control-address.ts';
+import { registerPatientRoundRobin } from './patient-round-robin.ts';
 import { parseReach, type Reach, reachable, standpointOf } from './reach.ts';
 import { FAILING_SERVICE_CONFIG, SERVICE_CONFIG } from './service-config.ts';
 import { parseServiceName, type ServiceName } from './service-name.ts';
@@ -11,7 +12,14 @@ import { watchOf } from './watches.ts';
 export interface GrpcModule {
   readonly experimental: Pick<
     typeof packageGrpc.experimental,
-    'registerResolver' | 'statusOrFromValue' | 'statusOrFromError'
+    | 'registerResolver'
+    | 'statusOrFromValue'
+    | 'statusOrFromError'
+    | 'registerLoadBalancerType'
+    | 'parseLoadBalancingConfig'
+    | 'createChildChannelControlHelper'
+    | 'ChildLoadBalancerHandler'
+    | 'PickResultType'
   >;
   readonly status: typeof packageGrpc.status;
 }
@@ -26,11 +34,12 @@ type ChannelOptions = ConstructorParameters<Registration>[2];
  * targets of grpc-js clients. Importing the package does so for the grpc-js that it shares with the program; call it with
  * yours where `npm ls @grpc/grpc-js` shows more than one.
  *
- * A channel with replicas calls them in turn. One whose service has none at present waits for the first, up to each
- * call's deadline. One without a control plane or whose service nobody knows fails its calls, saying so, after
+ * A channel with replicas calls them in turn. One whose service has none at present, or none that can be reached, waits for
+ * the first, up to each call's deadline. One without a control plane or whose service nobody knows fails its calls, saying so, after
  * `outrigger.patience_ms` (10 s).
  */
 export function registerResolver(grpc: GrpcModule = packageGrpc): void {
+  registerPatientRoundRobin(grpc);
   grpc.experimental.registerResolver('outrigger', resolverFor(grpc));
 }
 

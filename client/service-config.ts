@@ -1,6 +1,12 @@
+import { PATIENT_ROUND_ROBIN } from './patient-round-robin.ts';
+
+/** The second is for a copy of grpc-js that the resolver was not registered with. */
+const loadBalancingConfig = [{ [PATIENT_ROUND_ROBIN]: {} }, { round_robin: {} }];
+
 /**
  * How a stock grpc-js channel behaves on an Outrigger service: every ready replica in turn, and another attempt, on
- * another replica, where the call was not served.
+ * another replica, where the call was not served. While there is no replica that can be reached, calls wait, each up to its
+ * deadline: grpc-js (1.14) reads `waitForReady` here without acting upon it, and the balancing policy does so in its place.
  *
  * UNAVAILABLE is what a call gets whose replica died, RESOURCE_EXHAUSTED what a full queue answers before it has begun
  * (its pushback sets the pause). After UNAVAILABLE the first attempt may have been executed in part: for handlers that
@@ -8,10 +14,11 @@
  * that dies with hundreds of calls on it must not lose those beyond a budget; five attempts are the bound.
  */
 export const SERVICE_CONFIG = {
-  loadBalancingConfig: [{ round_robin: {} }],
+  loadBalancingConfig,
   methodConfig: [
     {
       name: [{}],
+      waitForReady: true,
       retryPolicy: {
         maxAttempts: 5,
         initialBackoff: '0.1s',
@@ -24,7 +31,7 @@ export const SERVICE_CONFIG = {
 };
 
 /** While it is known that there is nobody to call: the reason is told at once and not five times later. */
-export const FAILING_SERVICE_CONFIG = { loadBalancingConfig: [{ round_robin: {} }], methodConfig: [] };
+export const FAILING_SERVICE_CONFIG = { loadBalancingConfig, methodConfig: [] };
 
 const MIB = 1024 * 1024;
 

@@ -6,6 +6,7 @@ import {
   credentials,
   type Interceptor,
   Metadata,
+  type MetadataOptions,
   Server,
   ServerCredentials,
   type ServiceError,
@@ -118,7 +119,7 @@ export class EchoClient {
   }
 
   /** The id of the replica that answered, once its answer is there and right. */
-  echo(message: Buffer | string = 'hello', deadlineMs = 20_000): Promise<string> {
+  echo(message: Buffer | string = 'hello', deadlineMs = 20_000, options: MetadataOptions = {}): Promise<string> {
     const sent = Buffer.from(message);
     return new Promise((resolve, reject) => {
       let replica = 'unknown';
@@ -127,7 +128,7 @@ export class EchoClient {
         same,
         same,
         sent,
-        new Metadata(),
+        new Metadata(options),
         { deadline: Date.now() + deadlineMs },
         (error: ServiceError | null, answer?: Buffer) => {
           if (error) reject(error);

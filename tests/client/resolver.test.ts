@@ -1,9 +1,9 @@
-import { type ServiceError, status } from '@grpc/grpc-js';
-import test from 'ava';
+import { connectivityState, type ServiceError, status } from '@grpc/grpc-js';
+import test, { type ExecutionContext } from 'ava';
 import { SERVICE_CONFIG } from '../../client/index.ts';
 import { until } from '../sidecar/until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
-import { EchoClient, Load, startReplica } from './replicas.ts';
+import { EchoClient, Load, type Replica, startReplica } from './replicas.ts';
 
 async function answering(client: EchoClient, calls = 12): Promise<string[]> {
   const ids = new Set<string>();
@@ -121,6 +121,83 @@ test('a call before the first replica is ready waits for it', async t => {
   const a = await startReplica(t, 'a');
   publish(control.hub, [a]);
   t.is(await early, 'a');
+});
+
+test('a call before any replica waits until its deadline, and not until an attempt has failed', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, []);
+  const client = new EchoClient(t, `outrigger://${control.address}/${SERVICE}`, { 'outrigger.patience_ms': 1 });
+  const error = await t.throwsAsync<ServiceError>(client.echo('hello', 3_000));
+  t.is(error!.code, status.DEADLINE_EXCEEDED);
+});
+
+/** A port that refuses connections, of a replica that was there. */
+async function unreachable(t: ExecutionContext): Promise<Replica> {
+  const replica = await startReplica(t, 'a');
+  replica.kill();
+  return replica;
+}
+
+test('while no replica can be reached calls wait: to their deadlines, or to the one that can be', async t => {
+  const control = await TestControlPlane.start(t);
+  const [a, b] = [await unreachable(t), await unreachable(t)];
+  publish(control.hub, [a, b]);
+  // Without retries: one attempt is all that these calls have.
+  const client = new EchoClient(t, `outrigger://${control.address}/${SERVICE}`, { 'grpc.enable_retries': 0 });
+  const error = await t.throwsAsync<ServiceError>(client.echo('hello', 3_000));
+  t.is(error!.code, status.DEADLINE_EXCEEDED);
+  t.is(client.client.getChannel().getConnectivityState(false), connectivityState.TRANSIENT_FAILURE);
+  const waiting = client.echo();
+  const again = await startReplica(t, 'again', { port: a.port });
+  t.is(await waiting, again.id);
+});
+
+test('replicas that are all killed and come back at the same addresses cost no call', async t => {
+  const control = await TestControlPlane.start(t);
+  const replicas = await Promise.all(['a', 'b'].map(id => startReplica(t, id, { delayMs: 2 })));
+  publish(control.hub, replicas);
+  const client = new EchoClient(t, `outrigger://${control.address}/${SERVICE}`);
+  await client.echo();
+  const load = new Load(() => client.echo(), 4);
+  t.teardown(() => load.stop());
+  for (const replica of replicas) {
+    await until('it has calls', () => replica.calls() > 5);
+    replica.hold();
+  }
+  await until('all calls hang', () => replicas.reduce((sum, replica) => sum + replica.held(), 0) === 4);
+  for (const replica of replicas) replica.kill();
+  const isDown = () => client.client.getChannel().getConnectivityState(false) === connectivityState.TRANSIENT_FAILURE;
+  await until('every connection was refused', isDown);
+  const answered = load.answered;
+  for (const { id, port } of replicas) await startReplica(t, id, { port });
+  await until('calls go on', () => load.answered > answered + 20);
+  await load.stop();
+  t.deepEqual(load.failures, []);
+});
+
+test('a call that asks not to wait is told that nobody can be reached', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, [await unreachable(t)]);
+  const client = new EchoClient(t, `outrigger://${control.address}/${SERVICE}`, { 'grpc.enable_retries': 0 });
+  const error = await t.throwsAsync<ServiceError>(client.echo('hello', 20_000, { waitForReady: false }));
+  t.is(error!.code, status.UNAVAILABLE);
+  t.regex(error!.details, /ECONNREFUSED/);
+});
+
+test('calls that wait fail with the reason once nobody knows the service any more', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, [await unreachable(t)]);
+  const client = new EchoClient(t, `outrigger://${control.address}/${SERVICE}`, {
+    'outrigger.patience_ms': 1,
+    'grpc.enable_retries': 0,
+  });
+  const waiting = client.echo();
+  const isDown = () => client.client.getChannel().getConnectivityState(false) === connectivityState.TRANSIENT_FAILURE;
+  await until('the connection was refused', isDown);
+  control.hub.publish(new Set(), []);
+  const error = await t.throwsAsync<ServiceError>(waiting);
+  t.is(error!.code, status.UNAVAILABLE);
+  t.regex(error!.details, /no service "embedder"/);
 });
 
 test('a call of a service that is only created later waits as well', async t => {
