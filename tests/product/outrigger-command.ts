@@ -91,12 +91,15 @@ export class OutriggerCommand {
   }
 
   async controlPlane(): Promise<StatusView | null> {
-    return (await this.json<{ controlPlane: StatusView | null }>('version')).controlPlane;
+    const { controlPlane } = await this.json<{ controlPlane: StatusView | null }>('version');
+    // It may end by itself before anybody asks whose it was.
+    this.#instance ??= controlPlane?.instance;
+    return controlPlane;
   }
 
   /** The instance of the control plane that runs, or that ran last: what all it made is labelled with. */
   async instance(): Promise<string> {
-    this.#instance ??= (await this.controlPlane())?.instance;
+    if (this.#instance === undefined) await this.controlPlane();
     if (this.#instance === undefined) throw new Error('no control plane has run here');
     return this.#instance;
   }

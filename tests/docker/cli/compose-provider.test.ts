@@ -3,6 +3,7 @@ import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { BUSYBOX_IMAGE } from '../../images/busybox.ts';
+import { until } from '../../product/until.ts';
 import { dockerProject, type Project } from './project.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
@@ -97,10 +98,13 @@ test.serial('a file of another name is given as an option of the provider', asyn
 
 /** What the application has written, once it has written this. */
 async function logsUntil(compose: (...args: string[]) => Promise<{ output: string }>, text: string): Promise<string> {
-  const deadlineMs = performance.now() + 30_000;
-  for (;;) {
-    const { output } = await compose('logs', '--no-log-prefix', 'app');
-    if (output.includes(text)) return output;
-    if (performance.now() > deadlineMs) throw new Error(`the application never wrote ${text}:\n${output}`);
-  }
+  let written = '';
+  await until(
+    async () => {
+      written = (await compose('logs', '--no-log-prefix', 'app')).output;
+      return written.includes(text);
+    },
+    () => `the application writes ${text}; it wrote:\n${written}`,
+  );
+  return written;
 }
