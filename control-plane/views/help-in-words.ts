@@ -32,7 +32,7 @@ export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
     case 'meant_node':
       return `that is ${help.node}: see what it lacks, or ${dropping(help.constraint)}`;
     case 'spread_image':
-      return `the image ${help.image} is on ${help.nodes}: have it on more nodes, or let it be pulled (pull_policy: missing)`;
+      return spreadingInWords(help);
     case 'add_gpu_node': {
       const [doctor, where] = help.isFromFile
         ? ['outrigger doctor --nodes FILE', 'these']
@@ -83,6 +83,18 @@ export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
     default:
       return help satisfies never;
   }
+}
+
+function spreadingInWords({
+  image,
+  nodes,
+  connection,
+  isNeverPulled,
+}: Extract<Help, { kind: 'spread_image' }>): string {
+  if (nodes === '') return `no node has the image ${image}: check its name, or build it`;
+  const host = connection === '' ? 'ADDRESS' : connection;
+  const pull = isNeverPulled ? ', and let it be pulled (pull_policy: missing)' : '';
+  return `the image ${image} is on ${nodes}: bring it there as well (docker save ${image} | docker --host ${host} load), or push it to a registry${pull}`;
 }
 
 function dropping(constraint: string): string {

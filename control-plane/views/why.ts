@@ -218,6 +218,6 @@ function logsOf({ replica, spec }: Asked, what: string): string {
   return `outrigger logs -p ${spec.namespace} --replica ${replica.id} ${spec.name} ${what}`;
 }
 
-function rejectionView({ heldBy = [], quarantinedSince: _, ...rejection }: Rejection): RejectionView {
+function rejectionView({ heldBy = [], quarantinedSince: _, connection: __, ...rejection }: Rejection): RejectionView {
   return { ...rejection, heldBy };
 }

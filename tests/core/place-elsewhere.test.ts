@@ -41,7 +41,7 @@ test('an image that no node has is a failure that says where it was looked for',
   world.settle();
   t.like(replicas(world)[0]!.phase, {
     kind: 'failed',
-    cause: { kind: 'image', message: 'on node b: no such image' },
+    cause: { kind: 'image', message: 'on node b: no such image; no other node has it' },
   });
 });
 
@@ -66,7 +66,10 @@ test('a node that does not suit is none that may have the image', t => {
   const restart = { startAttempts: 1, maxAttempts: 0 };
   apply(world, built({ restart, placement: { constraints: ['node.labels.zone==a'] } }));
   world.settle();
-  t.like(replicas(world)[0]!.phase, { kind: 'failed', cause: { message: 'on node a: no such image' } });
+  t.like(replicas(world)[0]!.phase, {
+    kind: 'failed',
+    cause: { message: 'on node a: no such image; no other node has it' },
+  });
 });
 
 test('where the node that has it is full, one waits for room there', t => {
@@ -106,7 +109,59 @@ test('a failed pull says on which node, and which others have the image', t => {
   const restart = { startAttempts: 1, maxAttempts: 0 };
   apply(world, aSpec({ image: 'pulled:1', restart, placement: { constraints: ['node.labels.zone==b'] } }));
   world.settle();
-  t.like(replicas(world)[0]!.phase, { cause: { message: 'on node b: no such image; a, c have it' } });
+  t.like(replicas(world)[0]!.phase, {
+    cause: { message: 'on node b: no such image; a, c have it (docker save pulled:1 | docker --host local load)' },
+  });
+});
+
+test('a node that is refused the pull of an image that another one has is a wrong place, and no failure', t => {
+  const world = new ModelWorld({ a: plain, b: plain, c: plain });
+  world.listed.set('c', ['app:1']);
+  world.missing.add('a app:1').add('b app:1');
+  apply(world, aSpec({ image: 'app:1', replicas: exactly(3), restart: { startAttempts: 1, maxAttempts: 0 } }));
+  world.settle();
+  t.deepEqual(places(world), ['c', 'c', 'c']);
+  t.true(replicas(world).every(r => r.failures === 0));
+  t.true(pullsOn(world).includes('a') || pullsOn(world).includes('b'), 'it was tried');
+});
+
+test('an update goes by the nodes that have the image as well, and is not rolled back for those that have not', t => {
+  const world = new ModelWorld({ a: plain, b: plain });
+  world.listed.set('b', ['app:1']);
+  world.missing.add('a app:1');
+  const given = { image: 'app:1', replicas: exactly(2), restart: { startAttempts: 1, maxAttempts: 0 } };
+  apply(world, aSpec(given));
+  world.settle();
+  apply(world, aSpec({ ...given, environment: { LEVEL: '2' } }));
+  world.settle();
+  t.deepEqual(places(world), ['b', 'b']);
+  t.deepEqual(
+    [...world.state.services.values()].map(s => [s.generation, s.rollout.kind]),
+    [[2, 'settled']],
+  );
+});
+
+test('where the nodes that have the image are full, what was refused elsewhere waits and says who has it', t => {
+  const world = new ModelWorld({ a: plain, b: plain });
+  world.listed.set('b', ['app:1']);
+  world.missing.add('a app:1');
+  apply(world, aSpec({ image: 'app:1', replicas: exactly(2), resources: { cpus: 6 } }));
+  world.settle();
+  t.deepEqual(places(world), ['b']);
+  const phase = replicas(world).find(r => r.phase.kind === 'pending')!.phase;
+  const reasons = phase.kind === 'pending' ? phase.reasons.map(pendingInWords) : [];
+  t.deepEqual(reasons, [
+    'b: needs 6 CPUs, 2 of 8 are free',
+    'a: the image app:1 is not there, and its pull was refused',
+  ]);
+});
+
+test('a pull that is refused is tried again where no node has the image, and fails in the end', t => {
+  const world = new ModelWorld({ a: plain, b: plain });
+  world.missing.add('app:1');
+  apply(world, aSpec({ image: 'app:1', restart: { startAttempts: 1, maxAttempts: 0 } }));
+  world.settle();
+  t.like(replicas(world)[0]!.phase, { kind: 'failed', cause: { kind: 'image' } });
 });
 
 // ---- devices that others use

@@ -129,8 +129,11 @@ function afterPull(phase: PhaseOf<'pulling'>, facts: ReplicaFacts): ReplicaEvent
 function imageTrouble({ node }: Placement, message: string, { spec, observed }: ReplicaFacts): string {
   if (observed.nodes.size < 2) return message;
   const others = [...observed.nodes.values()].filter(n => n.name !== node && hasImage(n, spec.image)).map(n => n.name);
-  const known = others.length > 0 ? `; ${others.sort().join(', ')} ${others.length === 1 ? 'has' : 'have'} it` : '';
-  return `on node ${node}: ${message}${known}`;
+  if (others.length === 0) return `on node ${node}: ${message}; no other node has it`;
+  const host = observed.nodes.get(node)?.connection ?? 'ADDRESS';
+  const save = spec.pullPolicy === 'always' ? '' : ` (docker save ${spec.image} | docker --host ${host} load)`;
+  const holders = `${others.sort().join(', ')} ${others.length === 1 ? 'has' : 'have'} it`;
+  return `on node ${node}: ${message}; ${holders}${save}`;
 }
 
 function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts: ReplicaFacts): ReplicaEvent | null {

@@ -3,8 +3,9 @@ import type { ServiceSpec } from '../spec.ts';
 import { hasImage } from './cluster-node.ts';
 
 /**
- * Images that are never pulled and that a node was found not to have, whatever was known of it. Holds until the node lists
- * the image, and else for a while only: an engine may know an image by a name that it does not list.
+ * Images that a node was found not to have: those that are never pulled, whatever was known of it, and those whose pull was
+ * refused there. Holds until the node lists the image, and else for a while only: an engine may know an image by a name
+ * that it does not list, and a registry may have it later.
  */
 export class AbsentImages {
   readonly #states: ReadonlyMap<string, ImageState>;
@@ -16,9 +17,9 @@ export class AbsentImages {
     this.isEmpty = ![...states.values()].some(isAbsent);
   }
 
-  /** Only of a spec whose image is never pulled; what can be pulled is absent nowhere. */
+  /** Never of a spec whose image is always pulled: having it is no use there. */
   isAbsent(node: ObservedNode, { image, pullPolicy, platform }: ServiceSpec): boolean {
-    if (this.isEmpty || pullPolicy !== 'never') return false;
+    if (this.isEmpty || pullPolicy === 'always') return false;
     const key = imageKey({ node: node.name, image, policy: pullPolicy, ...(platform && { platform }) });
     const state = this.#states.get(key);
     if (state?.kind !== 'failed' || !isAbsent(state)) return false;

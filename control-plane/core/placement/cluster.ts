@@ -136,7 +136,7 @@ export class Cluster {
   rejections({ service, spec }: Pick<PlacementRequest, 'service' | 'spec'>): readonly Rejection[] {
     if (this.#nodes.length === 0) return [{ node: '', constraint: 'no_node', message: 'no node is known yet' }];
     const counts = this.#loads.get(service)?.counts;
-    const imageAt = spec.pullPolicy === 'never' ? this.#shapes.nodesWith(spec).map(l => l.node.name) : [];
+    const imageAt = this.#shapes.isUnpullable(spec) ? this.#shapes.nodesWith(spec).map(l => l.node.name) : [];
     const all: Rejection[] = [];
     for (const ledger of this.#nodes) {
       const found = rejectionsOf(ledger, spec, {

@@ -17,7 +17,14 @@ export type Help =
   | { readonly kind: 'name_node'; readonly name: string; readonly nodes: readonly string[] }
   /** The constraint means that node, which lacks something else. */
   | { readonly kind: 'meant_node'; readonly constraint: string; readonly node: string }
-  | { readonly kind: 'spread_image'; readonly image: string; readonly nodes: string }
+  /** nodes: that have it; none is an image to be built. connection: of a node that lacks it. */
+  | {
+      readonly kind: 'spread_image';
+      readonly image: string;
+      readonly nodes: string;
+      readonly connection: string;
+      readonly isNeverPulled: boolean;
+    }
   /** isFromFile: the nodes without one are those of a nodes file. */
   | { readonly kind: 'add_gpu_node'; readonly isFromFile: boolean }
   | { readonly kind: 'ask_by_count' }
@@ -84,7 +91,7 @@ export function helpFor(failed: Failed): Help[] {
     case 'label':
       return [labelHelp(failed)];
     case 'image':
-      return [{ kind: 'spread_image', image: String(requested), nodes: found ?? '' }];
+      return [imageHelp(failed)];
     case 'gpu_missing':
       return missingHelp(failed);
     case 'gpu_id':
@@ -156,6 +163,11 @@ function labelHelp({ closest, group, all }: Failed): Help {
   const meant = nodes.find(name => name.toLowerCase() === parsed.value.toLowerCase());
   if (meant === undefined) return { kind: 'name_node', name: parsed.value, nodes };
   return { kind: 'meant_node', constraint, node: meant };
+}
+
+function imageHelp({ closest: { requested, found = '', connection = '' }, asking }: Failed): Help {
+  const isNeverPulled = asking === undefined || asking.spec.pullPolicy === 'never';
+  return { kind: 'spread_image', image: String(requested), nodes: found, connection, isNeverPulled };
 }
 
 /** A node without GPUs is no matter where others have some. */

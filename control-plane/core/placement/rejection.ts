@@ -16,6 +16,8 @@ export interface Rejection {
   readonly heldBy?: readonly string[];
   /** Of a device in quarantine: since when, by the Clock. */
   readonly quarantinedSince?: number;
+  /** Of a node that lacks the image: how its engine is reached, as a person writes it. */
+  readonly connection?: string;
   /** In words, without the node's name. */
   readonly message: string;
 }

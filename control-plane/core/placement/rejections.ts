@@ -69,16 +69,24 @@ function labelRejections({ node }: NodeLedger, spec: ServiceSpec): Rejection[] {
   });
 }
 
-/** An image that is never pulled is waited for where it is. Nowhere: the engine says so, for it knows more names of images. */
+/**
+ * An image that is never pulled, or was refused to a node, is waited for where it is. Nowhere: the engine says so, for it
+ * knows more names of images.
+ */
 function imageRejections(
   { node }: NodeLedger,
   spec: ServiceSpec,
   { imageAt, isImageAbsent }: Pick<Circumstances, 'imageAt' | 'isImageAbsent'>,
 ): Rejection[] {
-  if (spec.pullPolicy !== 'never') return [];
-  if (!isImageAbsent && (imageAt.length === 0 || imageAt.includes(node.name))) return [];
-  const message = `the image ${spec.image} is not there, and is never pulled`;
-  return [{ node: node.name, constraint: 'image', requested: spec.image, found: imageAt.join(', '), message }];
+  const { pullPolicy, image: requested } = spec;
+  const { name, connection } = node;
+  if (imageAt.includes(name)) return [];
+  // What can be pulled is waited for nowhere but beside those that have it.
+  if (imageAt.length === 0 && (!isImageAbsent || pullPolicy !== 'never')) return [];
+  const refusal = isImageAbsent ? 'its pull was refused' : 'its pull was refused on another node';
+  const why = pullPolicy === 'never' ? 'is never pulled' : refusal;
+  const message = `the image ${requested} is not there, and ${why}`;
+  return [{ node: name, connection, constraint: 'image', requested, found: imageAt.join(', '), message }];
 }
 
 function sizeRejections(ledger: NodeLedger, spec: ServiceSpec): Rejection[] {

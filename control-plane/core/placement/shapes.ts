@@ -22,7 +22,7 @@ export interface Candidates {
 /** Where a spec's image is, as far as is known. */
 export type ImagePlaces =
   | { readonly kind: 'everywhere' | 'nowhere' }
-  /** `isMust`: it is never pulled, so that no other node will do. */
+  /** `isMust`: it is not to be had elsewhere, so that no other node will do. */
   | { readonly kind: 'some'; readonly places: Places; readonly isMust: boolean };
 
 /**
@@ -73,7 +73,7 @@ export class Shapes {
     const list = this.#listFor(spec);
     const need = needOf(spec);
     if (open.length === this.#open.length) return { need, list, image: { kind: 'everywhere' } };
-    const isMust = spec.pullPolicy === 'never' && all.length > 0;
+    const isMust = all.length > 0 && this.isUnpullable(spec);
     if (open.length === 0 && !isMust) return { need, list, image: { kind: 'nowhere' } };
     // Others that look at nodes in the same way may have theirs pulled.
     const name = this.#absent.isEmpty ? spec.image : `${spec.pullPolicy} ${spec.platform ?? ''} ${spec.image}`;
@@ -84,7 +84,7 @@ export class Shapes {
   eligibleFor(spec: ServiceSpec): readonly NodeLedger[] {
     const meant = this.#meantTypes(spec);
     const { all, open } = this.#holdersFor(spec);
-    const nodes = spec.pullPolicy === 'never' && all.length > 0 ? open : this.#open;
+    const nodes = all.length > 0 && this.isUnpullable(spec) ? open : this.#open;
     return nodes.filter(isEligible(spec, device => meant[device.type.index]!));
   }
 
@@ -94,7 +94,15 @@ export class Shapes {
     const isMeant = isEligible(spec, device => meant[device.type.index]!);
     // Of a node that never answered nothing is known.
     const maySuit = (ledger: NodeLedger) => (!ledger.node.answering && ledger.node.cpus === 0) || isMeant(ledger);
-    return this.#nodes.some(l => !l.node.leaving && !this.#absent.isAbsent(l.node, spec) && maySuit(l));
+    // A node that would have to pull what was refused to another one promises nothing.
+    const nodes = spec.pullPolicy === 'never' ? this.#nodes : this.nodesWith(spec);
+    return nodes.some(l => !l.node.leaving && !this.#absent.isAbsent(l.node, spec) && maySuit(l));
+  }
+
+  /** It is never pulled, or a node was just refused it: what one registry refuses to one, it refuses to others. */
+  isUnpullable(spec: ServiceSpec): boolean {
+    if (spec.pullPolicy === 'never') return true;
+    return !this.#absent.isEmpty && this.#nodes.some(({ node }) => this.#absent.isAbsent(node, spec));
   }
 
   /** The nodes that are known to have the image, open or not. */
@@ -108,10 +116,10 @@ export class Shapes {
    */
   #holdersFor(spec: ServiceSpec): ImageHolders {
     const listed = this.#holdersOf(spec.image);
-    if (this.#absent.isEmpty || spec.pullPolicy !== 'never') return listed;
+    if (this.#absent.isEmpty || spec.pullPolicy === 'always') return listed;
     const isThere = ({ node }: NodeLedger) => !this.#absent.isAbsent(node, spec);
     const all = listed.all.filter(isThere);
-    if (all.length > 0) return { all, open: listed.open.filter(isThere) };
+    if (all.length > 0 || spec.pullPolicy !== 'never') return { all, open: listed.open.filter(isThere) };
     return this.#nodes.every(isThere) ? NONE : { all: this.#nodes, open: this.#open.filter(isThere) };
   }
 

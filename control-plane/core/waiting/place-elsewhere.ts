@@ -8,8 +8,8 @@ import type { World } from '../world.ts';
 import { clusterIn, requestOf } from './cluster-in.ts';
 
 /**
- * Gives up places that turned out to be no good where there is a better one: on a node that does not have an image that is
- * never pulled, and on a shared device where others use more than anybody declared.
+ * Gives up places that turned out to be no good where there is a better one: on a node that cannot get an image which
+ * another one has, and on a shared device where others use more than anybody declared.
  */
 export function placeElsewhere(world: World): void {
   leaveWithoutImage(world);
@@ -32,7 +32,7 @@ function isWithoutImage(world: World, replica: Replica): boolean {
   const { phase } = replica;
   if (phase.kind !== 'pulling') return false;
   const spec = world.specOf(replica);
-  if (spec.pullPolicy !== 'never') return false;
+  if (spec.pullPolicy === 'always') return false;
   const image = world.observed.images.get(imageKey(pullAction(phase.placement.node, spec)));
   return image?.kind === 'failed' && image.code === 'image_unavailable' && image.at >= phase.since;
 }

@@ -30,7 +30,7 @@ export async function pullImage(
       'image_unavailable',
       `The image ${image} is not on node ${request.node}, and it is one that is never pulled`,
       {
-        next: `Build it there, or bring it there: \`docker save ${image} | docker --host ${client.address} load\`. Or push it to a registry that the nodes reach, and name it by \`image\` with \`pull_policy: missing\`.`,
+        next: 'Check its name, or build it there. Or push it to a registry that the nodes reach, and have it pulled with `pull_policy: missing`.',
       },
     );
   }
