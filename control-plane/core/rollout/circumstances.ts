@@ -1,3 +1,4 @@
+import { type IdleReplica, makeRoom } from '../placement/make-room.ts';
 import { heldPlacement } from '../replica.ts';
 import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
 import { isOnItsWayOut } from '../waiting/displace-idle.ts';
@@ -35,20 +36,22 @@ export function circumstancesIn(world: World): Circumstances {
       claimed().hold(next, request.spec, placement);
       return true;
     },
-    wouldFit: (pending, gone) => {
+    roomFrom: (pending, old) => {
       const request = requestOf(world, pending);
       const { cluster, booked } = future();
-      if (unmetDependencies(world, request.spec).length > 0 || booked.has(pending.id)) return false;
-      for (const { id } of gone) cluster.release(id);
+      if (unmetDependencies(world, request.spec).length > 0 || booked.has(pending.id)) return [];
+      const inOrder = old.flatMap((replica, nth): IdleReplica[] => {
+        const placement = heldPlacement(replica);
+        const priority = request.spec.priority - old.length + nth;
+        return placement ? [{ replicaId: replica.id, priority, spec: world.specOf(replica), placement }] : [];
+      });
+      const going = makeRoom(cluster, request, inOrder) ?? [];
+      if (going.length === 0) return [];
+      for (const id of going) cluster.release(id);
       const placement = cluster.find(request);
-      for (const replica of gone) {
-        const held = heldPlacement(replica);
-        const holder = { replicaId: replica.id, service: replica.service };
-        if (held) cluster.hold(holder, world.specOf(replica), held);
-      }
       // No other service gives way for the same room.
       if (placement) cluster.hold(request, request.spec, placement);
-      return placement !== null;
+      return old.filter(r => going.includes(r.id));
     },
   };
 }
@@ -58,11 +61,17 @@ export function circumstancesIn(world: World): Circumstances {
  * @param onAsked called for whoever would have to be looked at again
  */
 export function withoutRoom(circumstances: Circumstances, onAsked: () => void): Circumstances {
-  const asked = () => {
-    onAsked();
-    return false;
+  return {
+    ...circumstances,
+    claimRoom: () => {
+      onAsked();
+      return false;
+    },
+    roomFrom: () => {
+      onAsked();
+      return null;
+    },
   };
-  return { ...circumstances, claimRoom: asked, wouldFit: asked };
 }
 
 function lazily<T>(make: () => T): () => T {

@@ -1,5 +1,6 @@
 import { isAvailable, isLive, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
+import { leaversOf } from './leavers.ts';
 
 /** What one service's replica set needs next. */
 export interface RolloutStep {
@@ -26,16 +27,23 @@ export interface Circumstances {
    * given which anybody waits for.
    */
   readonly claimRoom: (replica: Replica) => boolean;
-  /** Whether a replica that fits nowhere, also once others have left, would fit if these were gone too; its room is its own then. */
-  readonly wouldFit: (pending: Replica, gone: readonly Replica[]) => boolean;
+  /**
+   * The fewest of these, the least worthy first, whose going makes room for a replica that fits nowhere, also once others have
+   * left; that room is its own then. None where it has room, and where it would have none without all of them either.
+   * Null: it is too early to say, and nobody gives way yet.
+   */
+  readonly roomFrom: (pending: Newcomer, old: readonly Replica[]) => readonly Replica[] | null;
 }
+
+/** A replica that has no place yet, or is not even there. */
+export type Newcomer = Pick<Replica, 'id' | 'service' | 'generation' | 'createdAt'>;
 
 /** All nodes answer and take replicas; what waits for room waits for that which others of its service take. */
 export const CALM: Circumstances = {
   isGivenUp: () => false,
   isMoving: () => false,
   claimRoom: () => true,
-  wouldFit: () => true,
+  roomFrom: (_, old) => old.slice(0, 1),
 };
 
 /**
@@ -85,10 +93,11 @@ export function rolloutStep(
   const idleOld = old.filter(r => !isAvailable(r));
   const servingOld = old.filter(isAvailable).sort(byWorth);
   const serving = kept.filter(isAvailable).length + servingOld.length;
-  let spare = Math.max(0, serving - Math.max(0, target - mayBeUnavailable));
-  // Where no node has room for one more, start-first cannot be had: one old replica makes room for one new.
-  if (spare === 0 && live.length === counted.length && isStuck(staying, servingOld, circumstances)) spare = 1;
-  const givingWay = [...idleOld, ...servingOld.slice(0, spare)];
+  const mayGo = Math.max(0, serving - Math.max(0, target - mayBeUnavailable));
+  const isQuiet = live.length === counted.length;
+  const leavers = leaversOf(service, { staying, servingOld, serving, mayGo, isQuiet }, circumstances);
+  const spare = Math.max(mayGo, leavers.length);
+  const givingWay = [...idleOld, ...leavers];
   for (const replica of givingWay) drain.push({ replica, reason: 'replaced' });
 
   // A node that is emptied stops nobody: what serves goes once others serve in its place, and stays where there is no room.
@@ -114,13 +123,6 @@ export function surgeOf({ spec: { update } }: Pick<Service, 'spec'>): number {
 
 function isCurrent(service: Service, replica: Replica): boolean {
   return replica.generation === service.generation && !replica.replace;
-}
-
-/** New replicas wait for what old ones take, and none is under way that might still change the picture. */
-function isStuck(staying: readonly Replica[], old: readonly Replica[], { wouldFit }: Circumstances): boolean {
-  const underWay = staying.some(r => ['pulling', 'creating', 'starting', 'warming'].includes(r.phase.kind));
-  const waiting = staying.filter(r => r.phase.kind === 'pending' && r.phase.reasons.length > 0);
-  return !underWay && old.length > 0 && waiting.some(r => wouldFit(r, old));
 }
 
 function isPlaced({ phase }: Replica): boolean {

@@ -29,7 +29,10 @@ export function untidyNodes({ observed, replicas }: Pick<World, 'observed' | 're
   return untidy;
 }
 
-export function requestOf(world: World, replica: Replica): PlacementRequest {
+export function requestOf(
+  world: World,
+  replica: Pick<Replica, 'id' | 'service' | 'generation' | 'createdAt'>,
+): PlacementRequest {
   const { id: replicaId, service, createdAt } = replica;
   return { replicaId, service, spec: world.specOf(replica), createdAt };
 }
