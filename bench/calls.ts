@@ -51,6 +51,7 @@ export async function benchCalls(context: BenchContext): Promise<{ rows: Row[]; 
       generators[side] = callers.use(await GeneratorProcess.open(targets[side], outrigger.environment, signal));
       await generators[side].run({ ...UNARY, durationMs: WARM_UP_MS });
       await generators[side].run({ ...STREAM, durationMs: WARM_UP_MS / 3 });
+      await generators[side].run(LARGE);
     }
     const measure = (workload: Workload) => (side: Side) => generators[side].run(workload);
     const each = { progress, signal };
@@ -58,7 +59,7 @@ export async function benchCalls(context: BenchContext): Promise<{ rows: Row[]; 
       ...(await alternate(SIDES, { rounds: ROUNDS_EACH, measure: measure(UNARY), what: 'unary calls', ...each })),
     );
     large.push(
-      ...(await alternate(SIDES, { rounds: ROUNDS_EACH / 4, measure: measure(LARGE), what: '64 MiB', ...each })),
+      ...(await alternate(SIDES, { rounds: ROUNDS_EACH / 2, measure: measure(LARGE), what: '64 MiB', ...each })),
     );
     stream.push(
       ...(await alternate(SIDES, { rounds: ROUNDS_EACH / 2, measure: measure(STREAM), what: 'streaming', ...each })),

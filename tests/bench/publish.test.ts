@@ -1,5 +1,5 @@
 import test from 'ava';
-import { type Results, withFigures } from '../../bench/publish.ts';
+import { figuresText, type Results, withFigures } from '../../bench/publish.ts';
 import { medianInterval } from '../../bench/statistics.ts';
 
 const results = {
@@ -12,14 +12,14 @@ const results = {
 
 test('the figures replace what stood between the marks, and nothing else', t => {
   const page = 'before\n<!-- figures: written by `make bench` -->\nold\n<!-- end of figures -->\nafter\n';
-  const once = withFigures(page, results);
+  const once = withFigures(page, figuresText(results));
   t.regex(once, /^before\n<!-- figures[^\n]*-->\nMeasured 2026-11-22 on 2 cores of an Abacus/);
   t.regex(once, /\| ten replicas \| docker run \| 1\.25 s \|/);
   t.regex(once, /\n<!-- end of figures -->\nafter\n$/);
   t.notRegex(once, /old/);
-  t.is(withFigures(once, results), once);
+  t.is(withFigures(once, figuresText(results)), once);
 });
 
 test('a page without the marks is refused', t => {
-  t.throws(() => withFigures('nothing', results), { message: /lacks the marks/ });
+  t.throws(() => withFigures('nothing', 'text'), { message: /lacks the marks/ });
 });
