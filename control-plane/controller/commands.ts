@@ -2,7 +2,7 @@ import type { ApplyResult, ServiceRef } from '../control-plane.ts';
 import { OutriggerError } from '../core/errors.ts';
 import type { Replica } from '../core/replica.ts';
 import type { Rollout, Service } from '../core/service.ts';
-import { type ServiceKey, type ServiceSpec, serviceKey, templateOf } from '../core/spec.ts';
+import { canonicalJson, type ServiceKey, type ServiceSpec, serviceKey, templateOf } from '../core/spec.ts';
 import type { Change, Event } from '../ports.ts';
 import type { DesiredState } from './desired-state.ts';
 
@@ -80,7 +80,7 @@ function applySpec(request: {
       const again = failed.map((replica): Change => ({ kind: 'put_replica', replica: { ...replica, replace: true } }));
       return { ...step, changes: [...step.changes, ...again] };
     }
-    if (JSON.stringify({ ...kept, imageId: existing.imageId, origin: existing.origin }) === JSON.stringify(existing)) {
+    if (canonicalJson({ ...kept, imageId: existing.imageId, origin: existing.origin }) === canonicalJson(existing)) {
       const silent: Change[] = kept.imageId === existing.imageId ? [] : [{ kind: 'put_service', service: kept }];
       return { changes: silent, result: { ...result, outcome: 'unchanged' } };
     }

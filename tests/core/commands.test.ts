@@ -65,6 +65,21 @@ test('the same spec again changes nothing', t => {
   t.deepEqual(step.changes, []);
 });
 
+test('the same spec with its keys in another order changes nothing', t => {
+  const reversed = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(
+          Object.entries(value)
+            .reverse()
+            .map(([key, inner]) => [key, reversed(inner)]),
+        )
+      : value;
+  const spec = aSpec({ environment: { A: '1', B: '2' } });
+  const step = applied(running({}, spec), reversed(spec) as ServiceSpec);
+  t.is(outcome(step), 'unchanged');
+  t.deepEqual(step.changes, []);
+});
+
 test('the same file from another folder is no change', t => {
   const step = applySpecs(running(), [{ spec: aSpec(), imageId: null, warnings: [] }], 'elsewhere.yaml', 100);
   t.is(step.result[0]?.outcome, 'unchanged');
