@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { NodeEntry } from './nodes-file.ts';
+import { z } from 'zod';
+import { type NodeEntry, nodeEntry } from './nodes-file.ts';
 
 /** How a node was reached: an entry of a nodes file, with the folder that its paths start from, or as the local one. */
 export type NotedNode = (
@@ -23,6 +24,19 @@ interface Noted {
   readonly nodes: Readonly<Record<string, NotedNode>>;
 }
 
+const noted = z.object({ file: z.unknown().optional(), nodes: z.record(z.string(), z.unknown()).catch({}) });
+const notedFile = z.object({ path: z.string().refine(path.isAbsolute), text: z.string() });
+const notedNode = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('local'), engine: z.string().exactOptional() }),
+  z.object({
+    kind: z.literal('entry'),
+    folder: z.string(),
+    // As it was written: what is left out of it gets its default where it is used.
+    entry: z.custom<Partial<NodeEntry>>(entry => nodeEntry.safeParse(entry).success),
+    engine: z.string().exactOptional(),
+  }),
+]);
+
 /**
  * Which nodes were in use, and by which file, kept in the state folder. A node that left the file while no control plane ran is thus known at
  * the next start, and leaves in order instead of keeping containers that nobody knows of. Losing the note loses no more.
@@ -35,15 +49,14 @@ export class NodesNote {
 
   private constructor(file: string, { nodes, file: nodesFile }: Noted) {
     this.#file = file;
-    this.#nodes = new Map(Object.entries(nodes).filter(([, n]) => n.kind === 'local' || n.kind === 'entry'));
-    const isWhole = typeof nodesFile?.path === 'string' && typeof nodesFile.text === 'string';
-    this.#nodesFile = isWhole ? nodesFile : null;
+    this.#nodes = new Map(Object.entries(nodes));
+    this.#nodesFile = nodesFile ?? null;
   }
 
-  /** A note that is missing or cannot be read is an empty one. */
+  /** A note that is missing or cannot be read is an empty one; what of it cannot be read is left out. */
   static async open(file: string): Promise<NodesNote> {
     try {
-      return new NodesNote(file, JSON.parse(await readFile(file, 'utf8')) as Noted);
+      return new NodesNote(file, parse(await readFile(file, 'utf8')));
     } catch {
       return new NodesNote(file, { nodes: {} });
     }
@@ -106,6 +119,16 @@ export class NodesNote {
       }
     });
   }
+}
+
+function parse(text: string): Noted {
+  const { file, nodes } = noted.parse(JSON.parse(text));
+  const whole = Object.entries(nodes).flatMap(([name, node]) => {
+    const parsed = notedNode.safeParse(node);
+    return parsed.success ? [[name, parsed.data] as const] : [];
+  });
+  const nodesFile = notedFile.safeParse(file);
+  return { ...(nodesFile.success && { file: nodesFile.data }), nodes: Object.fromEntries(whole) };
 }
 
 /** How it was reached, for comparison. */
