@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyResult } from '../control-plane/control-plane.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
+import { SeenLines } from '../control-plane/logs/seen-lines.ts';
 import type { ReplicaView, ServiceView } from '../control-plane/views/views.ts';
 import { logPrinter } from './commands/logs.ts';
 import { type Context, Interruption } from './context.ts';
@@ -126,39 +127,20 @@ async function printLogs(attachment: Attachment, signal: AbortSignal): Promise<v
     prefix: true,
     timestamps: false,
   });
-  const printed = new PrintedLines();
-  let sinceMs = attachment.startedAtMs;
+  const printed = new SeenLines();
   while (!signal.aborted) {
     try {
+      printed.reopened();
+      const sinceMs = Math.max(attachment.startedAtMs, printed.resumeMs() ?? 0);
       for await (const line of client.logs({ namespace, names, follow: true, sinceMs }, signal)) {
-        if (!printed.isNew(line)) continue;
-        print(line);
-        const atMs = Date.parse(line.timestamp);
-        if (atMs > sinceMs) sinceMs = atMs;
+        const { replicaId, stream, timestamp } = line;
+        if (printed.isNew({ source: `${replicaId} ${stream}`, timestamp })) print(line);
       }
     } catch (error) {
       // That a service is gone is told by whoever watches over them.
       const isGone = error instanceof OutriggerError && error.code === 'not_found';
       if (!signal.aborted && !isUnreachable(error) && !isGone) context.err.line(`logs: ${(error as Error).message}`);
     }
-    printed.reopened();
     await sleep(LOG_RETRY_MS, undefined, { signal }).catch(() => {});
-  }
-}
-
-/** A stream that is opened again begins a little before the last line: those that were printed are left out. */
-class PrintedLines {
-  readonly #newest = new Map<string, string>();
-  #before: ReadonlyMap<string, string> = new Map();
-
-  reopened(): void {
-    this.#before = new Map(this.#newest);
-  }
-
-  isNew(line: { replicaId: string; timestamp: string }): boolean {
-    const printed = this.#before.get(line.replicaId);
-    if (printed !== undefined && line.timestamp <= printed) return false;
-    this.#newest.set(line.replicaId, line.timestamp);
-    return true;
   }
 }
