@@ -10,7 +10,10 @@ export interface Interruptible {
   close(): void;
 }
 
-/** How long a command may take to end after the first interruption where it does not listen for a second one. */
+/**
+ * The first SIGINT, SIGTERM or SIGHUP aborts the signal; a command that cleans up then hears of the second. The process
+ * ends at the second where nobody listens, and at the third.
+ */
 export function listenForInterrupts(): Interruptible {
   const controller = new AbortController();
   const listeners = new Set<() => void>();
