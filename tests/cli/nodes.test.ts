@@ -27,8 +27,8 @@ test('nodes show what is held of them and which devices are free', async t => {
   const { stdout, stderr, code } = await cli('nodes');
   t.deepEqual({ stderr, code }, { stderr: '', code: 0 });
   t.regex(stdout, /^NODE +STATE +REPLICAS +CPUS +MEMORY +GPUS +ADDRESS +LABELS\n/);
-  t.regex(stdout, /local +answering +2 +0\.5\/8 +0B\/16\.0GiB +0\/1 +127\.0\.0\.1 +zone=a\n/);
-  t.regex(stdout, /GPU-0 +H100 +- +80\.0GiB +free\n/);
+  t.regex(stdout, /local +answering +2 +0\.5\/8 +0 B\/16 GiB +0\/1 +127\.0\.0\.1 +zone=a\n/);
+  t.regex(stdout, /GPU-0 +H100 +- +80 GiB +free\n/);
   t.is(JSON.parse((await cli('nodes', '--json')).stdout).nodes[0].name, 'local');
 });
 
@@ -46,7 +46,7 @@ test('a quarantined device says why, and how it is trusted again', async t => {
   const { cli, controlPlane } = await start(t);
   controlPlane.quarantined = true;
   const { stdout } = await cli('nodes');
-  t.regex(stdout, /GPU-0 +H100 +- +80\.0GiB +quarantined\n/);
+  t.regex(stdout, /GPU-0 +H100 +- +80 GiB +quarantined\n/);
   t.regex(stdout, /GPU-0 on local is quarantined: replica r1 lost sight of it/);
   t.regex(stdout, /outrigger nodes undrain local --device GPU-0\n/);
   t.is(
@@ -203,7 +203,10 @@ test('up that ends for want of a place says why before it removes the service, a
   await writeFile(path.join(folder, 'compose.yaml'), file);
   const up = startCli({ args: ['up', '-d', '--no-build', '--wait-timeout', '5s'], environment, cwd: folder });
   const ref = { namespace: 'demo', name: 'llm' };
-  await until('the service is there', () => controlPlane.services().some(s => s.name === 'llm'));
+  await until('the service is there', () => {
+    if (up.child.exitCode !== null) throw new Error(`up ended before that:\n${up.stderr()}`);
+    return controlPlane.services().some(s => s.name === 'llm');
+  });
   controlPlane.wait(ref);
   const { code, stderr } = await up.ended;
   t.is(code, 1, stderr);
