@@ -22,6 +22,8 @@ export interface Attachment {
   readonly names: readonly string[];
   readonly results: readonly ApplyResult[];
   readonly startedAtMs: number;
+  /** What a container gets to end by itself when the services are taken down; undefined: what its service says. */
+  readonly graceMs: number | undefined;
 }
 
 const LOG_RETRY_MS = 1_000;
@@ -47,10 +49,11 @@ export async function attach(attachment: Attachment): Promise<ExitCode> {
   }
 }
 
-async function takeDown({ context, client, namespace, names }: Attachment): Promise<ExitCode> {
+async function takeDown({ context, client, namespace, names, graceMs }: Attachment): Promise<ExitCode> {
   const gone = context.signal.reason instanceof Interruption && context.signal.reason.cause === 'reader_gone';
   context.err.line(`draining and removing ${names.join(', ')} (Ctrl-C again: do not wait)`);
-  await removeAndWait(context, { client, namespace, names, volumes: false });
+  const grace = graceMs === undefined ? {} : { graceMs };
+  await removeAndWait(context, { client, namespace, names, volumes: false, ...grace });
   return gone ? EXIT_CODE.ok : EXIT_CODE.interrupted;
 }
 

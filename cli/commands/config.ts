@@ -18,7 +18,9 @@ export async function config(context: Context, names: readonly string[], options
   for (const warning of project.warnings) context.err.line(`${context.err.style('yellow', 'warning:')} ${warning}`);
   if (options.quiet) return;
   if (options.services || options.images) {
-    for (const spec of project.services) context.out.line(options.images ? spec.image : spec.name);
+    const lines = project.services.map(spec => (options.images ? spec.image : spec.name));
+    if (context.options.json) context.out.json(lines);
+    else for (const line of lines) context.out.line(line);
     return;
   }
   const result = { name: project.namespace, services: project.services };

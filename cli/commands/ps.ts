@@ -11,6 +11,8 @@ export interface PsOptions extends ProjectOptions {
   all?: boolean;
   allProjects?: boolean;
   quiet?: boolean;
+  services?: boolean;
+  format?: string;
 }
 
 export interface PsRow {
@@ -25,12 +27,15 @@ export async function ps(context: Context, names: readonly string[], options: Ps
   const all = await client.services(namespace, signal);
   const services = all.filter(s => names.length === 0 || names.includes(s.name));
   const shown = services.map(s => ({ ...s, replicas: options.all ? s.replicas : s.replicas.filter(isCurrent) }));
-  if (context.options.json) {
-    out.json({ services: shown });
+  if (options.services || options.quiet) {
+    const replicas = shown.flatMap(service => service.replicas);
+    const lines = options.services ? shown.map(s => s.name) : replicas.flatMap(r => r.containerId ?? []);
+    if (context.options.json) out.json(lines);
+    else for (const line of lines) out.line(line);
     return;
   }
-  if (options.quiet) {
-    for (const service of shown) for (const replica of service.replicas) out.line(replica.id);
+  if (context.options.json || options.format === 'json') {
+    out.json({ services: shown });
     return;
   }
   if (shown.length === 0) {

@@ -6,6 +6,7 @@ import { ensureControlPlane, requireUsableState, warnOfOtherNodes } from '../emb
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { lastLines } from '../last-lines.ts';
 import { lastReasons } from '../last-reasons.ts';
+import { orphans } from '../orphans.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { openProgressDisplay, type ProgressDisplay } from '../progress-display.ts';
 import { buildProject, loadProject, projectFolders } from '../project.ts';
@@ -24,7 +25,12 @@ import { withPlaces } from '../with-places.ts';
 
 export interface UpOptions extends ProjectOptions {
   detach?: boolean;
+  /** Waits in any case; as in Compose it does not stay. */
+  wait?: boolean;
   waitTimeout?: string;
+  /** Between the stop signal and the kill, of what this command stops. */
+  timeout?: string;
+  removeOrphans?: boolean;
   /** --build: true, --no-build: false, neither: only what is missing. */
   build?: boolean;
   scale?: string[];
@@ -37,6 +43,7 @@ export interface UpOptions extends ProjectOptions {
  */
 export async function up(context: Context, names: readonly string[], options: UpOptions): Promise<ExitCode> {
   const timeoutMs = options.waitTimeout === undefined ? undefined : parseTimeoutMs(options.waitTimeout);
+  const graceMs = options.timeout === undefined ? undefined : parseTimeoutMs(options.timeout);
   const scales = new Map((options.scale ?? []).map(parseScale).map(({ name, replicas }) => [name, replicas]));
   requireUsableState(context);
   const project = await loadProject(context, options, names);
@@ -63,15 +70,16 @@ export async function up(context: Context, names: readonly string[], options: Up
   const results = await client.apply({ specs, origin: project.origin }, context.signal).catch(error => {
     throw withPlaces(error, project);
   });
-  const run: Run = { context, client, namespace: project.namespace, results, startedAtMs, known };
+  const run: Run = { context, client, namespace: project.namespace, results, startedAtMs, known, graceMs };
   if (context.options.json) context.out.json({ type: 'applied', results });
   for (const result of results) {
     for (const warning of result.warnings)
       context.err.line(`${context.err.style('yellow', 'warning:')} ${result.service.name}: ${warning}`);
   }
+  await seeToOrphans(run, await orphans(context, project, known), options);
   const notReady = await waitUntilReady(run, timeoutMs);
   if (notReady !== null) return notReady;
-  if (options.detach) return EXIT_CODE.ok;
+  if (options.detach || options.wait) return EXIT_CODE.ok;
   const { attach } = await import('../attach.ts');
   return await attach({ ...run, names: results.map(r => r.service.name) });
 }
@@ -83,6 +91,25 @@ interface Run {
   readonly results: readonly ApplyResult[];
   readonly startedAtMs: number;
   readonly known: readonly ServiceView[];
+  readonly graceMs: number | undefined;
+}
+
+/** Once the others are accepted and before they are waited for: they may need the room. */
+async function seeToOrphans(run: Run, names: readonly string[], { removeOrphans }: UpOptions): Promise<void> {
+  if (names.length === 0) return;
+  const { context } = run;
+  if (removeOrphans) {
+    await removeAndWait(context, { ...removalOf(run), names });
+    return;
+  }
+  const are = names.length === 1 ? 'is of this project and not' : 'are of this project and not';
+  context.err.line(
+    `${context.err.style('yellow', 'warning:')} ${names.join(', ')} ${are} in the service file; --remove-orphans removes`,
+  );
+}
+
+function removalOf({ client, namespace, graceMs }: Run) {
+  return { client, namespace, volumes: false, ...(graceMs !== undefined && { graceMs }) };
 }
 
 /** null once all are ready; otherwise the exit code, after what this command created has been removed. */
@@ -189,7 +216,7 @@ async function removeCreated(run: Run): Promise<void> {
   const created = createdBy(run);
   if (created.length === 0) return;
   run.context.err.line(`removing what this command created: ${created.join(', ')}`);
-  await removeAndWait(run.context, { client: run.client, namespace: run.namespace, names: created, volumes: false });
+  await removeAndWait(run.context, { ...removalOf(run), names: created });
 }
 
 function brief(service: ServiceView) {

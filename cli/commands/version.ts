@@ -9,7 +9,8 @@ import { nodesFileLine } from '../nodes-file.ts';
 export async function version(context: Context, options: { short?: boolean }): Promise<void> {
   const client = packageVersion;
   if (options.short) {
-    context.out.line(client);
+    if (context.options.json) context.out.json({ client: { version: client, node: process.versions.node } });
+    else context.out.line(client);
     return;
   }
   const controlClient = await context.client();

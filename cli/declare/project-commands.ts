@@ -5,17 +5,21 @@ import type { PsOptions } from '../commands/ps.ts';
 import type { UpOptions } from '../commands/up.ts';
 import type { Execute } from '../program.ts';
 import { collect, examples, run, withProjectOptions } from './options.ts';
+import { refuse } from './refusals.ts';
 
 /** up, down, ps, config: the life of a whole service file. */
 export function declareProjectCommands(program: Command, execute: Execute): void {
-  withProjectOptions(program.command('up [services...]'), { shortFile: true })
+  const up = withProjectOptions(program.command('up [services...]'), { shortFile: true })
     .description('start services, wait until they are ready, stay with them')
     .option('-d, --detach', 'return once they are ready, and leave them running')
     .option('--build', 'build images even where they exist')
     .option('--no-build', 'never build images')
     .option('--scale <service=n>', 'number of replicas; may be given several times', collect)
     .addOption(new Option('--pull <policy>', 'when to pull images').choices(['always', 'missing', 'never']))
+    .option('--wait', 'as --detach, which waits too')
     .option('--wait-timeout <time>', 'give up when not ready in time: seconds, or 1m30s')
+    .option('-t, --timeout <time>', 'between stop signal and kill, when it stops services: seconds, or 1m30s')
+    .option('--remove-orphans', 'remove services of the project that its file has no more')
     .addHelpText(
       'after',
       examples(
@@ -30,12 +34,26 @@ export function declareProjectCommands(program: Command, execute: Execute): void
         return context => up(context, services as string[], options);
       }),
     );
+  refuse(up, [
+    ['--force-recreate', 'Replace replicas, new ones first, with "outrigger restart".'],
+    ['--no-recreate', 'Services that run and should stay as they are can be left out: name those to start.'],
+    ['--no-deps', 'What a service depends on has to be there before it; leave depends_on out of the file otherwise.'],
+    [
+      '--no-start',
+      'A service runs from when it is accepted; "outrigger config" checks the file, --scale NAME=0 waits.',
+    ],
+    ['--dry-run', 'See "outrigger config" for what a file compiles to.'],
+    ['--abort-on-container-exit', 'A replica that ends is started again; follow with "outrigger events -f".'],
+    ['--exit-code-from <service>', 'Services do not end by themselves; what runs once belongs in a job of its own.'],
+    ['-w, --watch', 'Run "outrigger up" again after a change; it replaces what differs, new ones first.'],
+  ]);
 
-  withProjectOptions(program.command('down [services...]'), { shortFile: true })
+  const down = withProjectOptions(program.command('down [services...]'), { shortFile: true })
     .description('drain and remove services, wait until they are gone')
     .option('-v, --volumes', "also remove the project's named volumes")
     .option('-t, --timeout <time>', 'between the stop signal and the kill: seconds, or 1m30s')
     .option('--wait-timeout <time>', 'stop waiting after this: seconds, or 1m30s')
+    .addOption(new Option('--remove-orphans', 'which it always does').hideHelp())
     .addHelpText('after', examples('outrigger down', 'outrigger down -p demo -v', 'outrigger down embedder'))
     .action(
       run<DownOptions>(execute, async ([services], options) => {
@@ -43,12 +61,18 @@ export function declareProjectCommands(program: Command, execute: Execute): void
         return context => down(context, services as string[], options);
       }),
     );
+  refuse(down, [
+    ['--rmi <which>', 'Images are kept for the next start; remove them with "docker image rm".'],
+    ['--dry-run', 'See "outrigger ps" for what would be removed.'],
+  ]);
 
   withProjectOptions(program.command('ps [services...]'), { shortFile: true })
     .description('list services and their replicas')
     .option('-a, --all', 'stopped replicas too')
     .option('--all-projects', 'services of every project')
-    .option('-q, --quiet', 'replica ids only')
+    .option('-q, --quiet', 'container ids only')
+    .option('--services', 'names of services only')
+    .addOption(new Option('--format <format>', 'output format').choices(['table', 'json']))
     .addHelpText(
       'after',
       examples('outrigger ps', 'outrigger ps --all-projects', 'outrigger ps --json | jq .services[].state'),

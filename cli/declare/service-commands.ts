@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { EventsOptions } from '../commands/events.ts';
 import type { LogsOptions } from '../commands/logs.ts';
 import type { ResolveOptions } from '../commands/resolve.ts';
@@ -7,6 +7,7 @@ import type { ScaleOptions } from '../commands/scale.ts';
 import type { ProjectOptions } from '../context.ts';
 import type { Execute } from '../program.ts';
 import { examples, run, withProjectOptions } from './options.ts';
+import { refuse } from './refusals.ts';
 
 /** logs, scale, restart, inspect, why, resolve, events: what is done with services that run. */
 export function declareServiceCommands(program: Command, execute: Execute): void {
@@ -34,6 +35,7 @@ export function declareServiceCommands(program: Command, execute: Execute): void
     .description('change how many replicas run, wait until they do')
     .option('--no-wait', 'return once it is accepted')
     .option('--wait-timeout <time>', 'give up when not there in time: seconds, or 1m30s')
+    .addOption(new Option('--no-deps', 'which is always so').hideHelp())
     .addHelpText('after', examples('outrigger scale embedder=4', 'outrigger scale embedder=2 ranker=0'))
     .action(
       run<ScaleOptions>(execute, async ([pairs], options) => {
@@ -42,9 +44,10 @@ export function declareServiceCommands(program: Command, execute: Execute): void
       }),
     );
 
-  withProjectOptions(program.command('restart [services...]'), { shortFile: true })
+  const restart = withProjectOptions(program.command('restart [services...]'), { shortFile: true })
     .description('replace replicas one after the other, new ones first')
     .option('--replica <id>', 'only this replica')
+    .addOption(new Option('--no-deps', 'which is always so').hideHelp())
     .option('--no-wait', 'return once it is accepted')
     .option('--wait-timeout <time>', 'give up when not ready in time: seconds, or 1m30s')
     .addHelpText('after', examples('outrigger restart embedder', 'outrigger restart --replica 3f9k2m'))
@@ -54,6 +57,9 @@ export function declareServiceCommands(program: Command, execute: Execute): void
         return context => restart(context, services as string[], options);
       }),
     );
+  refuse(restart, [
+    ['-t, --timeout <time>', 'Each replica has the stop_grace_period of its service, once its successor is ready.'],
+  ]);
 
   withProjectOptions(program.command('inspect <service|replica>'), { shortFile: true })
     .description('everything about one service or replica')

@@ -1,6 +1,7 @@
 /** The service file: what everything outside compose/ uses of it. */
 export { buildImages } from './build-images.ts';
 export { composeCommand } from './compose-command.ts';
+export { declaredServices } from './declared-services.ts';
 export { formatKeyPath, formatLocated } from './format-located.ts';
 export { loadServiceFile, type ServiceFileOptions, type ServiceFileResult } from './load-service-file.ts';
 export { missingImages } from './missing-images.ts';
