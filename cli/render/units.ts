@@ -1,3 +1,5 @@
+export { bytesInWords as formatBytes } from '../../control-plane/core/bytes-in-words.ts';
+
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -26,20 +28,6 @@ export function formatAge(ageMs: number): string {
   if (ms < HOUR_MS) return `${Math.floor(ms / MINUTE_MS)}m`;
   if (ms < 2 * DAY_MS) return `${Math.floor(ms / HOUR_MS)}h`;
   return `${Math.floor(ms / DAY_MS)}d`;
-}
-
-const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
-
-/** Binary units with three significant digits: `512B`, `1.50GiB`. */
-export function formatBytes(bytes: number): string {
-  let value = Math.max(0, bytes);
-  let unit = 0;
-  while (value >= 999.5 && unit < BYTE_UNITS.length - 1) {
-    value /= 1_024;
-    unit += 1;
-  }
-  if (unit === 0) return `${Math.round(value)}B`;
-  return `${value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : value.toFixed(0)}${BYTE_UNITS[unit]}`;
 }
 
 /** Cores without a useless fraction: `2`, `0.5`. */

@@ -1,4 +1,4 @@
-import { gibInWords } from '../core/placement/device-fit.ts';
+import { bytesInWords } from '../core/bytes-in-words.ts';
 import type { GpusFound, Help, More } from '../core/placement/help.ts';
 import { remainingInWords } from './remaining-in-words.ts';
 
@@ -52,7 +52,7 @@ export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
     case 'allow_model':
       return `allow ${help.model} as well in x-outrigger.gpu.models: there is room on ${help.node}`;
     case 'lower_gpu_memory':
-      return `lower x-outrigger.gpu.memory to at most ${gibInWords(help.mostBytes)}`;
+      return `lower x-outrigger.gpu.memory to at most ${bytesInWords(help.mostBytes)}`;
     case 'state_gpu_memory':
       return "state the devices' memory in the nodes file: it is not known";
     case 'ask_fewer_gpus':
@@ -67,7 +67,7 @@ export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
     case 'ask_fewer_cpus':
       return `ask for at most ${Math.floor(help.most * 1_000) / 1_000} CPUs${moreInWords(help.more)}`;
     case 'ask_less_memory':
-      return `ask for at most ${gibInWords(help.mostBytes)} of memory${moreInWords(help.more)}`;
+      return `ask for at most ${bytesInWords(help.mostBytes)} of memory${moreInWords(help.more)}`;
     case 'raise_max_per_node':
       return 'raise deploy.placement.max_replicas_per_node, lower the number of replicas, or add a node';
     case 'publish_elsewhere':

@@ -63,7 +63,7 @@ test('doctor counts devices, not their names', async t => {
     `nodes:\n  a: {engine: "${engine}"}\n  b: {engine: "${other}", devices: [{id: nvidia.com/gpu=1, model: L4, memory: 24GiB}]}\n`,
   );
   t.deepEqual(found('node a gpu'), ['ok: 2 devices: nvidia.com/gpu=0, nvidia.com/gpu=1']);
-  t.deepEqual(found('node b gpu'), ['ok: 1 device, as the nodes file states: nvidia.com/gpu=1 (L4, 24.0GiB)']);
+  t.deepEqual(found('node b gpu'), ['ok: 1 device, as the nodes file states: nvidia.com/gpu=1 (L4, 24 GiB)']);
 });
 
 test('doctor tries the image of the GPU probe where it is there, and says where it is not', async t => {

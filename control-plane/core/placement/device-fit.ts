@@ -1,3 +1,4 @@
+import { bytesInWords, neededBytesInWords } from '../bytes-in-words.ts';
 import { deviceKind } from '../node.ts';
 import type { ObservedDevice } from '../observed.ts';
 import type { GpuRequest, ServiceSpec } from '../spec.ts';
@@ -33,21 +34,8 @@ export function gpusInWords(request: GpuRequest): string {
   const number = count === -1 ? 'all GPUs' : `${count} GPU${many ? 's' : ''}`;
   const kind = request.kind === undefined ? '' : ` of kind ${request.kind}`;
   const model = models.length > 0 ? ` of model ${models.join(' or ')}` : '';
-  const memory = memoryBytes === undefined ? '' : ` with ${neededGibInWords(memoryBytes)}${many ? ' each' : ''}`;
+  const memory = memoryBytes === undefined ? '' : ` with ${neededBytesInWords(memoryBytes)}${many ? ' each' : ''}`;
   return number + kind + model + memory;
 }
 
-/** `24 GiB`, `1.5 GiB`, `512 MiB`; rounded down, so that what is said to be free really is. */
-export function gibInWords(bytes: number): string {
-  return inWords(Math.max(0, bytes), Math.floor);
-}
-
-/** The same rounded up, so that what is needed never reads as what is free. */
-export function neededGibInWords(bytes: number): string {
-  return inWords(bytes, Math.ceil);
-}
-
-function inWords(bytes: number, round: (figure: number) => number): string {
-  if (bytes < 2 ** 30) return `${round(bytes / 2 ** 20)} MiB`;
-  return `${round((bytes / 2 ** 30) * 10) / 10} GiB`;
-}
+export { bytesInWords as gibInWords, neededBytesInWords as neededGibInWords };

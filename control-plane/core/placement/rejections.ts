@@ -1,7 +1,7 @@
+import { bytesInWords, neededBytesInWords } from '../bytes-in-words.ts';
 import type { ServiceSpec } from '../spec.ts';
 import type { NodeLedger } from './cluster-node.ts';
 import { attributeOf, KNOWN_ATTRIBUTES, meets, parseConstraint } from './constraints.ts';
-import { gibInWords, neededGibInWords } from './device-fit.ts';
 import { gpuRejections } from './device-rejections.ts';
 import { microCpus } from './need.ts';
 import type { Rejection } from './rejection.ts';
@@ -100,7 +100,7 @@ function sizeRejections(ledger: NodeLedger, spec: ServiceSpec): Rejection[] {
   }
   if (memoryBytes > 0 && memoryBytes > freeMemoryBytes) {
     const [free, total] = [freeMemoryBytes, node.memoryBytes - node.keptMemoryBytes];
-    const message = `needs ${neededGibInWords(memoryBytes)} of memory, ${gibInWords(free)} of ${gibInWords(total)} are free`;
+    const message = `needs ${neededBytesInWords(memoryBytes)} of memory, ${bytesInWords(free)} of ${bytesInWords(total)} are free`;
     rejections.push({ node: node.name, constraint: 'memory', requested: memoryBytes, free, total, message });
   }
   return rejections;

@@ -57,7 +57,7 @@ function deviceLines(devices: readonly DeviceView[], width = Number.POSITIVE_INF
 }
 
 test('a node shows what replicas hold of what they may have', t => {
-  t.regex(nodeLine({}), /^gpu-a {2}answering +3 {2}2\.5\/15 {2}8\.00GiB\/62\.0GiB +0\/0 {2}10\.0\.0\.5/);
+  t.regex(nodeLine({}), /^gpu-a {2}answering +3 {2}2\.5\/15 {2}8 GiB\/62 GiB +0\/0 {2}10\.0\.0\.5/);
 });
 
 test('a node that is silent or draining says since when', t => {
@@ -93,7 +93,7 @@ test('a device shows what was declared, what is used, and who holds it', t => {
   });
   const [title, line] = deviceLines([shared]);
   t.regex(title!, /^NODE +DEVICE +MODEL +DECLARED +USED +MEMORY +HELD BY$/);
-  t.regex(line!, / 21\.0GiB {2}18\.0GiB {2}80\.0GiB {2}shop\/llm ×2, shop\/emb$/);
+  t.regex(line!, / 21 GiB {2}18 GiB {2}80 GiB {2}shop\/llm ×2, shop\/emb$/);
   t.notRegex(deviceLines([device()])[0]!, /USED/, 'nothing was measured');
 });
 

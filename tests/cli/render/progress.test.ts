@@ -42,9 +42,9 @@ test('what a replica waits for is told when it changes, a pull by quarters', t =
   t.deepEqual(next({ phase: 'pending', message: 'no GPU is free' }), []);
   t.deepEqual(next({ phase: 'pending', message: 'no CPU is free' }), ['echo r1  pending: no CPU is free']);
   const pull = (pulledBytes: number) => next({ phase: 'pulling', sinceMs: 2_000, pulledBytes, pullTotalBytes: 1_024 });
-  t.deepEqual(pull(10), ['echo r1  pulling: 0 % of 1.00KiB']);
+  t.deepEqual(pull(10), ['echo r1  pulling: 0 % of 1 KiB']);
   t.deepEqual(pull(200), []);
-  t.deepEqual(pull(600), ['echo r1  pulling: 50 % of 1.00KiB']);
+  t.deepEqual(pull(600), ['echo r1  pulling: 50 % of 1 KiB']);
   const backoff = { phase: 'backoff', sinceMs: 3_000, retryAtMs: 13_000, message: 'exited with code 3' };
   t.deepEqual(next(backoff, 3_000), ['echo r1  backoff: exited with code 3; starts again in 10s']);
   t.deepEqual(next(backoff, 4_000), [], 'the time that is left is no news');
@@ -58,7 +58,7 @@ test('the live display shows pulled bytes, and how long each phase took once rea
     pullTotalBytes: 48 * 1_024 ** 2,
   });
   const [line] = progressLines([serviceView({ replicas: [pulling] })], { nowMs: 4_000, width: 100, ...plain });
-  t.regex(line!, /echo r1 {2}pulling {4}4\.0s {2}12\.0MiB of 48\.0MiB \(25 %\)/);
+  t.regex(line!, /echo r1 {2}pulling {4}4\.0s {2}12 MiB of 48 MiB \(25 %\)/);
   const ready = replicaView({
     sinceMs: 3_000,
     timings: [
