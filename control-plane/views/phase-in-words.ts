@@ -1,11 +1,12 @@
 import type { DesiredState } from '../controller/desired-state.ts';
 import { actionKey, createAction, pullAction, startKey } from '../core/actions.ts';
-import { deviceTurns } from '../core/nodes/device-turns.ts';
+import { deviceTurns, type TurnReason } from '../core/nodes/device-turns.ts';
 import type { Observed } from '../core/observed.ts';
 import type { Cause, DrainReason, Replica } from '../core/replica.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { untidyNodes } from '../core/waiting/cluster-in.ts';
 import { briefly } from './pending-in-words.ts';
+import { turnInWords } from './turn-in-words.ts';
 
 /** What a replica waits for in its phase, or why it is there; empty where nothing is to be said. */
 export function phaseInWords(
@@ -15,7 +16,7 @@ export function phaseInWords(
 ): string {
   const { phase } = replica;
   const turn = waiting.get(replica.id);
-  if (turn !== undefined) return turn;
+  if (turn !== undefined) return turnInWords(turn);
   switch (phase.kind) {
     case 'pending':
       return briefly(phase.reasons);
@@ -55,14 +56,14 @@ export function phaseInWords(
 
 /** What replicas that have a place wait for there. */
 export interface Turns {
-  /** On devices that they share, in words, by replica id. */
-  readonly waiting: ReadonlyMap<string, string>;
+  /** On devices that they share, by replica id. */
+  readonly waiting: ReadonlyMap<string, TurnReason>;
   /** Nodes where something of an earlier time ends before anything is created with a device. */
   readonly untidy: ReadonlySet<string>;
 }
 
 export function turnsIn(state: DesiredState, observed: Observed): Turns {
-  // Whose turn it is does not depend on the time, only when to look again does.
+  // Whose turn it is does not depend on the time, but for a stop whose patience has ended, and that one is begun.
   const { waiting } = deviceTurns(state, observed, 0);
   const isAnyHeldUp = [...state.replicas.values()].some(isCreatedWithDevices);
   return { waiting, untidy: isAnyHeldUp ? untidyNodes({ observed, replicas: state.replicas }) : new Set() };

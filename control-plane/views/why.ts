@@ -1,11 +1,13 @@
 import type { DesiredState } from '../controller/desired-state.ts';
+import type { TurnReason } from '../core/nodes/device-turns.ts';
 import type { Observed, ObservedNode } from '../core/observed.ts';
 import { nearestFirst } from '../core/placement/nearness.ts';
 import type { Rejection } from '../core/placement/rejection.ts';
 import { serviceKey } from '../core/spec.ts';
 import type { Moment } from './help-in-words.ts';
-import { causeOf } from './phase-in-words.ts';
+import { causeOf, turnsIn } from './phase-in-words.ts';
 import { placeTakers } from './place-takers.ts';
+import { turnGroup } from './turn-in-words.ts';
 import type { RejectionView, ReplicaView, ServiceView, WhyGroupView, WhyReplicaView, WhyView } from './views.ts';
 import { type AskedPending, likenessOf, PendingReplicas, plain, type Reasons } from './why-pending.ts';
 
@@ -25,12 +27,24 @@ export function whyService(
   const record = state.services.get(key);
   const purposes = record ? placeTakers(record, all, { state, observed }) : new Map<string, string>();
   const pending = new PendingReplicas(state, observed, moment);
+  const turns = turnsIn(state, observed).waiting;
   const asked = shown.replicas.flatMap((view): Asked[] => {
     const replica = state.replicas.get(view.id);
     const spec = replica && state.specOf(replica.service, replica.generation);
     if (!replica || !spec) return [];
     const purpose = purposes.get(view.id);
-    return [{ view: without(purpose, view), purpose, replica, spec, service: key, observed, pending }];
+    return [
+      {
+        view: without(purpose, view),
+        purpose,
+        replica,
+        spec,
+        service: key,
+        observed,
+        pending,
+        turn: turns.get(view.id),
+      },
+    ];
   });
   const replicas = [...Map.groupBy(asked, kindOf).values()].flatMap(alike => {
     const told = alike.slice(0, MOST_ALIKE);
@@ -80,6 +94,8 @@ interface Asked extends AskedPending {
   readonly view: ReplicaView;
   readonly observed: Observed;
   readonly pending: PendingReplicas;
+  /** What it waits for on devices that it shares. */
+  readonly turn: TurnReason | undefined;
 }
 
 /** @param more what is said of others that wait alike */
@@ -143,6 +159,7 @@ function reasonsOf(asked: Asked): Reasons {
   const { phase } = replica;
   if (phase.kind === 'pending') return asked.pending.reasonsOf(asked, phase);
   const silent = 'placement' in phase ? silentNode(observed.nodes.get(phase.placement.node)) : [];
+  if (asked.turn) return { groups: [...silent, turnGroup(asked.turn)] };
   switch (phase.kind) {
     case 'pulling':
       return one('pulling', imageInWords(asked), silent, view);

@@ -3,6 +3,7 @@ import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import { deviceUses } from '../../control-plane/core/nodes/device-use.ts';
 import { placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { turnInWords } from '../../control-plane/views/turn-in-words.ts';
 import { ModelWorld } from './model-world.ts';
 import { apply, aSpec, exactly } from './specs.ts';
 
@@ -27,7 +28,10 @@ function sharing(name: string, gib: number, given: Partial<ServiceSpecInput> = {
 const replicas = (world: ModelWorld) => [...world.state.replicas.values()];
 const of = (world: ModelWorld, name: string): Replica => replicas(world).find(r => r.service === `ns/${name}`)!;
 const phase = (world: ModelWorld, name: string) => of(world, name)?.phase.kind;
-const waiting = (world: ModelWorld) => deviceTurns(world.state, world.observed(), world.now).waiting;
+const waiting = (world: ModelWorld) => {
+  const reasons = deviceTurns(world.state, world.observed(), world.now).waiting;
+  return new Map([...reasons].map(([id, reason]) => [id, turnInWords(reason)]));
+};
 const kinds = (world: ModelWorld, kind: string) => world.history.filter(a => a.kind === kind);
 
 // ---- turns
@@ -138,7 +142,7 @@ test('before a start on a device that is measured, its free memory is read anew,
   t.is(phase(world, 'two'), 'creating');
   t.is(
     waiting(world).get(of(world, 'two').id),
-    'waits for memory of a/nvidia.com/gpu=0: 30 GiB are declared, 20 GiB are measured free',
+    'waits for memory of a/nvidia.com/gpu=0: 30 GiB are declared, 20 GiB are measured free, 30 GiB are in use there that nobody declares',
   );
   const { wakeAt } = world.step();
   t.true(wakeAt !== null && wakeAt > world.now - 10 && wakeAt <= world.now + 5_000, 'it is measured again by and by');

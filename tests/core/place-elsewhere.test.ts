@@ -206,8 +206,9 @@ test('where every device is full it waits on one, says what is measured, and mov
   world.settle();
   const [replica] = replicas(world);
   t.is(replica!.phase.kind, 'creating');
-  const words = deviceTurns(world.state, world.observed(), world.now).waiting.get(replica!.id);
-  t.regex(words!, /^waits for memory of \w+\/nvidia.com\/gpu=[01]: 30 GiB are declared, [12]0 GiB are measured free$/);
+  const reason = deviceTurns(world.state, world.observed(), world.now).waiting.get(replica!.id);
+  t.like(reason, { kind: 'measured_memory', declaredBytes: 30 * GIB });
+  t.true(reason?.kind === 'measured_memory' && reason.freeBytes <= 20 * GIB);
   const before = world.history.length;
   world.foreignBytes.set('a nvidia.com/gpu=0', 0);
   world.foreignBytes.set('a nvidia.com/gpu=1', 60);

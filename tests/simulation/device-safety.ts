@@ -49,8 +49,12 @@ export function checkLedger(scene: Scene, broken: Broken): void {
   }
 }
 
+/** A stop waits no longer than this for a start. */
+const STOP_PATIENCE_MS = 10_000;
+
 /**
- * One start or stop at a time of those who share a device, and no start where its memory was not free.
+ * One start at a time of those who share a device, none while one stops, no stop in the first moments of a start, and no
+ * start where its memory was not free.
  * @param toldToStop ids of containers
  */
 export function checkTurn(
@@ -68,13 +72,16 @@ export function checkTurn(
   if (bytes === null) return;
   // A request that was given up may be made again, for what has begun long ago.
   if (what === 'start' && container.state === 'running') return;
+  const stored = scene.stored.replicas().find(r => r.id === replicaId)?.phase;
+  const isPatient = what === 'start' || (stored?.kind === 'stopping' && scene.now() < stored.since + STOP_PATIENCE_MS);
   for (const device of placement.devices) {
     for (const { id, phase } of sharing(scene.stored, placement.node, device)) {
       if (id === replicaId) continue;
       const begins = phase.kind === 'starting' || phase.kind === 'warming';
       const ending = phase.kind === 'stopping' ? phase.container?.id : undefined;
       const ends = ending !== undefined && running.has(ending) && toldToStop.has(ending);
-      if (begins) broken('2', `${replicaId} was told to ${what} on ${device} while ${id} is ${phase.kind}`);
+      if (begins && isPatient)
+        broken('2', `${replicaId} was told to ${what} on ${device} while ${id} is ${phase.kind}`);
       if (ends && what === 'start') broken('2', `${replicaId} was told to start on ${device} while ${id} is stopping`);
     }
     if (what === 'start') checkMemoryIsFree(scene, placement, device, bytes, broken);
