@@ -39,6 +39,8 @@ export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
         : ['outrigger doctor', 'this one'];
       return `add a node that has a GPU, or see with ${doctor} why none is found on ${where}`;
     }
+    case 'add_node':
+      return help.what === null ? 'add another node' : `add a node that has ${help.what}`;
     case 'ask_by_count':
       return 'ask for a count of GPUs instead of ids';
     case 'ask_known_ids':
@@ -109,6 +111,8 @@ function moreInWords(more: More): string {
       return ': no node here has more';
     case 'not_on_these':
       return ': none of these nodes has more';
+    case 'unfit':
+      return ': those that have more lack something else as well';
     default:
       return more satisfies never;
   }

@@ -20,13 +20,25 @@ export function pendingInWords(reason: PendingReason): string {
   }
 }
 
-/** All of them in one line: what the closest nodes lack, and how many others there are. */
-export function briefly(reasons: readonly PendingReason[]): string {
+/**
+ * All of them in one line: what the closest nodes lack, and how many others there are. That somebody drains a node is known to
+ * them: what the others lack comes first.
+ */
+export function briefly(given: readonly PendingReason[]): string {
+  const reasons = emptiedLast(given);
   const closest = reasons.findIndex(r => nodesOf(r) > 0);
   if (closest === -1) return reasons.map(pendingInWords).join('; ');
   const others = reasons.slice(closest + 1).reduce((sum, r) => sum + nodesOf(r), 0);
   const more = others === 0 ? [] : [`and ${others} more ${others === 1 ? 'node' : 'nodes'}`];
   return [...reasons.slice(0, closest + 1).map(pendingInWords), ...more].join('; ');
+}
+
+function emptiedLast(reasons: readonly PendingReason[]): readonly PendingReason[] {
+  const isEmptied = (r: PendingReason) =>
+    r.kind === 'lack' && (r.constraint === 'draining' || r.constraint === 'leaving');
+  const isOther = (r: PendingReason) => r.kind === 'other_lacks';
+  const plain = reasons.filter(r => !isEmptied(r) && !isOther(r));
+  return [...plain, ...reasons.filter(isEmptied), ...reasons.filter(isOther)];
 }
 
 /** It is about what others do, and not about what the nodes lack. */

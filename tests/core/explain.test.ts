@@ -422,3 +422,70 @@ test('that no node has more is said only where that is so', t => {
   const help = explain(reject({ resources: { cpus: 8 } }, { nodes, records })).find(e => e.constraint === 'cpus')?.help;
   t.deepEqual(inWords(help), ['ask for at most 4 CPUs: none of these nodes has more']);
 });
+
+test('what may be asked for at most is the most of all nodes, not that of the one that comes closest', t => {
+  const nodes = [
+    aNode({ name: 'desk', cpus: 2, keptCpus: 0.5, memoryBytes: 24 * GIB }),
+    aNode({ name: 'gpu-a', cpus: 2, memoryBytes: 23.5 * GIB }),
+  ];
+  const groups = explain(reject({ resources: { cpus: 8, memoryBytes: 64 * GIB } }, { nodes }));
+  t.deepEqual(
+    groups.flatMap(g => inWords(g.help)),
+    ['ask for at most 2 CPUs: no node here has more', 'ask for at most 24 GiB of memory: no node here has more'],
+  );
+});
+
+test('nodes that have more, and lack something else, are no reason to ask for as much', t => {
+  const nodes = [aNode({ name: 'a', cpus: 2, devices: h100(1) }), aNode({ name: 'b', cpus: 4, labels: { zone: 'x' } })];
+  const groups = explain(reject({ resources: { cpus: 8, gpu: {} } }, { nodes }));
+  t.deepEqual(inWords(groups.find(g => g.constraint === 'cpus')?.help), [
+    'ask for at most 2 CPUs: those that have more lack something else as well',
+  ]);
+});
+
+test('a node with a GPU that is too small is closer than nodes without any, also where the image is missing there', t => {
+  const nodes = [
+    aNode({ name: 'bee' }),
+    aNode({ name: 'desk', images: new Set(['local:1']) }),
+    aNode({ name: 'gpu-a', devices: gpus({ model: 'L4', memoryBytes: 24 * GIB }) }),
+  ];
+  const input = { ...gpu({ memoryBytes: 30 * GIB }), image: 'local:1', pullPolicy: 'never' as const };
+  const { service, spec } = asking('new', input);
+  const rejections = reject(input, { nodes });
+  t.is(briefly(summarise(rejections)), 'gpu-a: needs 1 GPU with 30 GiB; there is 1 × L4 with 24 GiB; and 2 more nodes');
+  const groups = explain(rejections, { service, spec, specOf: () => undefined });
+  const ofConstraint = (constraint: string) => inWords(groups.find(g => g.constraint === constraint)?.help);
+  t.deepEqual(ofConstraint('gpu_memory'), ['lower x-outrigger.gpu.memory to at most 24 GiB']);
+  t.deepEqual(ofConstraint('gpu_missing'), ['add a node that has 1 GPU with 30 GiB']);
+});
+
+test('that the only node with a GPU is drained is told after what the others lack, with more than one way out', t => {
+  const nodes = [aNode({ name: 'bee' }), aNode({ name: 'desk' }), aNode({ name: 'gpu-a', devices: h100(1) })];
+  const records = [isOn({ name: 'gpu-a', drainingSince: 1 })];
+  const rejections = reject(gpu({}), { nodes, records, held: [[gpu({}), 'gpu-a', [id(0)]]] });
+  t.is(
+    briefly(summarise(rejections)),
+    '2 nodes (bee, desk): needs 1 GPU, and no GPU is known on this node; and 1 more node',
+  );
+  const { service, spec } = asking('new', gpu({}));
+  const help = explain(rejections, { service, spec, specOf: () => undefined }).flatMap(g => inWords(g.help));
+  t.true(help.includes('undrain node gpu-a: outrigger nodes undrain gpu-a'), help.join());
+  t.true(help.includes('add a node that has 1 GPU'), help.join());
+});
+
+test('an image that is on other nodes can be brought, one that is nowhere has to be built', t => {
+  const nodes = [
+    aNode({ name: 'a', cpus: 1, images: new Set(['local:1']) }),
+    aNode({ name: 'b', connection: 'tcp://b.example:2376' }),
+  ];
+  const input = { image: 'local:1', pullPolicy: 'never' as const, resources: { cpus: 2 } };
+  const { service, spec } = asking('new', input);
+  const groups = explain(reject(input, { nodes }), { service, spec, specOf: () => undefined });
+  t.deepEqual(inWords(groups.find(g => g.constraint === 'image')?.help), [
+    'the image local:1 is on a: bring it there as well (docker save local:1 | docker --host tcp://b.example:2376 load), or push it to a registry, and let it be pulled (pull_policy: missing)',
+  ]);
+  t.deepEqual(
+    inWords([{ kind: 'spread_image', image: 'lokal:1', nodes: '', connection: 'local', isNeverPulled: true }]),
+    ['no node has the image lokal:1: check its name, or build it'],
+  );
+});

@@ -1,6 +1,7 @@
 import { parseConstraint } from './constraints.ts';
+import { gpusInWords } from './device-fit.ts';
 import type { Asking } from './explain.ts';
-import { isTooSmall } from './nearness.ts';
+import { isBeyondHolding, isTooSmall } from './nearness.ts';
 import type { Rejection } from './rejection.ts';
 
 /** What a person can do about a lack. Words for it are made where it is shown. */
@@ -27,6 +28,8 @@ export type Help =
     }
   /** isFromFile: the nodes without one are those of a nodes file. */
   | { readonly kind: 'add_gpu_node'; readonly isFromFile: boolean }
+  /** what: in words, the GPUs that it has to have; null: any node. */
+  | { readonly kind: 'add_node'; readonly what: string | null }
   | { readonly kind: 'ask_by_count' }
   | { readonly kind: 'ask_known_ids'; readonly ids: string }
   | { readonly kind: 'ask_what_is_there'; readonly found: readonly GpusFound[] }
@@ -50,8 +53,8 @@ export type Help =
   | { readonly kind: 'declare_share'; readonly services: readonly string[] }
   | { readonly kind: 'declare_both' };
 
-/** Who has more than what is to be asked for at most: others hold it, no node has, or none of those that fail so. */
-export type More = 'held' | 'nowhere' | 'not_on_these';
+/** Who has more than what is to be asked for at most: others hold it, no node has, none of those that fail so, or some that lack something else as well. */
+export type More = 'held' | 'nowhere' | 'not_on_these' | 'unfit';
 
 export interface GpusFound {
   readonly what: string;
@@ -74,7 +77,6 @@ export interface Failed {
 export function helpFor(failed: Failed): Help[] {
   const { closest, group, devices } = failed;
   const { constraint, requested, found } = closest;
-  const total = closest.total ?? 0;
   const free = closest.free ?? 0;
   const nodes = group.map(r => r.node);
   switch (constraint) {
@@ -85,7 +87,7 @@ export function helpFor(failed: Failed): Help[] {
     case 'leaving':
       return [{ kind: 'configure_nodes', nodes }];
     case 'draining':
-      return nodes.slice(0, MOST_ALIKE).map((node): Help => ({ kind: 'undrain', node }));
+      return [...nodes.slice(0, MOST_ALIKE).map((node): Help => ({ kind: 'undrain', node })), ...addedNode(failed)];
     case 'unknown_constraint':
       return [{ kind: 'rewrite_constraint', constraint: String(requested) }];
     case 'label':
@@ -120,13 +122,19 @@ export function helpFor(failed: Failed): Help[] {
     case 'gpu_slices':
       return [...freeing(failed), ...sharing(failed)];
     case 'cpus':
-      if (isTooSmall(closest)) return [{ kind: 'ask_fewer_cpus', most: total, more: whoHasMore(failed) }];
+      if (isTooSmall(closest)) {
+        const most = mostThereIs(failed);
+        return [{ kind: 'ask_fewer_cpus', most, more: whoHasMore(failed, most) }];
+      }
       return [
         ...(free > 0 ? [{ kind: 'ask_fewer_cpus' as const, most: free, more: 'held' as const }] : []),
         { kind: 'free_nodes' },
       ];
     case 'memory':
-      if (isTooSmall(closest)) return [{ kind: 'ask_less_memory', mostBytes: total, more: whoHasMore(failed) }];
+      if (isTooSmall(closest)) {
+        const mostBytes = mostThereIs(failed);
+        return [{ kind: 'ask_less_memory', mostBytes, more: whoHasMore(failed, mostBytes) }];
+      }
       return [
         ...(free > 0 ? [{ kind: 'ask_less_memory' as const, mostBytes: free, more: 'held' as const }] : []),
         { kind: 'free_nodes' },
@@ -143,8 +151,17 @@ export function helpFor(failed: Failed): Help[] {
 /** Of things to do that differ in a name only, so many are told. */
 const MOST_ALIKE = 3;
 
+/** Over all nodes that lack the same things as the closest one, which may be the closest for another of them. */
+function mostThereIs({ closest, group, all }: Failed): number {
+  const byNode = Map.groupBy(all, r => r.node);
+  const lacks = (node: string) => (byNode.get(node) ?? []).map(r => r.constraint).join();
+  const alike = group.filter(r => lacks(r.node) === lacks(closest.node));
+  return Math.max(closest.total ?? 0, ...alike.map(r => r.total ?? 0));
+}
+
 /** Nodes that fail at something else may well have more. */
-function whoHasMore({ group, all }: Failed): More {
+function whoHasMore({ group, all }: Failed, most: number): More {
+  if (group.some(r => (r.total ?? 0) > most)) return 'unfit';
   const these = new Set(group.map(r => r.node));
   return all.every(r => these.has(r.node)) ? 'nowhere' : 'not_on_these';
 }
@@ -170,11 +187,24 @@ function imageHelp({ closest: { requested, found = '', connection = '' }, asking
   return { kind: 'spread_image', image: String(requested), nodes: found, connection, isNeverPulled };
 }
 
-/** A node without GPUs is no matter where others have some. */
-function missingHelp({ group, all }: Failed): Help[] {
+/** A node without GPUs is no matter where others have some that may be had. */
+function missingHelp(failed: Failed): Help[] {
+  const { group, all } = failed;
   const without = new Set(group.map(r => r.node));
-  if (all.some(r => !without.has(r.node))) return [];
+  if (all.some(r => !without.has(r.node))) return addedNode(failed);
   return [{ kind: 'add_gpu_node', isFromFile: without.size > 1 || !without.has(LOCAL) }];
+}
+
+/** Where waiting helps nobody: every node has another lack than what others hold. */
+function addedNode({ all, asking }: Failed): Help[] {
+  const byNode = Map.groupBy(all, r => r.node);
+  if (![...byNode.values()].every(some => some.some(isNoHolding))) return [];
+  const gpu = asking?.spec.resources.gpu;
+  return [{ kind: 'add_node', what: gpu ? gpusInWords(gpu) : null }];
+}
+
+function isNoHolding(rejection: Rejection): boolean {
+  return rejection.constraint === 'draining' || isBeyondHolding(rejection);
 }
 
 /** The name of the only node where there is no nodes file. */

@@ -2,7 +2,8 @@ import type { Rejection, RejectionConstraint } from './rejection.ts';
 
 /**
  * The nodes of these rejections, the nearest to a place first: those that lack only what others hold before those that
- * take nobody, those of the wrong kind last; among these the ones that lack fewer things, and the lesser ones.
+ * take nobody, those of the wrong kind last; among the first the ones that lack fewer things, among the last the ones that
+ * lack lesser things.
  */
 export function nearestFirst(rejections: readonly Rejection[]): string[] {
   const own = Map.groupBy(
@@ -12,8 +13,14 @@ export function nearestFirst(rejections: readonly Rejection[]): string[] {
   const remoteness = new Map([...own].map(([node, some]) => [node, remotenessOf(some)]));
   return [...own.keys()].sort((a, b) => {
     const [x, y] = [remoteness.get(a)!, remoteness.get(b)!];
-    return x.kind - y.kind || x.count - y.count || x.severity - y.severity || y.has - x.has || (a < b ? -1 : 1);
+    const [few, slight] = [x.count - y.count, x.severity - y.severity];
+    return x.kind - y.kind || (x.kind === LASTING ? slight || few : few || slight) || y.has - x.has || (a < b ? -1 : 1);
   });
+}
+
+/** What stands most in the way of its node's taking the replica. */
+export function worstOf<R extends Pick<Rejection, 'constraint' | 'requested' | 'total'>>(rejections: readonly R[]): R {
+  return rejections.reduce((a, b) => (severityOf(b) > severityOf(a) ? b : a));
 }
 
 /** How much stands in the way of a node's taking the replica, the least first. */
@@ -26,6 +33,11 @@ export function isTooSmall(r: Pick<Rejection, 'constraint' | 'requested' | 'tota
   return (r.constraint === 'cpus' || r.constraint === 'memory') && Number(r.requested) > (r.total ?? 0);
 }
 
+/** It stays so though all that replicas hold of the node were given back. */
+export function isBeyondHolding(rejection: Pick<Rejection, 'constraint' | 'requested' | 'total'>): boolean {
+  return severityOf(rejection) >= FIRST_CLOSED;
+}
+
 interface Remoteness {
   readonly kind: number;
   readonly count: number;
@@ -35,9 +47,9 @@ interface Remoteness {
 }
 
 function remotenessOf(rejections: readonly Rejection[]): Remoteness {
-  const worst = rejections.reduce((a, b) => (severityOf(b) > severityOf(a) ? b : a));
+  const worst = worstOf(rejections);
   const severity = severityOf(worst);
-  const kind = severity >= FIRST_LASTING ? 2 : severity >= FIRST_CLOSED ? 1 : 0;
+  const kind = severity >= FIRST_LASTING ? LASTING : severity >= FIRST_CLOSED ? 1 : 0;
   return { kind, count: rejections.length, severity, has: (isTooSmall(worst) ? worst.total : worst.free) ?? -1 };
 }
 
@@ -56,6 +68,8 @@ const BY_SEVERITY: readonly RejectionConstraint[] = [
   'draining',
   'leaving',
   'silent',
+  // What a person can bring there.
+  'image',
   'gpu_count',
   'gpu_memory',
   'gpu_model',
@@ -63,10 +77,10 @@ const BY_SEVERITY: readonly RejectionConstraint[] = [
   'gpu_kind',
   'gpu_id',
   'label',
-  'image',
   'gpu_missing',
   'no_node',
 ];
 
 const FIRST_CLOSED = BY_SEVERITY.indexOf('leaving');
-const FIRST_LASTING = BY_SEVERITY.indexOf('gpu_count');
+const FIRST_LASTING = BY_SEVERITY.indexOf('image');
+const LASTING = 2;

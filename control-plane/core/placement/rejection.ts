@@ -1,4 +1,4 @@
-import { nearestFirst } from './nearness.ts';
+import { nearestFirst, worstOf } from './nearness.ts';
 
 /** Why one node, or one device of it, cannot take a replica. Figures in the unit of the constraint: cores, bytes, devices. */
 export interface Rejection {
@@ -66,14 +66,14 @@ export type Lack =
 
 /**
  * Rejections in short: nodes that fail at the same thing share a lack. At most `limit` of them, those of the nodes that
- * come closest first, and how many nodes there are besides.
+ * come closest first, and how many nodes there are besides. Of each node what stands most in the way.
  */
 export function summarise(rejections: readonly Rejection[], limit = 4): Lack[] {
-  const first = new Map<string, Rejection>();
-  for (const rejection of rejections) {
-    if (rejection.device === undefined && !first.has(rejection.node)) first.set(rejection.node, rejection);
-  }
-  const ordered = nearestFirst(rejections).flatMap(node => first.get(node) ?? []);
+  const own = Map.groupBy(
+    rejections.filter(r => r.device === undefined),
+    r => r.node,
+  );
+  const ordered = nearestFirst(rejections).map(node => worstOf(own.get(node)!));
   const groups = [...Map.groupBy(ordered, r => `${r.constraint} ${r.message}`).values()];
   const lacks = groups.slice(0, limit).map((group): Lack => {
     const { constraint, message } = group[0]!;

@@ -40,15 +40,14 @@ export function rejectionsOf(
   return closed ? [closed] : [...sizes, ...gpus.rejections, ...countRejections(ledger, spec, siblings)];
 }
 
-function closedRejection({ node, record, holders }: NodeLedger): Rejection | null {
+function closedRejection({ node, record }: NodeLedger): Rejection | null {
   if (!node.answering) {
     const error = node.error ?? 'no listing yet';
     return { node: node.name, constraint: 'silent', found: error, message: `no answer: ${error}` };
   }
   if (node.leaving) return { node: node.name, constraint: 'leaving', message: 'not configured any more' };
   if (record && record.drainingSince !== null) {
-    const message = `${holders.size > 0 ? 'draining' : 'drained'}: takes no new replicas`;
-    return { node: node.name, constraint: 'draining', message };
+    return { node: node.name, constraint: 'draining', message: 'drained: takes no new replicas' };
   }
   return null;
 }
