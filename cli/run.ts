@@ -1,14 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { CommanderError } from 'commander';
-import { connect } from './connect.ts';
 import { type CommonOptions, type Context, Interruption } from './context.ts';
 import { EXIT_CODE } from './exit-code.ts';
 import { type Interruptible, listenForInterrupts } from './interruption.ts';
 import { type Output, streamOutput } from './output.ts';
 import { createProgram } from './program.ts';
-import { reportError } from './report-error.ts';
 
-/** Runs one command line (without node and the script) and resolves with its exit code. Never rejects. */
+/**
+ * Runs one command line (without node and the script) and resolves with its exit code. Never rejects. What help does not
+ * need (HTTP, TLS, how errors look) is loaded once it is needed.
+ */
 export async function run(argv: readonly string[]): Promise<number> {
   const environment = process.env;
   const interrupts = listenForInterrupts();
@@ -50,7 +51,7 @@ async function runCommand(argv: readonly string[], { out, err, interrupts }: Sur
         onSecondInterrupt: interrupts.onSecondInterrupt,
         onHangup: interrupts.onHangup,
         options: options as CommonOptions,
-        client: () => connect(options, place),
+        client: async () => (await import('./connect.ts')).connect(options, place),
       };
       const result = await command(context);
       exitCode = typeof result === 'number' ? result : EXIT_CODE.ok;
@@ -62,6 +63,7 @@ async function runCommand(argv: readonly string[], { out, err, interrupts }: Sur
       return interrupts.signal.reason.cause === 'reader_gone' ? EXIT_CODE.ok : EXIT_CODE.interrupted;
     }
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODE.ok : EXIT_CODE.usage;
+    const { reportError } = await import('./report-error.ts');
     return reportError(error, err, { json, debug: Boolean(environment['OUTRIGGER_DEBUG']) });
   }
 }
