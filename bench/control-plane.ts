@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext } from './context.ts';
+import { benchHelp } from './control-plane/help.ts';
 import { processUsage } from './control-plane/process-usage.ts';
 import { Outrigger } from './outrigger.ts';
 import type { Row, Target } from './report.ts';
@@ -22,6 +23,9 @@ export async function benchControlPlane(context: BenchContext): Promise<{ rows: 
     await using fresh = await Outrigger.make();
     startsMs.push(await timed(() => fresh.serve(signal)));
   }
+
+  progress.phase('(c) command line: help');
+  const help = await benchHelp(context, { rounds: pairs.controlPlane });
 
   progress.phase('(c) control plane: ten replicas');
   await using cleanup = new AsyncDisposableStack();
@@ -79,8 +83,9 @@ export async function benchControlPlane(context: BenchContext): Promise<{ rows: 
         '/s',
       ),
     ),
+    ...help.rows,
   ];
-  return { rows, raw: { startsMs, slices, requests, busyBytes } };
+  return { rows, raw: { startsMs, slices, requests, busyBytes, help: help.raw } };
 }
 
 /** What a start leaves behind is collected by then. */

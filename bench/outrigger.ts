@@ -9,7 +9,7 @@ import { LEAN_NODE } from '../cli/lean-node.ts';
 import { type CommandOptions, ROOT, runCommand, tidy } from './run-command.ts';
 
 /** The compiled program, as an installed package runs it. */
-const MAIN = path.join(ROOT, 'dist/cli/main.js');
+export const MAIN = path.join(ROOT, 'dist/cli/main.js');
 
 /** The `outrigger` command on a state folder of its own, so that a control plane of the user's is not touched. */
 export class Outrigger implements AsyncDisposable {
