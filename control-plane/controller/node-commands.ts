@@ -1,5 +1,5 @@
 import { OutriggerError } from '../core/errors.ts';
-import { currentId, isCalled, type NodeRecord } from '../core/node.ts';
+import { currentId, isCalled, type NodeRecord, quarantinedDevice } from '../core/node.ts';
 import { renameNodes } from '../core/nodes/rename-nodes.ts';
 import type { Observed, ObservedNode } from '../core/observed.ts';
 import type { Change, Event } from '../ports.ts';
@@ -54,7 +54,7 @@ export function releaseDevice({ state, nodes, name, now, device }: NodeRequest &
       next: listed.length > 0 ? `it has ${listed.map(d => d.id).join(', ')}` : 'it has none; see outrigger nodes',
     });
   }
-  const quarantined = record.quarantined.filter(q => q.device !== id && currentId(node, q.device) !== id);
+  const quarantined = record.quarantined.filter(q => q.device !== id && currentId(node, quarantinedDevice(q)) !== id);
   if (quarantined.length === record.quarantined.length) return unchanged;
   return {
     changes: [

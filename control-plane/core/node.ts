@@ -11,6 +11,8 @@ export interface NodeRecord {
 /** A device that is listed and given to nobody, because a container lost sight of it. */
 export interface Quarantine {
   readonly device: string;
+  /** Its UUID, where one was known. */
+  readonly uuid?: string;
   readonly since: number;
   /** In words: which replica, and what it saw. */
   readonly reason: string;
@@ -49,31 +51,108 @@ export function isCalled(device: ObservedDevice, name: string): boolean {
 }
 
 /**
- * The listed device that a placement or a quarantine means. Devices are listed by other ids once CDI names appear, or the
- * operator states them: then its number or its UUID tells. What vanished is no other one, whatever number that has now.
+ * A device as it was listed when it was given to somebody: drivers number devices anew, and ids change their form, while a
+ * UUID stays.
  */
-export function deviceOf(node: Pick<ObservedNode, 'devices' | 'vanished'>, id: string): ObservedDevice | undefined {
-  const exact = node.devices.find(d => d.id === id);
-  if (exact || node.vanished.some(d => d.id === id)) return exact;
-  return node.devices.find(d => isAlias(d, id));
+export interface GivenDevice {
+  readonly id: string;
+  readonly uuid?: string;
+  /** Of a slice: the UUID or id of its device. */
+  readonly of?: string;
 }
 
-/** The id by which the node lists the device now; one that it does not list keeps its own. */
-export function currentId(node: Pick<ObservedNode, 'devices' | 'vanished'> | undefined, id: string): string {
-  return (node && deviceOf(node, id)?.id) ?? id;
+/** What of a device tells it from others later. */
+export function givenDevice({ id, uuid, slice }: ObservedDevice): GivenDevice {
+  return { id, ...(uuid === undefined ? {} : { uuid }), ...(slice === undefined ? {} : { of: slice.of }) };
+}
+
+/** The device in quarantine, as it was given. */
+export function quarantinedDevice({ device: id, uuid }: Quarantine): GivenDevice {
+  return uuid === undefined ? { id } : { id, uuid };
+}
+
+/**
+ * The listed device that a placement or a quarantine means: its UUID tells, where both have one. Otherwise its id, or its
+ * number in an id of another form, as devices are listed by other ids once CDI names appear, or the operator states them.
+ * What vanished is no other one, whatever number that has now.
+ */
+export function deviceOf(
+  node: Pick<ObservedNode, 'devices' | 'vanished'>,
+  given: GivenDevice | string,
+): ObservedDevice | undefined {
+  const device = typeof given === 'string' ? { id: given } : given;
+  const { id } = device;
+  const uuid = uuidOf(device);
+  const exact = node.devices.find(d => d.id === id);
+  if (uuid !== undefined) {
+    if (exact && uuidOf(exact) === uuid) return exact;
+    const same = node.devices.find(d => uuidOf(d) === uuid);
+    if (same) return same;
+  }
+  const mayBe = (d: ObservedDevice) => uuid === undefined || uuidOf(d) === undefined;
+  if (exact) return mayBe(exact) ? exact : undefined;
+  if (node.vanished.some(d => d.id === id)) return undefined;
+  return node.devices.find(d => mayBe(d) && isAlias(d, id));
+}
+
+/** The id by which the node lists the device now; one that it does not list keeps its own, unless another has that now. */
+export function currentId(
+  node: Pick<ObservedNode, 'devices' | 'vanished'> | undefined,
+  given: GivenDevice | string,
+): string {
+  const device = typeof given === 'string' ? { id: given } : given;
+  const listed = node && deviceOf(node, device);
+  if (listed) return listed.id;
+  const isTaken = node?.devices.some(d => d.id === device.id) === true;
+  return isTaken ? (uuidOf(device) ?? device.id) : device.id;
 }
 
 /** Whether a device that was listed as the first is listed as the second now. Two that have UUIDs go by these. */
 export function isSameDevice(before: ObservedDevice, now: ObservedDevice): boolean {
-  if (before.id === now.id) return true;
-  if (before.uuid !== undefined && now.uuid !== undefined) return before.uuid === now.uuid;
-  return isAlias(now, before.id) || isAlias(before, now.id);
+  const [uuid, other] = [uuidOf(before), uuidOf(now)];
+  if (uuid !== undefined && other !== undefined) return uuid === other;
+  return before.id === now.id || isAlias(now, before.id) || isAlias(before, now.id);
 }
 
-/** Slices have a kind of their own in CDI, and a UUID that says no kind. */
+/**
+ * Whether a device that somebody was given, and that is listed by no name it is known by, may be this one, part of it, or
+ * around it. Only UUIDs tell two apart: what has none may have any other name now.
+ */
+export function mayTouch(given: GivenDevice, listed: ObservedDevice): boolean {
+  if (vendorOf(given.id) !== vendorOf(listed.id)) return false;
+  const of = listed.slice?.of;
+  if (given.of !== undefined && of === undefined) return !areApart({ id: given.of }, listed);
+  // What was given without a UUID may be a slice that nobody told us of.
+  if (given.of === undefined && of !== undefined && uuidOf(given) !== undefined) return !areApart({ id: of }, given);
+  const [uuid, other] = [uuidOf(given), uuidOf(listed)];
+  return uuid === undefined || other === undefined || uuid === other;
+}
+
+/** A GPU by the name that a slice of it has for it, and one that is known better. */
+function areApart(named: GivenDevice, gpu: GivenDevice): boolean {
+  const [uuid, other] = [uuidOf(named), uuidOf(gpu)];
+  if (uuid !== undefined) return other !== undefined && uuid !== other;
+  return gpu.id.includes('=') && uuidOf({ id: gpu.id }) === undefined && named.id !== gpu.id;
+}
+
+/** Also one that stands in its id. */
+function uuidOf({ id, uuid }: GivenDevice): string | undefined {
+  return uuid ?? /^(?:[^=]+=)?((?:GPU|MIG)-.*)$/.exec(id)?.[1];
+}
+
+function vendorOf(id: string): string {
+  return deviceKind({ id }).replace(/\/.*/, '');
+}
+
+/** Slices have a kind of their own in CDI, and a UUID that says no kind; a number may have its class before it. */
 function isAlias(device: ObservedDevice, id: string): boolean {
-  const [vendor] = deviceKind({ id }).split('/');
   if (isCalled(device, id)) return true;
-  const bare = id.slice(id.indexOf('=') + 1).replace(/^mig(?=\d)/, '');
-  return deviceKind(device).startsWith(`${vendor}/`) && (device.uuid === bare || device.index === bare);
+  if (vendorOf(device.id) !== vendorOf(id)) return false;
+  const bare = bareOf(id);
+  return device.uuid === bare || device.index === bare || bareOf(device.id) === bare;
+}
+
+/** `0` of `nvidia.com/gpu=gpu0`, `0:1` of `nvidia.com/mig=mig0:1`. */
+function bareOf(id: string): string {
+  return id.slice(id.indexOf('=') + 1).replace(/^(?:gpu|mig)(?=\d)/, '');
 }

@@ -9,6 +9,7 @@ import { DEFAULT_NODE_POLICY, type NodePolicy, type NodeRecord } from './node.ts
 import { type DeviceTurns, deviceTurns } from './nodes/device-turns.ts';
 import { nodesToList } from './nodes/nodes-to-list.ts';
 import { vacatedNodes } from './nodes/vacated-nodes.ts';
+import { withGivenDevices } from './nodes/with-given-devices.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { containerOf, hasServed, placementOf, type Replica } from './replica.ts';
 import { circumstancesIn, withoutRoom } from './rollout/circumstances.ts';
@@ -17,6 +18,7 @@ import { type Circumstances, rolloutStep } from './rollout/rollout.ts';
 import type { Service } from './service.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 import { untidyNodes } from './waiting/cluster-in.ts';
+import { contestedPlaces } from './waiting/contested-places.ts';
 import { placeElsewhere } from './waiting/place-elsewhere.ts';
 import { placeWaiting } from './waiting/place-waiting.ts';
 import { World } from './world.ts';
@@ -83,22 +85,26 @@ export function reconcile(
 function carryOn(world: World, newReplicaId: () => string): Omit<Plan, 'troubles'> {
   world.nodes.tidy();
   placeElsewhere(world);
-  advanceAll(world);
+  advanceAll(world, contestedPlaces(world));
   rollAll(world, newReplicaId);
   const placeAgainAt = placeWaiting(world);
   // A placement, a drain or a retry may carry a replica on at once, such as onto an image that is there already.
-  advanceAll(world);
+  advanceAll(world, new Set());
   return planOf(world, placeAgainAt);
 }
 
-function advanceAll(world: World): void {
+/** @param contested replicas whose place is not theirs alone; what is placed in this pass is placed by the same ledger */
+function advanceAll(world: World, contested: ReadonlySet<string>): void {
   const { observed, now, nodes } = world;
   for (const replica of world.lookedAfter()) {
     const spec = world.specOf(replica);
     const containers = world.reachableContainersOf(replica).map(l => l.container);
-    const moved = advance(replica, { spec, observed, containers, nodes, now });
+    const isContested = contested.has(replica.id);
+    const moved = advance(replica, { spec, observed, containers, nodes, now, isContested });
     quarantineLost(world, replica, moved);
-    world.put(withAddresses(world, moved, spec));
+    const node = placementOf(moved)?.node;
+    const known = withGivenDevices(moved, node === undefined ? undefined : nodes.node(node));
+    world.put(withAddresses(world, known, spec));
   }
 }
 

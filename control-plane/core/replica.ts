@@ -1,4 +1,5 @@
 import type { EndpointAddress } from './endpoint.ts';
+import type { GivenDevice } from './node.ts';
 import type { ServiceKey } from './spec.ts';
 import type { PendingReason } from './waiting/pending-reason.ts';
 
@@ -33,8 +34,10 @@ export interface PhaseTiming {
 
 export interface Placement {
   readonly node: string;
-  /** Device ids, as the node lists them; empty without GPUs. */
+  /** Device ids, as the node listed them when it was placed; empty without GPUs. */
   readonly devices: readonly string[];
+  /** The same devices with what else was known of them, by which they are known later; absent where nothing was. */
+  readonly given?: readonly GivenDevice[];
 }
 
 /** The container a phase speaks of. `seenAt`: when we learnt of it; an older engine listing cannot deny its existence. */
@@ -152,6 +155,11 @@ export function placementOf(replica: Replica): Placement | null {
  */
 export function heldPlacement(replica: Replica): Placement | null {
   return replica.phase.kind === 'failed' ? null : placementOf(replica);
+}
+
+/** The devices of a placement as they were given. */
+export function givenDevices({ devices, given }: Placement): readonly GivenDevice[] {
+  return given ?? devices.map(id => ({ id }));
 }
 
 export function containerOf(replica: Replica): ContainerRef | null {

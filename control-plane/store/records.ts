@@ -33,7 +33,14 @@ const cause = z.strictObject({
   logTail: z.array(z.string()),
 });
 
-const placed = { since: time, placement: z.strictObject({ node: z.string(), devices: z.array(z.string()) }) };
+const given = z.strictObject({ id: z.string(), uuid: z.string().exactOptional(), of: z.string().exactOptional() });
+const placement = z.strictObject({
+  node: z.string(),
+  devices: z.array(z.string()),
+  /** Written since devices are known by more than their ids. */
+  given: z.array(given).exactOptional(),
+});
+const placed = { since: time, placement };
 const container = z.strictObject({ id: z.string(), seenAt: time });
 const held = { ...placed, container };
 
@@ -42,6 +49,11 @@ const pendingReason = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('surge'), service: key }),
   z.strictObject({ kind: z.literal('room_made') }),
   z.strictObject({ kind: z.literal('untidy_node'), node: z.string() }),
+  z.strictObject({
+    kind: z.literal('held_by_lower'),
+    services: z.array(key),
+    because: z.enum(['busy', 'load_unknown', 'measured_use']),
+  }),
   z.strictObject({
     kind: z.literal('lack'),
     constraint: z.enum(REJECTION_CONSTRAINTS),
@@ -121,7 +133,9 @@ export const serviceRecord = z.strictObject({
 export const nodeRecord = z.strictObject({
   name: z.string().min(1),
   drainingSince: time.nullable(),
-  quarantined: z.array(z.strictObject({ device: z.string(), since: time, reason: z.string() })),
+  quarantined: z.array(
+    z.strictObject({ device: z.string(), uuid: z.string().exactOptional(), since: time, reason: z.string() }),
+  ),
 });
 
 export const generationRecord = z.strictObject({ service: key, generation: count, spec: serviceSpec });

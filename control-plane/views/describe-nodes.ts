@@ -1,7 +1,18 @@
 import type { DesiredState } from '../controller/desired-state.ts';
-import { currentId, DEFAULT_NODE_POLICY, deviceKind, type NodePolicy, type Quarantine } from '../core/node.ts';
+import {
+  currentId,
+  DEFAULT_NODE_POLICY,
+  deviceKind,
+  deviceOf,
+  type GivenDevice,
+  givenDevice,
+  mayTouch,
+  type NodePolicy,
+  type Quarantine,
+  quarantinedDevice,
+} from '../core/node.ts';
 import type { Observed, ObservedDevice, ObservedNode } from '../core/observed.ts';
-import { heldPlacement, type Replica } from '../core/replica.ts';
+import { givenDevices, heldPlacement, type Replica } from '../core/replica.ts';
 import { type ServiceSpec, splitKey } from '../core/spec.ts';
 import type { DeviceHolderView, DeviceState, DeviceView, NodeState, NodeView } from './views.ts';
 
@@ -25,9 +36,10 @@ interface Scene {
 function describeNode(node: ObservedNode, holders: readonly Holder[], { state, policy }: Scene): NodeView {
   const record = state.nodes.get(node.name);
   const drainingSince = record?.drainingSince ?? null;
-  const quarantined = new Map(record?.quarantined.map(q => [currentId(node, q.device), q]));
-  const vanished = new Set(node.vanished.map(d => d.id));
-  const devices = [...node.devices, ...node.vanished.filter(d => !node.devices.some(n => n.id === d.id))];
+  const quarantined = new Map(record?.quarantined.map(q => [currentId(node, quarantinedDevice(q)), q]));
+  const gone = node.vanished.map(d => ({ ...d, id: currentId(node, givenDevice(d)) }));
+  const vanished = new Set(gone.map(d => d.id));
+  const devices = [...node.devices, ...gone];
   return {
     name: node.name,
     connection: node.connection,
@@ -47,7 +59,7 @@ function describeNode(node: ObservedNode, holders: readonly Holder[], { state, p
     devices: devices.map(device =>
       describeDevice(device, {
         holders: holders.filter(h => h.devices.includes(device.id)),
-        relative: relativeInUse(device, devices, holders),
+        relative: relativeInUse(device, devices, holders) ?? unlistedInUse(device, node, holders),
         isVanished: vanished.has(device.id),
         quarantine: quarantined.get(device.id),
         quarantineMs: policy.quarantineMs,
@@ -114,11 +126,18 @@ function relativeInUse(device: ObservedDevice, all: readonly ObservedDevice[], h
     .find(other => holders.some(h => h.devices.includes(other.id)))?.id;
 }
 
+/** What somebody holds that its node lists by no name any more, and that may be this device. */
+function unlistedInUse(device: ObservedDevice, node: ObservedNode, holders: readonly Holder[]): string | undefined {
+  if (!node.devices.includes(device)) return undefined;
+  return holders.flatMap(h => h.given).find(d => !deviceOf(node, d) && mayTouch(d, device))?.id;
+}
+
 interface Holder {
   readonly replica: Replica;
   readonly node: string;
   /** By the ids that the node lists now. */
   readonly devices: readonly string[];
+  readonly given: readonly GivenDevice[];
   readonly spec: ServiceSpec;
 }
 
@@ -129,7 +148,8 @@ function holdersOf(state: DesiredState, { nodes }: Observed): Holder[] {
     const spec = placement && state.specOf(replica.service, replica.generation);
     if (!placement || !spec) return [];
     const { node } = placement;
-    return [{ replica, node, devices: placement.devices.map(id => currentId(nodes.get(node), id)), spec }];
+    const given = givenDevices(placement);
+    return [{ replica, node, devices: given.map(d => currentId(nodes.get(node), d)), given, spec }];
   });
 }
 

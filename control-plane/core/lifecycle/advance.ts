@@ -30,6 +30,8 @@ export interface ReplicaFacts {
   readonly containers: readonly ObservedContainer[];
   readonly nodes: NodeCare;
   readonly now: number;
+  /** Somebody else holds the devices of its place. */
+  readonly isContested: boolean;
 }
 
 function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
@@ -67,8 +69,8 @@ function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
 }
 
 /** No container of it was started there, and none should be any more. */
-function displaced(placement: Placement, { nodes }: ReplicaFacts): ReplicaEvent | null {
-  return nodes.isGood(placement) ? null : { kind: 'displaced' };
+function displaced(placement: Placement, { nodes, isContested }: ReplicaFacts): ReplicaEvent | null {
+  return nodes.isGood(placement) && !isContested ? null : { kind: 'displaced' };
 }
 
 /** What may befall a container from its start to its drain, whatever its probes say of it. */

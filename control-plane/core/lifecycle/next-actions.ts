@@ -67,7 +67,8 @@ function isStale(world: World, replica: Replica, { node, container }: LocatedCon
     case 'creating':
       return node !== phase.placement.node || container.attempt !== replica.attempt;
     case 'failed':
-      return node !== phase.placement.node || isLeaving(world, node);
+      // Whoever starts it by hand starts it on devices that others may hold by now.
+      return node !== phase.placement.node || container.state === 'running' || isLeaving(world, node);
     case 'starting':
     case 'warming':
     case 'ready':

@@ -2,7 +2,7 @@ import { actionKey, createAction, stopKey } from '../actions.ts';
 import { currentId, deviceOf } from '../node.ts';
 import type { Observed, ObservedDevice, ObservedNode } from '../observed.ts';
 import { sharedMemoryOf } from '../placement/device-fit.ts';
-import { type Placement, placementOf, type Replica } from '../replica.ts';
+import { givenDevices, type Placement, placementOf, type Replica } from '../replica.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
 
 /** Who may be created, and who may be stopped, on devices that several replicas share. */
@@ -128,7 +128,7 @@ function sharerOf(
   const declaredBytes = spec ? sharedMemoryOf(spec) : null;
   if (!spec || declaredBytes === null) return [];
   const node = observed.nodes.get(placement.node);
-  const keys = placement.devices.map(d => `${placement.node} ${currentId(node, d)}`);
+  const keys = givenDevices(placement).map(d => `${placement.node} ${currentId(node, d)}`);
   const stage = stageOf(replica, spec, observed);
   return [{ replica, placement, declaredBytes, priority: spec.priority, keys, stage }];
 }

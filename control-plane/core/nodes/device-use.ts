@@ -1,7 +1,8 @@
+import { bytesInWords } from '../bytes-in-words.ts';
 import { currentId } from '../node.ts';
 import type { Observed, ObservedDevice } from '../observed.ts';
-import { gibInWords, sharedMemoryOf } from '../placement/device-fit.ts';
-import { heldPlacement, type Replica } from '../replica.ts';
+import { sharedMemoryOf } from '../placement/device-fit.ts';
+import { givenDevices, heldPlacement, type Replica } from '../replica.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
 
 /** How the measured use of a shared device compares with what its holders declare, once all of them serve. */
@@ -33,7 +34,7 @@ export function deviceUses(
     const declaredBytes = spec ? sharedMemoryOf(spec) : null;
     if (declaredBytes === null) continue;
     const node = observed.nodes.get(placement.node);
-    for (const device of placement.devices) {
+    for (const device of givenDevices(placement)) {
       const key = `${placement.node} ${currentId(node, device)}`;
       holders.set(key, [...(holders.get(key) ?? []), { replica, declaredBytes }]);
     }
@@ -58,7 +59,7 @@ function settledFrom({ phase }: Replica): number {
 
 function useOf(node: string, { id, measured }: ObservedDevice, declaredBytes: number): DeviceUse {
   const usedBytes = measured?.usedBytes ?? 0;
-  const figures = `${gibInWords(usedBytes)} are in use, ${gibInWords(declaredBytes)} are declared`;
+  const figures = `${bytesInWords(usedBytes)} are in use, ${bytesInWords(declaredBytes)} are declared`;
   if (usedBytes > declaredBytes * 1.25 + OVERHEAD_BYTES) {
     const advice = 'raise x-outrigger.gpu.memory of what runs there';
     return { node, device: id, verdict: 'overused', message: `${id}: ${figures}; ${advice}` };

@@ -1,6 +1,14 @@
-import { currentId, deviceOf, type NodePolicy, type NodeRecord, type Quarantine } from '../node.ts';
+import {
+  currentId,
+  deviceOf,
+  type GivenDevice,
+  type NodePolicy,
+  type NodeRecord,
+  type Quarantine,
+  quarantinedDevice,
+} from '../node.ts';
 import type { Observed, ObservedNode } from '../observed.ts';
-import { type ContainerRef, isLive, type Placement, type Replica } from '../replica.ts';
+import { type ContainerRef, givenDevices, isLive, type Placement, type Replica } from '../replica.ts';
 
 /**
  * What follows from the state of the nodes for what is placed on them, and what is decided about the nodes themselves:
@@ -91,23 +99,25 @@ export class NodeCare {
   }
 
   /** Whether a container may still be begun there: else what has none is placed anew. */
-  isGood({ node: name, devices }: Placement): boolean {
+  isGood(placement: Placement): boolean {
+    const { node: name } = placement;
     const node = this.node(name);
+    const devices = givenDevices(placement);
     if (this.isEmptying(name)) return false;
     const quarantined = this.#records.get(name)?.quarantined ?? [];
     if (devices.some(d => this.#isAmong(quarantined, name, d))) return false;
     if (!node?.answering) return !this.isOutOfSight(name);
     // One that has another id now is good, but its engine may not know it by the one that was given.
-    const listed = new Set(node.devices.map(d => d.id));
-    return devices.every(d => listed.has(d));
+    return devices.every(d => deviceOf(node, d)?.id === d.id);
   }
 
   /** Gives the devices to nobody from now on. */
-  quarantine({ node, devices }: Placement, reason: string): void {
+  quarantine(placement: Placement, reason: string): void {
+    const { node } = placement;
     const record = this.#records.get(node) ?? { name: node, drainingSince: null, quarantined: [] };
-    const added = devices
+    const added = givenDevices(placement)
       .filter(d => !this.#isAmong(record.quarantined, node, d))
-      .map(device => ({ device, since: this.#now, reason }));
+      .map(({ id: device, uuid }) => ({ device, ...(uuid === undefined ? {} : { uuid }), since: this.#now, reason }));
     if (added.length > 0) this.#records.set(node, { ...record, quarantined: [...record.quarantined, ...added] });
   }
 
@@ -115,7 +125,7 @@ export class NodeCare {
   tidy(): void {
     for (const [name, record] of this.#records) {
       const node = this.node(name);
-      const isListed = ({ device }: Quarantine) => node !== undefined && deviceOf(node, device) !== undefined;
+      const isListed = (q: Quarantine) => node !== undefined && deviceOf(node, quarantinedDevice(q)) !== undefined;
       const quarantined = record.quarantined.filter(q => this.#now < this.#releaseAt(q) || !isListed(q));
       if ((this.areKnown && node === undefined) || (record.drainingSince === null && quarantined.length === 0)) {
         this.#records.delete(name);
@@ -137,10 +147,10 @@ export class NodeCare {
     return times;
   }
 
-  #isAmong(quarantined: readonly Quarantine[], name: string, device: string): boolean {
+  #isAmong(quarantined: readonly Quarantine[], name: string, device: GivenDevice): boolean {
     const node = this.node(name);
     const id = currentId(node, device);
-    return quarantined.some(q => currentId(node, q.device) === id);
+    return quarantined.some(q => currentId(node, quarantinedDevice(q)) === id);
   }
 
   #lostSince(name: string): number {

@@ -1,5 +1,5 @@
-import { isCalled, type Quarantine } from '../node.ts';
-import type { ObservedDevice } from '../observed.ts';
+import { deviceOf, isCalled, type Quarantine, quarantinedDevice } from '../node.ts';
+import type { ObservedDevice, ObservedNode } from '../observed.ts';
 import type { GpuRequest } from '../spec.ts';
 import { gibOf } from './cost.ts';
 import { misfitOf } from './device-fit.ts';
@@ -18,6 +18,8 @@ export interface DeviceLedger {
   exclusiveHolders: number;
   /** What the others declared, together. */
   declaredBytes: number;
+  /** Who holds a device that is not listed any more and may be this one, part of it, or around it. */
+  unlistedHolders: number;
 }
 
 /** The devices given to a request, and what counts against that choice (cost.ts). */
@@ -35,19 +37,21 @@ export const NO_DEVICES: DeviceChoice = { devices: [], opened: 0, openedGib: 0, 
 
 /** The ledgers of a node's devices, in the order of the listing, nothing held. */
 export function deviceLedgers(
-  devices: readonly ObservedDevice[],
+  node: Pick<ObservedNode, 'devices' | 'vanished'>,
   quarantined: readonly Quarantine[] = [],
   types = new DeviceTypes(),
 ): DeviceLedger[] {
-  const ledgers = devices.map(
+  const inQuarantine = new Map(quarantined.map(q => [deviceOf(node, quarantinedDevice(q)), q]));
+  const ledgers = node.devices.map(
     (device): DeviceLedger => ({
       device,
       type: types.of(device),
-      quarantine: quarantined.find(q => isCalled(device, q.device)) ?? null,
+      quarantine: inQuarantine.get(device) ?? null,
       relatives: [],
       holders: 0,
       exclusiveHolders: 0,
       declaredBytes: 0,
+      unlistedHolders: 0,
     }),
   );
   for (const slice of ledgers) {
@@ -63,8 +67,8 @@ export function deviceLedgers(
 /** Why the device cannot be given at present, as far as its holders go; null: it can. */
 export function occupancyOf(ledger: DeviceLedger, sharedBytes: number | null): RejectionConstraint | null {
   if (ledger.quarantine) return 'gpu_quarantined';
-  if (ledger.exclusiveHolders > 0) return 'gpu_held';
-  if (ledger.relatives.length > 0 && ledger.relatives.some(r => r.holders > 0)) return 'gpu_slices';
+  if (ledger.exclusiveHolders > 0 || ledger.unlistedHolders > 0) return 'gpu_held';
+  if (ledger.relatives.length > 0 && ledger.relatives.some(r => r.holders + r.unlistedHolders > 0)) return 'gpu_slices';
   if (sharedBytes === null) return ledger.holders > 0 ? 'gpu_held' : null;
   return ledger.declaredBytes + sharedBytes > (ledger.device.memoryBytes ?? 0) ? 'gpu_memory_left' : null;
 }
@@ -131,9 +135,10 @@ export function stateOf({
   holders,
   exclusiveHolders,
   declaredBytes,
+  unlistedHolders,
 }: DeviceLedger) {
   const own = relatives.length > 0 ? device.id : '';
-  return `${type.index} ${quarantine ? 'q' : ''} ${holders > 0} ${exclusiveHolders > 0} ${declaredBytes} ${own}`;
+  return `${type.index} ${quarantine ? 'q' : ''} ${holders > 0} ${exclusiveHolders + unlistedHolders > 0} ${declaredBytes} ${own}`;
 }
 
 /** Every way to take `count` devices from these stacks of equal ones. */

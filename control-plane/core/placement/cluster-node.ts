@@ -1,6 +1,6 @@
-import { deviceOf, type NodeRecord } from '../node.ts';
+import { deviceOf, type GivenDevice, mayTouch, type NodeRecord } from '../node.ts';
 import type { ObservedNode } from '../observed.ts';
-import type { Placement } from '../replica.ts';
+import { givenDevices, type Placement } from '../replica.ts';
 import type { PublishedPort, ServiceKey, ServiceSpec } from '../spec.ts';
 import {
   chooseDevices,
@@ -62,7 +62,7 @@ export class NodeLedger {
     this.record = record;
     this.index = index;
     this.isOpen = node.answering && !node.leaving && (record?.drainingSince ?? null) === null;
-    this.devices = deviceLedgers(node.devices, record?.quarantined, cluster?.types);
+    this.devices = deviceLedgers(node, record?.quarantined, cluster?.types);
     this.#rows = cluster?.rows ?? new NodeRows([this.devices.length]);
     this.#row = cluster ? index : 0;
     this.#rows.add(this.#row, {
@@ -167,14 +167,18 @@ export class NodeLedger {
   #book({ spec, placement, devices }: Holder, sign: 1 | -1): void {
     const sharedBytes = sharedMemoryOf(spec);
     let freed = 0;
-    for (const ledger of devices ?? this.#devicesOf(placement)) {
+    const held = devices ? { listed: devices, touched: [] } : this.#heldBy(placement);
+    for (const ledger of held.touched) {
+      ledger.unlistedHolders += sign;
+      this.#tellWithRelatives(ledger);
+    }
+    for (const ledger of held.listed) {
       if (ledger.holders === 0) freed -= 1;
       ledger.holders += sign;
       if (ledger.holders === 0) freed += 1;
       if (sharedBytes === null) ledger.exclusiveHolders += sign;
       else ledger.declaredBytes += sign * sharedBytes;
-      this.#tell(this.devices.indexOf(ledger));
-      for (const relative of ledger.relatives) this.#tell(this.devices.indexOf(relative));
+      this.#tellWithRelatives(ledger);
     }
     this.#rows.add(this.#row, {
       microCpus: -sign * microCpus(spec.resources.cpus),
@@ -183,12 +187,29 @@ export class NodeLedger {
     });
   }
 
-  /** What means no listed device is held all the same, and takes from no other. */
-  #devicesOf(placement: Placement): readonly DeviceLedger[] {
-    return placement.devices.flatMap(id => {
-      const device = deviceOf(this.node, id);
-      return (device && this.devices.find(l => l.device === device)) ?? [];
-    });
+  /** The ledger of a device that somebody was given; undefined: it is not listed. */
+  ledgerOf(given: GivenDevice): DeviceLedger | undefined {
+    const device = deviceOf(this.node, given);
+    return device && this.devices.find(l => l.device === device);
+  }
+
+  /**
+   * The ledgers of what a placement means, and those of all that its other devices may be: what is not listed by any name
+   * that it is known by is held all the same.
+   */
+  #heldBy(placement: Placement): { listed: readonly DeviceLedger[]; touched: readonly DeviceLedger[] } {
+    if (placement.devices.length === 0) return NOTHING_HELD;
+    const given = givenDevices(placement).map(device => ({ device, ledger: this.ledgerOf(device) }));
+    const unlisted = given.filter(g => !g.ledger).map(g => g.device);
+    return {
+      listed: given.flatMap(g => g.ledger ?? []),
+      touched: unlisted.length === 0 ? [] : this.devices.filter(l => unlisted.some(d => mayTouch(d, l.device))),
+    };
+  }
+
+  #tellWithRelatives(ledger: DeviceLedger): void {
+    this.#tell(this.devices.indexOf(ledger));
+    for (const relative of ledger.relatives) this.#tell(this.devices.indexOf(relative));
   }
 
   /** Writes what can be given of the device now. */
@@ -204,6 +225,8 @@ export class NodeLedger {
     }
   }
 }
+
+const NOTHING_HELD = { listed: [], touched: [] };
 
 /** Whether the image is known to be there, by its reference with or without the tag that `latest` stands for. */
 export function hasImage(node: Pick<ObservedNode, 'images'>, image: string): boolean {

@@ -1,9 +1,11 @@
-import { currentId, deviceKind, isCalled } from '../node.ts';
+import { bytesInWords, neededBytesInWords } from '../bytes-in-words.ts';
+import { currentId, deviceKind, isCalled, mayTouch } from '../node.ts';
 import type { ObservedDevice } from '../observed.ts';
+import { givenDevices } from '../replica.ts';
 import type { GpuRequest, ServiceSpec } from '../spec.ts';
 import { chooseDevices, type DeviceLedger, occupancyOf, withoutSliced } from './choose-devices.ts';
 import type { NodeLedger } from './cluster-node.ts';
-import { gibInWords, gpusInWords, misfitOf, neededGibInWords, neededOf, sharedMemoryOf } from './device-fit.ts';
+import { gpusInWords, misfitOf, neededOf, sharedMemoryOf } from './device-fit.ts';
 import { REJECTION_CONSTRAINTS, type Rejection, type RejectionConstraint } from './rejection.ts';
 
 /**
@@ -54,13 +56,13 @@ function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: Service
   const by = holders.length > 0 ? ` by ${holders.join(', ')}` : '';
   switch (constraint) {
     case 'gpu_memory': {
-      const found = memoryBytes === undefined ? 'of unknown memory' : `has ${gibInWords(memoryBytes)}`;
+      const found = memoryBytes === undefined ? 'of unknown memory' : `has ${bytesInWords(memoryBytes)}`;
       const figures = { requested: gpu!.memoryBytes!, ...(memoryBytes === undefined ? {} : { total: memoryBytes }) };
-      return { ...common, ...figures, message: `${found}, ${neededGibInWords(gpu!.memoryBytes!)} are needed` };
+      return { ...common, ...figures, message: `${found}, ${neededBytesInWords(gpu!.memoryBytes!)} are needed` };
     }
     case 'gpu_memory_left': {
       const free = memoryBytes! - device.declaredBytes;
-      const message = `${gibInWords(free)} of ${gibInWords(memoryBytes!)} are free, ${neededGibInWords(sharedBytes!)} are needed; the rest is held${by}`;
+      const message = `${bytesInWords(free)} of ${bytesInWords(memoryBytes!)} are free, ${neededBytesInWords(sharedBytes!)} are needed; the rest is held${by}`;
       return { ...common, requested: sharedBytes!, free, total: memoryBytes!, heldBy: holders, message };
     }
     case 'gpu_model': {
@@ -71,10 +73,16 @@ function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: Service
       const { since, reason } = device.quarantine!;
       return { ...common, quarantinedSince: since, message: `is quarantined: ${reason}` };
     }
-    case 'gpu_held':
-      return { ...common, heldBy: holders, message: `is held${by}` };
+    case 'gpu_held': {
+      if (device.exclusiveHolders > 0 || device.unlistedHolders === 0)
+        return { ...common, heldBy: holders, message: `is held${by}` };
+      const heldBy = unlistedHoldersOf(ledger, [device]);
+      const message = `may be what ${heldBy.join(', ')} holds, which its node lists by no name it was given by`;
+      return { ...common, heldBy, message };
+    }
     case 'gpu_slices': {
-      const others = holdersOf(ledger, device.relatives);
+      const relatives = device.relatives;
+      const others = [...holdersOf(ledger, relatives), ...unlistedHoldersOf(ledger, relatives)];
       const what = device.device.slice ? 'its whole GPU is' : 'slices of it are';
       return { ...common, heldBy: others, message: `${what} held by ${others.join(', ')}` };
     }
@@ -181,7 +189,7 @@ function passingRejection(ledger: NodeLedger, spec: ServiceSpec, perDevice: read
   if (constraint === 'gpu_memory_left') {
     const most = Math.max(...occupied.map(r => r.free ?? 0));
     const total = Math.max(...occupied.map(r => r.total ?? 0));
-    const message = `${words}: at most ${gibInWords(most)} of ${gibInWords(total)} are free on one, the rest is held${by(heldBy)}`;
+    const message = `${words}: at most ${bytesInWords(most)} of ${bytesInWords(total)} are free on one, the rest is held${by(heldBy)}`;
     return { ...common, requested: gpu.memoryBytes!, free: most, total, message };
   }
   const message = `${words}: ${free} of ${fitting} ${areFree(free)}, ${why}`;
@@ -226,7 +234,7 @@ function furthestMisfit(gpu: GpuRequest, devices: readonly DeviceLedger[]): Reje
 /** `4 H100 with 80 GiB, 1 L4 with 24 GiB`. */
 function describeDevices(devices: readonly ObservedDevice[]): string {
   const alike = Map.groupBy(devices, d => {
-    const memory = d.memoryBytes === undefined ? '' : ` with ${gibInWords(d.memoryBytes)}`;
+    const memory = d.memoryBytes === undefined ? '' : ` with ${bytesInWords(d.memoryBytes)}`;
     return `${d.model ?? deviceKind(d)}${memory}`;
   });
   return [...alike].map(([what, some]) => `${some.length} × ${what}`).join(', ');
@@ -235,6 +243,14 @@ function describeDevices(devices: readonly ObservedDevice[]): string {
 /** The services whose replicas hold any of the devices. */
 function holdersOf({ holders, node }: NodeLedger, devices: readonly DeviceLedger[]): string[] {
   const ids = new Set(devices.map(d => d.device.id));
-  const those = [...holders.values()].filter(h => h.placement.devices.some(id => ids.has(currentId(node, id))));
+  const those = [...holders.values()].filter(h => givenDevices(h.placement).some(d => ids.has(currentId(node, d))));
+  return [...new Set(those.map(h => h.service))].sort();
+}
+
+/** Those that hold what is not listed and may be any of the devices. */
+function unlistedHoldersOf(ledger: NodeLedger, devices: readonly DeviceLedger[]): string[] {
+  const those = [...ledger.holders.values()].filter(h =>
+    givenDevices(h.placement).some(d => !ledger.ledgerOf(d) && devices.some(l => mayTouch(d, l.device))),
+  );
   return [...new Set(those.map(h => h.service))].sort();
 }

@@ -1,6 +1,6 @@
 import type { ObservedContainer } from '../observed.ts';
 import { type Cluster, clusterOf, type PlacementRequest } from '../placement/cluster.ts';
-import { placementOf, type Replica } from '../replica.ts';
+import { heldPlacement, type Replica } from '../replica.ts';
 import type { ServiceKey } from '../spec.ts';
 import { isNamedByUs, type World } from '../world.ts';
 
@@ -22,7 +22,7 @@ export function untidyNodes({ observed, replicas }: Pick<World, 'observed' | 're
   for (const { name, containers } of observed.nodes.values()) {
     const isStray = ({ replicaId, state }: ObservedContainer) => {
       const replica = replicas.get(replicaId);
-      return state === 'running' && (!replica || placementOf(replica)?.node !== name);
+      return state === 'running' && (!replica || heldPlacement(replica)?.node !== name);
     };
     if (containers.some(c => isStray(c) && isNamedByUs(c))) untidy.add(name);
   }
