@@ -1,4 +1,4 @@
-import type { PendingReason } from '../core/waiting/pending-reason.ts';
+import type { HeldByLower, PendingReason } from '../core/waiting/pending-reason.ts';
 
 /** What a replica without a place waits for, in words for people. */
 export function pendingInWords(reason: PendingReason): string {
@@ -11,6 +11,8 @@ export function pendingInWords(reason: PendingReason): string {
       return 'others are on their way out and make room for it';
     case 'untidy_node':
       return `${reason.node}: containers of an earlier time are ended there first`;
+    case 'held_by_lower':
+      return heldInWords(reason);
     case 'lack':
       return `${nodesInWords(reason.nodes, reason.count)}${reason.message}`;
     case 'other_lacks':
@@ -46,6 +48,41 @@ export function isAboutOthers({ kind }: PendingReason): boolean {
   return kind !== 'lack' && kind !== 'other_lacks';
 }
 
+function heldInWords({ services, because }: HeldByLower): string {
+  const [has, them] = [services.length === 1 ? 'has' : 'have', services.length === 1 ? 'its' : 'their'];
+  const who = `${services.join(', ')}, of lower priority, ${has} its room`;
+  switch (because) {
+    case 'busy':
+      return `${who} and ${services.length === 1 ? 'is' : 'are'} not idle`;
+    case 'load_unknown':
+      return `${who}, and ${them} load is unknown (no load metrics that count requests)`;
+    case 'measured_use':
+      return `${who}, and ${services.length === 1 ? 'stays' : 'stay'}: others use memory of the device that nobody declares, so that there would be too little`;
+    default:
+      return because satisfies never;
+  }
+}
+
+/** What a person can do about what others do. */
+export function helpWith(reason: PendingReason): readonly string[] {
+  if (reason.kind !== 'held_by_lower') return [];
+  const [first] = reason.services;
+  const [namespace, name] = (first ?? '').split('/');
+  switch (reason.because) {
+    case 'busy':
+      return [`wait until ${first} has no requests, or outrigger scale -p ${namespace} ${name}=0`];
+    case 'load_unknown':
+      return [
+        `have ${first} report its load: docs/sidecar.md says which metrics are read`,
+        `outrigger scale -p ${namespace} ${name}=0`,
+      ];
+    case 'measured_use':
+      return ['nvidia-smi on the node shows which processes use the memory: end those that are not needed'];
+    default:
+      return reason.because satisfies never;
+  }
+}
+
 /** How many nodes it is about. */
 function nodesOf(reason: PendingReason): number {
   switch (reason.kind) {
@@ -57,6 +94,7 @@ function nodesOf(reason: PendingReason): number {
     case 'dependency':
     case 'surge':
     case 'room_made':
+    case 'held_by_lower':
       return 0;
     default:
       return reason satisfies never;

@@ -7,10 +7,10 @@ import type { Help } from '../core/placement/help.ts';
 import type { Rejection } from '../core/placement/rejection.ts';
 import type { PhaseOf, Replica } from '../core/replica.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
-import type { UnmetDependency } from '../core/waiting/pending-reason.ts';
+import type { PendingReason, UnmetDependency } from '../core/waiting/pending-reason.ts';
 import { unmetDependencies } from '../core/waiting/unmet.ts';
 import { helpInWords, type Moment } from './help-in-words.ts';
-import { isAboutOthers, pendingInWords } from './pending-in-words.ts';
+import { helpWith, isAboutOthers, pendingInWords } from './pending-in-words.ts';
 import type { WhyGroupView } from './views.ts';
 
 /** Why replicas of a service have no place: found out once for those that wait alike, however many they are. */
@@ -74,7 +74,7 @@ export class PendingReplicas {
       }),
     );
     return {
-      groups: [...turns(phase.reasons.filter(isAboutOthers).map(pendingInWords)), ...groups],
+      groups: [...phase.reasons.filter(isAboutOthers).map(othersGroup), ...groups],
       rejections: verdict.rejections,
       ...(phase.reasons.length > 0 ? { summary: phase.reasons.map(pendingInWords) } : {}),
     };
@@ -112,6 +112,12 @@ const WIDENS: ReadonlySet<string> = new Set([
   'gpu_quarantined',
   'gpu_count',
 ]);
+
+function othersGroup(reason: PendingReason): WhyGroupView {
+  const heldBy = reason.kind === 'held_by_lower' ? reason.services : [];
+  const constraint = reason.kind === 'held_by_lower' ? 'held_by_lower' : 'turn';
+  return { ...plain(constraint, pendingInWords(reason)), heldBy, help: helpWith(reason) };
+}
 
 /** What others have to do before it is placed. */
 function turns(reasons: readonly string[]): WhyGroupView[] {

@@ -33,6 +33,11 @@ const reason: fc.Arbitrary<PendingReason> = fc.oneof(
   fc.record({ kind: fc.constant('room_made' as const) }),
   fc.record({ kind: fc.constant('untidy_node' as const), node }),
   fc.record({
+    kind: fc.constant('held_by_lower' as const),
+    services: fc.array(fc.constantFrom('shop/cart' as const, 'shop/chat' as const), { maxLength: 2 }),
+    because: fc.constantFrom('busy' as const, 'load_unknown' as const, 'measured_use' as const),
+  }),
+  fc.record({
     kind: fc.constant('lack' as const),
     constraint: fc.constantFrom(...REJECTION_CONSTRAINTS),
     nodes: fc.array(node, { maxLength: 2 }),

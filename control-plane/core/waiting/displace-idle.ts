@@ -1,12 +1,23 @@
 import { transition } from '../lifecycle/transition.ts';
 import { type Cluster, makeRoom, type PlacementRequest } from '../placement/cluster.ts';
 import { ROOM_TRIES } from '../placement/make-room.ts';
-import { isLive, type Placement, type Replica } from '../replica.ts';
+import { isLive, type Placement, placementOf, type Replica } from '../replica.ts';
 import type { ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
+import type { HeldByLower } from './pending-reason.ts';
+
+/** What became of those that fit nowhere. */
+export interface Displacing {
+  /** For whom room is being made. */
+  readonly awaited: ReadonlySet<string>;
+  /** Why those of lower priority stay that have the room of one, by replica id. */
+  readonly held: ReadonlyMap<string, readonly HeldByLower[]>;
+  readonly lookAgainAt: number | null;
+}
 
 /**
  * Has idle replicas of lower priority leave where that makes room for one that fits nowhere, and keeps that room for it.
+ * Memory that others are measured to use on shared devices is no room.
  * @param cluster what the room is kept in
  * @param fresh another one, with all that is held at this point
  */
@@ -14,22 +25,26 @@ export function displaceIdle(
   world: World,
   left: readonly PlacementRequest[],
   { cluster, fresh }: { readonly cluster: Cluster; readonly fresh: () => Cluster },
-): { awaited: ReadonlySet<string>; lookAgainAt: number | null } {
+): Displacing {
   const awaited = new Set<string>();
+  const held = new Map<string, readonly HeldByLower[]>();
   const candidates = left.length > 0 ? displaceable(world) : [];
   const least = Math.min(...candidates.map(c => c.priority), ...leavingPriorities(world));
   const higher = left.filter(r => r.spec.priority > least);
-  if (higher.length === 0) return { awaited, lookAgainAt: null };
+  if (higher.length === 0) return { awaited, held, lookAgainAt: null };
   // The cluster as it will be, once all that is on its way out is gone.
   const future = fresh();
-  for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) future.release(replica.id);
-  const idle = candidates.filter(c => c.idleAt <= world.now);
+  countMeasured(world, future);
+  leave(world, future);
+  const stillThere = (c: Candidate) => world.replicas.get(c.replicaId)?.phase.kind === 'ready';
   const budget = { left: ROOM_TRIES };
+  const told = new Map<ServiceSpec, readonly HeldByLower[]>();
   for (const request of higher) {
+    const there = candidates.filter(stillThere);
     const going = makeRoom(
       future,
       request,
-      idle.filter(c => world.replicas.get(c.replicaId)?.phase.kind === 'ready'),
+      there.filter(c => c.idleAt <= world.now),
       budget,
     );
     for (const id of going ?? []) {
@@ -38,15 +53,66 @@ export function displaceIdle(
       future.release(id);
     }
     const placement = going === null ? null : future.find(request);
-    if (!placement) continue;
+    if (!placement) {
+      const reasons = told.get(request.spec) ?? whyTheyStay(world, request, { future, fresh, candidates: there });
+      told.set(request.spec, reasons);
+      held.set(request.replicaId, reasons);
+      continue;
+    }
     awaited.add(request.replicaId);
     for (const c of [future, cluster]) c.hold(request, request.spec, placement);
   }
   const later = candidates.filter(c => c.idleAt > world.now && Number.isFinite(c.idleAt)).map(c => c.idleAt);
   // Load is read and not announced: look again while somebody waits for it to end.
   const times = candidates.length > 0 ? [...later, world.now + IDLE_LOOK_MS] : [];
-  return { awaited, lookAgainAt: times.length > 0 ? Math.min(...times) : null };
+  return { awaited, held, lookAgainAt: times.length > 0 ? Math.min(...times) : null };
 }
+
+/** What has not been started uses nothing yet of what is declared for it. */
+function countMeasured(world: World, cluster: Cluster): void {
+  const unstarted = [...world.replicas.values()].filter(r => UNSTARTED.has(r.phase.kind));
+  for (const { id } of unstarted) cluster.release(id);
+  cluster.countMeasured();
+  for (const replica of unstarted) {
+    const placement = placementOf(replica);
+    const spec = world.keptSpec(replica.service, replica.generation);
+    if (placement && spec) cluster.hold({ replicaId: replica.id, service: replica.service }, spec, placement);
+  }
+}
+
+const UNSTARTED: ReadonlySet<Replica['phase']['kind']> = new Set(['pulling', 'creating', 'backoff']);
+
+function leave(world: World, cluster: Cluster): void {
+  for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) cluster.release(replica.id);
+}
+
+/** Whose going would make room, and why they do not go; nobody where nobody's would. */
+function whyTheyStay(
+  world: World,
+  request: PlacementRequest,
+  given: { readonly future: Cluster; readonly fresh: () => Cluster; readonly candidates: readonly Candidate[] },
+): HeldByLower[] {
+  const { future, fresh, candidates } = given;
+  if (!candidates.some(c => c.priority < request.spec.priority)) return [];
+  const named = (ids: readonly string[], because: HeldByLower['because']): HeldByLower[] => {
+    const services = new Set(ids.flatMap(id => world.replicas.get(id)?.service ?? []));
+    return services.size === 0 ? [] : [{ kind: 'held_by_lower', services: [...services].sort(), because }];
+  };
+  const budget = { left: TELLING_TRIES };
+  const going = makeRoom(future, request, candidates, budget);
+  if (going !== null) {
+    const staying = candidates.filter(c => going.includes(c.replicaId) && c.idleAt > world.now);
+    const [unknown, busy] = [staying.filter(c => !c.isTold), staying.filter(c => c.isTold)];
+    const idsOf = (some: readonly Candidate[]) => some.map(c => c.replicaId);
+    return [...named(idsOf(unknown), 'load_unknown'), ...named(idsOf(busy), 'busy')];
+  }
+  const unmeasured = fresh();
+  leave(world, unmeasured);
+  return named(makeRoom(unmeasured, request, candidates, budget) ?? [], 'measured_use');
+}
+
+/** For words alone. */
+const TELLING_TRIES = 200;
 
 const IDLE_LOOK_MS = 2_000;
 /** Without requests for so long a replica is idle, where its service says nothing else (`idle_timeout`). */
@@ -59,6 +125,8 @@ interface Candidate {
   readonly placement: Placement;
   /** From when on it counts as idle; infinite while it works, or does not say. */
   readonly idleAt: number;
+  /** It says whether it works. */
+  readonly isTold: boolean;
 }
 
 /** Replicas that serve, of services that may have none. */
@@ -72,7 +140,8 @@ function displaceable(world: World): Candidate[] {
       const idleAt =
         idleSince === null ? Number.POSITIVE_INFINITY : idleSince + (wanted.idleTimeoutMs ?? IDLE_TIMEOUT_MS);
       const spec = world.specOf({ service: key, generation });
-      return [{ replicaId: id, priority: wanted.priority, spec, placement: phase.placement, idleAt }];
+      const isTold = load !== undefined && (load.inFlight > 0 || load.idleSince !== undefined);
+      return [{ replicaId: id, priority: wanted.priority, spec, placement: phase.placement, idleAt, isTold }];
     });
   });
 }

@@ -10,7 +10,20 @@ export type PendingReason =
   | { readonly kind: 'room_made' }
   /** Containers of an earlier time have to end there before it takes anything. */
   | { readonly kind: 'untidy_node'; readonly node: string }
+  | HeldByLower
   | Lack;
+
+/** Replicas of lower priority have its room, and stay. */
+export interface HeldByLower {
+  readonly kind: 'held_by_lower';
+  /** Whose going would be enough. */
+  readonly services: readonly ServiceKey[];
+  /**
+   * `busy`: they work, or did just now; `load_unknown`: they do not tell whether they do; `measured_use`: their going would
+   * not help while others use memory that nobody declares.
+   */
+  readonly because: 'busy' | 'load_unknown' | 'measured_use';
+}
 
 export interface UnmetDependency {
   readonly kind: 'dependency';
@@ -34,6 +47,8 @@ function isSame(a: PendingReason, b: PendingReason): boolean {
       return a.kind === b.kind;
     case 'untidy_node':
       return a.kind === b.kind && a.node === b.node;
+    case 'held_by_lower':
+      return a.kind === b.kind && a.because === b.because && a.services.join() === b.services.join();
     case 'lack':
       return (
         a.kind === b.kind &&

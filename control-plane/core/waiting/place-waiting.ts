@@ -44,7 +44,8 @@ export function placeWaiting(world: World): number | null {
     if (displacing.lookAgainAt !== null) lookAgainAt.push(displacing.lookAgainAt);
     for (const { replica, rejections } of left) {
       const lacking = told.of(rejections);
-      const reasons = displacing.awaited.has(replica.id) ? [ROOM_MADE, ...lacking] : lacking;
+      const about = displacing.awaited.has(replica.id) ? [ROOM_MADE] : (displacing.held.get(replica.id) ?? []);
+      const reasons = about.length > 0 ? [...about, ...lacking] : lacking;
       world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
     }
   }

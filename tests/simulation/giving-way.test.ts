@@ -1,0 +1,46 @@
+import test from 'ava';
+import { NAMESPACE, type SimulatedWorld } from './simulated-world.ts';
+import { exactly, GIB, running, sharing, smallCluster, up } from './small-cluster.ts';
+
+const GPU = 'nvidia.com/gpu=0';
+const LOW = { min: 0, max: 1, initial: 1 };
+
+function idleFromNow(world: SimulatedWorld): void {
+  for (const { id } of world.running()) world.health.load.set(id, { inFlight: 0, since: world.clock.now() });
+}
+
+function whyHigh(world: SimulatedWorld) {
+  const [replica] = world.controlPlane.why({ namespace: NAMESPACE, name: 'high' }).replicas;
+  return replica!.groups[0]!;
+}
+
+test('nobody gives way for one that could not start, as others use the memory', async t => {
+  const world = await smallCluster({ a: 1 });
+  world.node('a').machine.occupy(GPU, 40 * GIB);
+  await world.advance(60_000);
+  await up(world, 'low', { ...sharing(30), replicas: LOW });
+  idleFromNow(world);
+  await world.advance(120_000);
+  await up(world, 'high', { ...sharing(60), priority: 5, replicas: exactly(1) }, 600_000);
+  t.is(running(world, 'low').length, 1);
+  t.like(whyHigh(world), { constraint: 'held_by_lower', heldBy: ['sim/low'] });
+  t.regex(whyHigh(world).message, /sim\/low, of lower priority, has its room, and stays: others use memory/);
+  world.node('a').machine.occupy(GPU, 0);
+  await world.advance(120_000);
+  t.deepEqual([running(world, 'low').length, running(world, 'high').length], [0, 1]);
+  await world.end();
+});
+
+test('who does not say how busy it is does not give way, and that is said with what to do', async t => {
+  const world = await smallCluster({ a: 1 });
+  await up(world, 'low', { ...sharing(60), replicas: LOW });
+  await up(world, 'high', { ...sharing(60), priority: 5, replicas: exactly(1) }, 120_000);
+  t.is(running(world, 'low').length, 1);
+  t.like(whyHigh(world), { constraint: 'held_by_lower', heldBy: ['sim/low'] });
+  t.regex(whyHigh(world).message, /sim\/low, of lower priority, has its room, and its load is unknown/);
+  t.deepEqual(whyHigh(world).help.slice(1), ['outrigger scale -p sim low=0']);
+  for (const { id } of world.running()) world.health.load.set(id, { inFlight: 2, since: world.clock.now() });
+  await world.advance(10_000);
+  t.regex(whyHigh(world).message, /sim\/low, of lower priority, has its room and is not idle/);
+  await world.end();
+});
