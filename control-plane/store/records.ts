@@ -33,7 +33,14 @@ const cause = z.strictObject({
   logTail: z.array(z.string()),
 });
 
-const placed = { since: time, placement: z.strictObject({ node: z.string(), devices: z.array(z.string()) }) };
+const given = z.strictObject({ id: z.string(), uuid: z.string().exactOptional(), of: z.string().exactOptional() });
+const placement = z.strictObject({
+  node: z.string(),
+  devices: z.array(z.string()),
+  /** Written since devices are known by more than their ids. */
+  given: z.array(given).exactOptional(),
+});
+const placed = { since: time, placement };
 const container = z.strictObject({ id: z.string(), seenAt: time });
 const held = { ...placed, container };
 
@@ -126,7 +133,9 @@ export const serviceRecord = z.strictObject({
 export const nodeRecord = z.strictObject({
   name: z.string().min(1),
   drainingSince: time.nullable(),
-  quarantined: z.array(z.strictObject({ device: z.string(), since: time, reason: z.string() })),
+  quarantined: z.array(
+    z.strictObject({ device: z.string(), uuid: z.string().exactOptional(), since: time, reason: z.string() }),
+  ),
 });
 
 export const generationRecord = z.strictObject({ service: key, generation: count, spec: serviceSpec });
