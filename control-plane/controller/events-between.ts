@@ -2,6 +2,7 @@ import type { Desired, Plan } from '../core/reconcile.ts';
 import { placementOf, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import type { Event } from '../ports.ts';
+import { briefly } from '../views/pending-in-words.ts';
 import { causeOf, drainInWords } from '../views/phase-in-words.ts';
 
 /** What happened from one state to the next, for people. Pure. */
@@ -18,7 +19,11 @@ export function eventsBetween(
       t => !old?.timings.some(o => o.phase === t.phase && o.at === t.at),
     )) {
       const isPlaced = phase === 'pulling' || phase === 'creating';
-      const message = isPlaced ? placeInWords(replica, phase) : phase === replica.phase.kind ? messageFor(replica) : '';
+      const message = isPlaced
+        ? placeInWords(replica, phase)
+        : phase === replica.phase.kind
+          ? messageFor(replica, after.replicas)
+          : '';
       const about = isPlaced || phase === 'lost' ? nodeOf(replica) : {};
       events.push({ at, service: replica.service, replicaId: replica.id, ...about, type: `replica.${phase}`, message });
     }
@@ -75,11 +80,13 @@ function placeInWords(replica: Replica, phase: 'pulling' | 'creating'): string {
   return `${phase === 'pulling' ? 'placed ' : ''}on ${node}${withDevices}`;
 }
 
-function messageFor(replica: Replica): string {
+function messageFor(replica: Replica, all: ReadonlyMap<string, Replica>): string {
   const { phase } = replica;
   switch (phase.kind) {
+    case 'pending':
+      return briefly(phase.reasons);
     case 'draining':
-      return drainInWords(phase.reason);
+      return drainInWords(phase.reason, all.values());
     case 'lost':
       return `node ${phase.placement.node} does not answer, nor does its own probe pass`;
     default:

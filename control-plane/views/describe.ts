@@ -111,7 +111,8 @@ function messageOf(
   if (rollout.kind === 'rolled_back') {
     return `generation ${rollout.failed} failed (${rollout.cause.message}); rolled back to generation ${rollout.to}`;
   }
-  if (state === 'ready') return '';
+  // What is there beside those that serve, such as what is to take the place of one on a drained node.
+  if (state === 'ready') return replicas.find(r => r.phase === 'pending')?.message ?? '';
   return (
     replicas.find(r => r.phase === 'failed' || r.phase === 'backoff')?.message ??
     replicas.find(r => r.message !== '')?.message ??

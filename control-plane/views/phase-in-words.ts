@@ -12,7 +12,7 @@ import { turnInWords } from './turn-in-words.ts';
 export function phaseInWords(
   replica: Replica,
   spec: ServiceSpec,
-  { observed, turns: { waiting, untidy } }: { readonly observed: Observed; readonly turns: Turns },
+  { state, observed, turns: { waiting, untidy } }: Scene,
 ): string {
   const { phase } = replica;
   const turn = waiting.get(replica.id);
@@ -21,7 +21,7 @@ export function phaseInWords(
     case 'pending':
       return briefly(phase.reasons);
     case 'pulling':
-      return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || spec.image;
+      return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || imageInWords(spec);
     case 'creating': {
       const key = actionKey(createAction(replica, phase.placement, spec));
       const { node } = phase.placement;
@@ -37,7 +37,7 @@ export function phaseInWords(
     case 'ready':
       return phase.impaired ? (observed.probes.get(phase.container.id)?.message ?? 'the readiness probe fails') : '';
     case 'draining':
-      return drainInWords(phase.reason);
+      return drainInWords(phase.reason, state.replicas.values());
     case 'stopping': {
       const cause = phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
       return [cause, endInWords(phase.placement.node, observed)].filter(Boolean).join('; ');
@@ -52,6 +52,13 @@ export function phaseInWords(
     default:
       return phase satisfies never;
   }
+}
+
+/** What there is beside the replica. */
+export interface Scene {
+  readonly state: Pick<DesiredState, 'replicas'>;
+  readonly observed: Observed;
+  readonly turns: Turns;
 }
 
 /** What replicas that have a place wait for there. */
@@ -69,7 +76,13 @@ export function turnsIn(state: DesiredState, observed: Observed): Turns {
   return { waiting, untidy: isAnyHeldUp ? untidyNodes({ observed, replicas: state.replicas }) : new Set() };
 }
 
-export function drainInWords(reason: DrainReason): string {
+/** Its phase is the same whether an image is pulled or only looked for. */
+function imageInWords({ image, pullPolicy }: ServiceSpec): string {
+  return pullPolicy === 'never' ? `looks for the image ${image}` : image;
+}
+
+/** @param all every replica, among them those that room is made for */
+export function drainInWords(reason: DrainReason, all: Iterable<Replica>): string {
   switch (reason) {
     case 'scaled_down':
       return 'scaled down';
@@ -79,11 +92,22 @@ export function drainInWords(reason: DrainReason): string {
     case 'moved':
       return 'moves away from its node';
     case 'preempted':
-      return 'makes room for a service of higher priority';
+      return preemptionInWords(all);
     default:
       return reason satisfies never;
   }
 }
+
+function preemptionInWords(all: Iterable<Replica>): string {
+  const isAwaited = ({ phase }: Replica) => phase.kind === 'pending' && phase.reasons.some(r => r.kind === 'room_made');
+  const services = [...new Set([...all].filter(isAwaited).map(r => r.service))].sort();
+  if (services.length === 0) return 'makes room for a service of higher priority';
+  const named = services.slice(0, NAMED).join(', ');
+  const more = services.length > NAMED ? ` and ${services.length - NAMED} more` : '';
+  return `makes room for ${named}${more} of higher priority`;
+}
+
+const NAMED = 3;
 
 export function causeOf(replica: Replica): Cause | null {
   const { phase } = replica;

@@ -5,7 +5,8 @@ import type { Service } from '../core/service.ts';
 
 /**
  * Which replicas of a service are there to take the place of one that moves away from its node, in words, by the id of
- * the newcomer: without that, a second replica of a service that wants one looks like a mistake. Pure.
+ * the newcomer: without that, a second replica of a service that wants one looks like a mistake. The youngest leaves first, as
+ * in rollout.ts. Pure.
  */
 export function placeTakers(
   service: Service,
@@ -24,6 +25,7 @@ export function placeTakers(
   }
   // Fewer than the wanted number are missing for a reason of their own.
   const extra = replicas.filter(isLive).length - service.replicas;
+  movers.reverse();
   const taking = extra > 0 ? newcomers.slice(-extra) : [];
   return new Map(
     taking.flatMap((replica, i): [string, string][] => {

@@ -36,6 +36,7 @@ export function whyService(
     return [
       {
         view: without(purpose, view),
+        isReplaced: view.phase === 'lost' && shown.state === 'ready',
         purpose,
         replica,
         spec,
@@ -52,7 +53,7 @@ export function whyService(
     // Those that wait alike for a place are told of together, and all others one by one.
     return told.map((a, i) => whyReplica(a, isPending(a) || i === told.length - 1 ? more : []));
   });
-  const waiting = asked.filter(a => isWaiting(a.view)).length;
+  const waiting = asked.filter(isWaiting).length;
   return { namespace, name, state: shown.state, message, total: asked.length, waiting, replicas };
 }
 
@@ -92,6 +93,8 @@ interface Asked extends AskedPending {
   /** Whose place it is to take; undefined: it is one of those that are wanted anyway. */
   readonly purpose: string | undefined;
   readonly view: ReplicaView;
+  /** It is lost, and as many as are wanted serve without it. */
+  readonly isReplaced: boolean;
   readonly observed: Observed;
   readonly pending: PendingReplicas;
   /** What it waits for on devices that it shares. */
@@ -110,7 +113,7 @@ function whyReplica(asked: Asked, more: readonly WhyGroupView[]): WhyReplicaView
     generation,
     phase,
     sinceMs,
-    waiting: isWaiting(view),
+    waiting: isWaiting(asked),
     ...(node === undefined ? {} : { node }),
     devices,
     ...(retryAtMs === undefined ? {} : { retryAtMs }),
@@ -132,7 +135,7 @@ function nearest(rejections: readonly Rejection[]): readonly Rejection[] {
     .slice(0, MOST_REJECTIONS);
 }
 
-function isWaiting({ phase, impaired }: ReplicaView): boolean {
+function isWaiting({ view: { phase, impaired }, isReplaced }: Pick<Asked, 'view' | 'isReplaced'>): boolean {
   switch (phase) {
     case 'pending':
     case 'pulling':
@@ -141,8 +144,9 @@ function isWaiting({ phase, impaired }: ReplicaView): boolean {
     case 'warming':
     case 'backoff':
     case 'failed':
-    case 'lost':
       return true;
+    case 'lost':
+      return !isReplaced;
     case 'ready':
       return impaired;
     case 'draining':
@@ -189,7 +193,7 @@ function reasonsOf(asked: Asked): Reasons {
         logsOf(asked, 'shows its last lines'),
       ]);
     case 'lost':
-      return one('lost', view.message, silent, view);
+      return one('lost', asked.isReplaced ? `${view.message}; others serve in its place` : view.message, silent, view);
     default:
       return phase satisfies never;
   }
@@ -219,10 +223,8 @@ function silentNode(node: ObservedNode | undefined): WhyGroupView[] {
   ];
 }
 
-/** Its phase is the same whether its image is pulled or only looked for. */
 function imageInWords({ spec, view }: Asked): string {
-  if (view.message !== '' && view.message !== spec.image) return view.message;
-  return spec.pullPolicy === 'never' ? `looks for the image ${spec.image}` : `pulls ${spec.image}`;
+  return view.message === '' || view.message === spec.image ? `pulls ${spec.image}` : view.message;
 }
 
 function causeInWords({ replica, view }: Asked): string {

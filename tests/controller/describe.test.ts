@@ -227,3 +227,43 @@ test('a second replica that is there because of a drain says whose place it take
   t.deepEqual(messages([old, starting], true, { replicas: 2 }), ['', ''], 'it was wanted anyway');
   t.deepEqual(messages([one('ready', {}, on('b')), starting], true), ['', '']);
 });
+
+test('each of two replacements names another one, in the order in which those leave', t => {
+  const nodes = [{ name: 'a', drainingSince: 5, quarantined: [] }];
+  const on = (node: string) => ({ placement: { node, devices: [] } });
+  const messages = (replicas: readonly Replica[]) => {
+    const { services } = stateOf(replicas);
+    const generations = [{ service: 'ns/svc' as const, generation: 1, spec: SPEC }];
+    const state = DesiredState.from({ services: [...services.values()], replicas, nodes, generations });
+    const observed = seen({ nodes: [aNode({ name: 'a' }), aNode({ name: 'b' })] });
+    return describeServices(state, observed)[0]?.replicas.map(r => r.message);
+  };
+  const [old, young] = [one('ready', {}, on('a')), one('ready', {}, on('a'))];
+  const [first, second] = [one('starting', {}, on('b')), one('starting', {}, on('b'))];
+  const place = ({ id }: Replica) => `to take the place of ${id} on a, which is drained`;
+  t.deepEqual(messages([old, young, first, second]), ['', '', place(young), place(old)]);
+  const served = { ...phaseOf('ready', 10, on('b')) };
+  t.deepEqual(messages([old, { ...first, phase: served }, second]), ['', '', place(old)]);
+});
+
+test('a service that is ready says what waits beside those that serve', t => {
+  const waiting = one('pending', {}, { reasons: [lack('no room')] });
+  t.like(shown([one('ready'), one('ready'), waiting]), { state: 'ready', message: 'no room' });
+});
+
+test('who makes room says for whom', t => {
+  const idle = one('draining', {}, { reason: 'preempted' });
+  const other = one('pending', { service: 'ns/llm' }, { reasons: [{ kind: 'room_made' }] });
+  const message = (...replicas: Replica[]) => shown([idle, ...replicas]).replicas[0]?.message;
+  t.is(message(other), 'makes room for ns/llm of higher priority');
+  t.is(message(), 'makes room for a service of higher priority');
+});
+
+test('an image that is never pulled is looked for, in words', t => {
+  const spec = aSpec({ image: 'built:1', pullPolicy: 'never' });
+  const generations = [{ service: 'ns/svc' as const, generation: 1, spec }];
+  const { services } = stateOf([]);
+  const replicas = [one('pulling')];
+  const state = DesiredState.from({ services: [...services.values()], replicas, nodes: [], generations });
+  t.is(describeServices(state, seen())[0]?.replicas[0]?.message, 'looks for the image built:1');
+});

@@ -204,6 +204,22 @@ test('a replica that is there because of a drain says whose place it takes', t =
   ]);
 });
 
+test('what was lost and is replaced is nothing that the service waits for', t => {
+  const lost = one('lost', { placement: { node: 'gpu-a', devices: [] } });
+  const nodes = [aNode({ name: 'gpu-a', answering: false, error: 'timed out' }), aNode()];
+  const replaced = why({ nodes, replicas: [lost, one('ready')] });
+  t.like(replaced, { state: 'ready', waiting: 0 });
+  t.deepEqual(
+    replaced.replicas.map(r => [r.phase, r.waiting]),
+    [
+      ['lost', false],
+      ['ready', false],
+    ],
+  );
+  t.regex(replaced.replicas[0]!.summary.join('; '), /; others serve in its place$/);
+  t.like(why({ nodes, replicas: [lost] }), { waiting: 1 });
+});
+
 test('an image that is never pulled is looked for, not pulled', t => {
   const spec = { image: 'built:1', pullPolicy: 'never' as const };
   t.is(why({ spec, replicas: [one('pulling')] }).replicas[0]!.groups[0]!.message, 'looks for the image built:1');
