@@ -15,6 +15,7 @@ import type { ControlPlane } from './control-plane.ts';
 import { Controller } from './controller/controller.ts';
 import { ServedControlPlane } from './controller/served-control-plane.ts';
 import { OutriggerError } from './core/errors.ts';
+import { isVacant } from './core/nodes/is-vacant.ts';
 import type { ServiceSpec } from './core/spec.ts';
 import { createDockerEngine, DialGate } from './engine/docker/index.ts';
 import { randomIds, randomWord } from './ids.ts';
@@ -145,10 +146,13 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   addresses = api.addresses;
   controller.start();
   cleanup.defer(() => nodes.close());
-  nodes.follow(({ members, policy }) => {
-    controller.setMembers(members);
-    controller.setNodePolicy(policy);
-  });
+  nodes.follow(
+    ({ members, policy }) => {
+      controller.setMembers(members);
+      controller.setNodePolicy(policy);
+    },
+    name => isVacant(controller.state, name),
+  );
   log.info({ version, state: folder.folder, addresses, instance: store.instance }, 'the control plane serves');
   options.onListening?.(addresses);
 

@@ -65,6 +65,8 @@ export interface ObservedNode {
   /** References (`name:tag`) of the images that are there; a hint for placement. */
   readonly images: ReadonlySet<string>;
   readonly containers: readonly ObservedContainer[];
+  /** Ids of the containers that this engine listed before and does not any more, of the newest few. Absent: none. */
+  readonly removed?: ReadonlySet<string>;
 }
 
 export type Reach = 'containers' | 'published';

@@ -107,9 +107,10 @@ export class ConfiguredNodes implements NodeSource {
     return [this.#options.file, ...ofNodes];
   }
 
-  follow(onChange: (nodes: NodesInUse) => void): void {
+  follow(onChange: (nodes: NodesInUse) => void, isVacant?: (node: string) => boolean): void {
     if (this.#following) return;
     const { file, clock, engines } = this.#options;
+    if (isVacant) engines.onAnotherEngine(isVacant);
     engines.onOneEngine((from, to) => {
       const renamed = this.#renamed(from, to);
       if (renamed) onChange(renamed);

@@ -1,5 +1,5 @@
 import { OutriggerError } from '../core/errors.ts';
-import type { NodesNote } from './nodes-note.ts';
+import type { NodesNote, NotedNode } from './nodes-note.ts';
 
 export interface EngineIdentity {
   /** Made by the engine for itself. */
@@ -10,11 +10,13 @@ export interface EngineIdentity {
 
 /**
  * Which node has which engine. An engine under two names would show each of its containers twice, once as a stale copy, so
- * the name that it is known by holds it, over restarts too, until that node is gone.
+ * the name that it is known by holds it, over restarts too, until that node is gone. And a name whose way leads to another
+ * engine than before would show none of what runs on it, and have it all started anew: it waits for its own.
  */
 export class EngineClaims {
   readonly #note: NodesNote;
   #isRenamed: (from: string, to: string) => boolean = () => false;
+  #isVacant: (node: string) => boolean = () => false;
 
   constructor(note: NodesNote) {
     this.#note = note;
@@ -28,13 +30,24 @@ export class EngineClaims {
     this.#isRenamed = isRenamed;
   }
 
+  /** Who says whether nothing is lost where a node gets another engine; until somebody does, nobody knows. */
+  onAnotherEngine(isVacant: (node: string) => boolean): void {
+    this.#isVacant = isVacant;
+  }
+
   /**
-   * The engine that answered as this node. Rejects the second node of an engine with `conflict`, whichever ways lead there,
-   * unless that is its name now.
+   * The engine that answered as this node. Rejects with `conflict` what is known to be another node's engine, whichever
+   * ways lead there, unless this is its name now; and what is not the engine that the node had, while it holds something.
    */
-  claim(node: string, { id, hostName }: EngineIdentity): void {
+  claim(node: string, answering: EngineIdentity): void {
+    const { id, hostName } = answering;
     const identity = `${id} ${hostName}`;
-    if (this.#note.nodes().get(node)?.engine === identity) return;
+    const known = this.#note.nodes().get(node);
+    if (known?.engine === identity) {
+      this.#note.answered(node, identity);
+      return;
+    }
+    if (known && isAnother(known, answering) && !this.#isVacant(node)) throw anotherEngine(node, known, answering);
     const holder = [...this.#note.nodes()].find(([name, { engine }]) => engine === identity && name !== node)?.[0];
     if (holder === undefined) {
       this.#note.answered(node, identity);
@@ -50,4 +63,49 @@ export class EngineClaims {
       retryable: false,
     });
   }
+}
+
+/** Whether an error says that the way to a node leads to an engine that is not its own. */
+export function isOfAnotherEngine({ details }: OutriggerError): boolean {
+  return details['anotherEngine'] === true;
+}
+
+/**
+ * By a way that was not used before both of id and host name have to be the same: copied machines have one id. By the same
+ * way a host may get another name; and an engine of this machine that was set up anew is its successor.
+ */
+function isAnother({ engine, engineBy, ...node }: NotedNode, { id, hostName }: EngineIdentity): boolean {
+  if (engine === undefined) return false;
+  if (engineBy !== undefined) return true;
+  const before = identityIn(engine);
+  if (before.id === id) return false;
+  const isHere = node.kind === 'local' || node.entry.engine?.startsWith('unix:') === true;
+  return !isHere || before.hostName !== hostName;
+}
+
+function identityIn(engine: string): EngineIdentity {
+  const [id = '', ...hostName] = engine.split(' ');
+  return { id, hostName: hostName.join(' ') };
+}
+
+function anotherEngine(node: string, { engine = '', ...noted }: NotedNode, answering: EngineIdentity): OutriggerError {
+  const inWords = ({ id, hostName }: EngineIdentity) => `${shortened(id)} on the host ${hostName}`;
+  const mend =
+    noted.kind === 'local'
+      ? 'Mend DOCKER_HOST or the Docker context by which the control plane was started.'
+      : `Mend its address in the nodes file. Where another machine took its place, give that a name of its own there.`;
+  return new OutriggerError(
+    'conflict',
+    `${node} was the engine ${inWords(identityIn(engine))}, and ${inWords(answering)} answers now: nothing is done there`,
+    {
+      next: `${mend} Or give up what ran on the former one: outrigger nodes drain ${node}.`,
+      retryable: false,
+      details: { anotherEngine: true },
+    },
+  );
+}
+
+/** As much of an engine's id as a person compares. */
+function shortened(id: string): string {
+  return id.length > 12 ? `${id.slice(0, 12)}…` : id;
 }

@@ -50,6 +50,11 @@ export class Engines {
     this.#claims.onOneEngine(isRenamed);
   }
 
+  /** As EngineClaims has it. */
+  onAnotherEngine(isVacant: (node: string) => boolean): void {
+    this.#claims.onAnotherEngine(isVacant);
+  }
+
   /** What the engines say against what is stated of them, a line for each. */
   problems(): readonly string[] {
     return [...this.#used].flatMap(([name, { repeated }]) =>

@@ -22,7 +22,9 @@ export async function formerNodes(
 ): Promise<FormerNodes> {
   const noted = await Promise.all([...note.nodes()].map(([name, node]) => configureFormer(name, node, around)));
   const before = noted.flatMap(one => (one?.kind === 'configured' ? [one.node] : []));
-  const renamed = renamedNodes(new Map(before.map(n => [n.name, n.profile.connection])), present);
+  // A way by which a node's engine never answered may be a slip, and lead to another machine.
+  const reached = before.filter(n => note.nodes().get(n.name)?.engineBy === undefined);
+  const renamed = renamedNodes(new Map(reached.map(n => [n.name, n.profile.connection])), present);
   for (const name of renamed.keys()) if (!present.has(name)) note.remove(name);
   return {
     leaving: noted

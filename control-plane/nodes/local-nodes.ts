@@ -67,8 +67,9 @@ export class LocalNodes implements NodeSource {
     return [...this.#hidden, ...(this.#configured?.hiddenPaths() ?? [])];
   }
 
-  follow(onChange: (nodes: NodesInUse) => void): void {
-    const { file, clock, isAlone, confirmMs = CONFIRM_MS } = this.#options;
+  follow(onChange: (nodes: NodesInUse) => void, isVacant?: (node: string) => boolean): void {
+    const { file, clock, isAlone, engines, confirmMs = CONFIRM_MS } = this.#options;
+    if (isVacant) engines.onAnotherEngine(isVacant);
     if (this.#following || isAlone) return;
     const found = new AbortController();
     const signal = AbortSignal.any([this.#stop.signal, found.signal]);
@@ -83,7 +84,7 @@ export class LocalNodes implements NodeSource {
       found.abort();
       if (this.#stop.signal.aborted) return null;
       onChange(this.inUse());
-      this.#configured?.follow(onChange);
+      this.#configured?.follow(onChange, isVacant);
       return null;
     });
   }

@@ -31,13 +31,15 @@ export class Members {
    */
   set(members: readonly Member[]): ReadonlyMap<string, string> {
     const named = new Map(members.map(m => [m.engine.node, m.profile.connection]));
-    const before = new Map(this.#observers().map(o => [o.node().name, o.node().connection]));
+    const reached = this.#observers().filter(o => !o.meetsAnother);
+    const before = new Map(reached.map(o => [o.node().name, o.node().connection]));
     const renamed = new Map(renamedNodes(before, named));
     for (const { formerName, engine } of members) {
       // One that is there already may turn out to be one that leaves.
       const isNews = !this.#members.has(engine.node) || (formerName !== undefined && this.#members.has(formerName));
       if (formerName !== undefined && isNews) renamed.set(formerName, engine.node);
     }
+    const formers = this.#formers(renamed);
     for (const [name, { observer }] of this.#members) {
       if (named.has(name)) continue;
       // What runs there goes on under the other name.
@@ -55,7 +57,8 @@ export class Members {
         continue;
       }
       if (known) this.#forget(name);
-      const observer = new Observer(member, this.#clock, this.#onListing);
+      const former = formers.get(name);
+      const observer = new Observer(member, this.#clock, this.#onListing, former);
       if (member.leaving) observer.leave();
       this.#members.set(name, { member, observer });
       this.#engines.set(name, member.engine);
@@ -173,6 +176,16 @@ export class Members {
       .filter(m => m.observer.node().answering)
       .map(m => m.member.engine)
       .sort((a, b) => (a.node < b.node ? -1 : 1));
+  }
+
+  /** What was known of each node under its name now, where its engine had that or another name before. */
+  #formers(renamed: ReadonlyMap<string, string>): ReadonlyMap<string, ObservedNode> {
+    const taken = new Set(renamed.values());
+    const nodes = [...this.nodes().values()];
+    return new Map([
+      ...nodes.filter(n => !taken.has(n.name) && !renamed.has(n.name)).map(n => [n.name, n] as const),
+      ...nodes.flatMap(n => (renamed.has(n.name) ? [[renamed.get(n.name)!, n] as const] : [])),
+    ]);
   }
 
   #observers(): Observer[] {

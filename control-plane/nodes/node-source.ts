@@ -10,8 +10,11 @@ export interface NodeSource {
   problem(): string | null;
   /** Paths that lead to the engines or say which there are, and that no container may have. */
   hiddenPaths(): readonly string[];
-  /** Tells of other nodes, until close(). */
-  follow(onChange: (nodes: NodesInUse) => void): void;
+  /**
+   * Tells of other nodes, until close().
+   * @param isVacant whether a node holds nothing that is lost where another engine takes its place
+   */
+  follow(onChange: (nodes: NodesInUse) => void, isVacant?: (node: string) => boolean): void;
   /** Reads the nodes file and everything it names now, as when it had changed. */
   reread(): void;
   close(): Promise<void>;

@@ -10,6 +10,8 @@ export type NotedNode = (
 ) & {
   /** Which engine answered there, in its own words. */
   readonly engine?: string;
+  /** The way by which it answered, where that is not the present one: by this it was not seen yet. */
+  readonly engineBy?: string;
 };
 
 /** The nodes file that was used last: where it lies, and what it said. */
@@ -27,13 +29,14 @@ interface Noted {
 const noted = z.object({ file: z.unknown().optional(), nodes: z.record(z.string(), z.unknown()).catch({}) });
 const notedFile = z.object({ path: z.string().refine(path.isAbsolute), text: z.string() });
 const notedNode = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('local'), engine: z.string().exactOptional() }),
+  z.object({ kind: z.literal('local'), engine: z.string().exactOptional(), engineBy: z.string().exactOptional() }),
   z.object({
     kind: z.literal('entry'),
     folder: z.string(),
     // As it was written: what is left out of it gets its default where it is used.
     entry: z.custom<Partial<NodeEntry>>(entry => nodeEntry.safeParse(entry).success),
     engine: z.string().exactOptional(),
+    engineBy: z.string().exactOptional(),
   }),
 ]);
 
@@ -78,19 +81,27 @@ export class NodesNote {
   }
 
   add(nodes: Iterable<readonly [string, NotedNode]>): void {
-    for (const [name, node] of nodes) {
-      const before = this.#nodes.get(name);
-      // Another way may lead to another engine: which one is said anew when it answers.
-      const engine = before && wayNoted(before) === wayNoted(node) ? before.engine : undefined;
-      this.#nodes.set(name, engine === undefined ? node : { ...node, engine });
+    const added = [...nodes];
+    const before = new Map(this.#nodes);
+    const ways = new Map(added.map(([name, node]) => [wayNoted(node), name]));
+    for (const [name, node] of added) {
+      const way = wayNoted(node);
+      const known = before.get(name);
+      // What answered by this way under another name is what is expected now; else what had this name before.
+      const former = [...before].find(([other, n]) => other !== name && isSeenBy(n, way))?.[1];
+      const goesOn = known && isSeenBy(known, wayNoted(known)) ? ways.get(wayNoted(known)) : name;
+      const expected = former ?? (goesOn === undefined || goesOn === name ? known : undefined);
+      this.#nodes.set(name, { ...node, ...engineOf(expected, way) });
     }
     this.#write();
   }
 
+  /** It was this engine, by the way that leads there now. */
   answered(name: string, engine: string): void {
     const node = this.#nodes.get(name);
-    if (!node || node.engine === engine) return;
-    this.#nodes.set(name, { ...node, engine });
+    if (!node || (node.engine === engine && node.engineBy === undefined)) return;
+    const { engineBy: _, ...rest } = node;
+    this.#nodes.set(name, { ...rest, engine });
     this.#write();
   }
 
@@ -129,6 +140,17 @@ function parse(text: string): Noted {
   });
   const nodesFile = notedFile.safeParse(file);
   return { ...(nodesFile.success && { file: nodesFile.data }), nodes: Object.fromEntries(whole) };
+}
+
+/** Its engine answered by this way. */
+function isSeenBy(node: NotedNode, way: string): boolean {
+  return node.engine !== undefined && node.engineBy === undefined && wayNoted(node) === way;
+}
+
+function engineOf(node: NotedNode | undefined, way: string): Pick<NotedNode, 'engine' | 'engineBy'> {
+  if (node?.engine === undefined) return {};
+  const by = node.engineBy ?? wayNoted(node);
+  return by === way ? { engine: node.engine } : { engine: node.engine, engineBy: by };
 }
 
 /** How it was reached, for comparison. */

@@ -4,6 +4,7 @@ import { isSameDevice } from '../core/node.ts';
 import type { ObservedDevice, ObservedNode } from '../core/observed.ts';
 import type { Clock, Engine, EngineListing, Member, NodeProfile } from '../ports.ts';
 import { within } from '../within.ts';
+import { isOfAnotherEngine } from './engine-claims.ts';
 
 /**
  * Keeps the newest listing of one engine. Lists when told that something changed, and every RESYNC_MS because events are
@@ -22,11 +23,15 @@ export class Observer {
   #listing: Promise<void> | null = null;
   /** The last listing took too long. The next one may take longer, as a connection over several machines may to open. */
   #isLate = false;
+  #meetsAnother = false;
   /** When onListing() was called last. */
   #toldAt = Number.NEGATIVE_INFINITY;
 
-  /** @param onListing there is something new: a listing, or another failure than the one before */
-  constructor({ engine, profile }: Member, clock: Clock, onListing: () => void) {
+  /**
+   * @param onListing there is something new: a listing, or another failure than the one before
+   * @param former what was known of the node when it was reached or described otherwise
+   */
+  constructor({ engine, profile }: Member, clock: Clock, onListing: () => void, former?: ObservedNode) {
     this.#engine = engine;
     this.#clock = clock;
     this.#onListing = onListing;
@@ -38,7 +43,8 @@ export class Observer {
       ...stated,
       answering: false,
       error: 'not asked yet',
-      silentSince: clock.now(),
+      // A new way to a node that is silent ends no silence: only an answer does.
+      silentSince: former?.silentSince ?? clock.now(),
       leaving: false,
       listedFrom: 0,
       cpus: 0,
@@ -49,6 +55,11 @@ export class Observer {
       images: new Set(),
       containers: [],
     };
+  }
+
+  /** What answered last is not the node's own engine. */
+  get meetsAnother(): boolean {
+    return this.#meetsAnother;
   }
 
   node(): ObservedNode {
@@ -113,6 +124,7 @@ export class Observer {
       const what = `listing the containers of node ${this.#engine.node}`;
       const listing = await within(limits, what, signal => this.#engine.observe(signal));
       this.#isLate = false;
+      this.#meetsAnother = false;
       this.#engineLabels = listing.labels;
       const { error: _, next: __, driverTrouble: ___, ...known } = this.#node;
       this.#node = {
@@ -123,11 +135,14 @@ export class Observer {
         listedFrom,
         labels: { ...listing.labels, ...this.#labels },
         vanished: vanishedFrom(known, listing),
+        removed: removedFrom(known, listing),
       };
     } catch (thrown) {
       if (this.#stop.signal.aborted) return;
       const error: OutriggerError = toOutriggerError(thrown);
       this.#isLate = error.code === 'timeout';
+      // Otherwise it is not known to have been mended.
+      if (isOfAnotherEngine(error)) this.#meetsAnother = true;
       const { next: _, ...known } = this.#node;
       const next = error.next === undefined ? {} : { next: error.next };
       const isKnown = !known.answering && known.error === error.message && this.#node.next === error.next;
@@ -172,6 +187,17 @@ function vanishedFrom(before: ObservedNode, { devices }: EngineListing): readonl
   return [...before.devices, ...before.vanished].filter(d => !devices.some(listed => isSameDevice(d, listed)));
 }
 
+/** Containers that were there once and are not now. */
+function removedFrom(before: ObservedNode, { containers }: EngineListing): ReadonlySet<string> {
+  const listed = new Set(containers.map(c => c.id));
+  const { removed = new Set<string>() } = before;
+  const missing = before.containers.filter(c => !listed.has(c.id)).map(c => c.id);
+  if (missing.length === 0) return removed;
+  return new Set([...removed, ...missing].slice(-MOST_REMOVED));
+}
+
+/** More than end between two passes of the loop. */
+const MOST_REMOVED = 1_000;
 const RESYNC_MS = 10_000;
 const RETRY_MS = 1_000;
 /** After 20 s of silence the pauses become longer, up to RESYNC_MS after 200 s. */

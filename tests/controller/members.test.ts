@@ -138,6 +138,44 @@ test('a node with another engine is looked at anew, and the one before is closed
   t.not(engines[0], other);
 });
 
+test('a way that leads to another engine makes whatever has it next no new name of the node', async t => {
+  const { clock, member, members, looked } = await onFakes('a');
+  const a = new FakeEngine({ clock, node: 'a' });
+  a.observe = async () => {
+    throw new OutriggerError('conflict', 'a was another engine', { details: { anotherEngine: true } });
+  };
+  const wrongly = (engine: FakeEngine): Member => ({
+    ...member(engine),
+    profile: { ...LOCAL_PROFILE, connection: 'tcp://wrong:2376' },
+  });
+  members.set([wrongly(a)]);
+  await looked();
+  t.like(members.nodes().get('a'), { answering: false, error: 'a was another engine' });
+  const renamed = members.set([wrongly(new FakeEngine({ clock, node: 'b' }))]);
+  t.deepEqual([...renamed], []);
+  t.true(members.nodes().get('a')?.leaving);
+});
+
+test('a node that is silent stays so since it fell silent, whatever way is tried next', async t => {
+  const { clock, engines, member, members, looked } = await onFakes('a', 'b');
+  engines[0]!.machine.setDaemon('down');
+  await looked();
+  const { silentSince } = members.nodes().get('a')!;
+  t.not(silentSince, null);
+  await clock.advance(5_000);
+  const renamed = new FakeEngine({ clock, node: 'z', on: engines[0]!.machine });
+  const [first, second] = engines.map(e => ({ ...LOCAL_PROFILE, connection: `fake://${e.node}` }));
+  members.set([
+    { ...member(engines[0]!), profile: first! },
+    { ...member(engines[1]!), profile: second! },
+  ]);
+  members.set([
+    { ...member(renamed), profile: first! },
+    { ...member(engines[1]!), profile: second! },
+  ]);
+  t.is(members.nodes().get('z')?.silentSince, silentSince, 'nor does another name end it');
+});
+
 test("a replica's logs come from its newest container, whichever node that is on", async t => {
   const { engines, members, looked } = await onFakes('a', 'b');
   for (const [engine, attempt] of [

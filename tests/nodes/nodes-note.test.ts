@@ -75,3 +75,45 @@ test('a nodes file that is half there costs no node', async t => {
   t.is(note.nodesFile(), null);
   t.is(note.nodes().size, 1);
 });
+
+const reachedAt = (host: string) => ({ ...REMOTE, entry: { ...REMOTE.entry, engine: `tcp://${host}:2376` } });
+
+test('the engine that is expected at a node goes along when names are swapped, and is remembered through a wrong way', async t => {
+  const note = await NodesNote.open(await fileWith(t, ''));
+  note.add([
+    ['a', reachedAt('1')],
+    ['b', reachedAt('2')],
+  ]);
+  note.answered('a', 'ONE');
+  note.answered('b', 'TWO');
+  note.add([
+    ['a', reachedAt('2')],
+    ['b', reachedAt('1')],
+  ]);
+  t.deepEqual(
+    [...note.nodes()].map(([name, n]) => [name, n.engine, n.engineBy]),
+    [
+      ['a', 'TWO', undefined],
+      ['b', 'ONE', undefined],
+    ],
+  );
+  note.add([['a', reachedAt('3')]]);
+  note.add([['a', reachedAt('4')]]);
+  t.like(note.nodes().get('a'), { engine: 'TWO', engineBy: 'tcp://2:2376 undefined' });
+  note.add([['a', reachedAt('2')]]);
+  t.deepEqual(note.nodes().get('a'), { ...reachedAt('2'), engine: 'TWO' }, 'the way is as it was');
+  await note.close();
+});
+
+test('a name that a new machine is given expects no engine, as the former one goes on under another name', async t => {
+  const note = await NodesNote.open(await fileWith(t, ''));
+  note.add([['a', reachedAt('1')]]);
+  note.answered('a', 'ONE');
+  note.add([
+    ['a', reachedAt('2')],
+    ['b', reachedAt('1')],
+  ]);
+  t.deepEqual(note.nodes().get('a'), reachedAt('2'));
+  t.like(note.nodes().get('b'), { engine: 'ONE' });
+  await note.close();
+});

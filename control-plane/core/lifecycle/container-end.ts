@@ -20,8 +20,8 @@ export function endOfContainer(
   const node = placement ? facts.observed.nodes.get(placement.node) : undefined;
   // Unknown is not dead: only a listing that began after we learnt of the container can deny it.
   if (!node?.answering || node.listedFrom <= container.seenAt) return null;
-  // Names may have been swapped: it may be on a node that was not looked at yet.
-  if (!facts.nodes.areKnown) return null;
+  // Names may have been swapped: what this engine never listed may be on a node that was not looked at yet.
+  if (!node.removed?.has(container.id) && !facts.nodes.areKnown) return null;
   return { kind: 'vanished', message: 'the container was removed from outside', logTail: [] };
 }
 

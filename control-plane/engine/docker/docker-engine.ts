@@ -111,6 +111,7 @@ export class DockerEngine implements Engine {
     signal: AbortSignal,
   ): Promise<void> {
     const { environment } = this.#options;
+    await this.#beOwn(signal);
     try {
       await pullImage(this.#client, request, {
         onProgress,
@@ -127,6 +128,7 @@ export class DockerEngine implements Engine {
 
   async create(request: Extract<Action, { kind: 'create' }>, signal: AbortSignal): Promise<{ containerId: string }> {
     const { instance, publishOn, defaultMemoryLimitBytes } = this.#options;
+    await this.#beOwn(signal);
     const { memoryBytes } = await this.#capacity.read(signal);
     return createContainer(
       { client: this.#client, networks: this.#networks, volumes: this.#volumes },
@@ -141,17 +143,20 @@ export class DockerEngine implements Engine {
   }
 
   async start(containerId: string, signal: AbortSignal): Promise<void> {
+    await this.#beOwn(signal);
     await startContainer(this.#client, this.#networks, immutableId(containerId), signal);
     if (this.#startedAt.size >= MOST_STARTS) this.#startedAt.clear();
     this.#startedAt.set(containerId, performance.now());
   }
 
-  stop(containerId: string, options: { graceMs: number }, signal: AbortSignal): Promise<void> {
-    return stopContainer(this.#client, immutableId(containerId), options, signal);
+  async stop(containerId: string, options: { graceMs: number }, signal: AbortSignal): Promise<void> {
+    await this.#beOwn(signal);
+    await stopContainer(this.#client, immutableId(containerId), options, signal);
   }
 
-  remove(containerId: string, signal: AbortSignal): Promise<void> {
-    return removeContainer(
+  async remove(containerId: string, signal: AbortSignal): Promise<void> {
+    await this.#beOwn(signal);
+    await removeContainer(
       this.#client,
       { containerId: immutableId(containerId), instance: this.#options.instance },
       signal,
@@ -159,12 +164,14 @@ export class DockerEngine implements Engine {
   }
 
   async cleanNamespace(namespace: string, options: { volumes: boolean }, signal: AbortSignal): Promise<void> {
+    await this.#beOwn(signal);
     await this.#networks.clean(namespace, signal);
     if (options.volumes) await this.#volumes.clean(namespace, signal);
   }
 
-  removeNetworks(signal: AbortSignal): Promise<void> {
-    return this.#networks.clean(null, signal);
+  async removeNetworks(signal: AbortSignal): Promise<void> {
+    await this.#beOwn(signal);
+    await this.#networks.clean(null, signal);
   }
 
   logs(containerId: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
@@ -212,6 +219,22 @@ export class DockerEngine implements Engine {
   /** Why NVIDIA's driver could not be asked the last time; null: it could, or nothing leads to it. */
   get driverTrouble(): string | null {
     return this.#driver?.trouble ?? null;
+  }
+
+  /**
+   * Rejects before anything is changed on an engine that is not this node's: there a container would be started that
+   * nobody looks after, and one that is not found would count as ended.
+   */
+  async #beOwn(signal: AbortSignal): Promise<void> {
+    const { claim } = this.#options;
+    const identity = claim && (await this.#capacity.identify(signal));
+    if (!identity) return;
+    try {
+      claim(identity);
+    } catch (cause) {
+      const { message, next } = cause as OutriggerError;
+      throw new OutriggerError('unavailable', message, { cause, ...(next !== undefined && { next }) });
+    }
   }
 
   /** Closes idle connections. Calls under way end by their own deadlines. */

@@ -112,6 +112,12 @@ export class NodeCapacity {
     this.#images.forget();
   }
 
+  /** Which engine it is: as it said last, or before anything else. Null: it has no id. */
+  async identify(signal: AbortSignal): Promise<{ readonly id: string; readonly hostName: string } | null> {
+    await this.#engineInfo(signal);
+    return this.identity();
+  }
+
   /** Which engine it was that answered last; null before the first answer. */
   identity(): { readonly id: string; readonly hostName: string } | null {
     return this.#info?.ID === undefined ? null : { id: this.#info.ID, hostName: this.#info.Name ?? '' };
