@@ -3,6 +3,7 @@ import { containTrouble, type Troubles } from './contain-trouble.ts';
 import { addressesOf, type Endpoint, type ProbeHost, probeHosts } from './endpoint.ts';
 import { advance } from './lifecycle/advance.ts';
 import { farewells } from './lifecycle/farewells.ts';
+import { awaitsDeviceCheckUntil } from './lifecycle/first-device-check.ts';
 import { actionsFor, orphanActions } from './lifecycle/next-actions.ts';
 import { transition } from './lifecycle/transition.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy, type NodeRecord } from './node.ts';
@@ -240,6 +241,10 @@ function wakeAt(world: World, actions: readonly Action[], given: readonly (numbe
   for (const replica of world.lookedAfter()) {
     const { phase } = replica;
     if (phase.kind === 'backoff') times.push(phase.until);
+    if (phase.kind === 'starting') {
+      const until = awaitsDeviceCheckUntil(replica, phase, { spec: world.specOf(replica), observed });
+      if (until !== null) times.push(until);
+    }
     if (phase.kind === 'draining') {
       times.push(phase.since + world.specOf(replica).drain.timeoutMs);
       // Load is read and not announced: look again while it decides.

@@ -1,8 +1,9 @@
 import type { DesiredState } from '../controller/desired-state.ts';
 import { actionKey, createAction, pullAction, startKey } from '../core/actions.ts';
+import { awaitsDeviceCheckUntil } from '../core/lifecycle/first-device-check.ts';
 import { deviceTurns, type TurnReason } from '../core/nodes/device-turns.ts';
 import type { Observed } from '../core/observed.ts';
-import type { Cause, DrainReason, Replica } from '../core/replica.ts';
+import type { Cause, DrainReason, PhaseOf, Replica } from '../core/replica.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { untidyNodes } from '../core/waiting/cluster-in.ts';
 import { briefly } from './pending-in-words.ts';
@@ -21,7 +22,7 @@ export function phaseInWords(
     case 'pending':
       return briefly(phase.reasons);
     case 'pulling':
-      return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || imageInWords(spec);
+      return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || spec.image;
     case 'creating': {
       const key = actionKey(createAction(replica, phase.placement, spec));
       const { node } = phase.placement;
@@ -30,7 +31,9 @@ export function phaseInWords(
     }
     case 'starting':
       return (
-        waitingFor(observed, startKey(phase.container.id)) || (observed.probes.get(phase.container.id)?.message ?? '')
+        waitingFor(observed, startKey(phase.container.id)) ||
+        observed.probes.get(phase.container.id)?.message ||
+        checkInWords(replica, phase, { spec, observed })
       );
     case 'warming':
       return observed.probes.get(phase.container.id)?.message ?? '';
@@ -76,11 +79,6 @@ export function turnsIn(state: DesiredState, observed: Observed): Turns {
   return { waiting, untidy: isAnyHeldUp ? untidyNodes({ observed, replicas: state.replicas }) : new Set() };
 }
 
-/** Its phase is the same whether an image is pulled or only looked for. */
-function imageInWords({ image, pullPolicy }: ServiceSpec): string {
-  return pullPolicy === 'never' ? `looks for the image ${image}` : image;
-}
-
 /** @param all every replica, among them those that room is made for */
 export function drainInWords(reason: DrainReason, all: Iterable<Replica>): string {
   switch (reason) {
@@ -120,6 +118,16 @@ function endInWords(node: string, { nodes }: Observed): string {
   const seen = nodes.get(node);
   if (!seen || seen.answering) return '';
   return `it ends once node ${node} answers (${seen.error ?? 'unknown reason'})`;
+}
+
+/** What is past its startup probe is asked for its devices before it is ready. */
+function checkInWords(
+  replica: Replica,
+  phase: PhaseOf<'starting'>,
+  facts: { readonly spec: ServiceSpec; readonly observed: Observed },
+): string {
+  const isUp = facts.observed.probes.get(phase.container.id)?.startup === 'passed';
+  return isUp && awaitsDeviceCheckUntil(replica, phase, facts) !== null ? 'x-outrigger.gpu.check is asked first' : '';
 }
 
 function isCreatedWithDevices({ phase }: Replica): boolean {

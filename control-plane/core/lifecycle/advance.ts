@@ -7,6 +7,7 @@ import { hasImage } from '../placement/cluster-node.ts';
 import { type Cause, type CauseKind, hasServed, type PhaseOf, type Placement, type Replica } from '../replica.ts';
 import { effectiveProbes, type ServiceSpec } from '../spec.ts';
 import { endOfContainer, isRemoved } from './container-end.ts';
+import { awaitsDeviceCheckUntil } from './first-device-check.ts';
 import { type ReplicaEvent, transition } from './transition.ts';
 
 /** Moves one replica as far as what is observed carries it. Level-triggered: the same facts give the same end. */
@@ -166,7 +167,9 @@ function afterStart(replica: Replica, phase: PhaseOf<'starting'>, facts: Replica
     if (report?.readiness === 'passing') return { kind: 'started_up', warmup: false };
     return isNotAlive(phase, facts) ? { kind: 'condemned', cause: notAlive(report?.message) } : null;
   }
-  if (report?.startup === 'passed') return { kind: 'started_up', warmup: facts.spec.warmup !== undefined };
+  const isSeeingLater = facts.now < (awaitsDeviceCheckUntil(replica, phase, facts) ?? facts.now);
+  if (report?.startup === 'passed')
+    return isSeeingLater ? null : { kind: 'started_up', warmup: facts.spec.warmup !== undefined };
   if (report?.startup === 'failed') {
     return {
       kind: 'condemned',
