@@ -22,7 +22,7 @@ export function phaseInWords(
     case 'pending':
       return briefly(phase.reasons);
     case 'pulling':
-      return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || spec.image;
+      return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || imageInWords(spec);
     case 'creating': {
       const key = actionKey(createAction(replica, phase.placement, spec));
       const { node } = phase.placement;
@@ -118,6 +118,11 @@ function endInWords(node: string, { nodes }: Observed): string {
   const seen = nodes.get(node);
   if (!seen || seen.answering) return '';
   return `it ends once node ${node} answers (${seen.error ?? 'unknown reason'})`;
+}
+
+/** Its phase is the same whether an image is pulled or only looked for. */
+function imageInWords({ image, pullPolicy }: ServiceSpec): string {
+  return pullPolicy === 'never' ? `looks for the image ${image}` : image;
 }
 
 /** What is past its startup probe is asked for its devices before it is ready. */
