@@ -1,6 +1,7 @@
 import type { ServiceView } from '../control-plane/views/views.ts';
 import type { Output } from './output.ts';
-import { PhaseLines, progressLines } from './render/progress.ts';
+import { PhaseLines } from './render/phase-lines.ts';
+import { progressLines } from './render/progress.ts';
 
 /** Shows how services come and go. On a terminal a block that redraws itself, otherwise a line for each phase change. */
 export interface ProgressDisplay {
@@ -28,7 +29,7 @@ export async function openProgressDisplay(
 }
 
 function plainDisplay(err: Output, known: readonly ServiceView[]): ProgressDisplay {
-  const phases = new PhaseLines();
+  const phases = new PhaseLines(Date.now());
   phases.skip(known);
   return {
     update: services => {

@@ -10,7 +10,7 @@ import { parseTimeoutMs } from '../parse-values.ts';
 import { loadProject, namespaceOf, projectFolders } from '../project.ts';
 import { removeServices } from '../remove-services.ts';
 import { failureLines } from '../render/failure.ts';
-import { PhaseLines } from '../render/progress.ts';
+import { PhaseLines } from '../render/phase-lines.ts';
 import { singleLine } from '../render/text.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
 import { usageError } from '../usage-error.ts';
@@ -144,7 +144,7 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
     });
   const [result] = results;
   for (const warning of result?.warnings ?? []) say(context, 'debug', warning);
-  const phases = new PhaseLines();
+  const phases = new PhaseLines(Date.now());
   phases.skip(known);
   const outcome = await waitForRollout({
     client,
@@ -226,7 +226,7 @@ async function provideDown(context: Context, call: Call): Promise<ExitCode> {
     say(context, 'info', `${call.service} does not run`);
     return EXIT_CODE.ok;
   }
-  const phases = new PhaseLines();
+  const phases = new PhaseLines(Date.now());
   phases.skip(running);
   const request = { client, namespace, names: [call.service], volumes: false };
   const { result } = await removeServices(

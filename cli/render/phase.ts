@@ -28,6 +28,11 @@ export function phaseStyle(phase: PhaseKind): Style {
   }
 }
 
+/** An image that is never pulled is looked for. */
+export function phaseWord({ spec }: Pick<ServiceView, 'spec'>, phase: PhaseKind): string {
+  return phase === 'pulling' && spec['pullPolicy'] === 'never' ? 'looking for image' : phase;
+}
+
 export function stateStyle(state: ServiceState): Style {
   switch (state) {
     case 'ready':

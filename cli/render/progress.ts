@@ -1,9 +1,10 @@
 import type { PhaseKind } from '../../control-plane/core/replica.ts';
 import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import type { Style } from '../output.ts';
-import { phaseDetail, phaseDurations, phaseStyle, whereabouts } from './phase.ts';
+import { phaseDetail, phaseDurations, phaseStyle, phaseWord, whereabouts } from './phase.ts';
 import { pad, singleLine, textWidth, truncate } from './text.ts';
-import { formatBytes, formatDuration } from './units.ts';
+import { formatDuration } from './units.ts';
+import { wrap } from './wrap.ts';
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
 const SPINNER_FRAME_MS = 80;
@@ -27,7 +28,8 @@ export function progressLines(services: readonly ServiceView[], options: Progres
   const shown = rows.slice(0, MAX_ROWS);
   const nameWidth = Math.max(0, ...shown.map(row => textWidth(row.name)));
   const phaseWidth = Math.max(0, ...shown.map(row => row.phase.length));
-  const lines = shown.map(row => {
+  const told = new Set<string>();
+  const lines = shown.flatMap(row => {
     const mark = options.style(
       row.style,
       row.mark ?? SPINNER[Math.floor(options.nowMs / SPINNER_FRAME_MS) % SPINNER.length]!,
@@ -37,8 +39,16 @@ export function progressLines(services: readonly ServiceView[], options: Progres
     const name = truncate(row.name, Math.max(4, options.width - fixed));
     const left = `${mark} ${pad(name, Math.min(nameWidth, Math.max(4, options.width - fixed)))}  ${options.style(row.style, pad(row.phase, phaseWidth))}  ${pad(elapsed, 6, 'right')}`;
     const room = options.width - textWidth(left) - 2;
-    return room >= 8 && row.detail !== ''
-      ? `${left}  ${options.style('dim', truncate(singleLine(row.detail), room))}`
+    const detail = singleLine(row.detail);
+    // What is waited for is the one thing to read here: it is not cut, and told once for all that wait so.
+    if (row.isWaiting && textWidth(detail) > room) {
+      const width = options.width - INDENT.length;
+      const rest = told.has(detail) ? [] : wrap(detail, width).slice(0, MAX_REASON_LINES);
+      told.add(detail);
+      return [truncate(left.trimEnd(), options.width), ...rest.map(line => INDENT + options.style('dim', line))];
+    }
+    return room >= 8 && detail !== ''
+      ? `${left}  ${options.style('dim', truncate(detail, room))}`
       : truncate(left.trimEnd(), options.width);
   });
   const more = rows.length > shown.length ? [`… and ${rows.length - shown.length} more`] : [];
@@ -46,13 +56,15 @@ export function progressLines(services: readonly ServiceView[], options: Progres
   return [...lines, ...more, ...(hint === null ? [] : [options.style('dim', truncate(hint, options.width))])];
 }
 
-/** How long a replica may wait for a place until the display says where to ask why. */
+const INDENT = '    ';
+const MAX_REASON_LINES = 6;
+/** How long a replica may wait for a place, for no reason that is known yet, until the display says where to ask why. */
 const PATIENCE_MS = 3_000;
 
 /** A line has no room for the reasons of several nodes. */
 function placeHint(services: readonly ServiceView[], nowMs: number): string | null {
-  const isLong = (r: ReplicaView) => r.phase === 'pending' && nowMs - r.sinceMs > PATIENCE_MS;
-  const waiting = services.filter(s => s.replicas.some(isLong)).map(s => s.name);
+  const isStuck = (r: ReplicaView) => r.phase === 'pending' && (r.message !== '' || nowMs - r.sinceMs > PATIENCE_MS);
+  const waiting = services.filter(s => s.replicas.some(isStuck)).map(s => s.name);
   if (waiting.length === 0) return null;
   if (waiting.length === 1) return `  see "outrigger why ${waiting[0]}"`;
   return `  see "outrigger why SERVICE" for ${waiting.join(', ')}`;
@@ -66,6 +78,8 @@ interface Row {
   readonly mark: string | undefined;
   readonly elapsedMs: number | null;
   readonly detail: string;
+  /** The detail says what it waits for. */
+  readonly isWaiting: boolean;
 }
 
 function serviceRow(service: ServiceView): Row {
@@ -77,6 +91,7 @@ function serviceRow(service: ServiceView): Row {
     mark: settled ? '✔' : service.state === 'failed' ? '✘' : undefined,
     elapsedMs: null,
     detail: service.message,
+    isWaiting: false,
   };
 }
 
@@ -87,7 +102,7 @@ function replicaRow(service: ServiceView, replica: ReplicaView, nowMs: number): 
   const detail = phaseDetail(replica, nowMs);
   return {
     name: `${service.name} ${replica.id}`,
-    phase: replica.phase,
+    phase: phaseWord(service, replica.phase),
     style: phaseStyle(replica.phase),
     mark: MARKS[replica.phase],
     elapsedMs: ready ? replica.sinceMs - first : nowMs - replica.sinceMs,
@@ -95,76 +110,8 @@ function replicaRow(service: ServiceView, replica: ReplicaView, nowMs: number): 
       durations === ''
         ? [whereabouts(replica).trim(), detail].filter(Boolean).join(', ')
         : `${detail}${detail ? '  ' : ''}(${durations})`,
+    isWaiting: replica.phase === 'pending',
   };
 }
 
 const MARKS: Partial<Record<PhaseKind, string>> = { ready: '✔', failed: '✘', lost: '✘', stopped: '●', backoff: '!' };
-
-/**
- * The display for a log file: one plain line for each phase that a replica has entered since the last call, and one when
- * what it waits for changes, so that nothing is said twice. Phases that came and went between two states are known from
- * the replica's timings.
- */
-export class PhaseLines {
-  readonly #said = new Map<string, Set<string>>();
-
-  next(services: readonly ServiceView[], nowMs: number): string[] {
-    return services.flatMap(service =>
-      service.replicas.length === 0
-        ? this.#farewell(service)
-        : service.replicas.flatMap(replica => this.#replica(service, replica, nowMs)),
-    );
-  }
-
-  /** What keeps a service that has no replica any more. */
-  #farewell({ namespace, name, deleting, message }: ServiceView): string[] {
-    if (!deleting || message === '') return [];
-    const key = `${namespace}/${name}`;
-    const said = this.#said.get(key) ?? new Set();
-    this.#said.set(key, said);
-    if (said.has(message)) return [];
-    said.add(message);
-    return [`${name}  deleting: ${singleLine(message)}`];
-  }
-
-  /** Takes what is there as known: only later changes are told. */
-  skip(services: readonly ServiceView[]): void {
-    this.next(services, 0);
-  }
-
-  #replica(service: ServiceView, replica: ReplicaView, nowMs: number): string[] {
-    const said = this.#said.get(replica.id) ?? new Set();
-    this.#said.set(replica.id, said);
-    const first = (key: string) => {
-      const isNew = !said.has(key);
-      said.add(key);
-      return isNew;
-    };
-    const name = `${service.name} ${replica.id}`;
-    const startedAtMs = replica.timings[0]?.enteredAtMs ?? replica.sinceMs;
-    const after = (atMs: number) => (atMs > startedAtMs ? ` (after ${formatDuration(atMs - startedAtMs)})` : '');
-    const passed = replica.timings
-      .filter(t => t.phase !== replica.phase || t.enteredAtMs !== replica.sinceMs)
-      .filter(t => first(`${t.phase} ${t.enteredAtMs}`))
-      .map(t => `${name}  ${t.phase}${after(t.enteredAtMs)}`);
-    const detail = plainDetail(replica, nowMs);
-    const isNewPhase = first(`${replica.phase} ${replica.sinceMs}`);
-    const isNewDetail = first(`${replica.phase} ${replica.sinceMs} ${plainDetail(replica, replica.sinceMs)}`);
-    if (!isNewPhase && (!isNewDetail || detail === '')) return passed;
-    return [
-      ...passed,
-      `${name}  ${replica.phase}${whereabouts(replica)}${detail && `: ${detail}`}${isNewPhase ? after(replica.sinceMs) : ''}`,
-    ];
-  }
-}
-
-const PULL_STEP_PERCENT = 25;
-
-/** What a line says of the phase at hand: of a pull only each quarter, since its bytes change many times a second. */
-function plainDetail(replica: ReplicaView, nowMs: number): string {
-  const { phase, pulledBytes, pullTotalBytes } = replica;
-  if (phase !== 'pulling' || pulledBytes === undefined || !pullTotalBytes)
-    return singleLine(phaseDetail(replica, nowMs));
-  const quarters = Math.floor((pulledBytes / pullTotalBytes) * (100 / PULL_STEP_PERCENT));
-  return `${Math.min(100, quarters * PULL_STEP_PERCENT)} % of ${formatBytes(pullTotalBytes)}`;
-}

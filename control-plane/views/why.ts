@@ -223,8 +223,10 @@ function silentNode(node: ObservedNode | undefined): WhyGroupView[] {
   ];
 }
 
+/** Its phase is the same whether its image is pulled or only looked for. */
 function imageInWords({ spec, view }: Asked): string {
-  return view.message === '' || view.message === spec.image ? `pulls ${spec.image}` : view.message;
+  if (view.message !== '' && view.message !== spec.image) return view.message;
+  return spec.pullPolicy === 'never' ? `looks for the image ${spec.image}` : `pulls ${spec.image}`;
 }
 
 function causeInWords({ replica, view }: Asked): string {

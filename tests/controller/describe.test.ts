@@ -258,12 +258,3 @@ test('who makes room says for whom', t => {
   t.is(message(other), 'makes room for ns/llm of higher priority');
   t.is(message(), 'makes room for a service of higher priority');
 });
-
-test('an image that is never pulled is looked for, in words', t => {
-  const spec = aSpec({ image: 'built:1', pullPolicy: 'never' });
-  const generations = [{ service: 'ns/svc' as const, generation: 1, spec }];
-  const { services } = stateOf([]);
-  const replicas = [one('pulling')];
-  const state = DesiredState.from({ services: [...services.values()], replicas, nodes: [], generations });
-  t.is(describeServices(state, seen())[0]?.replicas[0]?.message, 'looks for the image built:1');
-});

@@ -1,7 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { failureLines } from '../../../cli/render/failure.ts';
-import { PhaseLines, progressLines } from '../../../cli/render/progress.ts';
+import { PhaseLines } from '../../../cli/render/phase-lines.ts';
+import { progressLines } from '../../../cli/render/progress.ts';
 import { textWidth } from '../../../cli/render/text.ts';
 import { replicaView, serviceView } from '../views.ts';
 
@@ -163,4 +164,53 @@ test('a service that has no replica any more says once what keeps it, and a repl
   t.deepEqual(phases.next([empty], 0), ['echo  deleting: networks are left on b']);
   t.deepEqual(phases.next([empty], 1), []);
   t.deepEqual(phases.next([serviceView({ replicas: [], message: 'no room' })], 2), []);
+});
+
+test('times are told from the beginning of the command where the replica is older', t => {
+  const phases = new PhaseLines(140_000);
+  const timings = [
+    { phase: 'ready' as const, enteredAtMs: 1_000 },
+    { phase: 'draining' as const, enteredAtMs: 140_300 },
+  ];
+  const ready = replicaView({ sinceMs: 1_000, timings: timings.slice(0, 1) });
+  phases.skip([serviceView({ replicas: [ready] })]);
+  const draining = replicaView({ phase: 'draining', sinceMs: 140_300, timings, message: 'deleted' });
+  t.deepEqual(phases.next([serviceView({ replicas: [draining] })], 140_400), [
+    'echo r1  draining: deleted (after 0.3s)',
+  ]);
+});
+
+test('what waited before the command is told all the same, once; what serves is not', t => {
+  const phases = new PhaseLines(9_000);
+  const timings = [{ phase: 'pending' as const, enteredAtMs: 1_000 }];
+  const waiting = replicaView({ id: 'r2', phase: 'pending', sinceMs: 1_000, timings, message: 'no GPU is free' });
+  const services = [serviceView({ replicas: [replicaView(), waiting] })];
+  phases.skip(services);
+  t.deepEqual(phases.next(services, 9_100), ['echo r2  pending: no GPU is free']);
+  t.deepEqual(phases.next(services, 9_200), []);
+});
+
+test('what is waited for is wrapped where a line has no room for it, and told once for all that wait so', t => {
+  const message = 'local: needs 1 GPU of model H100 with 40 GiB, and no GPU is known on this node';
+  const waiting = (id: string) => replicaView({ id, phase: 'pending', sinceMs: 4_900, message });
+  const services = [serviceView({ replicas: [waiting('r1'), waiting('r2')] })];
+  const lines = progressLines(services, { ...plain, nowMs: 5_000, width: 60 });
+  t.true(lines.every(line => textWidth(line) <= 60));
+  t.true(
+    lines
+      .map(line => line.trim())
+      .join(' ')
+      .includes(message),
+    lines.join('\n'),
+  );
+  t.is(lines.filter(line => line.includes('needs 1 GPU')).length, 1);
+  t.is(lines.at(-1), '  see "outrigger why echo"', 'at once, since it is known what is lacking');
+});
+
+test('an image that is never pulled is looked for', t => {
+  const spec = { pullPolicy: 'never' };
+  const pulling = replicaView({ phase: 'pulling', sinceMs: 0, message: 'echo:1' });
+  const service = serviceView({ spec, replicas: [pulling] });
+  t.deepEqual(new PhaseLines().next([service], 0), ['echo r1  looking for image: echo:1']);
+  t.regex(progressLines([service], { ...plain, nowMs: 0, width: 100 })[0]!, /echo r1 {2}looking for image /);
 });
