@@ -79,8 +79,11 @@ export class DigitsCaller implements AsyncDisposable {
     return { ...count, replicas: replicas.size };
   }
 
-  /** Calls without a pause until stop() is asked for the count. */
-  keepCalling(): { stop(): Promise<{ calls: number; failed: number }> } {
+  /**
+   * Calls without a pause until stop() is asked for the count, or until the block that holds it is left: calls on a closed
+   * client fail at once, and would never let anything else of this process have its turn.
+   */
+  keepCalling(): AsyncDisposable & { stop(): Promise<{ calls: number; failed: number }> } {
     const total = { calls: 0, failed: 0 };
     let stopped = false;
     const going = (async () => {
@@ -90,11 +93,15 @@ export class DigitsCaller implements AsyncDisposable {
         total.failed += failed;
       }
     })();
+    const stop = async () => {
+      stopped = true;
+      await going;
+      return total;
+    };
     return {
-      async stop() {
-        stopped = true;
-        await going;
-        return total;
+      stop,
+      async [Symbol.asyncDispose]() {
+        await stop();
       },
     };
   }

@@ -84,7 +84,7 @@ async function play(): Promise<void> {
 
   story.step('kill -9 on the control plane, and calls all the while');
   const { pid } = await status();
-  const calls = digits.keepCalling();
+  await using calls = digits.keepCalling();
   process.kill(pid, 'SIGKILL');
   story.tell(`process ${pid} killed`);
   const afterKill = await digits.classify(60);
