@@ -1,4 +1,5 @@
 import type { NodeLedger } from './cluster-node.ts';
+import { BLOCK } from './members.ts';
 
 /** A stretch of blocks: the nodes that share the values of the spread preferences; blocks `from` to `to` - 1. */
 export interface Group {
@@ -16,9 +17,8 @@ export class Blocks {
   readonly starts: Int32Array;
   /** How many members the smallest block has. */
   readonly smallest: number;
-  /** By the index of a node: its block and its position, each plus one. */
-  readonly #blocks: Int32Array;
-  readonly #positions: Int32Array;
+  /** By the index of a node: its block and its position in the block, in one number; -1: no member. */
+  readonly #places: Int32Array;
 
   /** `nodes` in the order of their names; `nodeCount`: of the whole cluster; `pathOf` says which of them are one group. */
   constructor(
@@ -39,15 +39,13 @@ export class Blocks {
     this.groups = groups;
     this.members = Int32Array.from(members);
     this.starts = Int32Array.from([...starts, members.length]);
-    this.#blocks = new Int32Array(nodeCount);
-    this.#positions = new Int32Array(nodeCount);
+    this.#places = new Int32Array(nodeCount).fill(-1);
     let smallest = BLOCK;
     for (let block = 0; block < this.count; block += 1) {
       const [from, to] = [this.starts[block]!, this.starts[block + 1]!];
       smallest = Math.min(smallest, to - from);
       for (let position = from; position < to; position += 1) {
-        this.#blocks[members[position]!] = block + 1;
-        this.#positions[members[position]!] = position + 1;
+        this.#places[members[position]!] = block * BLOCK + position - from;
       }
     }
     this.smallest = smallest;
@@ -59,17 +57,15 @@ export class Blocks {
 
   /** -1 where the node is no member. */
   blockOf(node: number): number {
-    return this.#blocks[node]! - 1;
+    return this.#places[node]! >> 6;
   }
 
-  /** -1 where the node is no member. */
-  positionOf(node: number): number {
-    return this.#positions[node]! - 1;
+  /** Of a member: its position in its block. */
+  memberOf(node: number): number {
+    return this.#places[node]! & (BLOCK - 1);
   }
 }
 
-/** How many nodes a block has: a search looks at the bounds of all blocks, and at the nodes of a few. */
-const BLOCK = 64;
 /** Where nodes are of more kinds, blocks are of mixed ones. */
 const MOST_KINDS = 32;
 

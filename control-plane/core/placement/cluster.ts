@@ -67,7 +67,6 @@ export class Cluster {
     const { replicaId, service } = holder;
     const held = { replicaId, service, spec, placement, ledger, devices: fit?.devices };
     this.#holders.set(replicaId, held);
-    const { freeDevices } = ledger;
     ledger.hold(held);
     let load = this.#loads.get(service);
     if (!load) {
@@ -75,7 +74,7 @@ export class Cluster {
       this.#loads.set(service, load);
     }
     load.add(ledger, 1);
-    this.#changed(ledger, freeDevices);
+    this.#changed(ledger);
   }
 
   /** Gives back what a replica holds; one that holds nothing is no error. */
@@ -84,17 +83,16 @@ export class Cluster {
     if (!held) return;
     const { ledger, service } = held;
     this.#holders.delete(replicaId);
-    const { freeDevices } = ledger;
     ledger.release(held);
     const load = this.#loads.get(service)!;
     load.add(ledger, -1);
     if (load.counts.size === 0) this.#loads.delete(service);
-    this.#changed(ledger, freeDevices);
+    this.#changed(ledger);
   }
 
   /** From now on counts what is measured on devices beyond what is held of them as held, too. */
   countMeasured(): void {
-    for (const ledger of this.#nodes) if (ledger.countMeasured()) this.#changed(ledger, ledger.freeDevices);
+    for (const ledger of this.#nodes) if (ledger.countMeasured()) this.#changed(ledger);
   }
 
   /** The best place at present; books nothing. */
@@ -150,11 +148,10 @@ export class Cluster {
     return all;
   }
 
-  /** Before, it had so many free devices. */
-  #changed({ index }: NodeLedger, freeBefore: number): void {
+  #changed({ index }: NodeLedger): void {
     const log = this.#log;
     log.entries.push(index);
-    this.#shapes.touch(index, freeBefore, log);
+    this.#shapes.touch(index, log);
     if (log.entries.length > this.#nodes.length * LOG_PER_NODE + LOG_LEAST) {
       log.entries = [];
       log.epoch += 1;

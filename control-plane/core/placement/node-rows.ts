@@ -71,11 +71,11 @@ export class NodeRows {
 
   /** How many free devices such a request may be given. */
   wholeCount(node: number, meant: MeantTypes): number {
+    const [states, types] = [this.#states, this.#types];
     const first = node * this.#most;
+    const end = first + this.#counts[node]!;
     let count = 0;
-    for (let at = first; at < first + this.#counts[node]!; at += 1) {
-      if (this.#states[at] === DEVICE_FREE && meant[this.#types[at]!]) count += 1;
-    }
+    for (let at = first; at < end; at += 1) if (states[at] === DEVICE_FREE && meant[types[at]!]) count += 1;
     return count;
   }
 
@@ -118,20 +118,24 @@ export class NodeRows {
       const nth = this.fullestShared(node, meant, devices.bytes);
       if (nth >= 0) return packingAtLeast(devices, freeDevices, 0, 0, gibOf(this.deviceBytes(node, nth)));
     }
+    // Most nodes of a busy cluster have no device that nobody holds.
+    if (freeDevices === 0 && devices.kind !== 'some') return Number.POSITIVE_INFINITY;
     const nth = this.smallestWhole(node, meant);
     const smallestGib = nth < 0 ? Number.POSITIVE_INFINITY : gibOf(this.deviceBytes(node, nth));
     return packingAtLeast(devices, freeDevices, this.wholeCount(node, meant), smallestGib, -1);
   }
 
   #leastOf(node: number, meant: MeantTypes, state: DeviceState, bytes: number): number {
+    const [rows, states, types] = [this.#rows, this.#states, this.#types];
     const first = node * this.#most;
     const row = node * this.#width + DEVICES;
+    const count = this.#counts[node]!;
     let found = -1;
     let least = Number.POSITIVE_INFINITY;
-    for (let nth = 0; nth < this.#counts[node]!; nth += 1) {
-      if (this.#states[first + nth] !== state || !meant[this.#types[first + nth]!]) continue;
-      const has = this.#rows[row + nth]!;
-      if (has < bytes || has >= least) continue;
+    for (let nth = 0; nth < count; nth += 1) {
+      if (states[first + nth] !== state) continue;
+      const has = rows[row + nth]!;
+      if (has < bytes || has >= least || !meant[types[first + nth]!]) continue;
       least = has;
       found = nth;
     }

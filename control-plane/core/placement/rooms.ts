@@ -1,43 +1,65 @@
 import { gibOf } from './cost.ts';
+import { type Members, meet } from './members.ts';
 
-/** Of each block of nodes, what is left on devices that are shared already. */
+/** Of each block of nodes, by whole GiB: who has devices that are shared already with so much left. */
 export class Rooms {
-  /** Of each block, by whole GiB: the most that a device with so many GiB left has left. */
-  readonly #byGib: Float64Array;
   readonly #gibs: number;
-  /** Of each block, the most of all. */
+  /** By block and GiB, who has such devices: two words. */
+  readonly #members: Int32Array;
+  /** By block and GiB, the most bytes that were left on one of them since there were any. */
   readonly #most: Float64Array;
+  /** Of each block, a bit for each GiB that somebody has. */
+  readonly #present: Int32Array;
+  readonly #words: number;
 
   /** `largestBytes`: of one device. */
   constructor(blocks: number, largestBytes: number) {
     this.#gibs = Math.min(gibOf(largestBytes), MOST_GIB) + 1;
-    this.#byGib = new Float64Array(blocks * this.#gibs).fill(NONE);
-    this.#most = new Float64Array(blocks).fill(NONE);
+    this.#members = new Int32Array(blocks * this.#gibs * 2);
+    this.#most = new Float64Array(blocks * this.#gibs);
+    this.#words = (this.#gibs + 31) >> 5;
+    this.#present = new Int32Array(blocks * this.#words);
   }
 
-  clear(block: number): void {
-    this.#byGib.fill(NONE, block * this.#gibs, (block + 1) * this.#gibs);
-    this.#most[block] = NONE;
+  /** `member`: its position in the block; what it had is forgotten. */
+  clear(block: number, member: number): void {
+    for (let word = 0; word < this.#words; word += 1) {
+      for (let left = this.#present[block * this.#words + word]!; left !== 0; left &= left - 1) {
+        const at = block * this.#gibs + word * 32 + 31 - Math.clz32(left & -left);
+        this.#members[at * 2 + (member >> 5)]! &= ~(1 << (member & 31));
+        if ((this.#members[at * 2]! | this.#members[at * 2 + 1]!) !== 0) continue;
+        this.#present[block * this.#words + word]! &= ~(left & -left);
+      }
+    }
   }
 
-  /** Takes up a device of the block that has so many bytes left. */
-  raise(block: number, bytes: number): void {
-    const room = block * this.#gibs + Math.min(gibOf(bytes), this.#gibs - 1);
-    if (bytes > this.#byGib[room]!) this.#byGib[room] = bytes;
-    if (bytes > this.#most[block]!) this.#most[block] = bytes;
+  /** One of its devices has so many bytes left. */
+  add(block: number, member: number, bytes: number): void {
+    const gib = Math.min(gibOf(bytes), this.#gibs - 1);
+    const at = block * this.#gibs + gib;
+    const word = block * this.#words + (gib >> 5);
+    if ((this.#present[word]! & (1 << (gib & 31))) === 0) {
+      this.#present[word]! |= 1 << (gib & 31);
+      this.#most[at] = bytes;
+    } else if (bytes > this.#most[at]!) this.#most[at] = bytes;
+    this.#members[at * 2 + (member >> 5)]! |= 1 << (member & 31);
   }
 
-  /** How many GiB are left on the fullest device that has so many bytes left, or fewer; -1: none has. */
-  leastGib(block: number, bytes: number): number {
-    if (this.#most[block]! < bytes) return NONE;
-    const begin = block * this.#gibs;
-    let at = begin + Math.min(gibOf(bytes), this.#gibs - 1);
-    while (this.#byGib[at]! < bytes) at += 1;
-    return at - begin;
+  /** How many GiB are left on the fullest device that has so many bytes left, or fewer; -1: none has. Null: of all. */
+  leastGib(block: number, bytes: number, some: Members | null): number {
+    const from = Math.min(gibOf(bytes), this.#gibs - 1);
+    for (let word = from >> 5; word < this.#words; word += 1) {
+      let left = this.#present[block * this.#words + word]!;
+      if (word === from >> 5) left &= -1 << (from & 31);
+      for (; left !== 0; left &= left - 1) {
+        const gib = word * 32 + 31 - Math.clz32(left & -left);
+        const at = block * this.#gibs + gib;
+        if (this.#most[at]! >= bytes && (some === null || meet(some, block, this.#members, at))) return gib;
+      }
+    }
+    return -1;
   }
 }
 
-/** No device; what is left on one is 0 or more. */
-const NONE = -1;
 /** Devices with more left count alike. */
 const MOST_GIB = 256;

@@ -47,22 +47,27 @@ interface Seek extends Nodes, Candidates {
 
 function bestOf(groups: readonly Group[], seek: Seek): Fit | null {
   const { list, need, image, spec, load } = seek;
-  const bounds = list.boundsFor(need);
   const floors = load?.floorsOf(list, spec) ?? null;
   const siblings = floors?.siblings ?? null;
-  const fields: Field[] = [];
+  let best: Fit | null = null;
   if (image.kind === 'some') {
     const { positions, starts } = image.places;
-    const own = image.places.bounds.of(need);
-    fields.push({ imageAbsent: false, positions, starts, bounds, own, siblings, costs: floors?.ofPlaces ?? null });
+    const bounds = list.boundsFor(need, image.places);
+    const costs = floors?.ofPlaces ?? null;
+    best = searchGroups(groups, { imageAbsent: false, positions, starts, bounds, siblings, costs }, seek, best);
+    if (image.isMust) return best;
   }
-  if (image.kind !== 'some' || !image.isMust) {
-    const imageAbsent = image.kind !== 'everywhere';
-    const { starts } = list.blocks;
-    fields.push({ imageAbsent, positions: null, starts, bounds, own: bounds, siblings, costs: floors?.ofAll ?? null });
-  }
-  let best: Fit | null = null;
-  for (const group of groups) for (const field of fields) best = searchField(group, field, seek, best);
+  const imageAbsent = image.kind !== 'everywhere';
+  if (best && best.cost < costOf(0, imageAbsent, 0)) return best;
+  const { starts } = list.blocks;
+  const bounds = list.boundsFor(need, null);
+  const costs = floors?.ofAll ?? null;
+  return searchGroups(groups, { imageAbsent, positions: null, starts, bounds, siblings, costs }, seek, best);
+}
+
+function searchGroups(groups: readonly Group[], field: Field, seek: Seek, before: Fit | null): Fit | null {
+  let best = before;
+  for (const group of groups) best = searchField(group, field, seek, best);
   return best;
 }
 
@@ -73,13 +78,11 @@ interface Field {
   /** The members, by position; null: all. Those of block b from `starts[b]` to `starts[b + 1]` - 1. */
   readonly positions: Int32Array | null;
   readonly starts: Int32Array;
-  /** Of all members. */
+  /** Up to date. */
   readonly bounds: Bounds;
-  /** Of those of this field, as far as they were looked at in the blocks' present versions. */
-  readonly own: Bounds;
   /** Of each block, the fewest replicas of the service that a node has; null: none. */
   readonly siblings: Uint16Array | null;
-  /** What was the least cost in the block when it was looked at for this service; null: not kept. */
+  /** What was the least cost in the block when it was looked at for this service; null: as `siblings`. */
   readonly costs: Bounds | null;
 }
 
@@ -88,32 +91,33 @@ function compare(a: readonly number[], b: readonly number[]): number {
   return 0;
 }
 
-/** The best of the field's nodes in the group and `before`. The block that promises most is looked into first. */
+/**
+ * The best of the field's nodes in the group and `before`. The blocks that promise most are looked into first; once a few did
+ * not keep what they promised, the others follow in their order.
+ */
 function searchField(group: Group, field: Field, seek: Seek, before: Fit | null): Fit | null {
-  const { list, need } = seek;
-  const { positions, bounds } = field;
-  const costs = list.scratch;
-  let first = fillCosts(costs, group, field, list);
-  // The few that have an image are sooner looked at than their blocks' figures brought down.
-  const tighten = (block: number) => positions === null && list.tighten(block, need, bounds);
-  while (first >= 0 && tighten(first)) {
-    costs[first] = costIn(first, field, list);
-    first = indexOfLeast(costs, group);
+  const costs = seek.list.scratch;
+  fillCosts(costs, group, field, seek.list);
+  let best = before;
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const block = indexOfLeast(costs, group);
+    if (block < 0 || costs[block]! > (best?.cost ?? Number.MAX_VALUE)) return best;
+    const promised = costs[block]!;
+    if (isWorthLooking(block, field, seek, best)) best = searchBlock(block, field, seek, best);
+    costs[block] = Number.POSITIVE_INFINITY;
+    if (best && best.cost <= promised) break;
   }
-  if (first < 0 || (before && costs[first]! > before.cost)) return before;
-  let best = searchBlock(first, field, seek, before);
   let limit = best?.cost ?? Number.MAX_VALUE;
   for (let block = group.from; block < group.to; block += 1) {
-    if (costs[block]! > limit || block === first || !isWorthLooking(block, field, seek, best)) continue;
-    if (tighten(block)) {
-      costs[block] = costIn(block, field, list);
-      if (!isWorthLooking(block, field, seek, best)) continue;
-    }
+    if (costs[block]! > limit || !isWorthLooking(block, field, seek, best)) continue;
     best = searchBlock(block, field, seek, best);
     limit = best?.cost ?? Number.MAX_VALUE;
   }
   return best;
 }
+
+/** To find the most promising block takes a look at the bounds of all. */
+const MOST_TRIES = 4;
 
 /** Whether any node of the block could be better than the best so far. */
 function isWorthLooking(block: number, { starts, positions }: Field, { list }: Seek, best: Fit | null): boolean {
@@ -121,21 +125,18 @@ function isWorthLooking(block: number, { starts, positions }: Field, { list }: S
   return isWorth(list.blocks.members[positions ? positions[at]! : at]!, list.scratch[block]!, best);
 }
 
-/** What a place in each block costs at least, infinite where the field has nobody; returns the first of the cheapest. */
-function fillCosts(costs: Float64Array, group: Group, field: Field, list: Shortlist): number {
-  const { positions, starts, imageAbsent, bounds, siblings } = field;
+/** What a place in each block costs at least, infinite where the field has nobody. */
+function fillCosts(costs: Float64Array, group: Group, field: Field, list: Shortlist): void {
+  const { imageAbsent, bounds, siblings } = field;
   const { from, to } = group;
-  if (positions === null && siblings === null) {
+  if (siblings === null) {
     // The commonest case, and the one with the most blocks.
     const { packings } = bounds;
     const base = costOf(0, imageAbsent, 0);
     for (let block = from; block < to; block += 1) costs[block] = base + packings[block]!;
   } else {
-    for (let block = from; block < to; block += 1) {
-      costs[block] = starts[block] === starts[block + 1] ? Number.POSITIVE_INFINITY : costIn(block, field, list);
-    }
+    for (let block = from; block < to; block += 1) costs[block] = costIn(block, field, list);
   }
-  return indexOfLeast(costs, group);
 }
 
 /** -1 where all are infinite. */
@@ -151,18 +152,16 @@ function indexOfLeast(costs: Float64Array, { from, to }: Group): number {
 }
 
 /** What a place in the block costs at least. */
-function costIn(block: number, { imageAbsent, bounds, own, siblings, costs }: Field, list: Shortlist): number {
-  const version = list.versionOf(block);
-  if (costs && costs.versions[block] === version) return costs.packings[block]!;
-  const packing = own.versions[block] === version ? own.packings[block]! : bounds.packings[block]!;
-  return costOf(siblings ? siblings[block]! : 0, imageAbsent, packing);
+function costIn(block: number, { imageAbsent, bounds, siblings, costs }: Field, list: Shortlist): number {
+  if (costs && costs.versions[block] === list.versionOf(block)) return costs.packings[block]!;
+  return costOf(siblings ? siblings[block]! : 0, imageAbsent, bounds.packings[block]!);
 }
 
 /** Looks at the figures of each member first: mostly the one of which they say the best keeps that promise. */
 function searchBlock(block: number, field: Field, seek: Seek, best: Fit | null): Fit | null {
   const { list, rows, need, load } = seek;
   const { members } = list.blocks;
-  const { imageAbsent, positions, starts, own, costs } = field;
+  const { imageAbsent, positions, starts, bounds, costs } = field;
   let leastCost = Number.POSITIVE_INFINITY;
   let leastPacking = Number.POSITIVE_INFINITY;
   let promising = -1;
@@ -176,10 +175,12 @@ function searchBlock(block: number, field: Field, seek: Seek, best: Fit | null):
     leastCost = cost;
     promising = node;
   }
+  // The few that have an image are no reason to bring the figures of all down.
+  if (positions === null && leastPacking > bounds.packings[block]!) list.tighten(block);
   // Now the least is known, not only a bound of it, until a figure of the block changes.
   const version = list.versionOf(block);
-  own.packings[block] = leastPacking;
-  own.versions[block] = version;
+  bounds.packings[block] = leastPacking;
+  bounds.versions[block] = version;
   if (costs) {
     costs.packings[block] = leastCost;
     costs.versions[block] = version;

@@ -52,9 +52,9 @@ export class Shapes {
     this.#absent = absent;
   }
 
-  /** A node changed, as the log says last; before, it had so many free devices. */
-  touch(node: number, freeBefore: number, log: ChangeLog): void {
-    for (const list of this.#lists.values()) list.touch(node, freeBefore, log);
+  /** A node changed, as the log says last. */
+  touch(node: number, log: ChangeLog): void {
+    for (const list of this.#lists.values()) list.touch(node, log);
   }
 
   /** Up to date with the log. */

@@ -2,7 +2,8 @@ import { Blocks, type Group } from './blocks.ts';
 import { type Bounds, BoundsByNeed } from './bounds.ts';
 import type { NodeLedger } from './cluster-node.ts';
 import { gibOf } from './cost.ts';
-import { Figures, MOST_CLASSES } from './figures.ts';
+import { Figures } from './figures.ts';
+import type { Members } from './members.ts';
 import type { Need } from './need.ts';
 import type { MeantTypes, NodeRows } from './node-rows.ts';
 import { Rooms } from './rooms.ts';
@@ -11,6 +12,7 @@ import { Rooms } from './rooms.ts';
 export interface Places {
   readonly positions: Int32Array;
   readonly starts: Int32Array;
+  readonly members: Members;
   /** What is known of these members alone. */
   readonly bounds: BoundsByNeed;
 }
@@ -40,8 +42,6 @@ export class Shortlist {
   readonly #rooms: Rooms | null;
   /** Of each block, counts the changes of its figures. */
   readonly #versions: Int32Array;
-  /** Of each block, a bit for each class whose nodes may have become less than its figures say; one more for the rooms. */
-  readonly #loose: Int32Array;
   readonly #bounds: BoundsByNeed;
   readonly #placesByName: Map<string, Places> = new Map();
   /** As far as this the log of changes was read. */
@@ -76,7 +76,6 @@ export class Shortlist {
     this.#rooms = devices?.areShared ? new Rooms(count, largestBytes) : null;
     this.#bounds = new BoundsByNeed(count);
     this.#versions = new Int32Array(count);
-    this.#loose = new Int32Array(count);
     this.scratch = new Float64Array(count);
   }
 
@@ -109,26 +108,32 @@ export class Shortlist {
     let places = this.#placesByName.get(name);
     if (places) return places;
     const { blocks } = this;
-    const members = nodes.filter(({ index }) => blocks.positionOf(index) >= 0);
-    const positions = Int32Array.from(members, ({ index }) => blocks.positionOf(index)).sort();
+    const found = nodes.map(({ index }) => index).filter(node => blocks.blockOf(node) >= 0);
+    const positionOf = (node: number) => blocks.starts[blocks.blockOf(node)]! + blocks.memberOf(node);
+    const positions = Int32Array.from(found, positionOf).sort();
     const starts = new Int32Array(blocks.count + 1);
-    for (const { index } of members) starts[blocks.blockOf(index) + 1]! += 1;
+    const members = new Int32Array(blocks.count * 2);
+    for (const node of found) {
+      const [block, member] = [blocks.blockOf(node), blocks.memberOf(node)];
+      starts[block + 1]! += 1;
+      members[block * 2 + (member >> 5)]! |= 1 << (member & 31);
+    }
     for (let block = 0; block < blocks.count; block += 1) starts[block + 1]! += starts[block]!;
-    places = { positions, starts, bounds: new BoundsByNeed(blocks.count) };
+    places = { positions, starts, members, bounds: new BoundsByNeed(blocks.count) };
     if (this.#placesByName.size >= MOST_NAMES) this.#placesByName.clear();
     this.#placesByName.set(name, places);
     return places;
   }
 
   /**
-   * A node changed, as the log says last; before, it had so many free devices. A list that is in use takes that up at once,
-   * while the node's row is at hand; one that was not asked for long waits until it is.
+   * A node changed, as the log says last. A list that is in use takes that up at once, while the node's row is at
+   * hand; one that was not asked for long waits until it is.
    */
-  touch(node: number, freeBefore: number, { epoch, entries }: ChangeLog): void {
+  touch(node: number, { epoch, entries }: ChangeLog): void {
     this.#idle += 1;
     if (this.#idle > IDLE || epoch !== this.#epoch || this.#seen !== entries.length - 1) return;
     this.#seen = entries.length;
-    this.#read(node, this.#figures.classBit(freeBefore) | (this.#rooms ? ROOMS : 0));
+    this.#read(node);
   }
 
   /** Brings the figures up to date with the nodes; before a search. */
@@ -137,84 +142,78 @@ export class Shortlist {
     this.#idle = 0;
     if (epoch === this.#epoch && entries.length === this.#seen) return;
     if (epoch !== this.#epoch || entries.length - this.#seen > members.length) {
-      for (const node of members) this.#read(node, ALL);
+      for (const node of members) this.#read(node);
     } else {
-      for (let e = this.#seen; e < entries.length; e += 1) this.#read(entries[e]!, ALL);
+      for (let e = this.#seen; e < entries.length; e += 1) this.#read(entries[e]!);
     }
     this.#epoch = epoch;
     this.#seen = entries.length;
   }
 
-  /** Brought up to date; whoever knows a block's bound better writes it there. */
-  boundsFor(need: Need): Bounds {
-    const bounds = this.#bounds.of(need);
+  /** Of all members, or of some; brought up to date. Whoever knows a block's bound better writes it there. */
+  boundsFor(need: Need, places: Places | null): Bounds {
+    const bounds = (places ?? { bounds: this.#bounds }).bounds.of(need);
     const { versions } = bounds;
     for (let block = 0; block < versions.length; block += 1) {
-      if (versions[block] !== this.#versions[block]) this.#setBound(block, need, bounds);
+      if (versions[block] !== this.#versions[block]) this.#setBound(block, need, bounds, places);
     }
     return bounds;
   }
 
-  /** Sees to it that the block's figures, and its bound, promise no more than its nodes have; false: they did not. */
-  tighten(block: number, need: Need, bounds: Bounds): boolean {
-    const loose = this.#loose[block]!;
-    if (loose === 0) return false;
-    this.#figures.clear(block, loose);
-    if (loose & ROOMS) this.#rooms?.clear(block);
+  /** Sees to it that the block's figures promise no more than its nodes have; for when they did. */
+  tighten(block: number): void {
+    if (!this.#figures.isLoose(block)) return;
+    this.#figures.clearLoose(block);
     const { members, starts } = this.blocks;
-    for (let at = starts[block]!; at < starts[block + 1]!; at += 1) {
-      const node = members[at]!;
-      if (loose & this.#figures.classBit(this.#rows.freeDevices(node))) this.#raiseFigures(block, node);
-      if (loose & ROOMS) this.#raiseRooms(block, node);
+    const first = starts[block]!;
+    for (let at = first; at < starts[block + 1]!; at += 1) {
+      const isThere = this.#figures.isIn(block, at - first, this.#rows.freeDevices(members[at]!));
+      if (!isThere) this.#setFigures(block, members[at]!);
     }
-    this.#loose[block] = 0;
     this.#versions[block]! += 1;
-    this.#setBound(block, need, bounds);
-    return true;
   }
 
-  #setBound(block: number, need: Need, { packings, versions }: Bounds): void {
+  #setBound(block: number, need: Need, { packings, versions }: Bounds, places: Places | null): void {
     const { devices } = need;
-    const roomGib = devices.kind === 'share' && this.#rooms ? this.#rooms.leastGib(block, devices.bytes) : -1;
-    packings[block] = this.#figures.bound(block, need, roomGib);
+    const some = places?.members ?? null;
+    const roomGib = devices.kind === 'share' && this.#rooms ? this.#rooms.leastGib(block, devices.bytes, some) : -1;
+    packings[block] = this.#figures.bound(block, need, { roomGib, some });
     versions[block] = this.#versions[block]!;
   }
 
-  /** Takes up what the node has now; of the classes of the bits it may have been, with more than that. */
-  #read(node: number, bits: number): void {
+  /** Takes up what the node has now. */
+  #read(node: number): void {
     const block = this.blocks.blockOf(node);
     if (block < 0) return;
-    this.#raiseFigures(block, node);
-    this.#raiseRooms(block, node);
-    this.#loose[block]! |= bits;
+    this.#setFigures(block, node);
+    this.#setRooms(block, node);
     this.#versions[block]! += 1;
   }
 
-  #raiseFigures(block: number, node: number): void {
+  #setFigures(block: number, node: number): void {
     const rows = this.#rows;
     let [whole, smallestGib] = [0, Number.POSITIVE_INFINITY];
-    const freeDevices = rows.freeDevices(node);
-    if (this.#hasDevices && freeDevices > 0) {
+    const devices = rows.freeDevices(node);
+    if (this.#hasDevices && devices > 0) {
       whole = rows.wholeCount(node, this.meant);
       const nth = rows.smallestWhole(node, this.meant);
       if (nth >= 0) smallestGib = gibOf(rows.deviceBytes(node, nth));
     }
     const [microCpus, memoryBytes] = [rows.freeMicroCpus(node), rows.freeMemoryBytes(node)];
-    this.#figures.raise(block, { freeDevices, microCpus, memoryBytes, whole, smallestGib });
+    this.#figures.set(block, this.blocks.memberOf(node), { devices, microCpus, memoryBytes, whole, smallestGib });
   }
 
-  #raiseRooms(block: number, node: number): void {
+  #setRooms(block: number, node: number): void {
     if (!this.#rooms) return;
+    const member = this.blocks.memberOf(node);
+    this.#rooms.clear(block, member);
     for (let nth = 0; nth < this.#rows.deviceCount(node); nth += 1) {
       const bytes = this.#rows.roomOf(node, nth, this.meant);
-      if (bytes >= 0) this.#rooms.raise(block, bytes);
+      if (bytes >= 0) this.#rooms.add(block, member, bytes);
     }
   }
 }
 
-/** The bit of what is left on shared devices, beside those of the classes. */
-const ROOMS = 1 << MOST_CLASSES;
-const ALL = 2 * ROOMS - 1;
 /** After so many changes without a search a list is no longer in use. */
 const IDLE = 256;
 const MOST_NAMES = 256;
