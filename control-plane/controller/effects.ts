@@ -19,8 +19,8 @@ export class Effects {
   readonly #admit: (spec: ServiceSpec) => Promise<unknown>;
   readonly #stop = new AbortController();
   readonly #running = new Map<string, Promise<void>>();
-  /** How many run, by node: one whose engine hangs keeps no other waiting. */
-  readonly #onNode = new Map<string, number>();
+  /** How many run, by node and lane: one whose engine hangs keeps no other waiting. */
+  readonly #inLane = new Map<string, number>();
   readonly #failuresInARow = new Map<string, number>();
 
   constructor(options: {
@@ -40,12 +40,19 @@ export class Effects {
 
   /** Begins the actions that there is room for; the rest is asked for again by the next pass. */
   begin(actions: readonly Action[]): void {
+    for (const [key, { kind }] of this.states) if (kind === 'queued') this.states.delete(key);
     for (const action of actions) {
       const key = actionKey(action);
-      const onNode = this.#onNode.get(action.node) ?? 0;
-      if (onNode >= MOST_AT_ONCE || this.#running.has(key)) continue;
+      if (this.#running.has(key)) continue;
+      const lane = laneOf(action);
+      const inLane = this.#inLane.get(lane.name) ?? 0;
+      if (inLane >= lane.most) {
+        // What it last failed with says more.
+        if (!this.states.has(key)) this.states.set(key, { kind: 'queued' });
+        continue;
+      }
       this.states.set(key, { kind: 'under_way' });
-      this.#onNode.set(action.node, onNode + 1);
+      this.#inLane.set(lane.name, inLane + 1);
       this.#running.set(key, this.#carryOut(key, action));
     }
   }
@@ -54,7 +61,8 @@ export class Effects {
   prune(): void {
     const before = this.#clock.now() - REMEMBERED_MS;
     for (const [key, state] of this.states) {
-      if (state.kind !== 'under_way' && state.at < before && !(state.kind === 'failed' && state.notBefore > before)) {
+      if (state.kind === 'under_way' || state.kind === 'queued') continue;
+      if (state.at < before && !(state.kind === 'failed' && state.notBefore > before)) {
         this.states.delete(key);
         this.#failuresInARow.delete(key);
       }
@@ -88,7 +96,7 @@ export class Effects {
       this.#noteImage(action, error);
     }
     this.#running.delete(key);
-    this.#leave(action.node);
+    this.#leave(laneOf(action).name);
     this.#onSettled(action, error);
   }
 
@@ -130,10 +138,10 @@ export class Effects {
     }
   }
 
-  #leave(node: string): void {
-    const left = (this.#onNode.get(node) ?? 1) - 1;
-    if (left > 0) this.#onNode.set(node, left);
-    else this.#onNode.delete(node);
+  #leave(lane: string): void {
+    const left = (this.#inLane.get(lane) ?? 1) - 1;
+    if (left > 0) this.#inLane.set(lane, left);
+    else this.#inLane.delete(lane);
   }
 
   #noteImage(action: Action, error: OutriggerError): void {
@@ -148,8 +156,28 @@ export class Effects {
   }
 }
 
+/** What waits for a container's grace, or for an image, costs the engine nothing, and no other call waits behind it. */
+function laneOf({ kind, node }: Action): { readonly name: string; readonly most: number } {
+  switch (kind) {
+    case 'stop':
+      return { name: `stop ${node}`, most: MOST_STOPS_AT_ONCE };
+    case 'pull':
+      return { name: `pull ${node}`, most: MOST_AT_ONCE };
+    case 'create':
+    case 'start':
+    case 'remove':
+    case 'measure':
+    case 'clean_namespace':
+      return { name: `call ${node}`, most: MOST_AT_ONCE };
+    default:
+      return kind satisfies never;
+  }
+}
+
 /** Of each node. Enough to start a large deployment at the engine's own pace; an engine serialises most of a start anyway. */
 const MOST_AT_ONCE = 64;
+/** Each keeps a connection open: half of those that an engine is given for what may take long. */
+const MOST_STOPS_AT_ONCE = 512;
 const REMEMBERED_MS = 60_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;

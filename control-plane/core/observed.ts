@@ -17,9 +17,10 @@ export interface Observed {
 
 /**
  * One effect's state. `settled` holds until a listing that began later has shown its result; `failed` holds until the
- * effect is begun again.
+ * effect is begun again. `queued`: it was asked for, and as much is under way on its node as may be.
  */
 export type EffectState =
+  | { readonly kind: 'queued' }
   | { readonly kind: 'under_way' }
   | { readonly kind: 'settled'; readonly at: number; readonly containerId?: string }
   | {

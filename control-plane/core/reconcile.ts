@@ -222,7 +222,7 @@ function probedIn(world: World): Probed[] {
 
 function isDue({ observed, now }: World, action: Action): boolean {
   const effect = observed.effects.get(actionKey(action));
-  if (!effect) return true;
+  if (!effect || effect.kind === 'queued') return true;
   if (effect.kind === 'under_way') return false;
   if (effect.kind === 'failed') return now >= effect.notBefore;
   // It settled; until a listing that began later shows the outcome, asking again would be asking twice.

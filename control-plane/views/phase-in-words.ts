@@ -1,5 +1,5 @@
 import type { DesiredState } from '../controller/desired-state.ts';
-import { actionKey, createAction, pullAction, startKey } from '../core/actions.ts';
+import { actionKey, createAction, pullAction, startKey, stopKey } from '../core/actions.ts';
 import { awaitsDeviceCheckUntil } from '../core/lifecycle/first-device-check.ts';
 import { deviceTurns, type TurnReason } from '../core/nodes/device-turns.ts';
 import type { Observed } from '../core/observed.ts';
@@ -43,7 +43,8 @@ export function phaseInWords(
       return drainInWords(phase.reason, state.replicas.values());
     case 'stopping': {
       const cause = phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
-      return [cause, endInWords(phase.placement.node, observed)].filter(Boolean).join('; ');
+      const stop = phase.container === null ? '' : waitingFor(observed, stopKey(phase.container.id));
+      return [cause, endInWords(phase.placement.node, observed) || stop].filter(Boolean).join('; ');
     }
     case 'backoff':
     case 'failed':
@@ -147,5 +148,6 @@ function isDoneOrUnderWay({ effects }: Observed, key: string): boolean {
 /** What an effect that is going to be tried again last said. */
 function waitingFor(observed: Observed, key: string): string {
   const effect = observed.effects.get(key);
+  if (effect?.kind === 'queued') return 'waits for its turn: its node is given as many calls at once as it may have';
   return effect?.kind === 'failed' ? effect.message : '';
 }

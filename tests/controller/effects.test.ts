@@ -27,6 +27,10 @@ function create(replicaId = 'r1'): Extract<Action, { kind: 'create' }> {
   };
 }
 
+function remove(containerId: string, node = 'local'): Action {
+  return { kind: 'remove', node, replicaId: 'r1', attempt: 1, containerId };
+}
+
 function stop(containerId: string, node = 'local'): Action {
   return { kind: 'stop', node, replicaId: 'r1', attempt: 1, containerId, graceMs: 10_000 };
 }
@@ -81,15 +85,39 @@ test('the same effect is not begun a second time while it runs', async t => {
 
 test('no more than 64 run at once; the others are begun when they are asked for again and there is room', async t => {
   const { clock, engine, effects } = onFakes();
-  const actions = Array.from({ length: 70 }, (_, i) => stop(`c${i}`));
+  const actions = Array.from({ length: 70 }, (_, i) => remove(`c${i}`));
   effects.begin(actions);
   t.is(engine.calls.length, 64);
-  t.is(effects.states.has('stop c64'), false);
+  t.deepEqual(effects.states.get('remove c64'), { kind: 'queued' });
   effects.begin(actions);
   t.is(engine.calls.length, 64);
   await clock.advance(10);
   effects.begin(actions.slice(64));
   t.is(engine.calls.length, 70);
+});
+
+test('what is queued and not asked for again is forgotten', t => {
+  const { effects } = onFakes();
+  effects.begin(Array.from({ length: 65 }, (_, i) => remove(`c${i}`)));
+  t.true(effects.states.has('remove c64'));
+  effects.prune();
+  effects.begin([]);
+  t.false(effects.states.has('remove c64'));
+});
+
+test('stops that take their time keep nothing else waiting, and are bounded', async t => {
+  const { clock, engine, effects } = onFakes();
+  engine.machine.images.set('image:1', 'sha');
+  engine.failNext('stop', ...Array.from({ length: 512 }, () => ({ kind: 'hang' }) as const));
+  effects.begin(Array.from({ length: 600 }, (_, i) => stop(`c${i}`)));
+  t.is(engine.calls.length, 512);
+  t.deepEqual(effects.states.get('stop c512'), { kind: 'queued' });
+  effects.begin([create()]);
+  await clock.advance(10);
+  t.like(effects.states.get(actionKey(create())), { kind: 'settled' });
+  const closed = effects.close();
+  await clock.advance(1);
+  await closed;
 });
 
 test('a failure says its code, its words with what to do next, and when to try again: twice as long each time', async t => {
@@ -278,8 +306,8 @@ test('a node whose engine hangs keeps no other waiting, however much is asked of
     admit: async () => {},
   });
   const ids = Array.from({ length: 200 }, (_, i) => `c${i}`);
-  hung!.failNext('stop', ...ids.map(() => ({ kind: 'hang' }) as const));
-  effects.begin([...ids.map(id => stop(id, 'hung')), stop('c', 'well')]);
+  hung!.failNext('remove', ...ids.map(() => ({ kind: 'hang' }) as const));
+  effects.begin([...ids.map(id => remove(id, 'hung')), remove('c', 'well')]);
   await clock.advance(20);
   t.deepEqual(settled, ['well']);
   t.true(hung!.calls.length < ids.length, 'and what is begun there is bounded');

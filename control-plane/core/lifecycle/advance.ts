@@ -238,7 +238,7 @@ function afterStop(replica: Replica, phase: PhaseOf<'stopping'>, facts: ReplicaF
   if (container !== null && isRemoved(container.id, facts.observed)) return ended;
   // A create whose answer was lost may have made a container that only a later listing shows.
   const node = nodes.get(placement.node);
-  const certainFrom = Math.max(phase.since, container?.seenAt ?? 0, create?.at ?? 0);
+  const certainFrom = Math.max(phase.since, container?.seenAt ?? 0, create && create.kind !== 'queued' ? create.at : 0);
   return node?.answering && node.listedFrom > certainFrom ? ended : null;
 }
 

@@ -150,7 +150,8 @@ function stageOf(replica: Replica, spec: ServiceSpec, { effects, nodes }: Observ
         c => c.replicaId === replica.id && c.state === 'running',
       );
       if (running.length === 0) return 'at_rest';
-      return running.some(c => effects.has(stopKey(c.id))) ? 'stopping' : 'to_stop';
+      const isTold = (id: string) => (effects.get(stopKey(id))?.kind ?? 'queued') !== 'queued';
+      return running.some(c => isTold(c.id)) ? 'stopping' : 'to_stop';
     }
     default:
       return 'at_rest';
@@ -210,7 +211,7 @@ function memoryOn(
   if (effect?.kind === 'under_way') return measuring;
   // Until a listing that began later shows what was measured, it is not known.
   if (effect?.kind === 'settled' && node.listedFrom <= effect.at) return measuring;
-  const askedAt = effect?.at ?? Number.NEGATIVE_INFINITY;
+  const askedAt = effect && effect.kind !== 'queued' ? effect.at : Number.NEGATIVE_INFINITY;
   if (measured.at < changedAt) {
     // Where it was asked for and cannot be had, what is declared has to do.
     return askedAt <= changedAt ? { ...measuring, measure: true } : null;
