@@ -33,6 +33,8 @@ type Operation =
   | { do: 'foreign'; node: string; gib: number };
 
 const GIB = 2 ** 30;
+/** So long a stop waits for a start on its device, and no longer. */
+const STOP_PATIENCE_MS = 10_000;
 const NAMES = ['a', 'b', 'c'] as const;
 const gpu = (index: number) => ({ id: `nvidia.com/gpu=${index}`, driver: 'cdi' as const, memoryBytes: 40 * GIB });
 const machine = (cpus: number, ...devices: number[]): ModelNode => ({
@@ -229,6 +231,8 @@ function checkActions(
   world: ModelWorld,
   { before, plan, emptying }: { before: DesiredState; plan: Plan; emptying: ReadonlySet<string> },
 ): void {
+  // Several may stop on a device at once; a start has it alone.
+  const started = new Set<string>();
   const stopped = new Set<string>();
   for (const action of plan.actions) {
     switch (action.kind) {
@@ -243,8 +247,9 @@ function checkActions(
         if (sharedMemoryOf(action.spec) !== null) {
           checkTurn(plan, action.replicaId, sharersOf(world, plan, name, placement.devices));
           for (const device of placement.devices) {
-            if (stopped.has(`${name} ${device}`)) throw new Error(`${device} sees a stop and a start at once`);
-            stopped.add(`${name} ${device}`);
+            const key = `${name} ${device}`;
+            if (started.has(key) || stopped.has(key)) throw new Error(`${key} sees a start and something else at once`);
+            started.add(key);
           }
         }
         break;
@@ -255,10 +260,12 @@ function checkActions(
           break;
         const phase = plan.replicas.get(container.replicaId)?.phase;
         if (phase?.kind !== 'stopping' || phase.placement.node !== container.node) break;
-        checkTurn(plan, container.replicaId, sharersOf(world, plan, container.node, container.devices ?? []));
+        if (world.now < phase.since + STOP_PATIENCE_MS)
+          checkTurn(plan, container.replicaId, sharersOf(world, plan, container.node, container.devices ?? []));
         for (const device of container.devices ?? []) {
-          if (stopped.has(`${container.node} ${device}`)) throw new Error(`${device} sees two turns at once`);
-          stopped.add(`${container.node} ${device}`);
+          const key = `${container.node} ${device}`;
+          if (started.has(key)) throw new Error(`${key} sees a stop and a start at once`);
+          stopped.add(key);
         }
         break;
       }
