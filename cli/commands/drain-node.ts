@@ -14,11 +14,11 @@ export interface DrainOptions extends ProjectOptions {
 }
 
 /** The node takes no replicas any more, and those it has move away, new ones first. */
-export async function drainNode(context: Context, name: string, options: DrainOptions): Promise<ExitCode> {
+export async function drainNode(context: Context, given: string | undefined, options: DrainOptions): Promise<ExitCode> {
   const timeoutMs = options.waitTimeout === undefined ? undefined : parseTimeoutMs(options.waitTimeout);
   const { err, signal } = context;
   const client = await context.client();
-  requireNode(await client.nodes(signal), name);
+  const { name } = requireNode(await client.nodes(signal), given);
   const known = await client.services(undefined, signal);
   const node = await client.drainNode(name, signal);
   const isWaiting = options.wait === true || timeoutMs !== undefined;

@@ -10,10 +10,11 @@ import { wrap } from '../render/wrap.ts';
 import { requireNode } from '../require-node.ts';
 
 /** Everything about one node: how it is reached, what is held of it, its devices, and the replicas that are placed on it. */
-export async function inspectNode(context: Context, name: string): Promise<void> {
+export async function inspectNode(context: Context, given: string | undefined): Promise<void> {
   const { out, signal } = context;
   const client = await context.client();
-  const node = requireNode(await client.nodes(signal), name);
+  const node = requireNode(await client.nodes(signal), given);
+  const { name } = node;
   if (context.options.json) {
     out.json(node);
     return;

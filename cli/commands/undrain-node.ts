@@ -6,10 +6,15 @@ export interface UndrainOptions extends ProjectOptions {
 }
 
 /** The node takes replicas again; with `--device`, that device of it does. */
-export async function undrainNode(context: Context, name: string, { device }: UndrainOptions): Promise<void> {
+export async function undrainNode(
+  context: Context,
+  given: string | undefined,
+  { device }: UndrainOptions,
+): Promise<void> {
   const { out, err, signal } = context;
   const client = await context.client();
-  const before = requireNode(await client.nodes(signal), name);
+  const before = requireNode(await client.nodes(signal), given);
+  const { name } = before;
   const node = await client.undrainNode(name, device === undefined ? {} : { device }, signal);
   if (context.options.json) {
     out.json(node);

@@ -31,17 +31,17 @@ export function declareNodeCommands(program: Command, execute: Execute): void {
     await list(...parameters);
   });
 
-  withCommonOptions(nodes.command('inspect <node>'))
+  withCommonOptions(nodes.command('inspect [node]'))
     .description('everything about one node: its devices, and the replicas on it')
     .addHelpText('after', examples('outrigger nodes inspect gpu-a', 'outrigger nodes inspect gpu-a --json'))
     .action(
       run<ProjectOptions>(execute, async ([name]) => {
         const { inspectNode } = await import('../commands/inspect-node.ts');
-        return context => inspectNode(context, name as string);
+        return context => inspectNode(context, name as string | undefined);
       }),
     );
 
-  withCommonOptions(nodes.command('drain <node>'))
+  withCommonOptions(nodes.command('drain [node]'))
     .description('give it no more replicas, and move those it has away, new ones first')
     .option('--wait', 'return once it has none left')
     .option('--wait-timeout <time>', 'wait at most so long: seconds, or 1m30s')
@@ -52,11 +52,11 @@ export function declareNodeCommands(program: Command, execute: Execute): void {
     .action(
       run<DrainOptions>(execute, async ([name], options) => {
         const { drainNode } = await import('../commands/drain-node.ts');
-        return context => drainNode(context, name as string, options);
+        return context => drainNode(context, name as string | undefined, options);
       }),
     );
 
-  withCommonOptions(nodes.command('undrain <node>'))
+  withCommonOptions(nodes.command('undrain [node]'))
     .description('give it replicas again')
     .option('--device <id>', 'trust this device of it again, which was quarantined: id, index or UUID')
     .addHelpText(
@@ -66,7 +66,7 @@ export function declareNodeCommands(program: Command, execute: Execute): void {
     .action(
       run<UndrainOptions>(execute, async ([name], options) => {
         const { undrainNode } = await import('../commands/undrain-node.ts');
-        return context => undrainNode(context, name as string, options);
+        return context => undrainNode(context, name as string | undefined, options);
       }),
     );
 }

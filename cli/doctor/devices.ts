@@ -23,14 +23,16 @@ export async function checkDevices(
   signal: AbortSignal,
   options: {
     readonly info: EngineDevices;
+    /** By which the node is called, and by which the finding is shown. */
+    readonly node: string;
     readonly name: string;
     readonly environment: NodeJS.ProcessEnv;
     readonly devices: DevicesCheck | undefined;
   },
 ): Promise<readonly Finding[]> {
-  const { info, name, environment, devices: { stated, gpuProbeImage } = {} } = options;
+  const { info, node, name, environment, devices: { stated, gpuProbeImage } = {} } = options;
   const { createDockerEngine } = await import('../../control-plane/engine/docker/index.ts');
-  const common = { node: name, instance: `doctor-${randomBytes(6).toString('hex')}`, connection, environment };
+  const common = { node, instance: `doctor-${randomBytes(6).toString('hex')}`, connection, environment };
   const plain = createDockerEngine({ ...common, ...(stated && { devices: stated }) });
   const isMissing = gpuProbeImage !== undefined && (await plain.imageId(gpuProbeImage, signal)) === null;
   const isProbed = gpuProbeImage !== undefined && !isMissing;

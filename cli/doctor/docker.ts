@@ -5,6 +5,7 @@ import {
   describeConnection,
   resolveConnection,
 } from '../../control-plane/engine/docker/index.ts';
+import type { EngineIdentity } from '../../control-plane/nodes/engine-claims.ts';
 import { type Finding, failure } from './check.ts';
 import { checkDevices, type DevicesCheck, type EngineDevices } from './devices.ts';
 import { diskFinding } from './disk.ts';
@@ -22,6 +23,8 @@ interface Info extends EngineDevices {
   readonly SystemTime?: string;
   readonly DockerRootDir?: string;
   readonly OSType?: string;
+  readonly ID?: string;
+  readonly Name?: string;
 }
 
 /** The engine that is used without a nodes file: reachable, allowed, new enough; its GPUs, its clock, and its disk. */
@@ -30,7 +33,7 @@ export async function checkDocker(environment: NodeJS.ProcessEnv, signal: AbortS
   const address = describeConnection(connection);
   const start = `Start Docker, or point DOCKER_HOST to where it runs (now ${address}).`;
   return checkEngine(connection, signal, {
-    names: { engine: 'docker', gpu: 'gpu', clock: 'clock', disk: 'docker disk' },
+    names: { node: 'local', engine: 'docker', gpu: 'gpu', clock: 'clock', disk: 'docker disk' },
     next: { notRunning: start, otherwise: start },
     environment,
   });
@@ -38,7 +41,15 @@ export async function checkDocker(environment: NodeJS.ProcessEnv, signal: AbortS
 
 export interface EngineCheck {
   /** By which the findings are shown. */
-  readonly names: { readonly engine: string; readonly gpu: string; readonly clock: string; readonly disk: string };
+  readonly names: {
+    readonly node: string;
+    readonly engine: string;
+    readonly gpu: string;
+    readonly clock: string;
+    readonly disk: string;
+  };
+  /** Told which engine answered, where it says so. */
+  readonly onIdentity?: (identity: EngineIdentity) => void;
   /** What to do where the engine of this machine does not run, and where its error does not say. */
   readonly next: { readonly notRunning: string; readonly otherwise: string };
   readonly environment: NodeJS.ProcessEnv;
@@ -50,7 +61,7 @@ export interface EngineCheck {
 export async function checkEngine(
   connection: DockerConnection,
   signal: AbortSignal,
-  { names, next, environment, devices }: EngineCheck,
+  { names, next, environment, devices, onIdentity }: EngineCheck,
 ): Promise<readonly Finding[]> {
   const client = new EngineClient(connection);
   const address = describeConnection(connection);
@@ -66,10 +77,11 @@ export async function checkEngine(
     const sentMs = Date.now();
     const info = await client.get<Info>({ doing: 'asking the engine what it has', path: '/info', signal });
     const answeredMs = Date.now();
+    if (info.ID !== undefined) onIdentity?.({ id: info.ID, hostName: info.Name ?? '' });
     const isLocal = connection.kind === 'unix';
     return [
       { ...engineFinding(version, info, address), name: names.engine },
-      ...(await checkDevices(connection, signal, { info, name: names.gpu, environment, devices })),
+      ...(await checkDevices(connection, signal, { info, node: names.node, name: names.gpu, environment, devices })),
       ...(info.SystemTime
         ? [{ ...clockFinding(Date.parse(info.SystemTime), sentMs, answeredMs), name: names.clock }]
         : []),

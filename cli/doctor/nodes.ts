@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { chooseFile } from '../../control-plane/nodes/choose-file.ts';
+import { type EngineIdentity, oneEngine } from '../../control-plane/nodes/engine-claims.ts';
 import { NO_NODES_FILE } from '../../control-plane/nodes/no-nodes-file.ts';
 import type { NodeEntry } from '../../control-plane/nodes/nodes-file.ts';
 import { NodesNote } from '../../control-plane/nodes/nodes-note.ts';
@@ -8,7 +9,7 @@ import type { StateFolder } from '../../control-plane/state-folder.ts';
 import type { StatusView } from '../../control-plane/views/views.ts';
 import { isEmbeddedAddress } from '../connect.ts';
 import type { Context } from '../context.ts';
-import { type Finding, runCheck } from './check.ts';
+import { type Finding, failure, runCheck } from './check.ts';
 import { checkEngine } from './docker.ts';
 
 /** The nodes file that a control plane started here would use, or the one that runs uses; null where it is none. */
@@ -35,9 +36,10 @@ export async function checkNodes(
     import('../../control-plane/compose/index.ts'),
   ]);
   const name = 'nodes file';
-  const text = await readFile(file, 'utf8').catch((error: Error) => error);
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => error);
   if (text instanceof Error) {
-    return [{ name, status: 'fail', message: text.message, next: 'Check its path and its permissions.' }];
+    const message = text.code === 'ENOENT' ? `${file} does not exist` : `${file} cannot be read (${text.message})`;
+    return [{ name, status: 'fail', message, next: 'Check its path and its permissions.' }];
   }
   const reading = readNodesFile(file, text);
   if (reading.kind === 'refused') {
@@ -51,6 +53,7 @@ export async function checkNodes(
   const entries = Object.entries(reading.content.nodes);
   const count = entries.length === 1 ? '1 node' : `${entries.length} nodes`;
   const surroundings = { folder: path.dirname(file), environment };
+  const identities = new Map<string, EngineIdentity>();
   return [
     { name, status: 'ok', message: `${file} names ${count}` },
     ...reading.warnings.map(warning => ({
@@ -63,18 +66,53 @@ export async function checkNodes(
     })),
     ...(
       await Promise.all(
-        entries.map(([node, entry]) =>
-          runCheck(`node ${node}`, s => checkNode(node, entry, { ...surroundings, signal: s }), signal),
-        ),
+        entries.map(([node, entry]) => {
+          const onIdentity = (identity: EngineIdentity) => identities.set(node, identity);
+          return runCheck(
+            `node ${node}`,
+            s => checkNode(node, entry, { ...surroundings, onIdentity, signal: s }),
+            signal,
+          );
+        }),
       )
     ).flat(),
+    ...repeatedEngines(
+      entries.map(([node]) => node),
+      identities,
+    ),
   ];
+}
+
+/** As a control plane refuses them: the first name in the file has the engine, whichever ways lead there. */
+function repeatedEngines(names: readonly string[], identities: ReadonlyMap<string, EngineIdentity>): Finding[] {
+  const first = new Map<string, string>();
+  return names.flatMap((node): Finding[] => {
+    const identity = identities.get(node);
+    if (!identity) return [];
+    const key = `${identity.id} ${identity.hostName}`;
+    const holder = first.get(key);
+    if (holder === undefined) {
+      first.set(key, node);
+      return [];
+    }
+    return [failure(`node ${node}`, oneEngine(node, holder, identity.hostName))];
+  });
 }
 
 async function checkNode(
   name: string,
   entry: NodeEntry,
-  { folder, environment, signal }: { folder: string; environment: NodeJS.ProcessEnv; signal: AbortSignal },
+  {
+    folder,
+    environment,
+    onIdentity,
+    signal,
+  }: {
+    folder: string;
+    environment: NodeJS.ProcessEnv;
+    onIdentity: (identity: EngineIdentity) => void;
+    signal: AbortSignal;
+  },
 ): Promise<readonly Finding[]> {
   const { connectNode } = await import('../../control-plane/nodes/connect-node.ts');
   const { formatKeyPath } = await import('../../control-plane/compose/index.ts');
@@ -88,12 +126,13 @@ async function checkNode(
   const { devices, gpu_probe_image: gpuProbeImage } = entry;
   const { statedDevice } = await import('../../control-plane/nodes/configure-node.ts');
   return checkEngine(connected.connection, signal, {
-    names: { engine: label, gpu: `${label} gpu`, clock: `${label} clock`, disk: `${label} disk` },
+    names: { node: name, engine: label, gpu: `${label} gpu`, clock: `${label} clock`, disk: `${label} disk` },
     next: {
       notRunning: `Start Docker there (systemctl start docker), or mend nodes.${name} in the nodes file.`,
       otherwise: 'See that the machine is up and its engine answers; the other nodes go on without it.',
     },
     environment,
+    onIdentity,
     devices: {
       ...(devices && { stated: devices.map(statedDevice) }),
       ...(gpuProbeImage !== undefined && { gpuProbeImage }),

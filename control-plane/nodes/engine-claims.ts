@@ -17,6 +17,8 @@ export class EngineClaims {
   readonly #note: NodesNote;
   #isRenamed: (from: string, to: string) => boolean = () => false;
   #isVacant: (node: string) => boolean = () => false;
+  /** Nodes that answered for the first time in this life: until then nothing was on them. */
+  readonly #fresh = new Set<string>();
 
   constructor(note: NodesNote) {
     this.#note = note;
@@ -50,7 +52,7 @@ export class EngineClaims {
     if (known && isAnother(known, answering) && !this.#isVacant(node)) throw anotherEngine(node, known, answering);
     const holder = [...this.#note.nodes()].find(([name, { engine }]) => engine === identity && name !== node)?.[0];
     if (holder === undefined) {
-      this.#note.answered(node, identity);
+      this.#answered(node, identity);
       return;
     }
     if (this.#isRenamed(holder, node)) {
@@ -58,11 +60,31 @@ export class EngineClaims {
       this.#note.answered(node, identity);
       return;
     }
-    throw new OutriggerError('conflict', `${node} and ${holder} are one engine, on the host ${hostName}`, {
-      next: `Until ${holder} is gone the engine counts as ${holder}. Keep that name for it, or take it out of the nodes file: what is there goes on under the other name then.`,
-      retryable: false,
-    });
+    if (this.#fresh.has(holder) && this.#isBefore(node, holder)) {
+      this.#note.disown(holder);
+      this.#answered(node, identity);
+      return;
+    }
+    throw oneEngine(node, holder, hostName);
   }
+
+  #answered(node: string, identity: string): void {
+    if (this.#note.nodes().get(node)?.engine === undefined) this.#fresh.add(node);
+    this.#note.answered(node, identity);
+  }
+
+  #isBefore(node: string, other: string): boolean {
+    const names = [...this.#note.nodes().keys()];
+    return names.indexOf(node) < names.indexOf(other);
+  }
+}
+
+/** A name for an engine that has another one. */
+export function oneEngine(node: string, holder: string, hostName: string): OutriggerError {
+  return new OutriggerError('conflict', `${node} and ${holder} are one engine, on the host ${hostName}`, {
+    next: `Until ${holder} is gone the engine counts as ${holder}. Keep that name for it, or take it out of the nodes file: what is there goes on under the other name then.`,
+    retryable: false,
+  });
 }
 
 /** Whether an error says that the way to a node leads to an engine that is not its own. */

@@ -105,6 +105,15 @@ export class NodesNote {
     this.#write();
   }
 
+  /** It was another node's engine that answered as this one. */
+  disown(name: string): void {
+    const node = this.#nodes.get(name);
+    if (!node) return;
+    const { engine: _, engineBy: __, ...rest } = node;
+    this.#nodes.set(name, rest);
+    this.#write();
+  }
+
   remove(name: string): void {
     if (this.#nodes.delete(name)) this.#write();
   }

@@ -41,6 +41,8 @@ export class FakeControlPlane implements ControlPlane {
   failure: unknown;
   readonly logLines: LogLineView[] = [];
   nodesProblem = '';
+  /** Why the node is silent; null: it answers. */
+  nodeError: string | null = null;
   /** Why the driver of its one node cannot be asked. */
   driverTrouble: string | null = null;
   trouble = '';
@@ -182,6 +184,7 @@ export class FakeControlPlane implements ControlPlane {
             ...(this.quarantined ? { message: 'replica r1 lost sight of it' } : {}),
           },
         ],
+        ...(this.nodeError === null ? {} : { state: 'silent', answering: false, error: this.nodeError }),
         ...(this.driverTrouble === null ? {} : { driverTrouble: this.driverTrouble }),
         replicas,
         labels: { zone: 'a' },

@@ -403,6 +403,17 @@ test('one engine under two names is refused to the second, whatever ways lead th
   t.throws(() => b?.claim({ id: 'ABCD', hostName: 'gpu-1' }), { message: /one engine/ }, 'both are in the file');
 });
 
+test('of two new names for one engine the first in the file has it, whichever answers first', async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes: {z: {engine: unix:///var/run/docker.sock}, a: {engine: unix:///run/docker.sock}}');
+  await w.open();
+  const [z, a] = w.made;
+  a?.claim(OWN);
+  t.notThrows(() => z?.claim(OWN));
+  t.throws(() => a?.claim(OWN), { message: 'a and z are one engine, on the host gpu-1' });
+  t.notThrows(() => z?.claim(OWN));
+});
+
 test('an engine that answers under a new name, reached another way, is the node that is not in the file any more', async t => {
   const w = await place(t);
   await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, c: {engine: unix:///c.sock}}');

@@ -66,6 +66,27 @@ test('doctor counts devices, not their names', async t => {
   t.deepEqual(found('node b gpu'), ['ok: 1 device, as the nodes file states: nvidia.com/gpu=1 (L4, 24 GiB)']);
 });
 
+test('doctor refuses the second name of an engine, as a control plane does', async t => {
+  const engine = await gpuEngine(t);
+  const found = await check(
+    t,
+    `nodes:\n  z: {engine: "${engine}"}\n  a: {engine: "${engine.replace('127.0.0.1', 'localhost')}"}\n`,
+  );
+  t.deepEqual(
+    found('node z').map(line => line.split(':')[0]),
+    ['ok'],
+  );
+  t.is(found('node a').at(-1), 'fail: a and z are one engine, on the host gpu-1');
+});
+
+test('doctor says that a nodes file is missing', async t => {
+  const findings = await checkNodes('/nowhere/nodes.yaml', process.env, AbortSignal.timeout(30_000));
+  t.deepEqual(
+    findings.map(f => f.message),
+    ['/nowhere/nodes.yaml does not exist'],
+  );
+});
+
 test('doctor tries the image of the GPU probe where it is there, and says where it is not', async t => {
   const [there, missing] = await Promise.all([gpuEngine(t, { images: ['probe:1'] }), gpuEngine(t)]);
   const found = await check(
@@ -77,7 +98,7 @@ test('doctor tries the image of the GPU probe where it is there, and says where 
   );
   t.regex(
     found('node there gpu').join('\n'),
-    /^ok: 2 devices.*\nwarn: nvidia-smi in gpu_probe_image probe:1 does not answer: .*could not select device driver/,
+    /^ok: 2 devices.*\nwarn: nvidia-smi in gpu_probe_image probe:1 does not answer: creating the GPU probe of node there: could not select device driver/,
   );
   t.regex(found('node missing gpu').join('\n'), /^ok: 2 devices.*\nwarn: gpu_probe_image probe:1 is not there/);
 });

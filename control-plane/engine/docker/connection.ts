@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
@@ -151,7 +151,7 @@ async function readContext(
   const text = await optional(metaFolder, 'meta.json');
   if (!text) {
     throw new OutriggerError('invalid_argument', `The Docker context "${name}" does not exist in ${configFolder}`, {
-      next: 'List contexts with `docker context ls`, then choose one with `docker context use NAME`.',
+      next: `There ${await contextsInWords(configFolder)}; "docker context ls" shows where each leads.`,
     });
   }
   const endpoint = parseFile(path.join(metaFolder, 'meta.json'), text, contextMeta).Endpoints.docker;
@@ -164,6 +164,27 @@ async function readContext(
     environment,
   });
 }
+
+/** `are the contexts default, lab`: those that may be named instead. */
+async function contextsInWords(configFolder: string): Promise<string> {
+  const metas = path.join(configFolder, 'contexts', 'meta');
+  const folders = await readdir(metas).catch(() => []);
+  const names = await Promise.all(
+    folders.slice(0, MOST_CONTEXTS).map(async folder => {
+      const text = await optional(path.join(metas, folder), 'meta.json').catch(() => undefined);
+      try {
+        return text ? [z.object({ Name: z.string() }).parse(JSON.parse(text.toString('utf8'))).Name] : [];
+      } catch {
+        return [];
+      }
+    }),
+  );
+  const all = ['default', ...names.flat().sort()];
+  return all.length === 1 ? 'is the context default' : `are the contexts ${all.join(', ')}`;
+}
+
+/** More are not read through by anybody. */
+const MOST_CONTEXTS = 20;
 
 const contextMeta = z.object({
   Endpoints: z.object({ docker: z.object({ Host: z.string(), SkipTLSVerify: z.boolean().default(false) }) }),

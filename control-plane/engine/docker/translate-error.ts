@@ -49,7 +49,7 @@ const REFUSALS: readonly { readonly words: RegExp; readonly status?: number; rea
     words: /sent an HTTP request to an HTTPS server/i,
     known: {
       code: 'unavailable',
-      next: 'The engine speaks TLS only. Name its certificates: DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, the Docker context, or `tls` in the nodes file.',
+      next: 'The engine speaks TLS only. Name its certificates: `tls` of the node in the nodes file; without a nodes file DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, or a Docker context.',
       retryable: false,
     },
   },

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { connectionOfContext } from '../../../control-plane/engine/docker/connection.ts';
 import { describeConnection, resolveConnection } from '../../../control-plane/engine/docker/index.ts';
 
 async function emptyHome(t: ExecutionContext): Promise<string> {
@@ -72,10 +73,11 @@ test('the current context is used, DOCKER_CONTEXT before it, DOCKER_HOST before 
 test('a context that is not there is named, with the way to those that are', async t => {
   const home = await emptyHome(t);
   const error = await t.throwsAsync(resolveConnection({ environment: { DOCKER_CONTEXT: 'lab' }, home }));
-  t.like(error, {
-    code: 'invalid_argument',
-    next: 'List contexts with `docker context ls`, then choose one with `docker context use NAME`.',
-  });
+  const next = 'There is the context default; "docker context ls" shows where each leads.';
+  t.like(error, { code: 'invalid_argument', next });
+  await writeContext(home, 'far', 'tcp://far:2376');
+  const named = await t.throwsAsync(connectionOfContext('lab', { environment: {}, home }));
+  t.like(named, { next: 'There are the contexts default, far; "docker context ls" shows where each leads.' });
 });
 
 test('an ssh address keeps user, port and socket, and takes the environment along', async t => {
