@@ -1,6 +1,6 @@
 import type { Clock } from '../control-plane/ports.ts';
 import { EXPIRED, withDeadline } from './deadline.ts';
-import { readLoad } from './load.ts';
+import { type LoadReading, readLoad } from './load.ts';
 import { NoOrca, orcaLoad } from './orca.ts';
 import type { ProbeAddress } from './probes/result.ts';
 
@@ -14,8 +14,8 @@ export interface LoadWatchOptions {
   readonly signal: AbortSignal;
   /** Waits; rejects with the signal's reason. */
   readonly pause: (delayMs: number) => Promise<void>;
-  /** Requests in flight; undefined where that is not known any more. */
-  readonly onLoad: (inFlight: number | undefined) => void;
+  /** Undefined where the load is not known any more. */
+  readonly onLoad: (load: LoadReading | undefined) => void;
 }
 
 /** Follows a replica's load until the signal fires, which it rejects with. Never rejects for what the replica does. */

@@ -3,30 +3,48 @@ import { EXPIRED, withDeadline } from './deadline.ts';
 import { exchange } from './http-exchange.ts';
 import type { ProbeAddress } from './probes/result.ts';
 
+/** What a replica says of its load at one moment. */
+export interface LoadReading {
+  /** Requests that it runs or holds. */
+  readonly inFlight: number;
+  /**
+   * Grows with every request, in whatever unit: what came and went between two readings shows in nothing else. Absent where
+   * it counts none.
+   */
+  readonly counted?: number;
+}
+
 /**
- * Requests that a model server runs or holds now, from its Prometheus text at /metrics. Undefined where it has none, or
- * none of the names that are known here (llama.cpp, vLLM, SGLang, Text Generation Inference).
+ * The load of a model server, from its Prometheus text at /metrics. Undefined where it has none, or none of the names that
+ * are known here (llama.cpp, vLLM, SGLang, Text Generation Inference).
  */
-export async function readLoad(address: ProbeAddress, clock: Clock, signal: AbortSignal): Promise<number | undefined> {
+export async function readLoad(
+  address: ProbeAddress,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<LoadReading | undefined> {
   const text = await withDeadline(inner => fetchMetrics(address, inner), { clock, timeoutMs: 1_000, signal }).catch(
     error => {
       if (signal.aborted) throw error;
       return undefined;
     },
   );
-  return text === undefined || text === EXPIRED ? undefined : requestsInFlight(text);
+  return text === undefined || text === EXPIRED ? undefined : loadIn(text);
 }
 
-/** The sum over all label sets of the gauges that count requests; undefined where there is none of them. */
-export function requestsInFlight(prometheusText: string): number | undefined {
-  let sum: number | undefined;
+/** Each the sum over all label sets; undefined where no gauge counts requests. */
+export function loadIn(prometheusText: string): LoadReading | undefined {
+  let inFlight: number | undefined;
+  let counted: number | undefined;
   for (const line of prometheusText.split('\n')) {
     const match = SAMPLE.exec(line);
-    if (!match || !GAUGES.has(match[1]!)) continue;
-    const value = Number(match[2]);
-    if (Number.isFinite(value)) sum = (sum ?? 0) + value;
+    const value = Number(match?.[2]);
+    if (!match || !Number.isFinite(value)) continue;
+    if (GAUGES.has(match[1]!)) inFlight = (inFlight ?? 0) + value;
+    if (COUNTERS.has(match[1]!)) counted = (counted ?? 0) + value;
   }
-  return sum;
+  if (inFlight === undefined) return undefined;
+  return counted === undefined ? { inFlight } : { inFlight, counted };
 }
 
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{.*\})?[ \t]+(\S+)/;
@@ -41,6 +59,20 @@ const GAUGES: ReadonlySet<string> = new Set([
   'sglang:num_queue_reqs',
   'tgi_batch_current_size',
   'tgi_queue_size',
+]);
+
+/** As documented too: requests, or the tokens and steps that none goes without. */
+const COUNTERS: ReadonlySet<string> = new Set([
+  'llamacpp:prompt_tokens_total',
+  'llamacpp:tokens_predicted_total',
+  'llamacpp:n_decode_total',
+  'vllm:request_success_total',
+  'vllm:prompt_tokens_total',
+  'vllm:generation_tokens_total',
+  'sglang:num_requests_total',
+  'sglang:prompt_tokens_total',
+  'sglang:generation_tokens_total',
+  'tgi_request_count',
 ]);
 
 const MAX_METRICS_BYTES = 1024 * 1024;

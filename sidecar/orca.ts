@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, connect } from 'node:http2';
+import type { LoadReading } from './load.ts';
 import { protoFields } from './probes/proto-fields.ts';
 import { authorityOf, type ProbeAddress } from './probes/result.ts';
 import { openSocket } from './probes/tcp.ts';
@@ -8,10 +9,10 @@ export class NoOrca extends Error {}
 
 /**
  * Requests that a gRPC server runs or holds, told by itself every second: the out-of-band load reports of gRPC proposal
- * A51. The count is in the named metrics `running` and `queued`, as the Python SDK reports it; reports without them are
- * passed over. Ends, or throws, when the stream does; the signal ends it.
+ * A51. The count is in the named metrics `running` and `queued`, as the Python SDK reports it, and that of all that ever came
+ * in `received`; reports without the first two are passed over. Ends, or throws, when the stream does; the signal ends it.
  */
-export async function* orcaLoad(address: ProbeAddress, signal: AbortSignal): AsyncGenerator<number> {
+export async function* orcaLoad(address: ProbeAddress, signal: AbortSignal): AsyncGenerator<LoadReading> {
   const socket = await openSocket(address, signal);
   const session: ClientHttp2Session = connect(`http://${authorityOf(address)}`, { createConnection: () => socket });
   const end = () => session.destroy();
@@ -40,7 +41,7 @@ export async function* orcaLoad(address: ProbeAddress, signal: AbortSignal): Asy
         const length = received.readUInt32BE(1);
         if (received[0] !== 0 || length > MAX_REPORT_BYTES) throw new Error('the answer is no load report');
         if (received.length < 5 + length) break;
-        const load = requestsInFlight(received.subarray(5, 5 + length));
+        const load = loadIn(received.subarray(5, 5 + length));
         received = received.subarray(5 + length);
         if (load !== undefined) yield load;
       }
@@ -53,16 +54,20 @@ export async function* orcaLoad(address: ProbeAddress, signal: AbortSignal): Asy
 }
 
 /** Of an OrcaLoadReport: named_metrics = 8, a map from string (1) to double (2). */
-function requestsInFlight(report: Buffer): number | undefined {
-  let sum: number | undefined;
+function loadIn(report: Buffer): LoadReading | undefined {
+  let inFlight: number | undefined;
+  let counted: number | undefined;
   for (const entry of protoFields(report) ?? []) {
     if (entry.number !== 8 || entry.kind !== 'bytes') continue;
     const fields = protoFields(entry.value) ?? [];
     const name = fields.find(field => field.number === 1)?.value.toString();
     const value = fields.find(field => field.number === 2)?.value ?? 0;
-    if ((name === 'running' || name === 'queued') && typeof value === 'number') sum = (sum ?? 0) + value;
+    if (typeof value !== 'number') continue;
+    if (name === 'running' || name === 'queued') inFlight = (inFlight ?? 0) + value;
+    if (name === 'received') counted = value;
   }
-  return sum;
+  if (inFlight === undefined) return undefined;
+  return counted === undefined ? { inFlight } : { inFlight, counted };
 }
 
 /** OrcaLoadReportRequest {report_interval = 1: Duration {seconds = 1: 1}}, framed. */

@@ -4,6 +4,7 @@ import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
 import { Asker } from './asker.ts';
 import type { Beats } from './beats.ts';
 import { FailureStreak } from './failure-streak.ts';
+import type { LoadReading } from './load.ts';
 import { watchLoad } from './load-watch.ts';
 import type { Slots } from './slots.ts';
 import { FIRST_GAP_MS, GAP_GROWTH, LONGEST_GAP_MS, startUp } from './start-up.ts';
@@ -30,6 +31,8 @@ export class Prober {
   readonly #streak: FailureStreak;
   readonly #stopped = new AbortController();
   readonly #pauses = new Set<AbortController>();
+  /** What the last reading of the load counted. */
+  #counted: number | undefined;
   readonly #troubles = new Map<Concern, string>();
   readonly #ended: Promise<void>;
 
@@ -208,7 +211,7 @@ export class Prober {
       clock: this.#seams.clock,
       signal: this.#stopped.signal,
       pause: delayMs => this.#pause(this.#seams.beats.delayMs(delayMs), { interruptible: false }),
-      onLoad: inFlight => this.#setLoad(inFlight),
+      onLoad: load => this.#setLoad(load),
     });
   }
 
@@ -230,15 +233,16 @@ export class Prober {
     signal.throwIfAborted();
   }
 
-  #setLoad(inFlight: number | undefined): void {
+  #setLoad(reading: LoadReading | undefined): void {
     const { load: known, ...rest } = this.#report;
-    const at = this.#seams.clock.now();
     // Of a time without readings nothing is known, so it counts anew after it.
-    const idleSince = inFlight === 0 ? (known?.idleSince ?? at) : null;
+    const before = known && this.#counted === reading?.counted ? known.idleSince : null;
+    this.#counted = reading?.counted;
     // Nothing rather than an old count, which would let a draining replica wait for requests that ended long ago.
-    this.#report = inFlight === undefined ? rest : { ...rest, load: { inFlight, at, idleSince } };
+    this.#report =
+      reading === undefined ? rest : { ...rest, load: loadReport(reading, before, this.#seams.clock.now()) };
     // That nothing changed is no news, but the reading is newer.
-    if (inFlight !== known?.inFlight) this.#seams.onReport();
+    if (reading?.inFlight !== known?.inFlight) this.#seams.onReport();
   }
 
   /** The one place that otherwise changes the report. `troubles` sets or (null) clears the last failure of a concern. */
@@ -260,6 +264,13 @@ export class Prober {
     this.#report = next;
     this.#seams.onReport();
   }
+}
+
+/** @param before since when it is idle, if no request was counted since the last reading */
+function loadReport({ inFlight, counted }: LoadReading, before: number | null | undefined, at: number) {
+  // None in flight at the moments that were looked at: what is done quickly is never seen so.
+  if (counted === undefined) return { inFlight, at };
+  return { inFlight, at, idleSince: inFlight === 0 ? (before ?? at) : null };
 }
 
 /** What can be in trouble, the one to speak of first. */

@@ -155,7 +155,10 @@ export interface ProbeReport {
   readonly load?: {
     readonly inFlight: number;
     readonly at: number;
-    /** Since when every reading said that nothing is in flight; null: something is. */
+    /**
+     * Since when every reading said that nothing is in flight, and none counted a request that the one before had not; null:
+     * something is. Absent: it counts no requests, so that nobody knows what came between two readings.
+     */
     readonly idleSince?: number | null;
   };
 }

@@ -206,13 +206,14 @@ def test_load_is_reported_out_of_band_while_handlers_are_busy() -> None:
             assert report.application_utilization == 2.5
             named = dict(report.named_metrics)
             assert named.pop("refused_per_second", 0) == 0
-            assert named == {"running": 2, "queued": 3, "concurrency": 2, "queue": 5}
+            assert named == {"running": 2, "queued": 3, "concurrency": 2, "queue": 5, "received": 5}
         let_go.set()
         for call in calls:
             call.result(DEADLINE_S)
         while report.application_utilization > 0:
             report = next(reports)
         assert report.rps_fractional > 0
+        assert report.named_metrics["received"] == 5, "calls that are over were received all the same"
         assert report.eps == 0
         running.run(running.server.drain())
         assert list(reports) == [], "a drain ends the stream"

@@ -1,8 +1,11 @@
 import test from 'ava';
-import { requestsInFlight } from '../../sidecar/load.ts';
+import { type LoadReading, loadIn } from '../../sidecar/load.ts';
 
 const row = test.macro({
-  exec: (t, text: string, expected: number | undefined) => t.is(requestsInFlight(text), expected),
+  exec: (t, text: string, inFlight: number | undefined, counted?: number) => {
+    const expected = counted === undefined ? { inFlight } : { inFlight, counted };
+    t.deepEqual(loadIn(text), inFlight === undefined ? undefined : (expected as LoadReading));
+  },
   title: (name = '') => `load: ${name}`,
 });
 
@@ -27,3 +30,11 @@ test(
   3,
 );
 test('garbage', row, '\u0000\u0001 tgi_queue_size\n{}}} 12', undefined);
+test(
+  'requests that came and went are counted, by whatever grows with them',
+  row,
+  'vllm:num_requests_running 0\nvllm:request_success_total{finished_reason="stop"} 3\nvllm:prompt_tokens_total 40\n',
+  0,
+  43,
+);
+test('a count without a gauge is no load', row, 'vllm:request_success_total 3\n', undefined);

@@ -587,8 +587,32 @@ test('a gRPC server tells its load itself, and when its reports end so does the 
   await until('asked again', () => server.streams() === 1);
 });
 
+test('calls that are over before anybody looks are no idleness, and without a count it is not known', async t => {
+  const server = await owned(t, orcaServer());
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  sidecar.target([probeTarget({ protocol: 'grpc', port: server.port })]);
+  await until('reports are asked for', () => server.streams() === 1);
+  const load = () => report(sidecar).load;
+  const tell = async (metrics: Record<string, number>) => {
+    const at = load()?.at;
+    // The clock of a reading has milliseconds: the next one is told apart by a later one.
+    await until('time goes on', () => at === undefined || Date.now() > at + 1);
+    server.tell(metrics);
+    await until('read', () => load() !== undefined && load()?.at !== at);
+    return load();
+  };
+  t.is((await tell({ running: 0, queued: 0 }))?.idleSince, undefined);
+  const first = await tell({ running: 0, queued: 0, received: 7 });
+  t.is(first?.idleSince, first?.at);
+  t.is((await tell({ running: 0, queued: 0, received: 7 }))?.idleSince, first?.at);
+  const later = await tell({ running: 0, queued: 0, received: 57 });
+  t.is(later?.idleSince, later?.at, 'fifty came and went');
+  t.is((await tell({ running: 1, queued: 0, received: 58 }))?.idleSince, null);
+});
+
 test('a replica is idle since the first of the readings that all found nothing in flight', async t => {
-  let text: string | null = 'vllm:num_requests_running 0\n';
+  const counted = 'vllm:request_success_total 9\n';
+  let text: string | null = `vllm:num_requests_running 0\n${counted}`;
   const server = await owned(
     t,
     httpServer((request, response) => {
@@ -607,11 +631,11 @@ test('a replica is idle since the first of the readings that all found nothing i
   await advanceUntil(clock, 'read again', () => (load()?.at ?? 0) > first);
   t.is(load()?.idleSince, first, 'a later reading of nothing does not begin anew');
 
-  text = 'vllm:num_requests_running 1\n';
+  text = `vllm:num_requests_running 1\n${counted}`;
   await advanceUntil(clock, 'busy', () => load()?.inFlight === 1);
   t.is(load()?.idleSince, null);
 
-  text = 'vllm:num_requests_running 0\n';
+  text = `vllm:num_requests_running 0\n${counted}`;
   await advanceUntil(clock, 'idle anew', () => load()?.inFlight === 0);
   const second = load()!.idleSince!;
   t.true(second > first);
@@ -619,7 +643,7 @@ test('a replica is idle since the first of the readings that all found nothing i
   text = null;
   await advanceUntil(clock, 'not known', () => load() === undefined);
   await clock.advance(59_000); // what has no load to tell is asked once a minute
-  text = 'vllm:num_requests_running 0\n';
+  text = `vllm:num_requests_running 0\n${counted}`;
   await advanceUntil(clock, 'known again', () => load() !== undefined);
   t.true(load()!.idleSince! > second, 'what it did meanwhile is not known');
 });

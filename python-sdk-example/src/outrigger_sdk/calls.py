@@ -156,6 +156,7 @@ class Calls:
     async def _run(self, method: Method, gate: Gate, request: Any, context: Context) -> Any:
         self._present += 1
         self._last_arrival = time.monotonic()
+        self.meter.count_received()
         self._idle.clear()
         # Called after the status was handed to the transport; the end of this coroutine comes before the response is sent.
         depart: Any = self._depart

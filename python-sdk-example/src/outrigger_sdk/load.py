@@ -35,7 +35,7 @@ class LoadReport:
     eps: float
     """Of these, calls that failed by the server's fault (an exception, UNKNOWN, INTERNAL, DATA_LOSS, UNAVAILABLE...)."""
     named_metrics: Mapping[str, float] = field(default_factory=dict)
-    """``running``, ``queued``, ``concurrency`` and ``queue`` in calls, and ``refused_per_second``."""
+    """``running``, ``queued``, ``concurrency`` and ``queue`` in calls, ``received`` (all that came), ``refused_per_second``."""
 
     def encode(self) -> bytes:
         """The protobuf wire form of ``OrcaLoadReport``."""
@@ -73,7 +73,7 @@ class CallLoad(Protocol):
 
 
 class LoadMeter:
-    """Counts finished calls and reads the load. Lives on the event loop; not thread-safe."""
+    """Counts calls and reads the load. Lives on the event loop; not thread-safe."""
 
     def __init__(self, calls: CallLoad, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._calls = calls
@@ -81,6 +81,11 @@ class LoadMeter:
         self._finished = DecayingRate(clock=clock)
         self._failed = DecayingRate(clock=clock)
         self._refused = DecayingRate(clock=clock)
+        self._received = 0
+
+    def count_received(self) -> None:
+        """Takes note of one call that came, whatever becomes of it: short ones are over before anybody looks."""
+        self._received += 1
 
     def count(self, *, failed: bool) -> None:
         """Takes note of one finished call."""
@@ -107,6 +112,7 @@ class LoadMeter:
                 "queued": calls.queued,
                 "concurrency": calls.concurrency,
                 "queue": calls.queue,
+                "received": self._received,
                 "refused_per_second": self._refused.read(),
             },
         )
