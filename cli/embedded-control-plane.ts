@@ -43,12 +43,31 @@ export async function ensureControlPlane(
       const { reason } = error.details;
       if (reason === 'ENOENT' || reason === 'ECONNREFUSED') break;
       // One that ends at this moment cuts its last connections; soon nobody listens any more.
-      if (reason !== 'ECONNRESET' || performance.now() > deadlineMs) throw error;
+      const isEnding = reason === 'ECONNRESET' || reason === 'EPIPE' || reason === 'socket hang up';
+      if (!isEnding || performance.now() > deadlineMs) throw error;
       await sleep(POLL_MS, undefined, { signal: context.signal });
     }
   }
   await startInBackground(context, client);
   return client;
+}
+
+/**
+ * Begins a command with the control plane that it speaks to; once more where that one ended meanwhile, as one does that has
+ * nothing left to run. `begin` must do no harm when it is done twice.
+ */
+export async function withControlPlane<Result>(
+  context: Context,
+  bindFolders: readonly string[],
+  begin: (client: ControlClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await ensureControlPlane(context, bindFolders);
+  try {
+    return await begin(client);
+  } catch (error) {
+    if (!isUnreachable(error) || !isEmbeddedAddress(context.options, context)) throw error;
+    return await begin(await ensureControlPlane(context, bindFolders));
+  }
 }
 
 /** Says so where OUTRIGGER_NODES names nodes that the control plane does not have, as it ran already. */

@@ -10,14 +10,21 @@ const TIMEOUT_MS = 3_000;
  * What the replicas of services wrote last, as lines for people: before a command removes them for not being ready, and
  * what they said with them. Nothing where nothing was written, or where it cannot be read soon.
  */
-export async function lastLines(client: ControlClient, services: readonly ServiceView[]): Promise<string[]> {
+export async function lastLines(
+  client: Pick<ControlClient, 'logs'>,
+  services: readonly ServiceView[],
+): Promise<string[]> {
   // Its own deadline: the command may have been interrupted, and is about to remove what is read here.
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const tails = await Promise.all(services.slice(0, MOST_SERVICES).map(service => tailOf(client, service, signal)));
   return tails.flat();
 }
 
-async function tailOf(client: ControlClient, service: ServiceView, signal: AbortSignal): Promise<string[]> {
+async function tailOf(
+  client: Pick<ControlClient, 'logs'>,
+  service: ServiceView,
+  signal: AbortSignal,
+): Promise<string[]> {
   const { namespace, name } = service;
   const written = new Map<string, string[]>();
   try {

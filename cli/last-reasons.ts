@@ -12,7 +12,7 @@ const TIMEOUT_MS = 3_000;
  */
 export async function lastReasons(
   { err }: Pick<Context, 'err'>,
-  client: ControlClient,
+  client: Pick<ControlClient, 'why'>,
   services: readonly ServiceView[],
 ): Promise<string[]> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);

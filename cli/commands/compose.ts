@@ -3,15 +3,14 @@ import { type OutriggerError, toOutriggerError } from '../../control-plane/core/
 import type { ServiceView } from '../../control-plane/views/views.ts';
 import { hostAndPort } from '../address.ts';
 import type { Context, ProjectOptions } from '../context.ts';
-import { connectIfRunning, ensureControlPlane } from '../embedded-control-plane.ts';
+import { connectIfRunning, withControlPlane } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
-import { lastLines } from '../last-lines.ts';
+import { lateLines } from '../late-lines.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { loadProject, namespaceOf, projectFolders } from '../project.ts';
 import { removeServices } from '../remove-services.ts';
 import { failureLines } from '../render/failure.ts';
 import { PhaseLines } from '../render/phase-lines.ts';
-import { singleLine } from '../render/text.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
 import { usageError } from '../usage-error.ts';
 import { waitForRollout } from '../wait-for-rollout.ts';
@@ -135,13 +134,14 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
   // Compose asks for each service by itself, those that it depends on first.
   const spec = project.services.find(s => s.name === call.service);
   if (!spec) throw usageError(`The service file has no service "${call.service}" for Outrigger.`);
-  const client = await ensureControlPlane(context, projectFolders(context, call.project));
-  const known = await client.services(project.namespace, context.signal);
-  const results = await client
-    .apply({ specs: [spec], origin: `docker compose, ${project.origin}` }, context.signal)
-    .catch(error => {
-      throw withPlaces(error, project);
-    });
+  const begun = await withControlPlane(context, projectFolders(context, call.project), async client => {
+    const known = await client.services(project.namespace, context.signal);
+    const origin = `docker compose, ${project.origin}`;
+    return { client, known, results: await client.apply({ specs: [spec], origin }, context.signal) };
+  }).catch(error => {
+    throw withPlaces(error, project);
+  });
+  const { client, known, results } = begun;
   const [result] = results;
   for (const warning of result?.warnings ?? []) say(context, 'debug', warning);
   const phases = new PhaseLines(Date.now());
@@ -158,14 +158,12 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
     onLost: error => say(context, 'debug', error.message),
   });
   if (outcome.kind !== 'ready') {
+    const isLeaving = result?.outcome === 'created';
     const lines =
       outcome.kind === 'failed'
         ? outcome.failures.flatMap(failure => failureLines(failure, project.namespace, 'docker compose up'))
-        : [
-            `not ready in time: ${outcome.services.map(s => singleLine(s.message)).join('; ')}`,
-            ...(await lastLines(client, outcome.services)),
-          ];
-    if (result?.outcome === 'created') {
+        : await lateLines(context, client, { services: outcome.services, isLeaving });
+    if (isLeaving) {
       await client.remove({ namespace: project.namespace, names: [call.service], volumes: false }, context.signal);
     }
     say(context, 'error', lines.join('\n'));

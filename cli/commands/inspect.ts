@@ -83,8 +83,7 @@ function serviceLines(service: ServiceView): string[] {
     ]),
     ...service.replicas.flatMap(replica => ['', ...replicaLines(service, replica)]),
     '',
-    'spec:',
-    ...JSON.stringify(service.spec, null, 2).split('\n'),
+    `its whole spec: outrigger inspect --json ${service.namespace}/${service.name}`,
   ];
 }
 
@@ -102,10 +101,8 @@ function replicaLines(service: ServiceView, replica: ReplicaView): string[] {
       ['generation', String(replica.generation)],
       ['node', replica.node ?? ''],
       ['devices', replica.devices.join(', ')],
-      [
-        'container',
-        replica.containerId ? `${replica.containerName} (${replica.containerId.slice(0, 12)})` : replica.containerName,
-      ],
+      // Its name is known before there is one.
+      ['container', replica.containerId ? `${replica.containerName} (${replica.containerId.slice(0, 12)})` : ''],
       ['starts', replica.attempt > 1 ? String(replica.attempt) : ''],
       ['exit code', replica.exitCode === undefined ? '' : `${replica.exitCode}${exitCodeMeaning(replica.exitCode)}`],
       [

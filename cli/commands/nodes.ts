@@ -1,6 +1,7 @@
+import type { NodeView } from '../../control-plane/views/views.ts';
 import type { Context } from '../context.ts';
 import { nodesFileLine } from '../nodes-file.ts';
-import { deviceColumns, nodeColumns, nodeNotes } from '../render/nodes.ts';
+import { deviceColumns, drainNotes, nodeColumns, nodeNotes } from '../render/nodes.ts';
 import { renderTable } from '../render/table.ts';
 import { wrap } from '../render/wrap.ts';
 
@@ -23,7 +24,8 @@ export async function nodes(context: Context): Promise<void> {
   }
   const notes = [
     ...(status.nodesProblem ?? '').split('\n').map(text => ({ text, style: 'red' as const })),
-    ...all.flatMap(node => nodeNotes(node, Date.now())),
+    ...all.flatMap(node => nodeNotes(withoutTold(node, status.nodesProblem ?? ''), Date.now())),
+    ...(all.some(isEmptying) ? drainNotes(all, await client.services(undefined, signal)) : []),
     ...(status.nodesFile === undefined
       ? []
       : [{ text: `nodes file: ${nodesFileLine(status)}`, style: 'dim' as const }]),
@@ -32,4 +34,19 @@ export async function nodes(context: Context): Promise<void> {
   for (const { text, style } of notes) {
     for (const line of wrap(text, out.width(), '  ')) out.line(out.style(style, line));
   }
+}
+
+function isEmptying({ state }: NodeView): boolean {
+  return state === 'draining' || state === 'leaving';
+}
+
+/** What is wrong with its entry is told with its place in the file, and not once more as the reason of its silence. */
+function withoutTold(node: NodeView, problem: string): NodeView {
+  const { error, ...rest } = node;
+  if (error === undefined) return node;
+  const isTold = problem.split('\n').some(line => {
+    const at = line.indexOf(`: nodes.${node.name}.`);
+    return at >= 0 && error.startsWith(line.slice(line.indexOf(': ', at + 2) + 2));
+  });
+  return isTold ? rest : node;
 }

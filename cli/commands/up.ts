@@ -2,7 +2,7 @@ import type { ApplyResult } from '../../control-plane/control-plane.ts';
 import type { ServiceView } from '../../control-plane/views/views.ts';
 import { type Context, Interruption, type ProjectOptions } from '../context.ts';
 import type { ControlClient } from '../control-client.ts';
-import { ensureControlPlane, requireUsableState, warnOfOtherNodes } from '../embedded-control-plane.ts';
+import { requireUsableState, warnOfOtherNodes, withControlPlane } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { lastLines } from '../last-lines.ts';
 import { lastReasons } from '../last-reasons.ts';
@@ -60,16 +60,19 @@ export async function up(context: Context, names: readonly string[], options: Up
   );
 
   await buildProject(context, project, options.build);
-  const client = await ensureControlPlane(context, projectFolders(context, options));
   const startedAtMs = Date.now();
-  const [known] = await Promise.all([
-    client.services(project.namespace, context.signal),
-    requireAnsweringNode(client, context.signal),
-    warnOfOtherNodes(context, client),
-  ]);
-  const results = await client.apply({ specs, origin: project.origin }, context.signal).catch(error => {
+  const begun = await withControlPlane(context, projectFolders(context, options), async client => {
+    const [known] = await Promise.all([
+      client.services(project.namespace, context.signal),
+      requireAnsweringNode(client, context.signal),
+      warnOfOtherNodes(context, client),
+    ]);
+    const results = await client.apply({ specs, origin: project.origin }, context.signal);
+    return { client, known, results };
+  }).catch(error => {
     throw withPlaces(error, project);
   });
+  const { client, known, results } = begun;
   const run: Run = { context, client, namespace: project.namespace, results, startedAtMs, known, graceMs };
   if (context.options.json) context.out.json({ type: 'applied', results });
   for (const result of results) {
@@ -202,6 +205,11 @@ async function interrupted(run: Run, display: ProgressDisplay, latest: readonly 
   await removeCreated(run);
   const goOn = results.filter(r => r.outcome === 'updated' || r.outcome === 'scaled').map(r => r.service.name);
   if (goOn.length > 0) context.err.line(`the update of ${goOn.join(', ')} goes on; see "outrigger ps"`);
+  const staying = results.filter(r => r.outcome === 'unchanged').map(r => r.service.name);
+  if (staying.length > 0) {
+    const was = staying.length === 1 ? 'was there before and stays' : 'were there before and stay';
+    context.err.line(`${staying.join(', ')} ${was}; "outrigger down" removes`);
+  }
   return context.signal.reason instanceof Interruption && context.signal.reason.cause === 'reader_gone'
     ? EXIT_CODE.ok
     : EXIT_CODE.interrupted;

@@ -1,4 +1,4 @@
-import type { DeviceState, DeviceView, NodeState, NodeView } from '../../control-plane/views/views.ts';
+import type { DeviceState, DeviceView, NodeState, NodeView, ServiceView } from '../../control-plane/views/views.ts';
 import type { Style } from '../output.ts';
 import type { Column } from './table.ts';
 import { singleLine } from './text.ts';
@@ -76,6 +76,20 @@ export function nodeNotes(node: NodeView, nowMs: number): Note[] {
     ...(error === undefined ? [] : [{ text: `${name} is silent: ${singleLine(error)}`, style: 'red' as const }]),
     ...deviceNotes(node, nowMs),
   ];
+}
+
+/** Why a node that is drained is not empty yet. */
+export function drainNotes(nodes: readonly NodeView[], services: readonly ServiceView[]): Note[] {
+  return nodes.flatMap(({ name, state }) => {
+    if (state !== 'draining' && state !== 'leaving') return [];
+    const stuck = services.filter(
+      s => s.replicas.some(r => r.node === name && r.phase === 'ready') && s.replicas.some(r => r.phase === 'pending'),
+    );
+    return stuck.map(({ namespace, name: service }): Note => {
+      const text = `${name} keeps ${namespace}/${service} until what is to take its place has one: outrigger why ${namespace}/${service}`;
+      return { text, style: 'yellow' };
+    });
+  });
 }
 
 export function deviceNotes({ name, devices }: NodeView, nowMs: number): Note[] {
