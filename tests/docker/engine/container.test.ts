@@ -284,7 +284,7 @@ test('only a whole container id is acted on, never a name', async t => {
   const w = await world(t);
   const request = requestOf(w, w.programs.serves);
   await w.engine.create(request, soon());
-  t.throws(() => w.engine.remove(request.containerName, soon()), { message: /no container id/ });
+  await t.throwsAsync(w.engine.remove(request.containerName, soon()), { message: /no container id/ });
 });
 
 async function body(url: string): Promise<string> {
