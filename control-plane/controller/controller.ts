@@ -15,7 +15,7 @@ import type { Step } from './commands.ts';
 import type { DesiredState } from './desired-state.ts';
 import { Effects } from './effects.ts';
 import { eventsBetween } from './events-between.ts';
-import { renamingOf } from './node-commands.ts';
+import { connectionsOf, renamingOf } from './node-commands.ts';
 import { NodeNews } from './node-news.ts';
 import { Publication } from './publication.ts';
 import type { LoopAccess } from './served-control-plane.ts';
@@ -155,7 +155,10 @@ export class Controller implements LoopAccess {
    * is that one, under another name: it keeps its replicas, its drain and its quarantines.
    */
   setMembers(members: readonly Member[]): void {
-    this.#renamed.push(this.nodes.set(members));
+    const stored = [...this.state.nodes.values()].flatMap(({ name, connection }): [string, string][] =>
+      connection === undefined ? [] : [[name, connection]],
+    );
+    this.#renamed.push(this.nodes.set(members, new Map(stored)));
     this.wake();
   }
 
@@ -255,6 +258,7 @@ export class Controller implements LoopAccess {
       this.#nodeNews.renamed(renamed);
       this.#renamed.shift();
     }
+    await this.#writer.commit(connectionsOf(this.state, this.nodes.nodes()));
   }
 
   async #perform(decide: (state: DesiredState) => Step<unknown>): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { OutriggerError } from '../core/errors.ts';
-import { currentId, isCalled, type NodeRecord, quarantinedDevice } from '../core/node.ts';
+import { currentId, isCalled, isEmptyRecord, type NodeRecord, quarantinedDevice } from '../core/node.ts';
 import { renameNodes } from '../core/nodes/rename-nodes.ts';
 import type { Observed, ObservedNode } from '../core/observed.ts';
 import type { Change, Event } from '../ports.ts';
@@ -75,6 +75,17 @@ export function renamingOf(state: DesiredState, renamed: ReadonlyMap<string, str
   return [...state.changesTo({ services, ...renameNodes(state, renamed) }), ...events];
 }
 
+/**
+ * By which way each node was found under its name, where that is not stored yet. It is stored with what is stored of the
+ * node, so that no crash parts a name from its machine; and a way that never led to an answer may be a slip.
+ */
+export function connectionsOf(state: DesiredState, nodes: Observed['nodes']): Change[] {
+  return [...nodes.values()].flatMap(({ name, answering, connection }) => {
+    const record = recordOf(state, name);
+    return answering && record.connection !== connection ? [put({ ...record, connection })] : [];
+  });
+}
+
 const unchanged: Step<void> = { changes: [], result: undefined };
 
 function existingNode(nodes: Observed['nodes'], name: string): ObservedNode {
@@ -89,10 +100,9 @@ function recordOf(state: DesiredState, name: string): NodeRecord {
   return state.nodes.get(name) ?? { name, drainingSince: null, quarantined: [] };
 }
 
-/** A node about which nothing is decided any more has no record. */
+/** A node of which there is nothing to know has no record. */
 function put(node: NodeRecord): Change {
-  const isEmpty = node.drainingSince === null && node.quarantined.length === 0;
-  return isEmpty ? { kind: 'delete_node', name: node.name } : { kind: 'put_node', node };
+  return isEmptyRecord(node) ? { kind: 'delete_node', name: node.name } : { kind: 'put_node', node };
 }
 
 function told(event: Event): Change {

@@ -1,8 +1,10 @@
 import type { ObservedDevice, ObservedNode } from './observed.ts';
 
-/** What was decided about a node; stored. A node that nothing was decided about has no record. */
+/** What is known of a node for good, and what was decided about it; stored. */
 export interface NodeRecord {
   readonly name: string;
+  /** How its engine was reached when it had this name: under another name it is known by that. Absent: never noted. */
+  readonly connection?: string;
   /** Since when it takes no new replicas and gives its present ones away; null: it does neither. */
   readonly drainingSince: number | null;
   readonly quarantined: readonly Quarantine[];
@@ -48,6 +50,11 @@ export function isCalled(device: ObservedDevice, name: string): boolean {
   const kind = `${deviceKind(device)}=`;
   const bare = name.startsWith(kind) ? name.slice(kind.length) : name;
   return device.uuid === bare || device.index === bare || device.id === kind + bare;
+}
+
+/** Nothing is known of the node that nobody could find out anew. */
+export function isEmptyRecord({ connection, drainingSince, quarantined }: NodeRecord): boolean {
+  return connection === undefined && drainingSince === null && quarantined.length === 0;
 }
 
 /**

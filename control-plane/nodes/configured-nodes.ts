@@ -7,7 +7,7 @@ import { type ConfiguredFile, configureFile, mayTakeAway, nameOf, takesAway, way
 import { CONFIRM_MS, Doubt } from './doubt.ts';
 import type { Engines } from './engines.ts';
 import { FileWatch } from './file-watch.ts';
-import { formerNodes } from './former-nodes.ts';
+import { type Deprived, deprivedNodes, formerNodes } from './former-nodes.ts';
 import { NO_NODES_FILE } from './no-nodes-file.ts';
 import type { NodeSource, NodesFileFrom, NodesFileInUse, NodesInUse } from './node-source.ts';
 import type { NodesNote } from './nodes-note.ts';
@@ -71,16 +71,17 @@ export class ConfiguredNodes implements NodeSource {
     nodes.#text = text;
     const read = await nodes.#configure(text);
     if (read.kind === 'refused') throw refusal(options, read.problems);
-    const { leaving: former, formerNames } = await formerNodes(options.note, new Map(read.nodes.map(wayOf)), options);
-    nodes.#use(read);
+    const present = new Map(read.nodes.map(wayOf));
+    const { leaving: former, formerNames, deprived } = await formerNodes(options.note, present, options);
+    nodes.#use(read, deprived);
     if (found === null) nodes.#miss();
     else nodes.#say(read.failures);
     const leaving = former.map(n => ({ ...nodes.#member(n), leaving: true }));
-    const named = nodes.#used.members.map(member => {
+    const members = [...nodes.#used.members, ...leaving].map(member => {
       const formerName = formerNames.get(member.engine.node);
       return formerName === undefined ? member : { ...member, formerName };
     });
-    nodes.#used = { ...nodes.#used, members: [...named, ...leaving] };
+    nodes.#used = { ...nodes.#used, members };
     return nodes;
   }
 
@@ -180,7 +181,11 @@ export class ConfiguredNodes implements NodeSource {
       this.#incomplete = failed.length > 0;
       this.#say(failed);
       if (failed.length > 0 || this.#stop.signal.aborted) return SAME;
-      this.#use(read);
+      const deprived = await deprivedNodes(this.#options.note, new Map(read.nodes.map(wayOf)), this.#options);
+      if (this.#stop.signal.aborted) return SAME;
+      this.#use(read, deprived);
+      const leaving = deprived.map(({ node, from }) => ({ ...this.#member(node), leaving: true, formerName: from }));
+      this.#used = { ...this.#used, members: [...this.#used.members, ...leaving] };
       log.info({ file, nodes: read.nodes.map(nameOf) }, 'the nodes file was read');
       return { kind: 'changed' };
     } catch (error) {
@@ -217,11 +222,11 @@ export class ConfiguredNodes implements NodeSource {
     return read;
   }
 
-  #use({ text, nodes, noted, policy }: Read): void {
+  #use({ text, nodes, noted, policy }: Read, deprived: readonly Deprived[]): void {
     this.#nodes = nodes;
     this.#incomplete = nodes.some(n => n.kind === 'failed');
     this.#used = { policy, members: nodes.map(n => this.#member(n)) };
-    this.#options.note.add(noted);
+    this.#options.note.add([...noted, ...deprived.map(d => [nameOf(d.node), d.noted] as const)]);
     this.#options.note.use({ path: this.#options.file, text });
   }
 

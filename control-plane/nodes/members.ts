@@ -1,4 +1,5 @@
 import { OutriggerError } from '../core/errors.ts';
+import { formerName } from '../core/nodes/former-name.ts';
 import type { ObservedNode } from '../core/observed.ts';
 import type { Clock, Engine, Member } from '../ports.ts';
 import { within } from '../within.ts';
@@ -27,18 +28,25 @@ export class Members {
 
   /**
    * One that is new joins; one that is not named any more leaves, or is renamed where its engine has another name now. Of
-   * one that stays, engine and profile may be new. Returns the nodes that were renamed: the name now by the name before.
+   * one that stays, engine and profile may be new. One whose name another node has now leaves under a name of its own.
+   * Returns the nodes that were renamed: the name now by the name before.
+   * @param stored how the nodes of the last life were reached by their names, as far as that is known: it counts at first
    */
-  set(members: readonly Member[]): ReadonlyMap<string, string> {
+  set(members: readonly Member[], stored: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, string> {
     const named = new Map(members.map(m => [m.engine.node, m.profile.connection]));
+    const isFirst = this.#members.size === 0;
     const reached = this.#observers().filter(o => !o.meetsAnother);
-    const before = new Map(reached.map(o => [o.node().name, o.node().connection]));
+    const before = isFirst ? stored : new Map(reached.map(o => [o.node().name, o.node().connection]));
     const renamed = new Map(renamedNodes(before, named));
-    for (const { formerName, engine } of members) {
+    for (const { formerName: from, engine } of members) {
+      if (from === undefined) continue;
       // One that is there already may turn out to be one that leaves.
-      const isNews = !this.#members.has(engine.node) || (formerName !== undefined && this.#members.has(formerName));
-      if (formerName !== undefined && isNews) renamed.set(formerName, engine.node);
+      const isNews = !this.#members.has(engine.node) || this.#members.has(from);
+      // What is stored knows better than what was noted on the way there.
+      const isStored = isFirst && (stored.has(from) || stored.has(engine.node));
+      if (isNews && !isStored) renamed.set(from, engine.node);
     }
+    const taken = new Set(renamed.values());
     const formers = this.#formers(renamed);
     for (const [name, { observer }] of this.#members) {
       if (named.has(name)) continue;
@@ -56,7 +64,8 @@ export class Members {
         this.#members.set(name, { member, observer: known.observer });
         continue;
       }
-      if (known) this.#forget(name);
+      if (known && taken.has(name) && !renamed.has(name)) renamed.set(name, this.#deprive(name, known));
+      else if (known) this.#forget(name);
       const former = formers.get(name);
       const observer = new Observer(member, this.#clock, this.#onListing, former);
       if (member.leaving) observer.leave();
@@ -65,6 +74,16 @@ export class Members {
       if (this.#isObserving) this.#observe(observer);
     }
     return renamed;
+  }
+
+  /** Another node has its name: it leaves under one that nobody can give it. */
+  #deprive(name: string, known: { readonly member: Member; readonly observer: Observer }): string {
+    const former = formerName(name, known.observer.node().connection);
+    known.observer.rename(former);
+    known.observer.leave();
+    this.#members.set(former, known);
+    this.#engines.set(former, known.member.engine);
+    return former;
   }
 
   /** What is known of each node, in the order in which they joined. */

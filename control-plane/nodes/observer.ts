@@ -74,6 +74,11 @@ export class Observer {
     if (!this.#node.answering) this.refresh();
   }
 
+  /** The node has another name now; its engine still calls itself by the one that it was made with. */
+  rename(name: string): void {
+    this.#node = { ...this.#node, name };
+  }
+
   /** The node is not configured any more; what runs there is looked after until it is gone. */
   leave(): void {
     this.#node = { ...this.#node, leaving: true };

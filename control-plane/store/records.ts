@@ -132,6 +132,8 @@ export const serviceRecord = z.strictObject({
 
 export const nodeRecord = z.strictObject({
   name: z.string().min(1),
+  /** Written since nodes are known by it. */
+  connection: z.string().exactOptional(),
   drainingSince: time.nullable(),
   quarantined: z.array(
     z.strictObject({ device: z.string(), uuid: z.string().exactOptional(), since: time, reason: z.string() }),

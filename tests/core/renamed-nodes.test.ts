@@ -99,9 +99,10 @@ test('what is stored of nodes is stored of the same machines under the names tha
         aReplica(phaseOf('backoff', 1, on('b')), { id: 'two' }),
         aReplica(phaseOf('pending', 1), { id: 'three' }),
         aReplica(phaseOf('pulling', 1, on('c')), { id: 'four' }),
+        aReplica(phaseOf('ready', 1, on('d')), { id: 'five' }),
       ].map(r => [r.id, r]),
     ),
-    nodes: new Map(['a', 'd'].map(name => [name, { name, ...drained }])),
+    nodes: new Map(['a', 'd'].map(name => [name, { name, connection: `ssh://${name}`, ...drained }])),
   };
   const now = renameNodes(
     stored,
@@ -113,8 +114,15 @@ test('what is stored of nodes is stored of the same machines under the names tha
   );
   t.deepEqual(
     [...now.replicas.values()].map(r => placementOf(r)?.node),
-    ['b', 'a', undefined, 'c'],
+    ['b', 'a', undefined, 'c', 'd (ssh://d)'],
+    'd was another machine: what is there is not on the one that has its name',
   );
-  t.deepEqual([...now.nodes], [['b', { name: 'b', ...drained }]], 'd was another machine');
+  t.deepEqual(
+    [...now.nodes.values()],
+    [
+      { name: 'b', connection: 'ssh://a', ...drained },
+      { name: 'd (ssh://d)', connection: 'ssh://d', ...drained },
+    ],
+  );
   t.is(now.replicas.get('four'), stored.replicas.get('four'));
 });

@@ -770,3 +770,33 @@ async function writeContext(folder: string, name: string, host: string): Promise
   await mkdir(meta, { recursive: true });
   await writeFile(path.join(meta, 'meta.json'), JSON.stringify({ Name: name, Endpoints: { docker: { Host: host } } }));
 }
+
+for (const [what, isRunning] of [
+  ['while a control plane runs', true],
+  ['while none runs', false],
+] as const)
+  test(`a node whose name another one takes over ${what} leaves under a name that says how it is reached`, async t => {
+    const w = await place(t);
+    await writeFile(w.file, 'nodes:\n  a: {engine: ssh://one.invalid}\n  b: {engine: ssh://two.invalid}\n');
+    const first = await w.open();
+    for (const { claim, settings } of w.made) claim({ id: JSON.stringify(settings.connection), hostName: 'h' });
+    w.follow(first);
+    const taken = 'nodes:\n  b: {engine: ssh://one.invalid}\n';
+    if (!isRunning) await first.close();
+    await writeFile(w.file, taken);
+    const source = isRunning ? first : await w.open();
+    const now = isRunning ? await w.changed(1) : source.inUse();
+    t.deepEqual(namesOf(now), ['b', 'b (ssh://two.invalid), leaving']);
+    t.deepEqual(
+      now.members.map(m => m.profile.connection),
+      ['ssh://one.invalid', 'ssh://two.invalid'],
+    );
+    t.is(now.members[1]?.formerName, 'b');
+    await source.close();
+    const next = await w.open();
+    t.deepEqual(namesOf(next.inUse()), ['b', 'b (ssh://two.invalid), leaving'], 'also in the next life');
+    const leaving = next.inUse().members[1]!;
+    leaving.close?.();
+    await next.close();
+    t.deepEqual(namesOf((await w.open()).inUse()), ['b'], 'until it has left');
+  });

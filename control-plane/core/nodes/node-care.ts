@@ -2,6 +2,7 @@ import {
   currentId,
   deviceOf,
   type GivenDevice,
+  isEmptyRecord,
   type NodePolicy,
   type NodeRecord,
   type Quarantine,
@@ -127,7 +128,8 @@ export class NodeCare {
       const node = this.node(name);
       const isListed = (q: Quarantine) => node !== undefined && deviceOf(node, quarantinedDevice(q)) !== undefined;
       const quarantined = record.quarantined.filter(q => this.#now < this.#releaseAt(q) || !isListed(q));
-      if ((this.areKnown && node === undefined) || (record.drainingSince === null && quarantined.length === 0)) {
+      const isOfNone = this.areKnown && node === undefined;
+      if (isOfNone || isEmptyRecord({ ...record, quarantined })) {
         this.#records.delete(name);
       } else if (quarantined.length < record.quarantined.length) this.#records.set(name, { ...record, quarantined });
     }
