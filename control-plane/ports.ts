@@ -242,6 +242,8 @@ export interface ProbeTarget {
   readonly heardFrom?: number | null;
   /** What is known already, after a restart of ours: a replica that was ready is not started up or warmed again. */
   readonly resume: boolean;
+  /** Nobody sends it requests any more: what it still runs decides when it is stopped. */
+  readonly withdrawn?: true;
 }
 
 /** Milliseconds since the Unix epoch, steady: a step of the wall clock while the process runs does not move it. */

@@ -1,5 +1,5 @@
 import type { ProbeReport } from '../control-plane/core/observed.ts';
-import { effectiveProbes, type ProbeCheck } from '../control-plane/core/spec.ts';
+import { effectiveProbes, type Probe, type ProbeCheck } from '../control-plane/core/spec.ts';
 import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
 import { Asker } from './asker.ts';
 import type { Beats } from './beats.ts';
@@ -30,10 +30,15 @@ export class Prober {
   /** Of startup probes that are late, then of liveness probes. */
   readonly #streak: FailureStreak;
   readonly #stopped = new AbortController();
+  /** What goes on at once when there is news of the container. */
   readonly #pauses = new Set<AbortController>();
+  /** What goes on at once when its load decides about its end. */
+  readonly #loadPauses = new Set<AbortController>();
   /** What the last reading of the load counted. */
   #counted: number | undefined;
   readonly #troubles = new Map<Concern, string>();
+  /** When the newest readiness probe that was answered began, by the Clock; null: it did not pass. */
+  #readyAt: number | null = null;
   readonly #ended: Promise<void>;
 
   constructor(target: ProbeTarget, seams: ProberSeams) {
@@ -58,9 +63,11 @@ export class Prober {
   /** What is known of the same container now. News about how to reach it or its healthcheck are acted upon at once. */
   update(target: ProbeTarget): void {
     const news = target.containerHealth !== this.#target.containerHealth || !sameHosts(target, this.#target);
+    const isLeft = target.withdrawn === true && this.#target.withdrawn !== true;
     this.#target = target;
     this.#asker.update(target);
-    if (news) for (const pause of this.#pauses) pause.abort();
+    if (news) for (const pause of this.#pauses) pause.abort(OVER);
+    if (isLeft) for (const pause of this.#loadPauses) pause.abort(OVER);
     if (this.#streak.heard(target.heardFrom)) this.#tellStreak();
   }
 
@@ -138,7 +145,9 @@ export class Prober {
     let gapMs = 0;
     if (this.#report.readiness === 'passing') await this.#pause(this.#seams.beats.delayMs(readiness.intervalMs));
     for (;;) {
+      const begunAt = this.#seams.clock.now();
       const result = await this.#asker.ask(readiness.check, readiness.timeoutMs, this.#stopped.signal);
+      this.#readyAt = result.kind === 'passed' ? begunAt : null;
       switch (result.kind) {
         case 'passed':
           failures = 0;
@@ -164,15 +173,26 @@ export class Prober {
   }
 
   async #keepLiveness(): Promise<void> {
-    const { liveness } = effectiveProbes(this.#target.spec);
+    const { readiness, liveness } = effectiveProbes(this.#target.spec);
     if (!liveness) return;
+    const { clock, beats } = this.#seams;
+    const isShared = readiness !== null && impliesLiveness(readiness, liveness);
+    let answeredAt = clock.now();
     for (;;) {
       // Where a single failure is asked for, whether it was the container's is found out soon.
       const isInDoubt = liveness.failures === 1 && this.#streak.isOpen && this.#report.liveness !== 'failing';
-      const delayMs = isInDoubt ? RECHECK_GAP_MS : this.#seams.beats.delayMs(liveness.intervalMs);
-      await this.#pause(delayMs, { interruptible: false });
+      const dueInMs = Math.max(0, liveness.intervalMs - (clock.now() - answeredAt));
+      await this.#pause(isInDoubt ? RECHECK_GAP_MS : beats.delayMs(dueInMs), { onNews: 'wait' });
+      if (isShared && this.#readyAt !== null && this.#readyAt > answeredAt) {
+        // Counts as of when it was asked for, so that the next is due no later than after an answer of its own.
+        answeredAt = this.#readyAt;
+        this.#streak.passed();
+        this.#set({ liveness: 'passing' }, { liveness: null });
+        continue;
+      }
       const begun = this.#streak.begin();
       const result = await this.#asker.ask(liveness.check, liveness.timeoutMs, this.#stopped.signal);
+      answeredAt = clock.now();
       switch (result.kind) {
         case 'passed':
           this.#streak.passed();
@@ -202,39 +222,45 @@ export class Prober {
     const { spec, resume } = this.#target;
     if (spec.protocol === 'tcp' || spec.port === undefined) return;
     const intervalMs = effectiveProbes(spec).readiness?.intervalMs ?? 2_000;
+    this.#report = { ...this.#report, loadUnread: true };
+    const pause = (delayMs: number) => this.#pause(this.#seams.beats.delayMs(delayMs), { onNews: 'read_load' });
     // One that has just started has nothing to tell yet, while others may be starting beside it.
-    if (!resume) await this.#pause(this.#seams.beats.delayMs(intervalMs), { interruptible: false });
+    if (!resume) await pause(intervalMs);
     await watchLoad({
       protocol: spec.protocol,
       address: () => this.#asker.addresses(spec.port)[0],
       intervalMs,
       clock: this.#seams.clock,
       signal: this.#stopped.signal,
-      pause: delayMs => this.#pause(this.#seams.beats.delayMs(delayMs), { interruptible: false }),
+      pause,
       onLoad: load => this.#setLoad(load),
     });
   }
 
-  async #pause(delayMs: number, options: { interruptible: boolean } = { interruptible: true }): Promise<void> {
+  async #pause(
+    delayMs: number,
+    { onNews }: { onNews: 'probe' | 'read_load' | 'wait' } = { onNews: 'probe' },
+  ): Promise<void> {
     const { signal } = this.#stopped;
     signal.throwIfAborted();
     const pause = new AbortController();
-    const end = () => pause.abort();
+    const end = () => pause.abort(OVER);
     signal.addEventListener('abort', end, { once: true });
-    if (options.interruptible) this.#pauses.add(pause);
+    const pauses = onNews === 'probe' ? this.#pauses : onNews === 'read_load' ? this.#loadPauses : null;
+    pauses?.add(pause);
     try {
       await this.#seams.clock.sleep(delayMs, pause.signal);
     } catch (error) {
       if (!pause.signal.aborted) throw error;
     } finally {
       signal.removeEventListener('abort', end);
-      this.#pauses.delete(pause);
+      pauses?.delete(pause);
     }
     signal.throwIfAborted();
   }
 
   #setLoad(reading: LoadReading | undefined): void {
-    const { load: known, ...rest } = this.#report;
+    const { load: known, loadUnread, ...rest } = this.#report;
     // Of a time without readings nothing is known, so it counts anew after it.
     const before = known && this.#counted === reading?.counted ? known.idleSince : null;
     this.#counted = reading?.counted;
@@ -242,7 +268,7 @@ export class Prober {
     this.#report =
       reading === undefined ? rest : { ...rest, load: loadReport(reading, before, this.#seams.clock.now()) };
     // That nothing changed is no news, but the reading is newer.
-    if (reading?.inFlight !== known?.inFlight) this.#seams.onReport();
+    if (loadUnread || reading?.inFlight !== known?.inFlight) this.#seams.onReport();
   }
 
   /** The one place that otherwise changes the report. `troubles` sets or (null) clears the last failure of a concern. */
@@ -280,6 +306,18 @@ const REPORTED = ['startup', 'warmup', 'readiness', 'liveness', 'message', 'load
 
 /** After a failure of a replica that was ready: with default probes a hung one is out in 2.2 + 1 + 0.25 + 1 s at most. */
 const RECHECK_GAP_MS = 250;
+
+/** One for all: making an error anew costs more than ending what waits. */
+const OVER = new Error('the wait is over');
+
+/**
+ * Who passes the one passes the other. What the engine says of its own healthcheck is not asked for, so there is nothing to
+ * spare.
+ */
+function impliesLiveness(readiness: Probe, liveness: Probe): boolean {
+  if (liveness.check.kind === 'container' || readiness.timeoutMs > liveness.timeoutMs) return false;
+  return JSON.stringify(readiness.check) === JSON.stringify(liveness.check);
+}
 
 function sameHosts(a: ProbeTarget, b: ProbeTarget): boolean {
   return a.hosts === b.hosts || JSON.stringify(a.hosts) === JSON.stringify(b.hosts);

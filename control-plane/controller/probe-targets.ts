@@ -4,7 +4,8 @@ import type { DeviceTarget } from '../nodes/device-watch.ts';
 import type { ProbeTarget } from '../ports.ts';
 
 /** What the sidecar is told of a container. */
-export function probeTarget({ replica, spec, container, containerId, hosts, heardFrom, resume }: Probed): ProbeTarget {
+export function probeTarget(probed: Probed): ProbeTarget {
+  const { replica, spec, container, containerId, hosts, heardFrom, resume, withdrawn } = probed;
   return {
     containerId,
     replicaId: replica.id,
@@ -15,6 +16,7 @@ export function probeTarget({ replica, spec, container, containerId, hosts, hear
     heardFrom,
     startedAt: container?.startedAt ?? replica.phase.since,
     resume,
+    ...(withdrawn && { withdrawn }),
   };
 }
 

@@ -161,6 +161,8 @@ export interface ProbeReport {
      */
     readonly idleSince?: number | null;
   };
+  /** It was not asked for its load yet. Absent: it was, and without `load` it tells none. */
+  readonly loadUnread?: true;
 }
 
 export type ImageState =

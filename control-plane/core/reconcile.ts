@@ -64,6 +64,8 @@ export interface Probed {
   readonly heardFrom: number | null;
   /** It was past start-up and warm-up already. */
   readonly resume: boolean;
+  /** Everybody who could call it has confirmed that it left. */
+  readonly withdrawn: boolean;
 }
 
 /**
@@ -205,7 +207,8 @@ function probedIn(world: World): Probed[] {
     const seen = world.containersOf(replica.id).find(l => l.container.id === container.id)?.container;
     const node = world.nodes.node(placement.node);
     const heardFrom = node?.answering ? node.listedFrom : null;
-    const common = { replica, spec, containerId: container.id, heardFrom, resume };
+    const withdrawn = kind === 'draining' && world.observed.withdrawn(replica.service, replica.id);
+    const common = { replica, spec, containerId: container.id, heardFrom, resume, withdrawn };
     if (seen && node) {
       if (seen.state !== 'running') return [];
       return [{ ...common, container: seen, hosts: probeHosts(spec, seen, { known: replica.addresses, node }) }];

@@ -255,6 +255,12 @@ test('a draining replica is stopped once everybody let go and its load reads zer
   t.is(moved(draining, { ...waiting, observed: seen({ probes: probes({}) }) }).phase.kind, 'stopping', 'says no load');
 });
 
+test('a draining replica that was not asked for its load yet waits for that, until its deadline', t => {
+  const observed = seen({ probes: probes({ loadUnread: true }) });
+  t.is(moved(draining, { ...waiting, observed, now: 10_099 }), draining);
+  t.is(moved(draining, { ...waiting, observed, now: 10_100 }).phase.kind, 'stopping');
+});
+
 test('a draining replica that somebody may still call is stopped at its deadline and not before', t => {
   const observed = seen({ withdrawn: () => false });
   t.is(moved(draining, { ...waiting, observed, now: 10_099 }), draining);

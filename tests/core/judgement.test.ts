@@ -237,6 +237,27 @@ test('only a replica that was past its probes goes on without them: one that sta
   }
 });
 
+test('the sidecar is told once nobody can call a draining replica any more', t => {
+  const withdrawnIn = (kind: 'ready' | 'draining', isConfirmed: boolean) => {
+    const nodes = [aNode({ containers: [aContainer()] })];
+    // Its load keeps it from being stopped at once.
+    const report = {
+      containerId: 'c1',
+      startup: 'passed',
+      warmup: 'done',
+      readiness: 'passing',
+      liveness: 'passing',
+      load: { inFlight: 1, at: 0 },
+    } as const;
+    const probes = new Map([['c1', report]]);
+    const observed = seen({ nodes, probes, withdrawn: () => isConfirmed });
+    return planOf(stored([aReplica(phaseOf(kind, 5))]), observed).probed.map(p => p.withdrawn);
+  };
+  t.deepEqual(withdrawnIn('draining', true), [true]);
+  t.deepEqual(withdrawnIn('draining', false), [false]);
+  t.deepEqual(withdrawnIn('ready', true), [false]);
+});
+
 test('only running containers are probed', t => {
   const exited = aContainer({ state: 'exited', exit: { code: 0, oomKilled: false, error: '', logTail: [] } });
   for (const container of [aContainer({ state: 'created' }), exited]) {

@@ -65,6 +65,7 @@ test('a replica that begins to listen late is found: refused before, then starte
     warmup: 'done',
     readiness: 'passing',
     liveness: 'passing',
+    loadUnread: true,
   });
 });
 

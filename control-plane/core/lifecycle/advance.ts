@@ -217,7 +217,8 @@ function afterDrain(
   if (now >= phase.since + spec.drain.timeoutMs) return { kind: 'drained' };
   if (!observed.withdrawn(replica.service, replica.id)) return null;
   // A reading from before the withdrawal cannot tell that nothing runs any more.
-  const load = observed.probes.get(phase.container.id)?.load;
+  const { load, loadUnread } = observed.probes.get(phase.container.id) ?? {};
+  if (loadUnread) return null;
   return load === undefined || (load.inFlight === 0 && load.at > phase.since) ? { kind: 'drained' } : null;
 }
 
