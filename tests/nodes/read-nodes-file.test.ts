@@ -161,7 +161,7 @@ const wrong: readonly [string, string, readonly string[]][] = [
   ],
   [
     'two nodes with one engine',
-    'nodes:\n  a: {engine: tcp://h:2375}\n  b: {engine: tcp://h}',
+    'nodes:\n  a: {engine: tcp://h:2375}\n  b: {engine: tcp://H:2375}',
     ['nodes.yaml:3:7: nodes.b.engine: is the engine of the node "a" already; a node has an engine of its own'],
   ],
   [
@@ -246,8 +246,8 @@ const wrong: readonly [string, string, readonly string[]][] = [
   ],
   [
     'a certificate without its key',
-    'nodes: {a: {engine: tcp://h, tls: {cert: c.pem}}}',
-    ['nodes.yaml:1:30: nodes.a.tls: expected "cert" and "key" together'],
+    'nodes: {a: {engine: tcp://h:1, tls: {cert: c.pem}}}',
+    ['nodes.yaml:1:32: nodes.a.tls: expected "cert" and "key" together'],
   ],
   [
     'certificates for ssh',
@@ -286,6 +286,54 @@ test('what is no YAML is located, and nothing else is said', t => {
   const [problem, ...more] = problemsOf('nodes:\n  a: {engine: ssh://a\n  b: [');
   t.regex(problem ?? '', /^nodes\.yaml:\d+:\d+: /);
   t.deepEqual(more, []);
+});
+
+test('each address that is none is told once, and one without a port is none', t => {
+  const text =
+    'nodes:\n  a: {engine: tcp://h}\n  b: {engine: "http://h:2375"}\n  c: {engine: h}\n  d: {engine: "tcp://h:80/"}\n';
+  t.deepEqual(problemsOf(text), [
+    'nodes.yaml:2:7: nodes.a.engine: expected tcp://HOST:PORT, found "tcp://h"',
+    'nodes.yaml:3:7: nodes.b.engine: expected unix://PATH, tcp://HOST:PORT or ssh://USER@HOST, found "http://h:2375"',
+    'nodes.yaml:4:7: nodes.c.engine: expected unix://PATH, tcp://HOST:PORT or ssh://USER@HOST, found "h"',
+  ]);
+});
+
+test('mistakes are told in the order of lines, and none hides another', t => {
+  const text = `nodes:
+  a:
+    labls: {}
+    engine: http://a
+    reserved: {cpus: -1}
+    devices: [{id: nvidia.com/gpu=all}]
+  b: {engine: ssh://b, publish_on: eth0}
+  a:
+    engine: npipe://a
+    reach: far
+  c: {context: x, context: y, reach: near}
+lost_afer: 3s
+`;
+  const found = problemsOf(text).map(line =>
+    line.replace(/^nodes\.yaml:/, '').replace(/: (unknown|expected|"|the ).*/, ''),
+  );
+  t.deepEqual(found, [
+    '3:5: nodes.a.labls',
+    '4:5: nodes.a.engine',
+    '5:16: nodes.a.reserved.cpus',
+    '6:16: nodes.a.devices[0].id',
+    '7:24: nodes.b.publish_on',
+    '8:3: nodes.a',
+    '9:5: nodes.a.engine',
+    '10:5: nodes.a.reach',
+    '11:19: nodes.c.context',
+    '11:31: nodes.c.reach',
+    '12:1: lost_afer',
+  ]);
+});
+
+test('nodes from a merge are looked at as well', t => {
+  t.deepEqual(problemsOf('nodes:\n  <<: &x {a: {engine: far}}\n  b: {engine: ssh://b}\n'), [
+    'nodes.yaml:2:15: nodes.a.engine: expected unix://PATH, tcp://HOST:PORT or ssh://USER@HOST, found "far"',
+  ]);
 });
 
 test('all mistakes are told at once', t => {
