@@ -80,6 +80,24 @@ test('nodes and version tell the nodes file in use, and that it is the one of th
   t.regex((await cli('version')).stdout, /^nodes +\/etc\/nodes\.yaml, the file of the last start/m);
 });
 
+test('what is wrong with the entry of a node is told once, with its place', async t => {
+  const { cli, controlPlane } = await start(t);
+  controlPlane.nodesProblem = '/etc/nodes.yaml:3:7: nodes.local.tls.ca: the file /etc/ca.pem does not exist';
+  controlPlane.nodeError = 'the file /etc/ca.pem does not exist. Mend nodes.local in /etc/nodes.yaml';
+  const { stdout } = await cli('nodes');
+  t.is(stdout.match(/does not exist/g)?.length, 1);
+  controlPlane.nodeError = 'Docker is not running at tcp://h:2375';
+  t.regex((await cli('nodes')).stdout, /local is silent: Docker is not running/);
+});
+
+for (const command of ['drain', 'undrain', 'inspect'])
+  test(`nodes ${command} without a name says which nodes there are`, async t => {
+    const { cli } = await start(t);
+    const { code, stderr } = await cli('nodes', command);
+    t.is(code, 2);
+    t.regex(stderr, /Which node\?\n.*There are: local\./);
+  });
+
 test('nodes inspect shows how a node is reached and the replicas on it', async t => {
   const { cli, controlPlane } = await start(t);
   const { stdout } = await cli('nodes', 'inspect', 'local');
