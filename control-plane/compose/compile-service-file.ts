@@ -31,7 +31,8 @@ export async function compileServiceFile(
   const warnings = log.warnings.map(message => locateWarning(message, sources));
   if (run.exitCode !== 0) {
     await checkPlugin(options, signal);
-    return { kind: 'invalid', errors: explainFailure(log.rest, sources), warnings };
+    const { writtenMistakes } = await import('./written-mistakes.ts');
+    return { kind: 'invalid', errors: [...explainFailure(log.rest, sources), ...writtenMistakes(sources)], warnings };
   }
 
   const model = parseCanonical(run.stdout);

@@ -306,3 +306,32 @@ test('hooks', refusedService, 'post_start: [{command: [a]}]', [
 test('text that writes to the terminal is escaped', refusedService, 'x-outrigger: {"a\\e[2J": 1}', [
   '4:19: services.a.x-outrigger["a\\u001b[2J"]: unknown key "a\\u001b[2J", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout, priority',
 ]);
+
+// what both refuse
+test(
+  'mistakes under x-outrigger are told beside those that Compose finds',
+  refused,
+  `services:
+  a:
+    image: x
+    gpu: 1
+    x-outrigger:
+      protocl: grpc
+      port: \${PORT}
+      drain: {timeout: 4q}
+  b:
+    image: x
+    x-outrigger: &shared {replicas: none}
+  c:
+    image: x
+    x-outrigger: {<<: *shared, prot: grpc}
+`,
+  [
+    'compose.yaml:4:5: services.a.gpu: unknown key "gpu"; did you mean "gpus"?',
+    'compose.yaml:8:15: services.a.x-outrigger.drain.timeout: expected a duration with units, such as "30s", "10m" or "1h30m", found "4q"',
+    'compose.yaml:6:7: services.a.x-outrigger.protocl: unknown key "protocl", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout, priority; did you mean "protocol"?',
+    'compose.yaml:11:27: services.b.x-outrigger.replicas: expected a number of replicas, or a mapping with min, max, initial and target_in_flight, found "none"',
+    'compose.yaml:11:27: services.c.x-outrigger.replicas: expected a number of replicas, or a mapping with min, max, initial and target_in_flight, found "none"',
+    'compose.yaml:14:32: services.c.x-outrigger.prot: unknown key "prot", expected one of protocol, port, scope, gpu, replicas, probes, warmup, drain, update, idle_timeout, priority; did you mean "protocol"?',
+  ],
+);
