@@ -1,4 +1,4 @@
-import { bytesInWords, neededBytesInWords } from '../bytes-in-words.ts';
+import { neededBytesInWords } from '../bytes-in-words.ts';
 import { deviceKind } from '../node.ts';
 import type { ObservedDevice } from '../observed.ts';
 import type { GpuRequest, ServiceSpec } from '../spec.ts';
@@ -37,5 +37,3 @@ export function gpusInWords(request: GpuRequest): string {
   const memory = memoryBytes === undefined ? '' : ` with ${neededBytesInWords(memoryBytes)}${many ? ' each' : ''}`;
   return number + kind + model + memory;
 }
-
-export { bytesInWords as gibInWords, neededBytesInWords as neededGibInWords };
