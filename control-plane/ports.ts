@@ -75,6 +75,8 @@ export interface Member {
   readonly formerName?: string;
   /** It was in use before and is not configured any more: it only leaves. */
   readonly leaving?: boolean;
+  /** It has never answered yet. */
+  readonly untouched?: boolean;
   /** Once nobody speaks to the engine any more. */
   readonly close?: () => void;
 }

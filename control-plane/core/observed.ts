@@ -41,6 +41,8 @@ export interface ObservedNode {
   readonly next?: string;
   /** By the Clock: since when it does not answer; null while it does. */
   readonly silentSince: number | null;
+  /** It has never answered yet, in no life of ours: nothing of ours is there. */
+  readonly untouched?: boolean;
   /** It is not configured any more: its replicas move away, and what cannot be reached is forgotten. */
   readonly leaving: boolean;
   /** How its engine is reached, as a person writes it. */

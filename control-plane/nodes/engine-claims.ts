@@ -37,6 +37,11 @@ export class EngineClaims {
     this.#isVacant = isVacant;
   }
 
+  /** Whether an engine has answered as this node, as far as is noted. */
+  isKnown(node: string): boolean {
+    return this.#note.nodes().get(node)?.engine !== undefined;
+  }
+
   /**
    * The engine that answered as this node. Rejects with `conflict` what is known to be another node's engine, whichever
    * ways lead there, unless this is its name now; and what is not the engine that the node had, while it holds something.

@@ -66,7 +66,8 @@ export class Engines {
   }
 
   #memberOf(name: string, { engine }: Used, profile: NodeProfile): Member {
-    return { engine, profile, close: () => this.#close(name, engine) };
+    const untouched = !this.#claims.isKnown(name);
+    return { engine, profile, ...(untouched && { untouched }), close: () => this.#close(name, engine) };
   }
 
   #close(name: string, engine: ClosableEngine): void {

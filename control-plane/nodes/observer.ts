@@ -31,7 +31,8 @@ export class Observer {
    * @param onListing there is something new: a listing, or another failure than the one before
    * @param former what was known of the node when it was reached or described otherwise
    */
-  constructor({ engine, profile }: Member, clock: Clock, onListing: () => void, former?: ObservedNode) {
+  constructor(member: Member, clock: Clock, onListing: () => void, former?: ObservedNode) {
+    const { engine, profile } = member;
     this.#engine = engine;
     this.#clock = clock;
     this.#onListing = onListing;
@@ -41,6 +42,7 @@ export class Observer {
     this.#node = {
       name: engine.node,
       ...stated,
+      ...(isUntouched(member, former) && { untouched: true }),
       answering: false,
       error: 'not asked yet',
       // A new way to a node that is silent ends no silence: only an answer does.
@@ -131,7 +133,7 @@ export class Observer {
       this.#isLate = false;
       this.#meetsAnother = false;
       this.#engineLabels = listing.labels;
-      const { error: _, next: __, driverTrouble: ___, ...known } = this.#node;
+      const { error: _, next: __, driverTrouble: ___, untouched: ____, ...known } = this.#node;
       this.#node = {
         ...known,
         ...listing,
@@ -185,6 +187,11 @@ export async function firstLook(observers: readonly Observer[], clock: Clock): P
   );
   await Promise.race([Promise.all(listings), others]);
   enough.abort();
+}
+
+/** Under a name that is new for it, an engine may have been in use for long. */
+function isUntouched({ untouched = false, leaving = false, formerName }: Member, former?: ObservedNode): boolean {
+  return untouched && !leaving && formerName === undefined && (former === undefined || former.untouched === true);
 }
 
 /** Devices that were there once and are not now, under whatever id. */

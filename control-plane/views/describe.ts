@@ -1,5 +1,6 @@
 import type { DesiredState } from '../controller/desired-state.ts';
 import { containerName, pullAction } from '../core/actions.ts';
+import { mayHold } from '../core/lifecycle/farewells.ts';
 import { imageKey, type Observed } from '../core/observed.ts';
 import { containerOf, isAvailable, isLive, placementOf, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
@@ -107,7 +108,7 @@ function messageOf(
   );
   if (silent)
     return `node ${silent.name} does not answer (${silent.error ?? 'unknown reason'}); what runs there is left alone`;
-  if (state === 'deleting' && replicas.length === 0) return farewellInWords(observed);
+  if (state === 'deleting' && replicas.length === 0) return farewellInWords(service, observed);
   if (rollout.kind === 'rolled_back') {
     return `generation ${rollout.failed} failed (${rollout.cause.message}); rolled back to generation ${rollout.to}`;
   }
@@ -121,8 +122,10 @@ function messageOf(
 }
 
 /** A node that is away keeps the last service of a project in sight, see core/farewells.ts. */
-function farewellInWords({ nodes }: Observed): string {
-  const silent = [...nodes.values()].filter(n => !n.answering).map(n => `${n.name} (${n.error ?? 'unknown reason'})`);
+function farewellInWords({ spec, removal }: Service, { nodes }: Observed): string {
+  const silent = [...nodes.values()]
+    .filter(n => !n.answering && removal !== null && mayHold(n, spec.namespace, removal))
+    .map(n => `${n.name} (${n.error ?? 'unknown reason'})`);
   return silent.length === 0 ? '' : `its networks and volumes are still to be removed on ${silent.join(', ')}`;
 }
 

@@ -206,6 +206,13 @@ test('what ends on a node that is away says that it waits for it, and a removal 
   const empty = shown([], { removal: { askedAt: 1, volumes: true } }, seen({ nodes }));
   t.is(empty.message, 'its networks and volumes are still to be removed on b (timed out)');
   t.is(shown([], { removal: { askedAt: 1, volumes: true } }).message, '');
+  const unheard = [
+    aNode(),
+    aNode({ name: 'b', answering: false, silentSince: 1, error: 'timed out', untouched: true }),
+  ];
+  t.is(shown([], { removal: { askedAt: 2, volumes: true } }, seen({ nodes: unheard })).message, '');
+  const free = [aNode(), aNode({ name: 'b', answering: false, silentSince: 1, error: 'timed out' })];
+  t.is(shown([], { removal: { askedAt: 2, volumes: false } }, seen({ nodes: free })).message, '', 'it is let off');
 });
 
 test('a second replica that is there because of a drain says whose place it takes', t => {

@@ -31,6 +31,18 @@ test('before the first listing nothing is known, and the node does not answer', 
   t.like(onFakes().observer.node(), { name: 'local', answering: false, error: 'not asked yet', containers: [] });
 });
 
+test('a node that never answered is known for one until it does, and so under another name', async t => {
+  const { clock, engine } = onFakes();
+  const member = { engine, profile: LOCAL_PROFILE, untouched: true };
+  const observer = new Observer(member, clock, () => {});
+  t.true(observer.node().untouched);
+  t.true(new Observer(member, clock, () => {}, observer.node()).node().untouched);
+  t.is(new Observer({ ...member, leaving: true }, clock, () => {}).node().untouched, undefined);
+  await listed(clock, observer);
+  t.is(observer.node().untouched, undefined);
+  t.is(new Observer(member, clock, () => {}, observer.node()).node().untouched, undefined);
+});
+
 test('a listing counts from when it was asked for, not from when it came', async t => {
   const { clock, observer, listings } = onFakes();
   const from = clock.now();

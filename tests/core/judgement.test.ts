@@ -450,6 +450,23 @@ test('a node that is away keeps the last service of a namespace until it was cle
   t.false(planOf(state, seen({ nodes, effects: all })).services.has('ns/svc'));
 });
 
+test('a node that never answered holds up no removal, volumes or not', t => {
+  const state = stored([], [aSpec()], { removal: { askedAt: 77, volumes: true } });
+  const effects = { 'clean_namespace local ns 77': { kind: 'settled', at: 80 } as const };
+  const isKept = (untouched: boolean) => {
+    const away = aNode({
+      name: 'away',
+      answering: false,
+      silentSince: 70,
+      containers: [],
+      ...(untouched && { untouched }),
+    });
+    return planOf(state, seen({ nodes: [aNode(), away], effects }), 90).services.has('ns/svc');
+  };
+  t.false(isKept(true));
+  t.true(isKept(false));
+});
+
 test('a node that was silent when the removal was asked for holds up no removal, unless volumes are to go', t => {
   const done = { 'clean_namespace local ns 77': { kind: 'settled', at: 80 } as const };
   const isKept = (away: Parameters<typeof aNode>[0], { volumes = false, alone = false } = {}) => {

@@ -1,4 +1,5 @@
 import { type Action, actionKey } from '../actions.ts';
+import type { ObservedNode } from '../observed.ts';
 import type { Removal } from '../service.ts';
 import type { World } from '../world.ts';
 
@@ -31,15 +32,21 @@ function openCleanings(world: World, namespace: string, removal: Removal): Actio
 /**
  * What leaves takes its networks along; one that is lost beside others is waited for only where volumes are to go. So is
  * one that was silent when the removal was asked for, without a container of the namespace as far as is known: a network
- * that may be left there is in nobody's way.
+ * that may be left there is in nobody's way. And one that never answered has nothing of ours at all.
  */
-function isLetOff(world: World, name: string, namespace: string, { volumes, askedAt }: Removal): boolean {
+function isLetOff(world: World, name: string, namespace: string, removal: Removal): boolean {
   const { nodes } = world;
   if (nodes.isGone(name)) return true;
-  if (volumes) return false;
-  if (nodes.isOutOfSight(name)) return true;
+  if (!removal.volumes && nodes.isOutOfSight(name)) return true;
   const node = nodes.node(name);
-  if (!node || node.answering || (node.silentSince ?? 0) > askedAt) return false;
   const others = [...world.observed.nodes.values()].some(n => n.answering);
-  return others && node.containers.every(c => !c.service.startsWith(`${namespace}/`));
+  return others && node !== undefined && !mayHold(node, namespace, removal);
+}
+
+/** Whether something of a namespace that is being removed may be left on a node, networks that are in nobody's way aside. */
+export function mayHold(node: ObservedNode, namespace: string, { volumes, askedAt }: Removal): boolean {
+  if (node.answering) return true;
+  if (node.untouched) return false;
+  if (volumes || (node.silentSince ?? 0) > askedAt) return true;
+  return node.containers.some(c => c.service.startsWith(`${namespace}/`));
 }
