@@ -156,6 +156,24 @@ test('where the nodes that have the image are full, what was refused elsewhere w
   ]);
 });
 
+test('a refused pull is tried again after a while, as a registry may have the image by then', t => {
+  const world = new ModelWorld({ a: plain, b: plain });
+  world.listed.set('b', ['app:1']);
+  world.missing.add('a app:1');
+  apply(world, aSpec({ image: 'app:1', replicas: exactly(2), resources: { cpus: 6 } }));
+  world.settle();
+  t.deepEqual(places(world), ['b']);
+  const tries = () => pullsOn(world).filter(node => node === 'a').length;
+  const before = tries();
+  world.advance(60_000);
+  world.settle();
+  t.is(tries(), before, 'not so soon');
+  world.missing.clear();
+  world.advance(5 * 60_000);
+  world.settle();
+  t.deepEqual(places(world).sort(), ['a', 'b']);
+});
+
 test('a pull that is refused is tried again where no node has the image, and fails in the end', t => {
   const world = new ModelWorld({ a: plain, b: plain });
   world.missing.add('app:1');

@@ -23,7 +23,8 @@ export class AbsentImages {
     const key = imageKey({ node: node.name, image, policy: pullPolicy, ...(platform && { platform }) });
     const state = this.#states.get(key);
     if (state?.kind !== 'failed' || !isAbsent(state)) return false;
-    return node.listedFrom <= state.at + (hasImage(node, image) ? LISTED_AFTER_MS : BELIEVED_MS);
+    const believedMs = pullPolicy === 'never' ? BELIEVED_MS : REFUSAL_MS;
+    return node.listedFrom <= state.at + (hasImage(node, image) ? LISTED_AFTER_MS : believedMs);
   }
 }
 
@@ -34,3 +35,5 @@ function isAbsent(state: ImageState): boolean {
 /** A listing may show names of images that were asked for a little earlier. */
 const LISTED_AFTER_MS = 5_000;
 const BELIEVED_MS = 30_000;
+/** A registry that refuses an image seldom has it soon, and each further try is told as an event. */
+const REFUSAL_MS = 5 * 60_000;
