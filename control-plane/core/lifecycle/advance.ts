@@ -217,8 +217,10 @@ function afterDrain(
   if (now >= phase.since + spec.drain.timeoutMs) return { kind: 'drained' };
   if (!observed.withdrawn(replica.service, replica.id)) return null;
   // A reading from before the withdrawal cannot tell that nothing runs any more.
-  const { load, loadUnread } = observed.probes.get(phase.container.id) ?? {};
-  if (loadUnread) return null;
+  const report = observed.probes.get(phase.container.id);
+  // Nobody asked it yet, as after a restart of ours: what it runs is not known, whereas it may have been told to drain.
+  if (!report || report.loadUnread) return null;
+  const { load } = report;
   return load === undefined || (load.inFlight === 0 && load.at > phase.since) ? { kind: 'drained' } : null;
 }
 
