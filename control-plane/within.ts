@@ -31,6 +31,9 @@ export async function within<T>(
     return await Promise.race([work(AbortSignal.any([signal, deadline.signal])), over, aborted.promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
-    settled.abort();
+    settled.abort(SETTLED);
   }
 }
+
+/** One for all: without a reason each abort makes an error of its own, with its stack. */
+const SETTLED = new Error('the work has settled');
