@@ -18,6 +18,7 @@ import { eventsBetween } from './events-between.ts';
 import { connectionsOf, renamingOf } from './node-commands.ts';
 import { NodeNews } from './node-news.ts';
 import { Publication } from './publication.ts';
+import { Restlessness } from './restlessness.ts';
 import type { LoopAccess } from './served-control-plane.ts';
 import { ServiceTroubles } from './service-troubles.ts';
 import { StateWriter } from './state-writer.ts';
@@ -36,6 +37,8 @@ export interface ControllerOptions {
   readonly log: Logger;
   /** Asked anew before each create: rejects with `denied` what the operator's policy does not allow. */
   readonly admit: (spec: ServiceSpec) => Promise<readonly string[]>;
+  /** What is judged by; default: the core. */
+  readonly reconcile?: typeof reconcile;
 }
 
 /**
@@ -52,10 +55,14 @@ export class Controller implements LoopAccess {
   readonly #publication: Publication;
   readonly #nodeNews = new NodeNews();
   readonly #serviceTroubles = new ServiceTroubles();
+  readonly #restlessness = new Restlessness();
+  #isUnrestTold = false;
   readonly #stop = new AbortController();
   readonly #commands = new CommandQueue(() => this.wake());
   readonly #listeners: (() => void)[] = [];
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** Somebody else than the last pass itself woke the loop. */
+  #hasNews = false;
   #running: Promise<unknown> | null = null;
   #nodePolicy: NodePolicy;
   /** Nodes that were renamed, by their names before, which are not yet stored so; the oldest first. */
@@ -182,6 +189,7 @@ export class Controller implements LoopAccess {
   }
 
   wake(): void {
+    this.#hasNews = true;
     this.#wake.resolve();
   }
 
@@ -194,10 +202,18 @@ export class Controller implements LoopAccess {
   async #loop(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.#wake = Promise.withResolvers();
-      const wakeAt = await this.#pass();
+      const isNewsworthy = this.#hasNews;
+      this.#hasNews = false;
+      const { wakeAt, hasStored } = await this.#pass();
       if (this.#trouble !== null) {
         // Whatever wakes it, a store that cannot be written is not asked more often than this.
         await this.#sleepUntil(this.#options.clock.now() + PASS_RETRY_MS, this.#stop.signal);
+        continue;
+      }
+      const pauseMs = this.#restlessness.pauseMsAfter({ hasStored, isNewsworthy });
+      this.#tellOfUnrest(pauseMs > 0);
+      if (pauseMs > 0) {
+        await this.#sleepUntil(this.#options.clock.now() + pauseMs, this.#stop.signal);
         continue;
       }
       const nap = new AbortController();
@@ -207,15 +223,22 @@ export class Controller implements LoopAccess {
     }
   }
 
-  /** One pass; resolves to when to look again. Never rejects: what goes wrong is logged and tried again. */
-  async #pass(): Promise<number | null> {
+  /** Once for each unrest. */
+  #tellOfUnrest(isRestless: boolean): void {
+    if (isRestless && !this.#isUnrestTold) this.#options.log.error(UNREST);
+    this.#isUnrestTold = isRestless;
+  }
+
+  /** One pass, and when to look again. Never rejects: what goes wrong is logged and tried again. */
+  async #pass(): Promise<{ readonly wakeAt: number | null; readonly hasStored: boolean }> {
     const { clock, ids, log } = this.#options;
     try {
       await this.#storeNames();
       await this.#commands.run(decide => this.#perform(decide));
       const now = clock.now();
       const observed = this.observed;
-      const plan = reconcile(this.state, observed, now, () => ids.replicaId(), this.#nodePolicy);
+      const judge = this.#options.reconcile ?? reconcile;
+      const plan = judge(this.state, observed, now, () => ids.replicaId(), this.#nodePolicy);
       const news = this.#nodeNews.look({ replicas: plan.replicas, specOf: this.state.specOf }, observed, now);
       const troubles = this.#serviceTroubles.look(plan.troubles, now);
       const events = [...news.events, ...troubles.events, ...eventsBetween(this.state, plan, now)];
@@ -226,7 +249,8 @@ export class Controller implements LoopAccess {
           this.#publication.withdraw(plan, this.state);
           throw thrown;
         });
-        this.wake();
+        // What was stored may carry something on.
+        this.#wake.resolve();
       }
       news.told();
       troubles.told();
@@ -238,7 +262,7 @@ export class Controller implements LoopAccess {
       this.#changed();
       if (this.#trouble !== null) log.info('the loop goes on');
       this.#trouble = null;
-      return plan.wakeAt;
+      return { wakeAt: plan.wakeAt, hasStored: changes.length > 0 };
     } catch (thrown) {
       const error = toOutriggerError(thrown);
       // Once for each trouble: a log that lies on the full disk must not fill it again.
@@ -247,7 +271,7 @@ export class Controller implements LoopAccess {
         this.#trouble = error.message;
         this.#changed();
       }
-      return clock.now() + PASS_RETRY_MS;
+      return { wakeAt: clock.now() + PASS_RETRY_MS, hasStored: false };
     }
   }
 
@@ -284,5 +308,7 @@ export class Controller implements LoopAccess {
   }
 }
 
+/** This is a defect: whoever reads it should tell us. */
+export const UNREST = 'the loop stores again and again though nothing new comes in; it is slowed down';
 const PASS_RETRY_MS = 500;
 const LONGEST_NAP_MS = 60_000;

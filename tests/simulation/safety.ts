@@ -1,3 +1,4 @@
+import { UNREST } from '../../control-plane/controller/controller.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { Placement, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
@@ -84,6 +85,11 @@ export class Safety implements Witness {
     if (this.#commits.count < MOST_COMMITS_AT_ONCE) return;
     if (this.#commits.count === MOST_COMMITS_AT_ONCE) this.#broken('10', 'the loop stores and stores, and never waits');
     throw new OutriggerError('unavailable', 'the simulation breaks off a loop that never waits');
+  }
+
+  /** The loop slows down before a test would never end. */
+  onLog(line: string): void {
+    if (line.includes(UNREST)) this.#broken('10', UNREST);
   }
 
   onReplica(before: Replica | null, after: Replica, stored: Stored): void {

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { Controller } from '../../control-plane/controller/controller.ts';
 import { ServedControlPlane } from '../../control-plane/controller/served-control-plane.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
+import type { reconcile } from '../../control-plane/core/reconcile.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import type { Registry } from '../../control-plane/ports.ts';
 import { EmbeddedRegistry } from '../../control-plane/registry/embedded.ts';
@@ -50,11 +51,18 @@ export class SimulatedWorld {
   #lives = 0;
   readonly #isRemote: boolean;
   readonly #passAfterMs: number;
+  readonly #reconcile: typeof reconcile | undefined;
   readonly #ids = countingIds();
 
   constructor(
-    options: { registry?: 'embedded' | 'remote'; nodes?: readonly NodeSetup[]; probesPassAfterMs?: number } = {},
+    options: {
+      registry?: 'embedded' | 'remote';
+      nodes?: readonly NodeSetup[];
+      probesPassAfterMs?: number;
+      reconcile?: typeof reconcile;
+    } = {},
   ) {
+    this.#reconcile = options.reconcile;
     this.#isRemote = options.registry === 'remote';
     this.#passAfterMs = options.probesPassAfterMs ?? 40;
     this.safety = new Safety(() => ({
@@ -130,8 +138,9 @@ export class SimulatedWorld {
       ...around,
       members: this.nodes.filter(n => n.configured).map(n => n.newMember()),
       sidecar: this.sidecar,
+      ...(this.#reconcile && { reconcile: this.#reconcile }),
       ids: this.#ids,
-      log: pino({ enabled: false }),
+      log: pino({ level: 'error' }, { write: line => this.safety.onLog(line) }),
       admit,
     });
     await this.settled(opening);
