@@ -105,5 +105,5 @@ test.serial('more GPUs than there are', fails, async () => ({
 test.serial('more memory than the node has', fails, async () => ({
   service: [`image: ${BUSYBOX_IMAGE}`, 'deploy: {resources: {reservations: {memory: 900T}}}'],
   options: ['--wait-timeout', '2s'],
-  says: [/model: local: needs [\d.]+ [GM]iB of memory, [\d.]+ [GM]iB of [\d.]+ [GM]iB are free/],
+  says: [/model: local: needs 900 TiB of memory, [\d.]+ [GM]iB of [\d.]+ [GM]iB are free/],
 }));
