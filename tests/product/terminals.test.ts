@@ -78,7 +78,8 @@ test('services are looked at, scaled, restarted, changed and taken down from oth
 
   t.is((await outrigger.json<ServiceView>('inspect', 'web')).generation, 1);
   t.is((await outrigger.json<ReplicaView>('inspect', other?.id ?? '')).containerId, other?.containerId);
-  t.regex(await outrigger.must('inspect', 'web'), /hello/);
+  t.regex(await outrigger.must('inspect', 'web'), /^ready: +2\/2$/m);
+  t.regex(await outrigger.must('inspect', '--json', 'web'), /hello/);
   t.regex(await outrigger.must('nodes'), /local/);
 
   await outrigger.write('compose.yaml', file('terminals', 'changed'));
