@@ -44,6 +44,16 @@ test('an update is settled only once nothing that leaves is left', t => {
   t.false(rolloutStep(aService(3), current).settled);
 });
 
+test('what is in reach never leaves for what is lost, and what is lost leaves once enough serve without it', t => {
+  const drained = (target: number, replicas: Replica[]) =>
+    rolloutStep(aService(target), replicas).drain.map(d => d.replica.phase.kind);
+  t.deepEqual(drained(3, [...many(2, 'lost', 2), ...many(2, 'ready', 2), replica('starting', 2)]), ['lost']);
+  t.deepEqual(drained(2, [...many(2, 'lost', 2), ...many(2, 'starting', 2)]), []);
+  t.deepEqual(drained(2, [...many(2, 'lost', 2), ...many(2, 'ready', 2)]), ['lost', 'lost']);
+  t.deepEqual(drained(1, [...many(1, 'lost', 2), ...many(2, 'ready', 2)]), ['ready', 'lost']);
+  t.deepEqual(drained(0, [...many(1, 'lost', 2), ...many(1, 'starting', 2)]), ['starting', 'lost']);
+});
+
 test('start-first starts as many as may surge, and drains nobody while all are needed', t => {
   const step = rolloutStep(aService(3, { maxSurge: 2 }), many(3, 'ready', 1));
   t.is(step.create, 2);

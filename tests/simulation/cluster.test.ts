@@ -153,6 +153,18 @@ for (const plight of ['cut_hung', 'cut_down'] as const) {
   }
 }
 
+test.serial('who takes the place of a lost one goes on also where we were restarted meanwhile', async t => {
+  await live([
+    { what: 'plight', node: 'b', plight: 'cut_hung' },
+    { what: 'pass', ms: 101_817 },
+    { what: 'restart', service: 'a', crash: 1 },
+    { what: 'exit', nth: 0 },
+    { what: 'drain', node: 'a', crash: null },
+    { what: 'pass', ms: 60_000 },
+  ]);
+  t.pass();
+});
+
 test.serial(
   'devices that are listed by other ids from one moment to the next have the holders that they had',
   async t => {

@@ -93,7 +93,9 @@ export class NodeCare {
     const { phase } = replica;
     if (phase.kind !== 'lost' && phase.kind !== 'draining' && phase.kind !== 'stopping') return false;
     const { node } = phase.placement;
-    if (!this.isOutOfSight(node)) return false;
+    // What was lost before we began stays lost until its node answers, however short a silence we know of.
+    const isAway = phase.kind === 'lost' ? !(this.node(node)?.answering ?? !this.areKnown) : this.isLost(node);
+    if (!isAway || !this.#othersTake(node)) return false;
     if (this.isGone(node) || !isLive(replica)) return true;
     const lostSince = phase.kind === 'lost' ? phase.since : this.#lostSince(node);
     return this.#now >= lostSince + this.#policy.replaceAfterMs;

@@ -68,7 +68,7 @@ export function rolloutStep(
 
   // What moves and what takes its place count apart: a replacement that waits for room is none too many.
   const surplus = [current.filter(r => !isMoving(r)), current.filter(isMoving)].flatMap(some =>
-    [...some].sort(byWorth).slice(0, Math.max(0, some.length - target)),
+    surplusOf([...some].sort(byWorth), target),
   );
   const drain: Drain[] = surplus.map(replica => ({ replica, reason: 'scaled_down' }));
   // What was given up and is of an older generation is not wanted any more, whenever its node is back.
@@ -114,6 +114,21 @@ export function rolloutStep(
     if (hasNext) drain.push({ replica, reason: 'moved' });
   }
   return { create, drain, settled };
+}
+
+/**
+ * Those beyond the target. What is in reach never leaves for what is lost; what is lost leaves as far as enough serve without
+ * it, as it may be the one that still does.
+ * @param some the least worthy first
+ */
+function surplusOf(some: readonly Replica[], target: number): readonly Replica[] {
+  const excess = Math.max(0, some.length - target);
+  const lost = some.filter(r => r.phase.kind === 'lost');
+  const inReach = some.filter(r => r.phase.kind !== 'lost');
+  const leaving = inReach.slice(0, Math.max(0, inReach.length - target));
+  const neededLost = Math.max(0, target - inReach.filter(isAvailable).length);
+  const leavingLost = lost.slice(0, Math.max(0, Math.min(excess - leaving.length, lost.length - neededLost)));
+  return [...leaving, ...leavingLost];
 }
 
 /** How many more than wanted there may be at a time. */
