@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import { figuresText, type Results, withFigures } from '../../bench/publish.ts';
+import { summaryText } from '../../bench/readme-summary.ts';
 import { medianInterval } from '../../bench/statistics.ts';
 
 const results = {
@@ -22,4 +24,13 @@ test('the figures replace what stood between the marks, and nothing else', t => 
 
 test('a page without the marks is refused', t => {
   t.throws(() => withFigures('nothing', 'text'), { message: /lacks the marks/ });
+});
+
+test('the README tells the figures of the run that is published, and names what is missed', async t => {
+  const { rows } = JSON.parse(await readFile('bench/results/latest.json', 'utf8')) as Results;
+  const summary = summaryText(rows);
+  t.notRegex(summary, /NaN|undefined/);
+  const readme = await readFile('README.md', 'utf8');
+  t.is(withFigures(readme, summary), readme, 'the README is of another run: make bench writes both');
+  t.throws(() => summaryText(rows.filter(r => r.side !== 'nginx')), { message: /the run has no row/ });
 });
