@@ -44,6 +44,8 @@ try {
   if (!cleanedUp) await outrigger(['down', '-f', FILE], environment).catch(() => {});
   await rm(folder, { recursive: true, force: true });
 }
+// A connection that grpc-js was making to a replica that is gone by now outlasts its channel, until the system gives it up.
+process.exit();
 
 async function play(): Promise<void> {
   story.step(`outrigger up -d -f ${FILE}: a Python model with two replicas, and an LLM server as it comes`);
