@@ -5,6 +5,7 @@ import type { Rollout, Service } from '../core/service.ts';
 import { canonicalJson, type ServiceKey, type ServiceSpec, serviceKey, templateOf } from '../core/spec.ts';
 import type { Change, Event } from '../ports.ts';
 import type { DesiredState } from './desired-state.ts';
+import { scaledPrevious } from './scaled-previous.ts';
 
 /** What people and programs may ask for, as steps from one desired state to changes of it. Pure; the controller stores them. */
 export interface Step<Result> {
@@ -34,6 +35,8 @@ export function applySpecs(
     const existing = state.services.get(serviceKey(spec));
     const step = applySpec({ existing, failed, admitted: { spec, imageId, warnings }, origin, now });
     changes.push(...step.changes);
+    if (existing && step.result.outcome === 'scaled')
+      changes.push(...scaledPrevious(state, existing, replicasAfter(existing, spec)));
     result.push(step.result);
   }
   return { changes, result };
@@ -172,7 +175,8 @@ export function scaleService(state: DesiredState, ref: ServiceRef, replicas: num
       },
     );
   }
-  if (replicas === service.replicas) return { changes: [], result: undefined };
+  const previous = scaledPrevious(state, service, replicas);
+  if (replicas === service.replicas) return { changes: previous, result: undefined };
   const spec: ServiceSpec =
     min === max
       ? { ...service.spec, replicas: { ...service.spec.replicas, min: replicas, max: replicas, initial: replicas } }
@@ -183,6 +187,7 @@ export function scaleService(state: DesiredState, ref: ServiceRef, replicas: num
     changes: [
       { kind: 'put_service', service: scaled },
       { kind: 'put_generation', service: service.key, generation: service.generation, spec },
+      ...previous,
       { kind: 'event', event: serviceEvent(service.key, 'service.scaled', message, now) },
     ],
     result: undefined,

@@ -14,6 +14,10 @@ export class Acknowledged {
   readonly #asked = new Map<string, Set<string>>();
   /** Every number of replicas that was ever asked for, by service. */
   readonly #counts = new Map<string, Set<number>>();
+  /** The number that was acknowledged since the last file, by service: a rollback keeps it. */
+  readonly #scaledTo = new Map<string, number>();
+  /** The ranges that were asked for, by service and container; a plain number takes any. */
+  readonly #ranges = new Map<string, { readonly min: number; readonly max: number }[]>();
 
   applied(key: string, spec: ServiceSpecInput, acknowledged: boolean): void {
     const container = containerOf(spec);
@@ -23,15 +27,21 @@ export class Acknowledged {
     const within = [...(this.#counts.get(key) ?? [])].map(count => Math.min(Math.max(count, min), max));
     const counts = min === max ? [initial] : [...new Set([initial, ...within])];
     for (const count of counts) this.#counted(key, count);
+    this.#scaledTo.delete(key);
+    const ranges = this.#ranges.get(`${key} ${container}`) ?? [];
+    this.#ranges.set(`${key} ${container}`, [...ranges, { min, max }]);
     this.#step(key, acknowledged, () => counts.map(replicas => ({ container, replicas })));
   }
 
   scaled(key: string, replicas: number, acknowledged: boolean): void {
     this.#counted(key, replicas);
+    if (acknowledged) this.#scaledTo.set(key, replicas);
+    else this.#scaledTo.delete(key);
     this.#step(key, acknowledged, wish => [wish && { ...wish, replicas }]);
   }
 
   removed(key: string, acknowledged: boolean): void {
+    this.#scaledTo.delete(key);
     this.#step(key, acknowledged, () => [null]);
   }
 
@@ -44,7 +54,7 @@ export class Acknowledged {
           ? null
           : { container: containerOf(service.spec), replicas: service.replicas };
       const rolledBack = service?.rollout.kind === 'rolled_back';
-      const known = actual === null || this.#asked.get(key)?.has(actual.container) === true;
+      const known = actual === null || (this.#asked.get(key)?.has(actual.container) && this.#keepsScale(key, actual));
       const allowed = this.#possible.get(key) ?? [null];
       if (!(rolledBack && known) && !allowed.some(wish => JSON.stringify(wish) === JSON.stringify(actual))) {
         throw new Error(
@@ -53,6 +63,13 @@ export class Acknowledged {
       }
       this.#possible.set(key, [actual]);
     }
+  }
+
+  #keepsScale(key: string, { container, replicas }: NonNullable<Wish>): boolean {
+    const scaledTo = this.#scaledTo.get(key);
+    if (scaledTo === undefined || replicas === scaledTo) return true;
+    const ranges = this.#ranges.get(`${key} ${container}`) ?? [];
+    return ranges.some(({ min, max }) => min !== max && replicas === Math.min(Math.max(scaledTo, min), max));
   }
 
   #counted(key: string, replicas: number): void {
