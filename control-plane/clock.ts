@@ -14,6 +14,7 @@ export function createSteadyClock(
   return {
     now: () => Math.round(offsetMs + sources.monotonicMs()),
     sleep,
+    alarm,
   };
 }
 
@@ -23,22 +24,26 @@ const MAX_TIMER_MS = 2_147_483_647;
 function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    let remainingMs = Math.max(0, delayMs);
-    let timer: NodeJS.Timeout;
     const onAbort = () => {
-      clearTimeout(timer);
+      cancel();
       reject(signal.reason);
     };
-    const wait = () => {
-      const pieceMs = Math.min(remainingMs, MAX_TIMER_MS);
-      remainingMs -= pieceMs;
-      timer = setTimeout(() => {
-        if (remainingMs > 0) return wait();
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      }, pieceMs);
-    };
+    const cancel = alarm(delayMs, () => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    });
     signal.addEventListener('abort', onAbort, { once: true });
-    wait();
   });
+}
+
+function alarm(delayMs: number, ring: () => void): () => void {
+  let remainingMs = Math.max(0, delayMs);
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    const pieceMs = Math.min(remainingMs, MAX_TIMER_MS);
+    remainingMs -= pieceMs;
+    timer = setTimeout(() => (remainingMs > 0 ? wait() : ring()), pieceMs);
+  };
+  wait();
+  return () => clearTimeout(timer);
 }

@@ -253,6 +253,8 @@ export interface Clock {
   now(): number;
   /** Resolves after the delay; rejects with the signal's reason. */
   sleep(delayMs: number, signal: AbortSignal): Promise<void>;
+  /** Calls `ring` once after the delay, unless what it returned was called before. For what waits all the time, and cheaply. */
+  alarm(delayMs: number, ring: () => void): () => void;
 }
 
 export interface Ids {

@@ -9,45 +9,51 @@ const OVER = new Error('the time for this is over');
 /**
  * Runs a task for at most `timeoutMs`. Its signal fires at the deadline and when the outer one does; the outcome does
  * not wait for a task that ignores it. Rejects with the outer signal's reason, or what the task rejected with.
+ *
+ * Where this process itself was held up meanwhile, the answer may lie in the socket unread: a replica is not blamed for
+ * that, and the time is granted again.
  */
-export async function withDeadline<T>(
+export function withDeadline<T>(
   task: (signal: AbortSignal) => Promise<T>,
   options: { clock: Clock; timeoutMs: number; signal: AbortSignal },
 ): Promise<T | typeof EXPIRED> {
   const { clock, timeoutMs, signal } = options;
-  signal.throwIfAborted();
-  const inner = new AbortController();
-  const cancel = () => inner.abort(signal.reason);
-  signal.addEventListener('abort', cancel, { once: true });
-  const timer = new AbortController();
-  let settled = false;
-  const attempt = task(inner.signal).finally(() => {
-    settled = true;
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const inner = new AbortController();
+    let cancelAlarm: () => void;
+    const settle = () => {
+      signal.removeEventListener('abort', abort);
+      cancelAlarm();
+    };
+    const abort = () => {
+      settle();
+      reject(signal.reason);
+      inner.abort(signal.reason);
+    };
+    const arm = (grantsLeft: number) => {
+      const dueAt = clock.now() + timeoutMs;
+      cancelAlarm = clock.alarm(timeoutMs, () => {
+        const isHeldUp = clock.now() - dueAt > Math.max(TOLERATED_LATENESS_MS, 0.1 * timeoutMs);
+        if (isHeldUp && grantsLeft > 0) return arm(grantsLeft - 1);
+        settle();
+        resolve(EXPIRED);
+        inner.abort(OVER);
+      });
+    };
+    arm(MAX_GRANTS);
+    signal.addEventListener('abort', abort, { once: true });
+    task(inner.signal).then(
+      value => {
+        settle();
+        resolve(value);
+      },
+      error => {
+        settle();
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race<T | typeof EXPIRED>([
-      attempt,
-      expiry(clock, timeoutMs, timer.signal),
-      new Promise<never>((_, reject) => inner.signal.addEventListener('abort', () => reject(inner.signal.reason))),
-    ]);
-  } finally {
-    signal.removeEventListener('abort', cancel);
-    timer.abort(OVER);
-    if (!settled) inner.abort(OVER);
-  }
-}
-
-/**
- * Where this process itself was held up meanwhile, the answer may lie in the socket unread: a replica is not blamed for
- * that, and the time is granted again.
- */
-async function expiry(clock: Clock, timeoutMs: number, signal: AbortSignal): Promise<typeof EXPIRED> {
-  for (let grants = 0; grants <= MAX_GRANTS; grants++) {
-    const dueAt = clock.now() + timeoutMs;
-    await clock.sleep(timeoutMs, signal);
-    if (clock.now() - dueAt <= Math.max(TOLERATED_LATENESS_MS, 0.1 * timeoutMs)) break;
-  }
-  return EXPIRED;
 }
 
 const TOLERATED_LATENESS_MS = 50;

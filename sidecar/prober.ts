@@ -30,10 +30,8 @@ export class Prober {
   /** Of startup probes that are late, then of liveness probes. */
   readonly #streak: FailureStreak;
   readonly #stopped = new AbortController();
-  /** What goes on at once when there is news of the container. */
-  readonly #pauses = new Set<AbortController>();
-  /** What goes on at once when its load decides about its end. */
-  readonly #loadPauses = new Set<AbortController>();
+  /** Ends of the pauses that run now, with what else ends them. */
+  readonly #pauses = new Map<() => void, EndsAt>();
   /** What the last reading of the load counted. */
   #counted: number | undefined;
   readonly #troubles = new Map<Concern, string>();
@@ -66,14 +64,15 @@ export class Prober {
     const isLeft = target.withdrawn === true && this.#target.withdrawn !== true;
     this.#target = target;
     this.#asker.update(target);
-    if (news) for (const pause of this.#pauses) pause.abort(OVER);
-    if (isLeft) for (const pause of this.#loadPauses) pause.abort(OVER);
+    if (news) this.#endPauses('news');
+    if (isLeft) this.#endPauses('withdrawal');
     if (this.#streak.heard(target.heardFrom)) this.#tellStreak();
   }
 
   /** Resolves once nothing of it runs any more. */
   stop(): Promise<void> {
     this.#stopped.abort(new Error('the container is no longer a target'));
+    for (const end of [...this.#pauses.keys()]) end();
     return this.#ended;
   }
 
@@ -102,8 +101,9 @@ export class Prober {
       clock: this.#seams.clock,
       signal: this.#stopped.signal,
       onRound: round => {
-        this.#pauses.add(round);
-        return () => this.#pauses.delete(round);
+        const end = () => round.abort(OVER);
+        this.#pauses.set(end, 'news');
+        return () => this.#pauses.delete(end);
       },
       onFailure: message => this.#set({}, { startup: message }),
     });
@@ -152,7 +152,9 @@ export class Prober {
         case 'passed':
           failures = 0;
           gapMs = 0;
-          this.#set({ readiness: 'passing' }, { readiness: null });
+          // Nearly always nothing is new.
+          if (this.#report.readiness !== 'passing' || this.#troubles.has('readiness'))
+            this.#set({ readiness: 'passing' }, { readiness: null });
           break;
         case 'failed':
           failures++;
@@ -182,7 +184,7 @@ export class Prober {
       // Where a single failure is asked for, whether it was the container's is found out soon.
       const isInDoubt = liveness.failures === 1 && this.#streak.isOpen && this.#report.liveness !== 'failing';
       const dueInMs = Math.max(0, liveness.intervalMs - (clock.now() - answeredAt));
-      await this.#pause(isInDoubt ? RECHECK_GAP_MS : beats.delayMs(dueInMs), { onNews: 'wait' });
+      await this.#pause(isInDoubt ? RECHECK_GAP_MS : beats.delayMs(dueInMs), 'its_time');
       if (isShared && this.#readyAt !== null && this.#readyAt > answeredAt) {
         // Counts as of when it was asked for, so that the next is due no later than after an answer of its own.
         answeredAt = this.#readyAt;
@@ -223,7 +225,7 @@ export class Prober {
     if (spec.protocol === 'tcp' || spec.port === undefined) return;
     const intervalMs = effectiveProbes(spec).readiness?.intervalMs ?? 2_000;
     this.#report = { ...this.#report, loadUnread: true };
-    const pause = (delayMs: number) => this.#pause(this.#seams.beats.delayMs(delayMs), { onNews: 'read_load' });
+    const pause = (delayMs: number) => this.#pause(this.#seams.beats.delayMs(delayMs), 'withdrawal');
     // One that has just started has nothing to tell yet, while others may be starting beside it.
     if (!resume) await pause(intervalMs);
     await watchLoad({
@@ -237,26 +239,24 @@ export class Prober {
     });
   }
 
-  async #pause(
-    delayMs: number,
-    { onNews }: { onNews: 'probe' | 'read_load' | 'wait' } = { onNews: 'probe' },
-  ): Promise<void> {
+  /** Without AbortControllers: what lives for seconds grows old, and is then collected at a price. */
+  async #pause(delayMs: number, endsAt: EndsAt = 'news'): Promise<void> {
     const { signal } = this.#stopped;
     signal.throwIfAborted();
-    const pause = new AbortController();
-    const end = () => pause.abort(OVER);
-    signal.addEventListener('abort', end, { once: true });
-    const pauses = onNews === 'probe' ? this.#pauses : onNews === 'read_load' ? this.#loadPauses : null;
-    pauses?.add(pause);
-    try {
-      await this.#seams.clock.sleep(delayMs, pause.signal);
-    } catch (error) {
-      if (!pause.signal.aborted) throw error;
-    } finally {
-      signal.removeEventListener('abort', end);
-      pauses?.delete(pause);
-    }
+    await new Promise<void>(resolve => {
+      const end = () => {
+        cancel();
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const cancel = this.#seams.clock.alarm(delayMs, end);
+      this.#pauses.set(end, endsAt);
+    });
     signal.throwIfAborted();
+  }
+
+  #endPauses(at: EndsAt): void {
+    for (const [end, endsAt] of [...this.#pauses]) if (endsAt === at) end();
   }
 
   #setLoad(reading: LoadReading | undefined): void {
@@ -303,6 +303,9 @@ function loadReport({ inFlight, counted }: LoadReading, before: number | null | 
 const CONCERNS = ['startup', 'warmup', 'readiness', 'liveness'] as const;
 type Concern = (typeof CONCERNS)[number];
 const REPORTED = ['startup', 'warmup', 'readiness', 'liveness', 'message', 'load', 'doubtedSince'] as const;
+
+/** What ends a pause before its time: news of the container, its withdrawal (then its load decides about its end), or nothing. */
+type EndsAt = 'news' | 'withdrawal' | 'its_time';
 
 /** After a failure of a replica that was ready: with default probes a hung one is out in 2.2 + 1 + 0.25 + 1 s at most. */
 const RECHECK_GAP_MS = 250;

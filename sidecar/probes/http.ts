@@ -1,5 +1,7 @@
 import type { ProbeCheck } from '../../control-plane/core/spec.ts';
-import { describeHttpError, exchange } from '../http-exchange.ts';
+import { http } from '../../control-plane/node-http.ts';
+import { describeHttpError } from '../http-exchange.ts';
+import { answeredStatus } from './http-status.ts';
 import { authorityOf, failed, PASSED, type ProbeAddress, type ProbeResult } from './result.ts';
 
 type HttpCheck = Extract<ProbeCheck, { kind: 'http' }>;
@@ -9,24 +11,42 @@ type HttpCheck = Extract<ProbeCheck, { kind: 'http' }>;
  * accepts, and may be closed by the server in the moment it is used. Redirects count as success and are not followed.
  */
 export async function httpProbe(check: HttpCheck, address: ProbeAddress, signal: AbortSignal): Promise<ProbeResult> {
-  const what = `GET http://${authorityOf(address)}${check.path}`;
+  const authority = authorityOf(address);
+  const describe = (problem: string) => failed(`GET http://${authority}${check.path}: ${problem}`);
   try {
-    const headers = { 'user-agent': 'outrigger-probe', ...check.headers };
-    const response = await exchange(address, { method: 'GET', path: check.path, headers }, signal);
-    // The status decides. A short body is let in, because breaking off costs more; a long or endless one goes away with
-    // the connection.
-    if (Number(response.headers['content-length']) <= SHORT_BYTES) {
-      response.resume().setTimeout(STALLED_MS, () => response.destroy());
-    } else {
-      response.destroy();
-    }
-    const { statusCode = 0 } = response;
-    if (check.expect === 'answer' || (statusCode >= 200 && statusCode < 400)) return PASSED;
-    return failed(`${what}: status ${statusCode}, expected 200-399`);
+    const status = await answeredStatus(address, requestOf(check, authority), signal);
+    if (check.expect === 'answer' || (status >= 200 && status < 400)) return PASSED;
+    return describe(`status ${status}, expected 200-399`);
   } catch (error) {
-    return failed(`${what}: ${describeHttpError(error)}`);
+    return describe(describeHttpError(error));
   }
 }
 
-const SHORT_BYTES = 16_384;
-const STALLED_MS = 1_000;
+/** The same bytes each time, for weeks: made once for a check, and again where the address has changed. */
+const requests = new WeakMap<HttpCheck, { readonly authority: string; readonly text: string }>();
+
+function requestOf(check: HttpCheck, authority: string): string {
+  const known = requests.get(check);
+  if (known?.authority === authority) return known.text;
+  const text = headOf(check, authority);
+  requests.set(check, { authority, text });
+  return text;
+}
+
+/** Throws a TypeError where the path or a header holds what a request may not: line ends, for one. */
+function headOf({ path, headers }: HttpCheck, authority: string): string {
+  if (!/^[\x21-\xff]+$/.test(path))
+    throw new TypeError('the path contains characters that are not allowed in a request');
+  const fields = new Map([
+    ['host', ['Host', authority]],
+    ['user-agent', ['User-Agent', 'outrigger-probe']],
+  ]);
+  for (const [name, value] of Object.entries(headers)) {
+    http.validateHeaderName(name);
+    http.validateHeaderValue(name, value);
+    fields.set(name.toLowerCase(), [name, value]);
+  }
+  fields.set('connection', ['Connection', 'close']);
+  const lines = [...fields.values()].map(([name, value]) => `${name}: ${value}\r\n`);
+  return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}

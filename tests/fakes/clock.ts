@@ -20,24 +20,25 @@ export class VirtualClock implements Clock {
   sleep(delayMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      const sequence = this.#sequence++;
       const onAbort = () => {
-        this.#timers.delete(sequence);
+        cancel();
         reject(signal.reason);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#timers.set(sequence, {
-        at: this.#now + Math.max(0, delayMs),
-        sequence,
-        fire: () => {
-          signal.removeEventListener('abort', onAbort);
-          resolve();
-        },
+      const cancel = this.alarm(delayMs, () => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
       });
     });
   }
 
-  /** Sleeps that have not ended; a test of clean shutdown expects 0. */
+  alarm(delayMs: number, ring: () => void): () => boolean {
+    const sequence = this.#sequence++;
+    this.#timers.set(sequence, { at: this.#now + Math.max(0, delayMs), sequence, fire: ring });
+    return () => this.#timers.delete(sequence);
+  }
+
+  /** Sleeps and alarms that have not ended; a test of clean shutdown expects 0. */
   get waiting(): number {
     return this.#timers.size;
   }

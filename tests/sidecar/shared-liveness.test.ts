@@ -6,12 +6,36 @@ import { type HealthServer, healthServer } from './servers.ts';
 import { probeTarget } from './targets.ts';
 import { until } from './until.ts';
 
-/** Timeouts that no answer of a slow machine comes near to: virtual time passes only where nobody is being asked. */
-const READINESS = { check: { kind: 'grpc' }, intervalMs: 2_000, timeoutMs: 1_000, failures: 2 } as const;
-const LIVENESS = { check: { kind: 'grpc' }, intervalMs: 5_000, timeoutMs: 2_000, failures: 3 } as const;
+/**
+ * No answer of a slow machine comes near to the timeouts: virtual time passes only where nobody is being asked. They are
+ * known by their length: every pause here is shorter, but for those of the test with a longer interval.
+ */
+const READINESS = { check: { kind: 'grpc' }, intervalMs: 2_000, timeoutMs: 6_000, failures: 2 } as const;
+const LIVENESS = { check: { kind: 'grpc' }, intervalMs: 5_000, timeoutMs: 7_000, failures: 3 } as const;
+const MORE_PATIENT_MS = 8_000;
+const TIMEOUTS_MS: readonly number[] = [READINESS.timeoutMs, LIVENESS.timeoutMs, MORE_PATIENT_MS];
+
+class AskingClock extends VirtualClock {
+  /** Questions that have no answer yet. */
+  asking = 0;
+
+  override alarm(delayMs: number, ring: () => void): () => boolean {
+    if (!TIMEOUTS_MS.includes(delayMs)) return super.alarm(delayMs, ring);
+    this.asking++;
+    const cancel = super.alarm(delayMs, () => {
+      this.asking--;
+      ring();
+    });
+    return () => {
+      const isCancelled = cancel();
+      if (isCancelled) this.asking--;
+      return isCancelled;
+    };
+  }
+}
 
 interface Watched {
-  readonly clock: VirtualClock;
+  readonly clock: AskingClock;
   readonly server: HealthServer;
   readonly report: () => ProbeReport;
   /** Lets virtual time pass for at least so long; every probe that it brings is answered before time goes on. */
@@ -25,7 +49,7 @@ async function watched(
 ): Promise<Watched> {
   const server = await healthServer();
   t.teardown(() => server.close());
-  const clock = new VirtualClock();
+  const clock = new AskingClock();
   const sidecar = createSidecar({ clock, random: options.random ?? (() => 0.5) });
   t.teardown(() => sidecar.close());
   const probes = { readiness: { ...READINESS, ...options.readiness }, liveness: { ...LIVENESS, ...options.liveness } };
@@ -35,10 +59,10 @@ async function watched(
   // Between probes only the two next ones are waited for.
   const pass = async (durationMs: number) => {
     for (const end = clock.now() + durationMs; clock.now() < end; ) {
-      await until('answered', () => clock.waiting === 2);
+      await until('answered', () => clock.asking === 0 && clock.waiting === 2);
       await clock.advance(Math.min(clock.nextAt()!, end) - clock.now());
     }
-    await until('answered', () => clock.waiting === 2);
+    await until('answered', () => clock.asking === 0 && clock.waiting === 2);
   };
   return { clock, server, report, pass };
 }
@@ -55,7 +79,7 @@ test('where readiness and liveness ask the same, a replica that answers is asked
 });
 
 test('what readiness asks with more patience, or differently, liveness asks by itself', async t => {
-  for (const readiness of [{ timeoutMs: 3_000 }, { check: { kind: 'grpc', expect: 'answer' } }]) {
+  for (const readiness of [{ timeoutMs: MORE_PATIENT_MS }, { check: { kind: 'grpc', expect: 'answer' } }]) {
     const { server, pass } = await watched(t, { readiness });
     const before = server.asked.length;
     await pass(110_000);

@@ -43,6 +43,7 @@ function movableClock(): Clock & { advance(byMs: number): void } {
   return {
     now: () => steady.now() + aheadMs,
     sleep: (delayMs, signal) => steady.sleep(delayMs, signal),
+    alarm: (delayMs, ring) => steady.alarm(delayMs, ring),
     advance: byMs => {
       aheadMs += byMs;
     },

@@ -1,0 +1,125 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { httpProbe } from '../../sidecar/probes/http.ts';
+import { statusIn } from '../../sidecar/probes/http-status.ts';
+import { httpServer, tcpServer } from './servers.ts';
+
+const { signal } = new AbortController();
+const check = (rest: object = {}) =>
+  ({ kind: 'http', path: '/', headers: {}, expect: 'success', ...rest }) as Parameters<typeof httpProbe>[0];
+const at = (port: number) => ({ host: '127.0.0.1', port, forwarded: false });
+
+test('an answer is taken for the same however it is cut into pieces', t => {
+  const answer = fc.constantFrom(
+    ['HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok', 200],
+    ['HTTP/1.0 503 Service Unavailable\r\n\r\n', 503],
+    ['HTTP/1.1 204\r\n\r\n', 204],
+    ['HTTP/1.1 103 Early Hints\r\nlink: </style>\r\n\r\nHTTP/1.1 100 \r\n\r\nHTTP/1.1 302 Found\r\n\r\n', 302],
+    ['HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x00', 101],
+    ['HTTP/2 200\r\n\r\n', 'not_http'],
+    ['HTTP/1.1 2000 OK\r\n\r\n', 'not_http'],
+    ['HTTP/1.1 20 OK\r\n\r\n', 'not_http'],
+    ['SSH-2.0-OpenSSH_9.2\r\n', 'not_http'],
+    ['\0\0\x12\x04\0\0\0\0\0', 'not_http'],
+  );
+  fc.assert(
+    fc.property(answer, fc.nat(200), ([text, expected], cut) => {
+      const early = statusIn(String(text).slice(0, cut));
+      t.true(early === 'incomplete' || early === expected, `${JSON.stringify(text)} cut at ${cut}: ${early}`);
+      t.is(statusIn(String(text)), expected as never);
+    }),
+  );
+});
+
+test('whatever comes, it is an answer, none, or not yet known', t => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 300 }), fc.boolean(), (text, begun) => {
+      const found = statusIn(begun ? `HTTP/1.1 ${text}` : text);
+      t.true(found === 'incomplete' || found === 'not_http' || (found >= 100 && found <= 999));
+    }),
+  );
+});
+
+for (const [what, endless] of [
+  ['status line', 'HTTP/1.1 200 '],
+  ['row of informing answers', 'HTTP/1.1 103 Early Hints\r\n\r\n'],
+] as const) {
+  test(`an endless ${what} is given up`, async t => {
+    const server = await tcpServer(socket => {
+      const more = () => {
+        while (
+          !socket.destroyed &&
+          socket.write(endless === 'HTTP/1.1 200 ' ? 'x'.repeat(4_096) : endless.repeat(100))
+        );
+      };
+      socket.on('error', () => {});
+      socket.write(endless);
+      socket.on('drain', more);
+      more();
+    });
+    t.teardown(() => server.close());
+    t.like(await httpProbe(check(), at(server.port), signal), { kind: 'failed' });
+  });
+}
+
+test('an answer that comes byte by byte, after informing ones, passes', async t => {
+  const server = await tcpServer(socket => {
+    const text = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n';
+    const next = (i: number) => void (i < text.length ? socket.write(text[i]!, () => setImmediate(next, i + 1)) : 0);
+    next(0);
+  });
+  t.teardown(() => server.close());
+  t.deepEqual(await httpProbe(check(), at(server.port), signal), { kind: 'passed' });
+});
+
+test('a probe is a whole request: its own host, or the one that the check names, and no connection to be kept', async t => {
+  const seen: NodeJS.Dict<string | string[]>[] = [];
+  const server = await httpServer((request, response) => {
+    seen.push({ ...request.headers, url: request.url });
+    response.end('ok');
+  });
+  t.teardown(() => server.close());
+  const own = check({ path: '/a?b=c' });
+  for (const asked of [own, own, check({ headers: { HOST: 'model.example', 'X-Key': 'k', Connection: 'keep-alive' } })])
+    t.like(await httpProbe(asked, at(server.port), signal), { kind: 'passed' });
+  const host = `127.0.0.1:${server.port}`;
+  const common = { connection: 'close', 'user-agent': 'outrigger-probe' };
+  t.deepEqual(seen, [
+    { ...common, host, url: '/a?b=c' },
+    { ...common, host, url: '/a?b=c' },
+    { ...common, host: 'model.example', 'x-key': 'k', url: '/' },
+  ]);
+});
+
+test('the same check asks another address by the name of that', async t => {
+  const hosts: (string | undefined)[] = [];
+  const servers = await Promise.all(
+    [1, 2].map(() =>
+      httpServer((request, response) => {
+        hosts.push(request.headers.host);
+        response.end();
+      }),
+    ),
+  );
+  t.teardown(() => Promise.all(servers.map(server => server.close())));
+  const asked = check();
+  for (const { port } of servers) await httpProbe(asked, at(port), signal);
+  t.deepEqual(
+    hosts,
+    servers.map(({ port }) => `127.0.0.1:${port}`),
+  );
+});
+
+for (const [what, rest] of Object.entries({
+  'a header value with a line end': { headers: { 'x-key': 'a\r\nx-evil: 1' } },
+  'a header name with a space': { headers: { 'x key': 'a' } },
+  'a path with a line end': { path: '/ HTTP/1.1\r\nx-evil: 1\r\n\r\n' },
+})) {
+  test(`${what} is never sent`, async t => {
+    const server = await httpServer((_, response) => response.end());
+    t.teardown(() => server.close());
+    const result = await httpProbe(check(rest), at(server.port), signal);
+    t.is(result.kind, 'failed');
+    t.is(server.accepted(), 0);
+  });
+}
