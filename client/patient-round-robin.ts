@@ -1,3 +1,4 @@
+import { boundedConnections } from './connection-attempts.ts';
 import type { GrpcModule } from './resolver.ts';
 
 type Register = GrpcModule['experimental']['registerLoadBalancerType'];
@@ -17,7 +18,9 @@ export const PATIENT_ROUND_ROBIN = 'outrigger_round_robin';
  * does not act upon (1.14). Calls that say `waitForReady: false` themselves fail, and so does every call while the
  * resolver says that there is nobody to call.
  */
-export function registerPatientRoundRobin({ experimental }: GrpcModule): void {
+export function registerPatientRoundRobin(grpc: GrpcModule): void {
+  const { experimental } = grpc;
+  const bounded = boundedConnections(grpc);
   const { PickResultType } = experimental;
   const childConfig = experimental.parseLoadBalancingConfig({ round_robin: {} });
 
@@ -39,6 +42,7 @@ export function registerPatientRoundRobin({ experimental }: GrpcModule): void {
 
     constructor(helper: Helper) {
       const patient = experimental.createChildChannelControlHelper(helper, {
+        createSubchannel: bounded((address, args) => helper.createSubchannel(address, args)),
         updateState: (state, picker, error) =>
           helper.updateState(state, { pick: args => this.#pick(picker, args) }, error),
       });

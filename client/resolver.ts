@@ -19,6 +19,7 @@ export interface GrpcModule {
     | 'parseLoadBalancingConfig'
     | 'createChildChannelControlHelper'
     | 'ChildLoadBalancerHandler'
+    | 'BaseSubchannelWrapper'
     | 'PickResultType'
   >;
   readonly status: typeof packageGrpc.status;

@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { until } from '../sidecar/until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
 import { startReplica } from './replicas.ts';
+import { silentPort } from './silent-port.ts';
 
 const CLIENT = JSON.stringify(path.resolve(import.meta.dirname, '../../client/index.ts'));
 
@@ -49,6 +50,23 @@ test('so does one that forgot to, as with any other grpc-js client', async t => 
   publish(control.hub, [await startReplica(t, 'a')]);
   const env = { TARGET: `outrigger://${control.address}/${SERVICE}` };
   t.deepEqual(await run(t, makeClient, env), { code: 0, output: 'hello\n' });
+});
+
+test('and one that closed its client while a connection to a vanished replica was being made', async t => {
+  const control = await TestControlPlane.start(t);
+  publish(control.hub, [{ ...(await startReplica(t, 'a')), port: await silentPort(t) }]);
+  const env = { TARGET: `outrigger://${control.address}/${SERVICE}` };
+  const program = makeClient.replace('console.log(await call());', '');
+  const giveUp = `
+    const channel = client.getChannel();
+    const isConnecting = () => {
+      channel.getConnectivityState(true);
+      return process.getActiveResourcesInfo().includes('ConnectWrap');
+    };
+    while (!isConnecting()) await new Promise(resolve => setTimeout(resolve, 5));
+    client.close();
+    console.log('closed');`;
+  t.deepEqual(await run(t, program + giveUp, env), { code: 0, output: 'closed\n' });
 });
 
 test('and one whose control plane went away', async t => {
