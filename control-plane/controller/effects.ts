@@ -59,10 +59,11 @@ export class Effects {
 
   /** Forgets outcomes that a listing has long shown; called once a pass. */
   prune(): void {
-    const before = this.#clock.now() - REMEMBERED_MS;
+    const now = this.#clock.now();
     for (const [key, state] of this.states) {
       if (state.kind === 'under_way' || state.kind === 'queued') continue;
-      if (state.at < before && !(state.kind === 'failed' && state.notBefore > before)) {
+      const until = state.kind === 'failed' ? state.notBefore + FAILURES_REMEMBERED_MS : state.at + REMEMBERED_MS;
+      if (until < now) {
         this.states.delete(key);
         this.#failuresInARow.delete(key);
       }
@@ -179,6 +180,8 @@ const MOST_AT_ONCE = 64;
 /** Each keeps a connection open: half of those that an engine is given for what may take long. */
 const MOST_STOPS_AT_ONCE = 512;
 const REMEMBERED_MS = 60_000;
+/** Who was refused is put off for others, whose tries may take minutes, and shall not come back as one that never tried. */
+const FAILURES_REMEMBERED_MS = 600_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
 

@@ -105,9 +105,7 @@ function advanceAll(world: World, contested: ReadonlySet<string>): void {
     const isContested = contested.has(replica.id);
     const moved = advance(replica, { spec, observed, containers, nodes, now, isContested });
     quarantineLost(world, replica, moved);
-    const node = placementOf(moved)?.node;
-    const known = withGivenDevices(moved, node === undefined ? undefined : nodes.node(node));
-    world.put(withAddresses(world, known, spec));
+    world.put(withAddresses(world, withGivenDevices(moved, observed), spec));
   }
 }
 
@@ -180,8 +178,10 @@ function withDevicesToSpare(world: World, actions: readonly Action[]): readonly 
 }
 
 function inTurn(actions: readonly Action[], { id }: Replica, { waiting }: DeviceTurns): readonly Action[] {
-  return waiting.has(id) ? actions.filter(a => a.kind !== 'create' && a.kind !== 'stop') : actions;
+  return waiting.has(id) ? actions.filter(a => !IN_TURN.has(a.kind)) : actions;
 }
+
+const IN_TURN: ReadonlySet<Action['kind']> = new Set(['create', 'start', 'stop']);
 
 function endpointsIn(world: World): Endpoint[] {
   return [...world.replicas.values()].flatMap(replica => {

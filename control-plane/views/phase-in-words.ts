@@ -74,7 +74,8 @@ export interface Turns {
 }
 
 export function turnsIn(state: DesiredState, observed: Observed): Turns {
-  // Whose turn it is does not depend on the time, but for a stop whose patience has ended, and that one is begun.
+  // Whose turn it is depends on the time for a stop whose patience has ended, and that one is begun, and for what was tried
+  // in vain, which says so itself.
   const { waiting } = deviceTurns(state, observed, 0);
   const isAnyHeldUp = [...state.replicas.values()].some(isCreatedWithDevices);
   return { waiting, untidy: isAnyHeldUp ? untidyNodes({ observed, replicas: state.replicas }) : new Set() };

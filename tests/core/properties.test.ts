@@ -288,6 +288,7 @@ const MOVES: Readonly<Record<(typeof PHASE_KINDS)[number], Readonly<Record<strin
     drain: 'draining',
     node_lost: 'lost',
     node_renamed: 'starting',
+    displaced: 'pending',
   },
   warming: {
     warmed_up: 'ready',

@@ -1,5 +1,5 @@
 import type { ObservedDevice } from '../../control-plane/core/observed.ts';
-import type { Placement, Replica } from '../../control-plane/core/replica.ts';
+import { hasServed, type Placement, type Replica } from '../../control-plane/core/replica.ts';
 import type { GpuRequest } from '../../control-plane/core/spec.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
 import { setupId } from './device-names.ts';
@@ -51,19 +51,27 @@ export function checkLedger(scene: Scene, broken: Broken): void {
 
 /** A stop waits no longer than this for a start. */
 const STOP_PATIENCE_MS = 10_000;
+/** A start waits no longer than this for a stop whose grace is over. */
+const END_PATIENCE_MS = 150_000;
 
 /**
  * One start at a time of those who share a device, none while one stops, no stop in the first moments of a start, and no
- * start where its memory was not free.
- * @param toldToStop ids of containers
+ * start where its memory was not free. What is only created, as its start was refused, or was ready before, starts nothing.
+ * @param toldToStart ids of containers, as is toldToStop
  */
 export function checkTurn(
   scene: Scene,
   {
     what,
     container,
+    toldToStart,
     toldToStop,
-  }: { what: 'start' | 'stop'; container: FakeContainer; toldToStop: ReadonlySet<string> },
+  }: {
+    what: 'start' | 'stop';
+    container: FakeContainer;
+    toldToStart: ReadonlySet<string>;
+    toldToStop: ReadonlySet<string>;
+  },
   broken: Broken,
 ): void {
   const { replicaId, placement, spec } = container.request;
@@ -75,11 +83,14 @@ export function checkTurn(
   const stored = scene.stored.replicas().find(r => r.id === replicaId)?.phase;
   const isPatient = what === 'start' || (stored?.kind === 'stopping' && scene.now() < stored.since + STOP_PATIENCE_MS);
   for (const device of placement.devices) {
-    for (const { id, phase } of sharing(scene.stored, placement.node, device)) {
+    for (const other of sharing(scene.stored, placement.node, device)) {
+      const { id, phase } = other;
       if (id === replicaId) continue;
-      const begins = phase.kind === 'starting' || phase.kind === 'warming';
+      const begun = phase.kind === 'starting' || phase.kind === 'warming' ? phase.container.id : undefined;
+      const begins = begun !== undefined && !hasServed(other) && (running.has(begun) || toldToStart.has(begun));
       const ending = phase.kind === 'stopping' ? phase.container?.id : undefined;
-      const ends = ending !== undefined && running.has(ending) && toldToStop.has(ending);
+      const endsBy = phase.since + graceOf(scene.stored, other) + END_PATIENCE_MS;
+      const ends = ending !== undefined && running.has(ending) && toldToStop.has(ending) && scene.now() < endsBy;
       if (begins && isPatient)
         broken('2', `${replicaId} was told to ${what} on ${device} while ${id} is ${phase.kind}`);
       if (ends && what === 'start') broken('2', `${replicaId} was told to start on ${device} while ${id} is stopping`);
@@ -99,6 +110,10 @@ function checkMemoryIsFree(scene: Scene, placement: Placement, device: string, b
   if (!node || used === undefined || total === undefined || used + bytes <= total) return;
   if (scene.now() - node.machine.strangerSince(device) < NOTICED_WITHIN_MS) return;
   broken('2', `something starts on ${device} of ${node.name} that needs ${bytes} bytes, ${total - used} are free`);
+}
+
+function graceOf(stored: Stored, { service, generation }: Replica): number {
+  return stored.specOf(service, generation)?.stopGraceMs ?? 0;
 }
 
 function sharing(stored: Stored, node: string, device: string): Replica[] {

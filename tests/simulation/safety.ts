@@ -20,6 +20,8 @@ export class Safety implements Witness {
   #commits = { at: 0, count: 0 };
   /** By the present life: what an earlier one has told nobody remembers, and it is told again in its turn. */
   readonly #toldNow = new Set<string>();
+  /** Told to start by the present life, and not answered yet. */
+  readonly #beginning = new Set<string>();
 
   constructor(scene: () => Scene) {
     this.#scene = scene;
@@ -44,12 +46,18 @@ export class Safety implements Witness {
   /** A control plane begins anew, and knows nothing of effects that are under way. */
   beginLife(): void {
     this.#toldNow.clear();
+    this.#beginning.clear();
   }
 
   // ---- what ports see
 
   onStart(container: FakeContainer, _node: string): void {
-    checkTurn(this.#scene(), { what: 'start', container, toldToStop: this.#toldNow }, this.#broken);
+    this.#checkTurn('start', container);
+    this.#beginning.add(container.id);
+  }
+
+  onStartAnswered({ id }: FakeContainer): void {
+    this.#beginning.delete(id);
   }
 
   onStop(container: FakeContainer, _node: string): void {
@@ -62,7 +70,7 @@ export class Safety implements Witness {
     if (hub?.snapshot(service).endpoints.some(e => e.containerId === id)) this.#broken('rule 6', `${id} is in the hub`);
     const replica = stored.replicasOf(service).find(r => r.id === request.replicaId);
     if (replica?.phase.kind !== 'stopping' || replica.phase.container?.id !== id) return;
-    checkTurn(this.#scene(), { what: 'stop', container, toldToStop: this.#toldNow }, this.#broken);
+    this.#checkTurn('stop', container);
     const { afterwards } = replica.phase;
     if (afterwards.kind === 'retried') {
       if (!health.everHung.has(id) && !health.everBlind.has(id))
@@ -111,6 +119,11 @@ export class Safety implements Witness {
   }
 
   // ---- single invariants
+
+  #checkTurn(what: 'start' | 'stop', container: FakeContainer): void {
+    const told = { toldToStart: this.#beginning, toldToStop: this.#toldNow };
+    checkTurn(this.#scene(), { what, container, ...told }, this.#broken);
+  }
 
   /** What nobody can end, because its node does not answer, stands in nobody's way. */
   #checkSurge(service: Service, all: readonly Replica[]): void {

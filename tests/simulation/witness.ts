@@ -11,6 +11,8 @@ import { type Disk, FakeStore } from '../fakes/store.ts';
 export interface Witness {
   /** A container was told to start, on the node of this name; one that runs already may be told again. */
   readonly onStart: (container: FakeContainer, node: string) => void;
+  /** Nobody waits for the answer to that any more, whatever it was. */
+  readonly onStartAnswered: (container: FakeContainer) => void;
   /** A container was told to stop. */
   readonly onStop: (container: FakeContainer, node: string) => void;
   /** Something is about to be stored; throwing keeps it from being so. */
@@ -51,7 +53,11 @@ export class WitnessedEngine extends FakeEngine {
   override async start(containerId: string, signal: AbortSignal): Promise<void> {
     const container = this.machine.containers.get(containerId);
     if (container) this.#witness.onStart(container, this.node);
-    await super.start(containerId, signal);
+    try {
+      await super.start(containerId, signal);
+    } finally {
+      if (container) this.#witness.onStartAnswered(container);
+    }
   }
 
   override async stop(containerId: string, options: { graceMs: number }, signal: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ import { type Cause, type CauseKind, hasServed, type PhaseOf, type Placement, ty
 import { effectiveProbes, type ServiceSpec } from '../spec.ts';
 import { endOfContainer, isRemoved } from './container-end.ts';
 import { awaitsDeviceCheckUntil } from './first-device-check.ts';
+import { isUnstarted } from './is-unstarted.ts';
 import { type ReplicaEvent, transition } from './transition.ts';
 
 /** Moves one replica as far as what is observed carries it. Level-triggered: the same facts give the same end. */
@@ -50,7 +51,7 @@ function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
     case 'creating':
       return displaced(phase.placement, facts) ?? afterCreate(replica, phase, facts);
     case 'starting':
-      return whileItRuns(replica, phase, facts) ?? afterStart(replica, phase, facts);
+      return bereft(replica, phase, facts) ?? whileItRuns(replica, phase, facts) ?? afterStart(replica, phase, facts);
     case 'warming':
       return whileItRuns(replica, phase, facts) ?? afterWarmup(phase, facts);
     case 'ready':
@@ -72,6 +73,15 @@ function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
 /** No container of it was started there, and none should be any more. */
 function displaced(placement: Placement, { nodes, isContested }: ReplicaFacts): ReplicaEvent | null {
   return nodes.isGood(placement) && !isContested ? null : { kind: 'displaced' };
+}
+
+/**
+ * Its container was made for devices, and its engine would give it others by now: drivers number devices anew, and what an
+ * id stands for is looked up at the start. It is never started.
+ */
+function bereft(replica: Replica, { placement }: PhaseOf<'starting'>, facts: ReplicaFacts): ReplicaEvent | null {
+  if (placement.devices.length === 0 || facts.nodes.hasDevices(placement) !== false) return null;
+  return isUnstarted(replica, facts.observed) ? { kind: 'displaced' } : null;
 }
 
 /** What may befall a container from its start to its drain, whatever its probes say of it. */

@@ -21,6 +21,8 @@ export function actionsFor(world: World, replica: Replica): Action[] {
       const { node } = phase.placement;
       const seen = containers.find(l => l.container.id === phase.container.id)?.container;
       if (seen && seen.state !== 'created') return stale;
+      // What the engine would give it has to be known: a machine that was silent may have numbered its devices anew.
+      if (phase.placement.devices.length > 0 && world.nodes.hasDevices(phase.placement) !== true) return stale;
       const { id: replicaId, attempt } = replica;
       return [...stale, { kind: 'start', node, replicaId, attempt, containerId: phase.container.id }];
     }
@@ -62,6 +64,8 @@ function isStale(world: World, replica: Replica, { node, container }: LocatedCon
     case 'pending':
       return container.state !== 'exited' || isLeaving(world, node);
     case 'pulling':
+      // One that was only created may be for devices that the replica has given up.
+      return node !== phase.placement.node || container.state !== 'exited';
     case 'backoff':
       return node !== phase.placement.node;
     case 'creating':

@@ -104,7 +104,13 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
       if (phase.kind !== 'backoff') return impossible(replica, event);
       return enter({ ...replica, timings: [] }, { kind: 'pulling', since: now, placement: phase.placement });
     case 'displaced':
-      if (phase.kind !== 'pulling' && phase.kind !== 'creating' && phase.kind !== 'backoff')
+      // Of one that starts, the caller knows that its container was only created.
+      if (
+        phase.kind !== 'pulling' &&
+        phase.kind !== 'creating' &&
+        phase.kind !== 'starting' &&
+        phase.kind !== 'backoff'
+      )
         return impossible(replica, event);
       return enter({ ...replica, addresses: [], timings: [] }, { kind: 'pending', since: now, reasons: [] });
     case 'drain':

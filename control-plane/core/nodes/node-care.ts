@@ -103,13 +103,22 @@ export class NodeCare {
 
   /** Whether a container may still be begun there: else what has none is placed anew. */
   isGood(placement: Placement): boolean {
+    const { node } = placement;
+    if (this.isEmptying(node)) return false;
+    return this.hasDevices(placement) ?? !this.isOutOfSight(node);
+  }
+
+  /**
+   * Whether a container that is started there now is given the devices of the placement, and may be: engines look up at the
+   * start what an id stands for. Null: the node does not answer, and nobody can tell.
+   */
+  hasDevices(placement: Placement): boolean | null {
     const { node: name } = placement;
     const node = this.node(name);
     const devices = givenDevices(placement);
-    if (this.isEmptying(name)) return false;
     const quarantined = this.#records.get(name)?.quarantined ?? [];
     if (devices.some(d => this.#isAmong(quarantined, name, d))) return false;
-    if (!node?.answering) return !this.isOutOfSight(name);
+    if (!node?.answering) return null;
     // One that has another id now is good, but its engine may not know it by the one that was given.
     return devices.every(d => deviceOf(node, d)?.id === d.id);
   }

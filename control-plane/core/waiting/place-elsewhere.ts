@@ -40,7 +40,8 @@ function isWithoutImage(world: World, replica: Replica): boolean {
 /** Only to where what is measured leaves room: a place that is no better would be left again. */
 function leaveFullDevices(world: World): void {
   const { replicas, observed, now } = world;
-  const isSharer = ({ phase }: Replica) => phase.kind === 'creating' && phase.placement.devices.length > 0;
+  const isSharer = ({ phase }: Replica) =>
+    (phase.kind === 'creating' || phase.kind === 'starting') && phase.placement.devices.length > 0;
   if (![...replicas.values()].some(isSharer)) return;
   const { short } = deviceTurns({ replicas, specOf: (s, g) => world.keptSpec(s, g) }, observed, now);
   const stuck = world.lookedAfter().filter(r => short.has(r.id));

@@ -1,0 +1,56 @@
+import { currentId } from '../node.ts';
+import type { Observed, ObservedContainer } from '../observed.ts';
+import { sharedMemoryOf } from '../placement/device-fit.ts';
+import { givenDevices, type Placement, placementOf, type Replica } from '../replica.ts';
+import type { ServiceKey, ServiceSpec } from '../spec.ts';
+import { type TurnStage, turnStage } from './turn-stage.ts';
+
+/** A replica that shares its devices with others. */
+export interface Sharer {
+  readonly replica: Replica;
+  readonly placement: Placement;
+  readonly declaredBytes: number;
+  readonly priority: number;
+  /** Its devices over all nodes. */
+  readonly keys: readonly string[];
+  readonly stage: TurnStage;
+}
+
+/** All replicas that have a place on devices which they share. */
+export function sharersIn(
+  state: {
+    readonly replicas: ReadonlyMap<string, Replica>;
+    readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
+  },
+  observed: Observed,
+  now: number,
+): Sharer[] {
+  const containersOf = byReplica(observed);
+  return [...state.replicas.values()].flatMap((replica): Sharer[] => {
+    const placement = placementOf(replica);
+    if (!placement || placement.devices.length === 0) return [];
+    const { service, generation } = replica;
+    const spec = state.specOf(service, generation);
+    const declaredBytes = spec ? sharedMemoryOf(spec) : null;
+    if (!spec || declaredBytes === null) return [];
+    const node = observed.nodes.get(placement.node);
+    const keys = givenDevices(placement).map(d => `${placement.node} ${currentId(node, d)}`);
+    const stage = turnStage(replica, spec, { observed, containersOf, now });
+    return [{ replica, placement, declaredBytes, priority: spec.priority, keys, stage }];
+  });
+}
+
+/** What is seen of a replica, on its own node as last seen and on others that answer; sorted out once it is asked for. */
+function byReplica({ nodes }: Observed): (replica: Replica) => readonly ObservedContainer[] {
+  let all: ReadonlyMap<string, readonly { readonly node: string; readonly container: ObservedContainer }[]> | null =
+    null;
+  return replica => {
+    all ??= Map.groupBy(
+      [...nodes.values()].flatMap(({ name: node, containers }) => containers.map(container => ({ node, container }))),
+      l => l.container.replicaId,
+    );
+    const own = placementOf(replica)?.node;
+    const located = all.get(replica.id) ?? [];
+    return located.filter(l => l.node === own || nodes.get(l.node)?.answering).map(l => l.container);
+  };
+}

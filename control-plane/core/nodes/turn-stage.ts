@@ -1,0 +1,116 @@
+import { actionKey, createAction, startKey, stopKey } from '../actions.ts';
+import { isRemoved } from '../lifecycle/container-end.ts';
+import { isUnstarted } from '../lifecycle/is-unstarted.ts';
+import type { EffectState, Observed, ObservedContainer } from '../observed.ts';
+import { hasServed, type PhaseOf, type Replica } from '../replica.ts';
+import { effectiveProbes, type ServiceSpec } from '../spec.ts';
+
+/**
+ * How far a replica is with a start or a stop on devices that it shares. Whatever goes wrong with it, it keeps others
+ * waiting for as long only as something of it is really under way, and never for ever.
+ */
+export type TurnStage =
+  /** It only takes its memory, or is not due to begin. */
+  | { readonly kind: 'at_rest' }
+  | {
+      readonly kind: 'to_start';
+      /** Since when it waits, by the Clock: what was tried in vain goes behind those that wait since before. */
+      readonly since: number;
+      /** It was tried in vain again and again: it goes behind all others. */
+      readonly isPutOff: boolean;
+    }
+  /** `until`: by then somebody should have ended it, and nobody waits for it any more. */
+  | { readonly kind: 'starting'; readonly until: number }
+  | { readonly kind: 'to_stop'; readonly since: number }
+  | { readonly kind: 'stopping'; readonly until: number };
+
+interface Seen {
+  readonly observed: Observed;
+  readonly containersOf: (replica: Replica) => readonly ObservedContainer[];
+  readonly now: number;
+}
+
+export function turnStage(replica: Replica, spec: ServiceSpec, seen: Seen): TurnStage {
+  const { phase } = replica;
+  switch (phase.kind) {
+    case 'creating':
+      return whileCreating(replica, phase, spec, seen);
+    case 'starting':
+      return whileStarting(replica, phase, spec, seen);
+    case 'warming':
+      return during('starting', phase.since + (spec.warmup?.deadlineMs ?? 0), seen.now);
+    case 'stopping':
+      return whileStopping(replica, phase, spec, seen);
+    default:
+      return AT_REST;
+  }
+}
+
+function whileCreating(
+  replica: Replica,
+  phase: PhaseOf<'creating'>,
+  spec: ServiceSpec,
+  { observed, containersOf, now }: Seen,
+): TurnStage {
+  const there = containersOf(replica).filter(c => !isRemoved(c.id, observed));
+  if (there.some(c => c.attempt === replica.attempt && c.state !== 'created')) return starting(phase.since, spec, now);
+  // What is left of an earlier attempt goes first, and may not let itself be removed.
+  if (there.some(c => c.attempt !== replica.attempt)) return AT_REST;
+  const create = observed.effects.get(actionKey(createAction(replica, phase.placement, spec)));
+  if (create?.kind === 'under_way' || create?.kind === 'settled') return starting(phase.since, spec, now);
+  return toStart(phase.since, create, now);
+}
+
+function whileStarting(
+  replica: Replica,
+  phase: PhaseOf<'starting'>,
+  spec: ServiceSpec,
+  { observed, now }: Seen,
+): TurnStage {
+  // It was lost and is found: it runs, with its memory, and may be a long time in getting ready again.
+  if (hasServed(replica)) return AT_REST;
+  const start = observed.effects.get(startKey(phase.container.id));
+  // It may have begun long after its create.
+  const since = start?.kind === 'settled' ? start.at : phase.since;
+  if (!isUnstarted(replica, observed)) return starting(since, spec, now);
+  if (start?.kind === 'failed') return toStart(phase.since, start, now);
+  // The turn that its create had goes on. One that was created in an earlier life of ours has none.
+  const create = observed.effects.get(actionKey(createAction(replica, phase.placement, spec)));
+  return create?.kind === 'settled' ? starting(since, spec, now) : toStart(phase.since, undefined, now);
+}
+
+function whileStopping(
+  replica: Replica,
+  phase: PhaseOf<'stopping'>,
+  spec: ServiceSpec,
+  { observed, containersOf, now }: Seen,
+): TurnStage {
+  const running = containersOf(replica).filter(c => c.state === 'running');
+  if (running.length === 0) return AT_REST;
+  const stops = running.map(c => observed.effects.get(stopKey(c.id)));
+  const isTold = stops.some(s => s !== undefined && s.kind !== 'queued');
+  // What the engine cannot stop goes on as it is.
+  const stage = during('stopping', phase.since + spec.stopGraceMs, now);
+  return isTold || stage.kind === 'at_rest' ? stage : { kind: 'to_stop', since: phase.since };
+}
+
+function toStart(since: number, effect: EffectState | undefined, now: number): TurnStage {
+  if (effect?.kind !== 'failed') return { kind: 'to_start', since, isPutOff: false };
+  if (now < effect.notBefore) return AT_REST;
+  return { kind: 'to_start', since: effect.at, isPutOff: effect.notBefore - effect.at >= PUT_OFF_FROM_MS };
+}
+
+function starting(since: number, spec: ServiceSpec, now: number): TurnStage {
+  return during('starting', since + (effectiveProbes(spec).startup?.deadlineMs ?? 0), now);
+}
+
+function during(kind: 'starting' | 'stopping', deadline: number, now: number): TurnStage {
+  const until = deadline + PATIENCE_MS;
+  return now < until ? { kind, until } : AT_REST;
+}
+
+const AT_REST: TurnStage = { kind: 'at_rest' };
+/** Beyond what a start or a stop may take: the longest call to an engine, and until its end is seen. */
+const PATIENCE_MS = 150_000;
+/** How long the pause is after several failures in a row. */
+const PUT_OFF_FROM_MS = 8_000;
