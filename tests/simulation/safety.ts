@@ -104,8 +104,9 @@ export class Safety implements Witness {
     const scene = this.#scene();
     const service = stored.service(after.service);
     const all = stored.replicasOf(after.service);
-    if (before === null && service) this.#checkSurge(service, all);
     const placement = placementInUse(after);
+    const isPlaced = before?.phase.kind === 'pending' && placement !== null;
+    if ((before === null || isPlaced) && service) this.#checkSurge(service, all);
     if (placement && !isSame(before && placementInUse(before), placement))
       checkPlaced(scene, after, placement, stored, this.#broken);
     if (after.phase.kind === before?.phase.kind) return;
@@ -125,11 +126,13 @@ export class Safety implements Witness {
     checkTurn(this.#scene(), { what, container, ...told }, this.#broken);
   }
 
-  /** What nobody can end, because its node does not answer, stands in nobody's way. */
+  /** What nobody can end, because its node does not answer, stands in nobody's way, nor does what only waits for a place. */
   #checkSurge(service: Service, all: readonly Replica[]): void {
     const { order, maxSurge } = service.spec.update;
     const most = service.replicas + (order === 'stop-first' ? 0 : maxSurge);
-    const counted = all.filter(r => !this.#isOutOfSight(r));
+    const counted = all.filter(r => r.phase.kind !== 'pending' && !this.#isOutOfSight(r));
+    const waiting = all.filter(r => r.phase.kind === 'pending');
+    if (waiting.length > Math.max(1, service.replicas)) this.#broken('1', `${service.key}: ${waiting.length} wait`);
     if (counted.length > most) this.#broken('1', `${service.key} has ${counted.length} replicas, ${most} may be`);
   }
 

@@ -1,5 +1,5 @@
 import { type IdleReplica, makeRoom } from '../placement/make-room.ts';
-import { heldPlacement } from '../replica.ts';
+import { heldPlacement, isLive, placementOf } from '../replica.ts';
 import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
 import { isOnItsWayOut } from '../waiting/displace-idle.ts';
 import { unmetDependencies } from '../waiting/unmet.ts';
@@ -14,14 +14,17 @@ export function circumstancesIn(world: World): Circumstances {
   const claimed = lazily(() => {
     const cluster = clusterIn(world);
     bookWaiting(world, cluster);
-    bookOwed(world, cluster);
+    // What is on its way out of a node that stays frees a place for its successor there.
+    bookOwed(world, cluster, r => isLive(r) || !nodes.isEmptying(placementOf(r)?.node ?? ''));
     return cluster;
   });
   // The nodes as they will be, once all that is on its way out is gone and those that wait have its place.
   const future = lazily(() => {
     const cluster = clusterIn(world);
     for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) cluster.release(replica.id);
-    return { cluster, booked: bookWaiting(world, cluster) };
+    const booked = bookWaiting(world, cluster);
+    bookOwed(world, cluster, r => isLive(r) && (r.phase.kind !== 'pending' || booked.has(r.id)));
+    return { cluster, booked };
   });
   return {
     isGivenUp: replica => nodes.isGivenUp(replica),
@@ -38,20 +41,21 @@ export function circumstancesIn(world: World): Circumstances {
     },
     roomFrom: (pending, old) => {
       const request = requestOf(world, pending);
+      if (unmetDependencies(world, request.spec).length > 0) return { kind: 'none' };
       const { cluster, booked } = future();
-      if (unmetDependencies(world, request.spec).length > 0 || booked.has(pending.id)) return [];
+      if (booked.has(pending.id)) return { kind: 'free' };
       const inOrder = old.flatMap((replica, nth): IdleReplica[] => {
         const placement = heldPlacement(replica);
         const priority = request.spec.priority - old.length + nth;
         return placement ? [{ replicaId: replica.id, priority, spec: world.specOf(replica), placement }] : [];
       });
-      const going = makeRoom(cluster, request, inOrder) ?? [];
-      if (going.length === 0) return [];
+      const going = makeRoom(cluster, request, inOrder);
+      if (going === null) return { kind: 'none' };
       for (const id of going) cluster.release(id);
       const placement = cluster.find(request);
       // No other service gives way for the same room.
       if (placement) cluster.hold(request, request.spec, placement);
-      return old.filter(r => going.includes(r.id));
+      return going.length === 0 ? { kind: 'free' } : { kind: 'made', by: old.filter(r => going.includes(r.id)) };
     },
   };
 }
@@ -69,7 +73,7 @@ export function withoutRoom(circumstances: Circumstances, onAsked: () => void): 
     },
     roomFrom: () => {
       onAsked();
-      return null;
+      return { kind: 'untold' };
     },
   };
 }

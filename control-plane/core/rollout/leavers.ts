@@ -2,10 +2,16 @@ import type { Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { Circumstances, Newcomer } from './rollout.ts';
 
+export interface Leavers {
+  /** The serving replicas of older generations that leave now. */
+  readonly leaving: readonly Replica[];
+  /** One of them would have to leave before its successor is made, and stays, as that would find no room. */
+  readonly isStuck: boolean;
+}
+
 /**
- * The serving replicas of older generations that leave now. While a new one finds no room, those leave that have what it
- * waits for, as few as can be, even where nobody may be missing: start-first cannot be had then. One whose going helps nobody
- * serves on, unless it is more than are wanted.
+ * Who makes way. While a new one finds no room, those leave that have what it waits for, as few as can be, even where nobody
+ * may be missing: start-first cannot be had then. One whose going helps nobody serves on, unless it is more than are wanted.
  * @param mayGo how many of those that serve may be missing
  * @param servingOld the least worthy first
  * @param isQuiet none is on its way out
@@ -20,26 +26,35 @@ export function leaversOf(
     readonly isQuiet: boolean;
   },
   { roomFrom }: Circumstances,
-): readonly Replica[] {
-  const { staying, servingOld, mayGo } = found;
+): Leavers {
+  const { staying, servingOld, mayGo, isQuiet } = found;
   const isUnderWay = staying.some(r => UNDER_WAY.has(r.phase.kind));
-  if (servingOld.length === 0 || (mayGo === 0 && (isUnderWay || !found.isQuiet))) return [];
+  if (servingOld.length === 0 || (mayGo === 0 && (isUnderWay || !isQuiet))) return NOBODY;
   const waiting = staying.filter(isWithoutPlace).filter(r => mayGo > 0 || isWithoutRoom(r));
-  // Where one has to leave before its successor is made, that one is asked for before it is there.
-  const newcomers: readonly Newcomer[] = waiting.length > 0 || mayGo === 0 ? waiting : [nextOf(service)];
-  const leavers: Replica[] = [];
+  const lacking = service.replicas - staying.filter(r => r.phase.kind !== 'pending').length;
+  // Where one has to leave before its successor is made, room is asked for before that is there.
+  const newcomers = waiting.length > 0 ? waiting : nextOf(service, Math.min(mayGo, lacking));
+  const making: Replica[] = [];
+  let free = 0;
+  let without = 0;
   for (const newcomer of newcomers) {
-    if (leavers.length > 0 && leavers.length >= mayGo) break;
-    const going = roomFrom(
-      newcomer,
-      servingOld.filter(r => !leavers.includes(r)),
-    );
-    if (going === null) return [];
-    if (leavers.length === 0 || leavers.length + going.length <= mayGo) leavers.push(...going);
+    if (making.length > 0 && making.length >= mayGo) break;
+    const others = servingOld.filter(r => !making.includes(r));
+    const room = roomFrom(newcomer, others);
+    if (room.kind === 'untold') return NOBODY;
+    if (room.kind === 'free') free += 1;
+    if (room.kind === 'none') without += 1;
+    if (room.kind === 'made' && (making.length === 0 || making.length + room.by.length <= mayGo))
+      making.push(...room.by);
   }
-  const others = waiting.length > 0 ? Math.max(0, found.serving - service.replicas) : mayGo;
-  return [...new Set([...leavers, ...servingOld])].slice(0, Math.max(others, leavers.length));
+  const excess = Math.max(0, found.serving - service.replicas);
+  const others = waiting.length > 0 ? excess : lacking <= 0 ? mayGo : Math.min(mayGo, excess + free);
+  const leaving = [...new Set([...making, ...servingOld])].slice(0, Math.max(others, making.length));
+  const isAtRest = isQuiet && !isUnderWay && waiting.length === 0 && leaving.length === 0;
+  return { leaving, isStuck: isAtRest && without > 0 };
 }
+
+const NOBODY: Leavers = { leaving: [], isStuck: false };
 
 const UNDER_WAY: ReadonlySet<Replica['phase']['kind']> = new Set(['pulling', 'creating', 'starting', 'warming']);
 
@@ -53,6 +68,7 @@ function isWithoutRoom({ phase }: Replica): boolean {
   return phase.kind === 'pending' && phase.reasons.length > 0;
 }
 
-function nextOf({ key, generation }: Service): Newcomer {
-  return { id: `next of ${key}`, service: key, generation, createdAt: 0 };
+function nextOf({ key, generation }: Service, count: number): Newcomer[] {
+  const nth = (_: unknown, i: number) => ({ id: `next ${i} after ${key}`, service: key, generation, createdAt: 0 });
+  return Array.from({ length: Math.max(0, count) }, nth);
 }

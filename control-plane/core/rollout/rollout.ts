@@ -27,13 +27,18 @@ export interface Circumstances {
    * given which anybody waits for.
    */
   readonly claimRoom: (replica: Replica) => boolean;
-  /**
-   * The fewest of these, the least worthy first, whose going makes room for a replica that fits nowhere, also once others have
-   * left; that room is its own then. None where it has room, and where it would have none without all of them either.
-   * Null: it is too early to say, and nobody gives way yet.
-   */
-  readonly roomFrom: (pending: Newcomer, old: readonly Replica[]) => readonly Replica[] | null;
+  /** What room there is for a replica that has no place, also once others have left; it is its own then. */
+  readonly roomFrom: (pending: Newcomer, old: readonly Replica[]) => Room;
 }
+
+export type Room =
+  | { readonly kind: 'free' }
+  /** It fits nowhere before these have left: the fewest of those asked about, of equally few the least worthy. */
+  | { readonly kind: 'made'; readonly by: readonly Replica[] }
+  /** It would fit nowhere without all of them either, or may not start. */
+  | { readonly kind: 'none' }
+  /** It is too early to say, and nobody gives way yet. */
+  | { readonly kind: 'untold' };
 
 /** A replica that has no place yet, or is not even there. */
 export type Newcomer = Pick<Replica, 'id' | 'service' | 'generation' | 'createdAt'>;
@@ -43,7 +48,7 @@ export const CALM: Circumstances = {
   isGivenUp: () => false,
   isMoving: () => false,
   claimRoom: () => true,
-  roomFrom: (_, old) => old.slice(0, 1),
+  roomFrom: (_, old) => ({ kind: 'made', by: old.slice(0, 1) }),
 };
 
 /**
@@ -86,16 +91,18 @@ export function rolloutStep(
   const kept = current.filter(r => !surplus.includes(r));
   const moving = kept.filter(isMoving);
   const staying = kept.filter(r => !isMoving(r));
-  // What drains or stops still takes its memory, its devices and its host port: it counts until its end was observed.
-  const create = Math.max(0, Math.min(target - staying.length, target + surge - counted.length));
-
   // Old replicas that serve nobody give way at once; serving ones only while enough others serve.
   const idleOld = old.filter(r => !isAvailable(r));
   const servingOld = old.filter(isAvailable).sort(byWorth);
   const serving = kept.filter(isAvailable).length + servingOld.length;
   const mayGo = Math.max(0, serving - Math.max(0, target - mayBeUnavailable));
   const isQuiet = live.length === counted.length;
-  const leavers = leaversOf(service, { staying, servingOld, serving, mayGo, isQuiet }, circumstances);
+  const found = { staying, servingOld, serving, mayGo, isQuiet };
+  const { leaving: leavers, isStuck } = leaversOf(service, found, circumstances);
+  // What drains or stops still takes its memory, its devices and its host port: it counts until its end was observed. One that
+  // finds no room takes nothing, and says what it waits for.
+  const mayCome = Math.max(target + surge - counted.length, isStuck ? 1 - staying.filter(isPending).length : 0);
+  const create = Math.max(0, Math.min(target - staying.length, mayCome));
   const spare = Math.max(mayGo, leavers.length);
   const givingWay = [...idleOld, ...leavers];
   for (const replica of givingWay) drain.push({ replica, reason: 'replaced' });
@@ -104,7 +111,8 @@ export function rolloutStep(
   const spareMoving =
     surge === 0 ? spare - Math.min(spare, servingOld.length) : serving - Math.min(spare, servingOld.length) - target;
   const idleMoving = moving.filter(r => !isAvailable(r));
-  const spareIdle = surge === 0 ? idleMoving.length : staying.filter(isPlaced).length + moving.length - target;
+  const spareIdle =
+    surge === 0 ? idleMoving.length : staying.filter(r => !isPending(r)).length + moving.length - target;
   const leaving = [
     ...moving.filter(isAvailable).sort(byWorth).slice(0, Math.max(0, spareMoving)),
     ...idleMoving.slice(0, Math.max(0, spareIdle)),
@@ -140,8 +148,8 @@ function isCurrent(service: Service, replica: Replica): boolean {
   return replica.generation === service.generation && !replica.replace;
 }
 
-function isPlaced({ phase }: Replica): boolean {
-  return phase.kind !== 'pending';
+function isPending({ phase }: Replica): boolean {
+  return phase.kind === 'pending';
 }
 
 /**

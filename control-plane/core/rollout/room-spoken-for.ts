@@ -1,5 +1,5 @@
 import type { Cluster } from '../placement/cluster.ts';
-import { isLive, placementOf, type Replica } from '../replica.ts';
+import type { Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { ServiceSpec } from '../spec.ts';
 import { requestOf } from '../waiting/cluster-in.ts';
@@ -32,10 +32,13 @@ export function bookWaiting(world: World, cluster: Cluster): Set<string> {
   return booked;
 }
 
-/** Books a place for each replica that left a node stop-first, and whose successor is made once its end was observed. */
-export function bookOwed(world: World, cluster: Cluster): void {
+/**
+ * Books a place for each replica that left before its successor is made: that is made once its end was observed.
+ * @param hasPlace it is there, or leaves a place for its successor
+ */
+export function bookOwed(world: World, cluster: Cluster, hasPlace: (replica: Replica) => boolean): void {
   for (const service of world.services.values()) {
-    for (let i = 0; i < owedTo(world, service); i += 1) {
+    for (let i = 0; i < owedTo(world, service, hasPlace); i += 1) {
       const placement = cluster.find({ service: service.key, spec: service.spec });
       if (!placement) break;
       const replicaId = `next ${i} of ${service.key}`;
@@ -44,11 +47,9 @@ export function bookOwed(world: World, cluster: Cluster): void {
   }
 }
 
-function owedTo(world: World, service: Service): number {
+function owedTo(world: World, service: Service, hasPlace: (replica: Replica) => boolean): number {
   const { key, removal, rollout, replicas: wanted } = service;
   if (removal || rollout.kind === 'paused' || surgeOf(service) > 0 || world.isLeftAlone(key)) return 0;
-  // What is on its way out of a node that stays frees a place for its successor there.
-  const hasPlace = (r: Replica) => isLive(r) || !world.nodes.isEmptying(placementOf(r)?.node ?? '');
   const there = world.ofService(key).filter(r => !world.nodes.isGivenUp(r) && hasPlace(r));
   return Math.max(0, wanted - there.length);
 }

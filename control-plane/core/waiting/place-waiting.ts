@@ -15,12 +15,18 @@ import { beyondSurge, unmetDependencies } from './unmet.ts';
 export function placeWaiting(world: World): number | null {
   const waiting = world.lookedAfter().filter(r => r.phase.kind === 'pending');
   if (waiting.length === 0) return null;
-  const ready = waiting.filter(replica => {
-    const reasons = [...unmetDependencies(world, world.specOf(replica)), ...beyondSurge(world, replica)];
-    if (reasons.length > 0) world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
-    return reasons.length === 0;
-  });
-  if (ready.length === 0) return null;
+  const ready: Replica[] = [];
+  const extra: Replica[] = [];
+  for (const replica of waiting) {
+    const dependencies = unmetDependencies(world, world.specOf(replica));
+    const surge = beyondSurge(world, replica);
+    if (dependencies.length > 0) {
+      const reasons = [...dependencies, ...surge];
+      world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
+    } else if (surge.length > 0) extra.push(replica);
+    else ready.push(replica);
+  }
+  if (ready.length + extra.length === 0) return null;
   const cluster = clusterIn(world);
   const notYet = [...untidyNodes(world)].map((node): PendingReason => ({ kind: 'untidy_node', node }));
   const byPriority = Map.groupBy(ready, r => world.specOf(r).priority);
@@ -46,6 +52,14 @@ export function placeWaiting(world: World): number | null {
       const lacking = told.of(rejections);
       const about = displacing.awaited.has(replica.id) ? [ROOM_MADE] : (displacing.held.get(replica.id) ?? []);
       const reasons = about.length > 0 ? [...about, ...lacking] : lacking;
+      world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
+    }
+  }
+  // Those that others have to leave for may stay because it would find no room: that is what to know then.
+  for (const alike of Map.groupBy(extra, r => world.specOf(r)).values()) {
+    const lacking = told.of(cluster.rejections(requestOf(world, alike[0]!)));
+    for (const replica of alike) {
+      const reasons = [...beyondSurge(world, replica), ...lacking];
       world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
     }
   }
