@@ -12,21 +12,28 @@ export class GeneratorProcess implements Disposable {
     this.#signal = signal;
   }
 
-  /** Starts one and makes its first call, so that the connection is there. */
-  static async open(target: string, environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<GeneratorProcess> {
-    const child = fork(path.join(import.meta.dirname, 'load-generator.ts'), { env: environment, stdio: 'inherit' });
+  /** Starts one with a channel for each target, and makes a first call on each, so that the connections are there. */
+  static async open(
+    targets: readonly string[],
+    environment: NodeJS.ProcessEnv,
+    signal: AbortSignal,
+  ): Promise<GeneratorProcess> {
+    const program = path.join(import.meta.dirname, 'load-generator.ts');
+    const child = fork(program, { env: environment, stdio: 'inherit', execArgv: ['--expose-gc'] });
     const generator = new GeneratorProcess(child, signal);
-    try {
-      await generator.#ask({ kind: 'open', target });
-    } catch (error) {
-      generator[Symbol.dispose]();
-      throw new Error(`no call to ${target} went through: ${(error as Error).message}`, { cause: error });
+    for (const target of targets) {
+      try {
+        await generator.#ask({ kind: 'open', target });
+      } catch (error) {
+        generator[Symbol.dispose]();
+        throw new Error(`no call to ${target} went through: ${(error as Error).message}`, { cause: error });
+      }
     }
     return generator;
   }
 
-  async run(workload: Workload): Promise<Measured> {
-    const answer = await this.#ask({ kind: 'run', workload });
+  async run(target: string, workload: Workload): Promise<Measured> {
+    const answer = await this.#ask({ kind: 'run', target, workload });
     if (answer.kind !== 'measured') throw new Error(`expected a measurement, got ${answer.kind}`);
     return answer.measured;
   }

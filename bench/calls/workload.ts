@@ -2,8 +2,8 @@
 export type Workload =
   /** As many small calls as go through in that time, always so many at once. */
   | { readonly kind: 'unary'; readonly inFlight: number; readonly payloadBytes: number; readonly durationMs: number }
-  /** One call after the other, each echoing that many bytes. */
-  | { readonly kind: 'large'; readonly payloadBytes: number; readonly calls: number }
+  /** One call that echoes that many bytes. The caller's garbage of before is collected before it begins. */
+  | { readonly kind: 'large'; readonly payloadBytes: number }
   /** One stream after the other for that time, each of so many messages from the server. */
   | { readonly kind: 'stream'; readonly messageBytes: number; readonly messages: number; readonly durationMs: number };
 
@@ -20,7 +20,8 @@ export interface Measured {
 
 export type ToGenerator =
   | { readonly kind: 'open'; readonly target: string }
-  | { readonly kind: 'run'; readonly workload: Workload };
+  /** On a target that is open. */
+  | { readonly kind: 'run'; readonly target: string; readonly workload: Workload };
 
 export type FromGenerator =
   | { readonly kind: 'opened' }
