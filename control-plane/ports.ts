@@ -8,6 +8,7 @@ import type {
   ObservedDevice,
   ProbeReport,
   Reach,
+  RegistryStanding,
 } from './core/observed.ts';
 import type { Replica } from './core/replica.ts';
 import type { Service } from './core/service.ts';
@@ -137,12 +138,12 @@ export interface Registry {
   publish(endpoints: readonly Endpoint[]): void;
   /** Replica ids that the registry may still hand out: what it was last known to hold. */
   published(): ReadonlySet<string>;
-  /** False once it is known that the registry no longer hands the replica out. Not heard of it yet is not known. */
-  mayHold(replicaId: string): boolean;
+  /** What is known of a replica there. Not heard of the registry yet is not known, so that it may hand the replica out. */
+  standing(replicaId: string): RegistryStanding;
   /** Reads back what clients of the registry see. Rejects with `unavailable` where it does not answer. */
   read(service: ServiceKey, signal: AbortSignal): Promise<readonly RegisteredEndpoint[]>;
   status(): RegistryStatus;
-  /** Called whenever `published()` or `status()` changed. */
+  /** Called whenever `published()`, `status()` or a standing changed. */
   onChange(listener: () => void): () => void;
   /** Stops converging; with `withdraw`, first withdraws what it published, within the signal. */
   close(options: { withdraw: boolean }, signal: AbortSignal): Promise<void>;

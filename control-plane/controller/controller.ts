@@ -127,7 +127,8 @@ export class Controller implements LoopAccess {
       images: this.#effects.images,
       effects: this.#effects.states,
       withdrawn: (service, replicaId) =>
-        hub.withdrawalConfirmed(service as ServiceKey, replicaId) && !registry.mayHold(replicaId),
+        hub.withdrawalConfirmed(service as ServiceKey, replicaId) && registry.standing(replicaId).letGoAt !== null,
+      standing: replicaId => registry.standing(replicaId),
     };
   }
 

@@ -13,6 +13,18 @@ export interface Observed {
   readonly effects: ReadonlyMap<string, EffectState>;
   /** Replica ids that every watcher and the registry have confirmed to have left. */
   readonly withdrawn: (service: string, replicaId: string) => boolean;
+  /** What is known of a replica's place in the registry. */
+  readonly standing: (replicaId: string) => RegistryStanding;
+}
+
+/** A replica in the registry, as those see it who ask the registry itself and are heard of by nobody. */
+export interface RegistryStanding {
+  /** The registry hands it out, or said that it never will: nothing more is to be waited for. */
+  readonly announced: boolean;
+  /** False: it may hand it out, and does not answer, so that it would go on with that. */
+  readonly withdrawable: boolean;
+  /** By the Clock, since when it is known not to hand it out; negative infinity: it never did. Null: it may. */
+  readonly letGoAt: number | null;
 }
 
 /**

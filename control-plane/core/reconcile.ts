@@ -2,6 +2,7 @@ import { type Action, actionKey } from './actions.ts';
 import { containTrouble, type Troubles } from './contain-trouble.ts';
 import { addressesOf, type Endpoint, type ProbeHost, probeHosts } from './endpoint.ts';
 import { advance } from './lifecycle/advance.ts';
+import { drainEndsAt } from './lifecycle/drain-end.ts';
 import { farewells } from './lifecycle/farewells.ts';
 import { awaitsDeviceCheckUntil } from './lifecycle/first-device-check.ts';
 import { actionsFor, orphanActions } from './lifecycle/next-actions.ts';
@@ -14,6 +15,7 @@ import { withGivenDevices } from './nodes/with-given-devices.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { containerOf, hasServed, placementOf, type Replica } from './replica.ts';
 import { circumstancesIn, withoutRoom } from './rollout/circumstances.ts';
+import { heldByRegistry } from './rollout/held-by-registry.ts';
 import { judgeRollout } from './rollout/judge-rollout.ts';
 import { type Circumstances, rolloutStep } from './rollout/rollout.ts';
 import type { Service } from './service.ts';
@@ -103,7 +105,8 @@ function advanceAll(world: World, contested: ReadonlySet<string>): void {
     const spec = world.specOf(replica);
     const containers = world.reachableContainersOf(replica).map(l => l.container);
     const isContested = contested.has(replica.id);
-    const moved = advance(replica, { spec, observed, containers, nodes, now, isContested });
+    const isDeleted = isDeletedIn(world, replica);
+    const moved = advance(replica, { spec, observed, containers, nodes, now, isContested, isDeleted });
     quarantineLost(world, replica, moved);
     world.put(withAddresses(world, withGivenDevices(moved, observed), spec));
   }
@@ -135,7 +138,8 @@ function roll(
 ): void {
   const { now } = world;
   const judged = judgeRollout(world, service);
-  const step = rolloutStep(judged, world.ofService(service.key), circumstances);
+  const replicas = world.ofService(service.key);
+  const step = heldByRegistry(rolloutStep(judged, replicas, circumstances), replicas, world.observed.standing);
   for (const { replica, reason } of step.drain) world.put(transition(replica, { kind: 'drain', reason }, now));
   for (let i = 0; i < step.create; i += 1) world.put(newReplica(newReplicaId(), judged, now));
   const settled = step.settled && judged.rollout.kind === 'progressing';
@@ -249,13 +253,19 @@ function wakeAt(world: World, actions: readonly Action[], given: readonly (numbe
       if (until !== null) times.push(until);
     }
     if (phase.kind === 'draining') {
-      times.push(phase.since + world.specOf(replica).drain.timeoutMs);
+      const facts = { spec: world.specOf(replica), observed, isDeleted: isDeletedIn(world, replica) };
+      const endsAt = drainEndsAt(replica.id, phase, facts);
+      if (endsAt !== null) times.push(endsAt);
       // Load is read and not announced: look again while it decides.
       if (observed.probes.get(phase.container.id)?.load) times.push(now + LOAD_LOOK_MS);
     }
   }
   const future = times.filter(t => t > now);
   return future.length > 0 ? Math.min(...future) : null;
+}
+
+function isDeletedIn(world: World, { service }: Replica): boolean {
+  return Boolean(world.services.get(service)?.removal);
 }
 
 /** How soon a draining replica's load is looked at again. */

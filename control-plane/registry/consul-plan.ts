@@ -31,6 +31,8 @@ export interface Repair {
   readonly keep: readonly { readonly id: string; readonly registration: Registration | null }[];
   /** Why single endpoints cannot be registered, in words. */
   readonly problems: readonly string[];
+  /** Replica ids of these. */
+  readonly never: readonly string[];
 }
 
 /** Ours is what carries both the id and the mark of this instance; nothing else is ever changed. */
@@ -50,7 +52,8 @@ export function readListing(found: readonly ConsulService[], idPrefix: string, i
 export function planRepair(wanted: ReadonlyMap<string, Wanted> | null, listing: Listing, idPrefix: string): Repair {
   const { ours } = listing;
   if (wanted === null) {
-    return { withdraw: [], register: [], keep: [...ours.keys()].map(id => ({ id, registration: null })), problems: [] };
+    const keep = [...ours.keys()].map(id => ({ id, registration: null }));
+    return { withdraw: [], register: [], keep, problems: [], never: [] };
   }
   const problems: string[] = [];
   const registrable = new Map<string, Registration>();
@@ -71,6 +74,7 @@ export function planRepair(wanted: ReadonlyMap<string, Wanted> | null, listing: 
     register: registrations.filter(r => !isRight(r)),
     keep: registrations.filter(isRight).map(registration => ({ id: registration.id, registration })),
     problems,
+    never: [...wanted.keys()].filter(id => !registrable.has(id)),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../core/endpoint.ts';
 import { OutriggerError, toOutriggerError } from '../core/errors.ts';
+import type { RegistryStanding } from '../core/observed.ts';
 import type { ServiceKey } from '../core/spec.ts';
 import type { Clock, RegisteredEndpoint, Registry, RegistryStatus } from '../ports.ts';
 import { ConsulApi } from './consul-api.ts';
@@ -16,7 +17,7 @@ export const CONSUL_TIMINGS = {
   intervalMs: 3_000,
   requestTimeoutMs: 2_000,
   /** How long an endpoint is handed out after the last heartbeat. */
-  ttlMs: 60_000,
+  ttlMs: 3_600_000,
   heartbeatMs: 15_000,
   /** When Consul forgets what nobody renews. */
   deregisterAfterMs: 3_600_000,
@@ -39,7 +40,7 @@ const PARALLEL_REQUESTS = 8;
 
 /**
  * Publishes endpoints as services of one Consul agent. One loop compares what the agent holds of this instance with
- * what is wanted and repairs the difference: first withdrawals, then registrations, then heartbeats. Polling the local
+ * what is wanted and repairs the difference: first registrations, then withdrawals, then heartbeats. Polling the local
  * agent needs no index, so nothing here can wait for one that Consul lost. While Consul is away nothing is forgotten:
  * `published()` stays what it was last known to hold.
  */
@@ -73,7 +74,8 @@ export class ConsulRegistry implements Registry {
     this.#advertise = options.advertise ?? 'network';
     this.#clock = options.clock;
     this.#random = options.random ?? Math.random;
-    this.#holdings = new Holdings(() => this.#notify());
+    const { ttlMs } = this.#timings;
+    this.#holdings = new Holdings({ clock: options.clock, ttlMs, onChange: () => this.#notify() });
     this.#status = { healthy: false, message: `connecting to Consul at ${this.#api.address}` };
     this.#loop = this.#run();
   }
@@ -96,8 +98,8 @@ export class ConsulRegistry implements Registry {
     if (!unchanged) this.#wake();
   }
 
-  mayHold(replicaId: string): boolean {
-    return this.#holdings.mayHold(replicaId);
+  standing(replicaId: string): RegistryStanding {
+    return this.#holdings.standing(replicaId);
   }
 
   published(): ReadonlySet<string> {
@@ -149,7 +151,7 @@ export class ConsulRegistry implements Registry {
           'timeout',
           `${this.#holdings.ids().size} endpoints may still be registered at ${this.#api.address}`,
           {
-            next: `Consul stops handing them out ${this.#timings.ttlMs / 1_000} s after the last heartbeat; the next start withdraws them.`,
+            next: `Consul stops handing them out ${this.#timings.ttlMs / 60_000} min after the last heartbeat; the next start withdraws them.`,
             cause: error,
           },
         );
@@ -170,6 +172,7 @@ export class ConsulRegistry implements Registry {
         // Whatever expired meanwhile is renewed at once when it is back.
         this.#heartbeats.clear();
         this.#failures += 1;
+        this.#holdings.away();
         const { message } = toOutriggerError(error);
         this.#setStatus({
           healthy: false,
@@ -206,20 +209,32 @@ export class ConsulRegistry implements Registry {
 
     const plan = planRepair(this.#wanted, listing, this.#idPrefix);
     const problems = [...plan.problems];
+    const announced = new Set([...plan.never, ...plan.keep.map(({ id }) => id)]);
+    // Whoever comes is there before those that go are not: nobody who asks in between is given an empty answer.
+    await this.#each(plan.register, problems, async registration => {
+      const isRegistered = await this.#register(registration, signal).catch(error => {
+        // What is refused for good is not waited for either.
+        if (toOutriggerError(error).code === 'invalid_argument') announced.add(registration.id);
+        throw error;
+      });
+      if (isRegistered) announced.add(registration.id);
+    });
+    this.#holdings.announced(announced);
     await this.#each(plan.withdraw, problems, id => this.#withdraw(id, signal));
-    await this.#each(plan.register, problems, registration => this.#register(registration, signal));
 
     const due = this.#clock.now() - this.#timings.heartbeatMs;
     const tired = plan.keep.filter(({ id }) => (this.#heartbeats.get(id) ?? Number.NEGATIVE_INFINITY) <= due);
     await this.#each(tired, problems, async ({ id, registration }) => {
-      if (await this.#api.pass(this.#idPrefix + id, signal)) this.#heartbeats.set(id, this.#clock.now());
+      const isKnown = await this.#api.pass(this.#idPrefix + id, signal).finally(() => this.#holdings.renewed(id));
+      if (isKnown) this.#heartbeats.set(id, this.#clock.now());
       else if (registration) await this.#register(registration, signal);
     });
     return problems;
   }
 
-  async #register({ id, wanted, service }: Registration, signal: AbortSignal): Promise<void> {
-    if (this.#wanted?.get(id) !== wanted) return;
+  /** False: it is not wanted any more. */
+  async #register({ id, wanted, service }: Registration, signal: AbortSignal): Promise<boolean> {
+    if (this.#wanted?.get(id) !== wanted) return false;
     const { ttlMs, deregisterAfterMs } = this.#timings;
     // From now on Consul may hold it, whether or not an answer comes.
     this.#holdings.attempted(id);
@@ -230,7 +245,9 @@ export class ConsulRegistry implements Registry {
       else this.#holdings.refused(id);
       throw error;
     }
+    this.#holdings.renewed(id);
     this.#heartbeats.set(id, this.#clock.now());
+    return true;
   }
 
   async #withdraw(id: string, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../core/endpoint.ts';
+import type { RegistryStanding } from '../core/observed.ts';
 import type { ServiceKey } from '../core/spec.ts';
 import type { RegisteredEndpoint, Registry, RegistryStatus } from '../ports.ts';
 import { type Advertise, registrationOf } from './registration.ts';
@@ -13,6 +14,8 @@ export class EmbeddedRegistry implements Registry {
   readonly #listeners = new Set<() => void>();
   #registered: ReadonlyMap<string, Entry> = new Map();
   #published: ReadonlySet<string> = new Set();
+  /** All that it was told of, with or without an address to hand out. */
+  #told: ReadonlySet<string> = new Set();
   #closed = false;
 
   constructor(options: { instance: string; advertise?: Advertise }) {
@@ -27,11 +30,16 @@ export class EmbeddedRegistry implements Registry {
       const entry = registrationOf(endpoint, this.#instance, this.#advertise);
       if (entry) registered.set(endpoint.replicaId, { service: endpoint.service, entry });
     }
-    this.#replace(registered);
+    this.#replace(registered, new Set(endpoints.map(e => e.replicaId)));
   }
 
-  mayHold(replicaId: string): boolean {
-    return this.#published.has(replicaId);
+  /** It takes and lets go at once. */
+  standing(replicaId: string): RegistryStanding {
+    return {
+      announced: this.#told.has(replicaId),
+      withdrawable: true,
+      letGoAt: this.#published.has(replicaId) ? null : Number.NEGATIVE_INFINITY,
+    };
   }
 
   published(): ReadonlySet<string> {
@@ -55,17 +63,22 @@ export class EmbeddedRegistry implements Registry {
   async close(options: { withdraw: boolean }): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    if (options.withdraw) this.#replace(new Map());
+    if (options.withdraw) this.#replace(new Map(), new Set());
     this.#listeners.clear();
   }
 
-  #replace(registered: ReadonlyMap<string, Entry>): void {
-    const before = this.#published;
+  #replace(registered: ReadonlyMap<string, Entry>, told: ReadonlySet<string>): void {
+    const before = [this.#published, this.#told] as const;
     this.#registered = registered;
     this.#published = new Set(registered.keys());
-    if (before.size === registered.size && [...before].every(id => registered.has(id))) return;
+    this.#told = told;
+    if (areSame(before[0], this.#published) && areSame(before[1], told)) return;
     for (const listener of this.#listeners) listener();
   }
+}
+
+function areSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every(id => b.has(id));
 }
 
 interface Entry {

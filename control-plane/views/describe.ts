@@ -8,6 +8,7 @@ import type { ServiceSpec } from '../core/spec.ts';
 import { maskSpec } from './mask-spec.ts';
 import { causeOf, phaseInWords, type Turns, turnsIn } from './phase-in-words.ts';
 import { placeTakers } from './place-takers.ts';
+import { haltInWords } from './standing-in-words.ts';
 import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 
 /** The state in words for people and programs. Pure. */
@@ -47,7 +48,11 @@ function describeService(service: Service, replicas: readonly Replica[], scene: 
     wantedReplicas: service.removal ? 0 : service.replicas,
     readyReplicas,
     state: serviceState,
-    message: messageOf(service, serviceState, { replicas: views, observed }),
+    message: messageOf(service, serviceState, {
+      replicas: views,
+      observed,
+      halt: haltInWords(service, replicas, observed),
+    }),
     deleting: service.removal !== null,
     origin: service.origin,
     acceptedAtMs: service.acceptedAt,
@@ -97,7 +102,7 @@ function isOutOfSight(replica: Replica, { nodes }: Observed): boolean {
 function messageOf(
   service: Service,
   state: ServiceState,
-  { replicas, observed }: { replicas: readonly ReplicaView[]; observed: Observed },
+  { replicas, observed, halt }: { replicas: readonly ReplicaView[]; observed: Observed; halt: string },
 ): string {
   const { rollout } = service;
   if (rollout.kind === 'paused')
@@ -116,6 +121,7 @@ function messageOf(
   if (state === 'ready') return replicas.find(r => r.phase === 'pending')?.message ?? '';
   return (
     replicas.find(r => r.phase === 'failed' || r.phase === 'backoff')?.message ??
+    (halt || undefined) ??
     replicas.find(r => r.message !== '')?.message ??
     ''
   );

@@ -7,6 +7,7 @@ import type { Cause, DrainReason, PhaseOf, Replica } from '../core/replica.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { untidyNodes } from '../core/waiting/cluster-in.ts';
 import { briefly } from './pending-in-words.ts';
+import { standingInWords } from './standing-in-words.ts';
 import { turnInWords } from './turn-in-words.ts';
 
 /** What a replica waits for in its phase, or why it is there; empty where nothing is to be said. */
@@ -38,9 +39,12 @@ export function phaseInWords(
     case 'warming':
       return observed.probes.get(phase.container.id)?.message ?? '';
     case 'ready':
-      return phase.impaired ? (observed.probes.get(phase.container.id)?.message ?? 'the readiness probe fails') : '';
+      if (!phase.impaired) return standingInWords(replica, observed);
+      return observed.probes.get(phase.container.id)?.message ?? 'the readiness probe fails';
     case 'draining':
-      return drainInWords(phase.reason, state.replicas.values());
+      return [drainInWords(phase.reason, state.replicas.values()), standingInWords(replica, observed)]
+        .filter(Boolean)
+        .join('; ');
     case 'stopping': {
       const cause = phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
       const stop = phase.container === null ? '' : waitingFor(observed, stopKey(phase.container.id));

@@ -14,7 +14,16 @@ const imageOf = (spec = aSpec()) => imageKey(pullAction('local', spec));
 function moved(replica: Replica, facts: Partial<ReplicaFacts>): Replica {
   const { observed = seen(), now = 500 } = facts;
   const nodes = new NodeCare({ observed, records: new Map(), policy: DEFAULT_NODE_POLICY, now });
-  return advance(replica, { spec: aSpec(), observed, containers: [], nodes, now, isContested: false, ...facts });
+  return advance(replica, {
+    spec: aSpec(),
+    observed,
+    containers: [],
+    nodes,
+    now,
+    isContested: false,
+    isDeleted: false,
+    ...facts,
+  });
 }
 
 const createKey = (replica: Replica) => actionKey(createAction(replica, PLACED, aSpec()));

@@ -16,7 +16,7 @@ import { imageKey } from '../../control-plane/core/observed.ts';
 import { type Plan, reconcile } from '../../control-plane/core/reconcile.ts';
 import type { ServiceSpec } from '../../control-plane/core/spec.ts';
 import type { Change } from '../../control-plane/ports.ts';
-import { aNode } from './replicas.ts';
+import { aNode, LET_GO } from './replicas.ts';
 
 export interface ModelNode {
   readonly cpus: number;
@@ -187,6 +187,7 @@ export class ModelWorld {
       images: this.#images,
       effects: this.#effects,
       withdrawn: (_service, replicaId) => !this.clung.has(replicaId),
+      standing: () => LET_GO,
     };
   }
 

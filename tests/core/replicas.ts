@@ -4,6 +4,7 @@ import type {
   Observed,
   ObservedContainer,
   ObservedNode,
+  RegistryStanding,
 } from '../../control-plane/core/observed.ts';
 import type { Cause, Phase, PhaseKind, PhaseOf, Placement, Replica } from '../../control-plane/core/replica.ts';
 import type { PendingReason } from '../../control-plane/core/waiting/pending-reason.ts';
@@ -104,6 +105,7 @@ export function seen(
     images?: Readonly<Record<string, ImageState>>;
     effects?: Readonly<Record<string, EffectState>>;
     withdrawn?: Observed['withdrawn'];
+    standing?: Observed['standing'];
   } = {},
 ): Observed {
   return {
@@ -113,5 +115,9 @@ export function seen(
     images: new Map(Object.entries(given.images ?? {})),
     effects: new Map(Object.entries(given.effects ?? {})),
     withdrawn: given.withdrawn ?? (() => true),
+    standing: given.standing ?? (() => LET_GO),
   };
 }
+
+/** Announced while that is asked for, and never handed out where that is: a registry that is in nobody's way. */
+export const LET_GO: RegistryStanding = { announced: true, withdrawable: true, letGoAt: Number.NEGATIVE_INFINITY };

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../../control-plane/core/endpoint.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
+import type { RegistryStanding } from '../../control-plane/core/observed.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
 import type { RegisteredEndpoint, Registry, RegistryStatus } from '../../control-plane/ports.ts';
 import { registrationOf } from '../../control-plane/registry/registration.ts';
@@ -22,8 +23,13 @@ export class FakeRegistry implements Registry {
   #closed = false;
   readonly #listeners = new Set<() => void>();
 
-  constructor(instance = 'instance1') {
+  /** By `now`. */
+  readonly #letGoAt = new Map<string, number>();
+  readonly #now: () => number;
+
+  constructor(instance = 'instance1', now = () => 0) {
     this.instance = instance;
+    this.#now = now;
   }
 
   /** From now on nothing reaches it and nothing is learnt of it, until `back`. */
@@ -75,8 +81,13 @@ export class FakeRegistry implements Registry {
     if (!this.#slow) queueMicrotask(() => this.#closed || this.converge());
   }
 
-  mayHold(replicaId: string): boolean {
-    return !this.#heard || this.#known.has(replicaId);
+  standing(replicaId: string): RegistryStanding {
+    const mayHold = !this.#heard || this.#known.has(replicaId);
+    return {
+      announced: this.#wanted?.has(replicaId) === true && this.#heard && this.#known.has(replicaId),
+      withdrawable: !mayHold || (this.#heard && this.#away === null),
+      letGoAt: mayHold ? null : (this.#letGoAt.get(replicaId) ?? Number.NEGATIVE_INFINITY),
+    };
   }
 
   published(): ReadonlySet<string> {
@@ -115,6 +126,7 @@ export class FakeRegistry implements Registry {
     const next = new Set(this.held.keys());
     const first = !this.#heard;
     this.#heard = true;
+    for (const id of this.#known) if (!next.has(id)) this.#letGoAt.set(id, this.#now());
     const changed = first || next.size !== this.#known.size || [...next].some(id => !this.#known.has(id));
     this.#known = next;
     if (changed) this.#notify();

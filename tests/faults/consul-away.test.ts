@@ -1,4 +1,3 @@
-import net, { type AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { close } from '../../client/index.ts';
 import type { StatusView } from '../../control-plane/views/views.ts';
@@ -7,6 +6,7 @@ import { ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
 import { until } from '../product/until.ts';
 import { EndpointLog } from './endpoint-log.ts';
+import { Line } from './line.ts';
 import { livesOf, web } from './services.ts';
 
 let consul: ConsulAgent;
@@ -19,57 +19,6 @@ test.after.always(async () => {
   close();
   await consul?.kill();
 });
-
-/** The line to Consul's agent, to be cut while the agent itself lives on. */
-class Line {
-  readonly #server: net.Server;
-  readonly #open = new Set<net.Socket>();
-  #isCut = false;
-
-  private constructor(target: URL) {
-    this.#server = net.createServer(near => {
-      if (this.#isCut) return near.destroy();
-      const far = net.connect(Number(target.port), target.hostname);
-      for (const [socket, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        this.#open.add(socket);
-        socket.on('error', () => {});
-        socket.on('close', () => {
-          this.#open.delete(socket);
-          other.destroy();
-        });
-        socket.pipe(other);
-      }
-      return undefined;
-    });
-  }
-
-  static async to(target: URL): Promise<Line> {
-    const line = new Line(target);
-    await new Promise<void>(resolve => line.#server.listen(0, '127.0.0.1', resolve));
-    return line;
-  }
-
-  get address(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  cut(): void {
-    this.#isCut = true;
-    for (const socket of this.#open) socket.destroy();
-  }
-
-  mend(): void {
-    this.#isCut = false;
-  }
-
-  async close(): Promise<void> {
-    this.cut();
-    await new Promise(resolve => this.#server.close(resolve));
-  }
-}
 
 /** Replica ids that Consul calls healthy. */
 async function registered(name: string): Promise<string[]> {

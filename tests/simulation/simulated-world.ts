@@ -241,7 +241,7 @@ export class SimulatedWorld {
   #newRegistry(): Registry {
     if (!this.#isRemote) return new EmbeddedRegistry({ instance: this.disk.instance });
     const before = this.remote;
-    const registry = new FakeRegistry(this.disk.instance);
+    const registry = new FakeRegistry(this.disk.instance, () => this.clock.now());
     for (const [id, entry] of before?.held ?? []) registry.held.set(id, entry);
     if (before && !before.status().healthy) registry.away();
     this.remote = registry;

@@ -7,6 +7,7 @@ import { hasImage } from '../placement/cluster-node.ts';
 import { type Cause, type CauseKind, hasServed, type PhaseOf, type Placement, type Replica } from '../replica.ts';
 import { effectiveProbes, type ServiceSpec } from '../spec.ts';
 import { endOfContainer, isRemoved } from './container-end.ts';
+import { drainEndsAt } from './drain-end.ts';
 import { awaitsDeviceCheckUntil } from './first-device-check.ts';
 import { isUnstarted } from './is-unstarted.ts';
 import { type ReplicaEvent, transition } from './transition.ts';
@@ -34,6 +35,8 @@ export interface ReplicaFacts {
   readonly now: number;
   /** Somebody else holds the devices of its place. */
   readonly isContested: boolean;
+  /** Its service is being removed. */
+  readonly isDeleted: boolean;
 }
 
 function next(replica: Replica, facts: ReplicaFacts): ReplicaEvent | null {
@@ -219,12 +222,10 @@ function isNotAlive({ container, placement }: PhaseOf<'starting' | 'ready'>, { o
   return node.listedFrom > (report.notAliveSince ?? Number.NEGATIVE_INFINITY);
 }
 
-function afterDrain(
-  replica: Replica,
-  phase: PhaseOf<'draining'>,
-  { spec, observed, now }: ReplicaFacts,
-): ReplicaEvent | null {
-  if (now >= phase.since + spec.drain.timeoutMs) return { kind: 'drained' };
+function afterDrain(replica: Replica, phase: PhaseOf<'draining'>, facts: ReplicaFacts): ReplicaEvent | null {
+  const { observed, now } = facts;
+  const endsAt = drainEndsAt(replica.id, phase, facts);
+  if (endsAt !== null && now >= endsAt) return { kind: 'drained' };
   if (!observed.withdrawn(replica.service, replica.id)) return null;
   // A reading from before the withdrawal cannot tell that nothing runs any more.
   const report = observed.probes.get(phase.container.id);

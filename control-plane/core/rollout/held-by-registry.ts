@@ -1,0 +1,28 @@
+import type { RegistryStanding } from '../observed.ts';
+import { isAvailable, isLive, type Replica } from '../replica.ts';
+import type { RolloutStep } from './rollout.ts';
+
+/**
+ * A step without the drains that clients of the registry would suffer from (docs/decisions/0010-registry-away.md). Whoever
+ * serves and may be handed out stays while that cannot be withdrawn, and while it is not known to be announced who serves in
+ * its place. What is deleted goes all the same.
+ * @param replicas all of the service
+ */
+export function heldByRegistry(
+  step: RolloutStep,
+  replicas: readonly Replica[],
+  standing: (replicaId: string) => RegistryStanding,
+): RolloutStep {
+  if (step.drain.length === 0) return step;
+  const isServing = (d: RolloutStep['drain'][number]) => d.reason !== 'deleted' && isAvailable(d.replica);
+  const leaving = new Set(step.drain.map(d => d.replica));
+  const unannounced = replicas.filter(
+    r => isLive(r) && isAvailable(r) && !leaving.has(r) && !standing(r.id).announced,
+  ).length;
+  const others = step.drain.filter(d => !isServing(d));
+  const withdrawable = step.drain.filter(d => isServing(d) && standing(d.replica.id).withdrawable);
+  const handedOut = withdrawable.filter(d => standing(d.replica.id).letGoAt === null);
+  const going = new Set([...others, ...withdrawable.filter(d => !handedOut.includes(d))]);
+  for (const drain of handedOut.slice(0, Math.max(0, handedOut.length - unannounced))) going.add(drain);
+  return going.size === step.drain.length ? step : { ...step, drain: step.drain.filter(d => going.has(d)) };
+}
