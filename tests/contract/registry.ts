@@ -91,6 +91,27 @@ export function registryContract(test: TestFn, name: string, open: OpenRegistry)
     await registry.close({ withdraw: true }, signal());
   });
 
+  test(`${name}: what is published is announced, and what left is known to have been let go`, async t => {
+    const registry = await open();
+    registry.publish([endpoint({ replicaId: 'a' }), endpoint({ replicaId: 'b' })]);
+    await until('announced', () => ['a', 'b'].every(id => registry.standing(id).announced));
+    t.deepEqual(registry.standing('a'), { announced: true, withdrawable: true, letGoAt: null });
+    registry.publish([endpoint({ replicaId: 'b' })]);
+    await until('let go', () => registry.standing('a').letGoAt !== null);
+    t.like(registry.standing('a'), { announced: false, withdrawable: true });
+    t.deepEqual(registry.standing('b'), { announced: true, withdrawable: true, letGoAt: null });
+    t.is(registry.standing('nobody').letGoAt, Number.NEGATIVE_INFINITY);
+    await registry.close({ withdraw: true }, signal());
+  });
+
+  test(`${name}: an endpoint without an address to hand out is not waited for`, async t => {
+    const registry = await open();
+    registry.publish([endpoint({ replicaId: 'a', addresses: [] })]);
+    await until('announced', () => registry.standing('a').announced);
+    t.is(registry.published().size, 0);
+    await registry.close({ withdraw: true }, signal());
+  });
+
   test(`${name}: services of equal name in two namespaces stay apart`, async t => {
     const registry = await open();
     registry.publish([

@@ -264,6 +264,28 @@ test('a draining replica is stopped once everybody let go and its load reads zer
   t.is(moved(draining, { ...waiting, observed: seen({ probes: probes({}) }) }).phase.kind, 'stopping', 'says no load');
 });
 
+test('a draining replica has its time from when the registry let it go, unless it is deleted or gives up its place', t => {
+  const standing = (letGoAt: number | null) => () => ({ announced: true, withdrawable: false, letGoAt });
+  const at = (letGoAt: number | null, now: number, more: Partial<ReplicaFacts> = {}, replica = draining) => {
+    const withdrawn = () => letGoAt !== null;
+    const observed = seen({
+      standing: standing(letGoAt),
+      withdrawn,
+      probes: probes({ load: { inFlight: 1, at: 200 } }),
+    });
+    return moved(replica, { ...waiting, observed, now, ...more }).phase.kind;
+  };
+  t.is(at(null, 1_000_000), 'draining', 'the registry may still hand it out');
+  t.is(at(900_000, 909_999), 'draining');
+  t.is(at(900_000, 910_000), 'stopping');
+  t.is(at(Number.NEGATIVE_INFINITY, 10_100), 'stopping', 'from the start where it was never handed out');
+  t.is(at(null, 10_100, { isDeleted: true }), 'stopping', 'its service is removed');
+  for (const reason of ['deleted', 'preempted'] as const) {
+    t.is(at(null, 10_099, {}, aReplica(phaseOf('draining', 100, { reason }))), 'draining');
+    t.is(at(null, 10_100, {}, aReplica(phaseOf('draining', 100, { reason }))), 'stopping', reason);
+  }
+});
+
 test('a draining replica that was not asked for its load yet waits for that, until its deadline', t => {
   // After a restart of ours there is no report at all at first.
   for (const reports of [probes({ loadUnread: true }), new Map()]) {

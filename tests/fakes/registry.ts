@@ -16,6 +16,8 @@ export class FakeRegistry implements Registry {
   readonly held = new Map<string, RegisteredEndpoint>();
   #wanted: ReadonlyMap<string, RegisteredEndpoint> | null = null;
   #known: ReadonlySet<string> = new Set();
+  /** Wanted, and without an address to hand out. */
+  #never: ReadonlySet<string> = new Set();
   /** It was compared with what is held at least once. */
   #heard = false;
   #away: string | null = null;
@@ -76,6 +78,7 @@ export class FakeRegistry implements Registry {
       const entry = registrationOf(endpoint, this.instance, 'network');
       if (entry) wanted.set(endpoint.replicaId, entry);
     }
+    this.#never = new Set(endpoints.map(e => e.replicaId).filter(id => !wanted.has(id)));
     this.#wanted = wanted;
     // Never within the call: the caller may not rely on it.
     if (!this.#slow) queueMicrotask(() => this.#closed || this.converge());
@@ -84,7 +87,7 @@ export class FakeRegistry implements Registry {
   standing(replicaId: string): RegistryStanding {
     const mayHold = !this.#heard || this.#known.has(replicaId);
     return {
-      announced: this.#wanted?.has(replicaId) === true && this.#heard && this.#known.has(replicaId),
+      announced: this.#never.has(replicaId) || (this.#wanted?.has(replicaId) === true && this.#known.has(replicaId)),
       withdrawable: !mayHold || (this.#heard && this.#away === null),
       letGoAt: mayHold ? null : (this.#letGoAt.get(replicaId) ?? Number.NEGATIVE_INFINITY),
     };

@@ -170,6 +170,50 @@ test('a registration that is refused is named in the status, and the others are 
   t.pass();
 });
 
+test('who comes is registered before who goes is withdrawn, so that nobody is given an empty answer in between', async t => {
+  const held: Record<string, object> = {};
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', chunk => chunks.push(chunk));
+    request.on('end', () => {
+      const { url = '' } = request;
+      const [, verb = '', id = ''] = /service\/(register|deregister)\/?.*?([^-]*)$/.exec(url) ?? [];
+      if (verb === 'register') {
+        const body = JSON.parse(Buffer.concat(chunks).toString());
+        held[body.ID] = { ...body, Service: body.Name };
+        asked.push(`${body.ID.split('-').at(-1)} comes`);
+      } else if (verb === 'deregister') {
+        for (const name of Object.keys(held)) if (name.endsWith(`-${id}`)) delete held[name];
+        asked.push(`${id} goes`);
+      }
+      response.setHeader('content-type', 'application/json').end(verb === '' ? JSON.stringify(held) : '');
+    });
+  });
+  const registry = open(await listen(server, t), { intervalMs: 20 });
+  registry.publish([endpoint({ replicaId: 'old' })]);
+  await until('registered', () => registry.standing('old').announced);
+  registry.publish([endpoint({ replicaId: 'new' })]);
+  await until('replaced', () => registry.standing('old').letGoAt !== null);
+  t.deepEqual(asked, ['old comes', 'new comes', 'old goes']);
+});
+
+test('what is refused for good is not waited for; what is refused for a token is', async t => {
+  for (const [status, isWaitedFor] of [
+    [400, false],
+    [403, true],
+  ] as const) {
+    const server = createServer((request, response) => {
+      if (request.url === '/v1/agent/service/register') return response.writeHead(status).end('no');
+      return response.setHeader('content-type', 'application/json').end('{}');
+    });
+    const registry = open(await listen(server, t), { intervalMs: 20 });
+    registry.publish([endpoint({ replicaId: 'a' })]);
+    await until('refused', () => /: 40[03] no/.test(registry.status().message ?? ''));
+    t.is(registry.standing('a').announced, !isWaitedFor, String(status));
+  }
+});
+
 test('a registration whose answer never came counts as published until two later listings do not show it', async t => {
   let listings = 0;
   const server = createServer((request, response) => {
