@@ -1,29 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApplyResult } from '../control-plane/control-plane.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
 import { SeenLines } from '../control-plane/logs/seen-lines.ts';
 import type { ReplicaView, ServiceView } from '../control-plane/views/views.ts';
 import { logPrinter } from './commands/logs.ts';
-import { type Context, Interruption } from './context.ts';
-import type { ControlClient } from './control-client.ts';
-import { ensureControlPlane } from './embedded-control-plane.ts';
+import { Interruption } from './context.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { followServices } from './follow-services.ts';
 import { isUnreachable } from './http-exchange.ts';
-import { removeAndWait } from './remove-and-wait.ts';
 import { exitCodeMeaning } from './render/failure.ts';
 import { singleLine } from './render/text.ts';
 import { formatDuration } from './render/units.ts';
+import { takeAway, type UpRun } from './up-run.ts';
 
-export interface Attachment {
-  readonly context: Context;
-  readonly client: ControlClient;
-  readonly namespace: string;
+export interface Attachment extends UpRun {
   readonly names: readonly string[];
-  readonly results: readonly ApplyResult[];
-  readonly startedAtMs: number;
-  /** What a container gets to end by itself when the services are taken down; undefined: what its service says. */
-  readonly graceMs: number | undefined;
 }
 
 const LOG_RETRY_MS = 1_000;
@@ -49,24 +39,25 @@ export async function attach(attachment: Attachment): Promise<ExitCode> {
   }
 }
 
-async function takeDown({ context, client, namespace, names, graceMs }: Attachment): Promise<ExitCode> {
+async function takeDown(attachment: Attachment): Promise<ExitCode> {
+  const { context, names } = attachment;
   const gone = context.signal.reason instanceof Interruption && context.signal.reason.cause === 'reader_gone';
   context.err.line(`draining and removing ${names.join(', ')} (Ctrl-C again: do not wait)`);
-  const grace = graceMs === undefined ? {} : { graceMs };
-  await removeAndWait(context, { client, namespace, names, volumes: false, ...grace });
+  await takeAway(attachment, names);
   return gone ? EXIT_CODE.ok : EXIT_CODE.interrupted;
 }
 
-async function watchOver({ context, client, namespace, names }: Attachment, signal: AbortSignal): Promise<ExitCode> {
+async function watchOver(attachment: Attachment, signal: AbortSignal): Promise<ExitCode> {
+  const { context, client, namespace, names, revival } = attachment;
   const changes = new CrashNotes();
-  const { exitWhenIdle } = await client.status(signal);
+  revival.failed.addEventListener('abort', () => {
+    const { message } = revival.failed.reason as Error;
+    context.err.line(`it could not be started again: ${message} "outrigger doctor" says more; Ctrl-C tries once more`);
+  });
   const follow = followServices(client, namespace, {
     signal,
     giveUpAfterMs: Number.POSITIVE_INFINITY,
-    onLost: error => {
-      context.err.line(`${error.message} The services go on; waiting for it to come back.`);
-      if (exitWhenIdle) reviveInBackground(context, signal);
-    },
+    onLost: error => context.err.line(revival.begin(error)),
     onBack: () => context.err.line('the control plane answers again'),
   });
   for await (const services of follow) {
@@ -82,16 +73,6 @@ async function watchOver({ context, client, namespace, names }: Attachment, sign
     }
   }
   return EXIT_CODE.ok;
-}
-
-/**
- * One that a command had started in the background, and that was killed, is started again: nobody else would. One that
- * an operator runs is the operator's.
- */
-function reviveInBackground(context: Context, signal: AbortSignal): void {
-  ensureControlPlane(context).catch(error => {
-    if (!signal.aborted) context.err.line(`it could not be started again: ${(error as Error).message}`);
-  });
 }
 
 /** One line for each crash of a replica, told once. */

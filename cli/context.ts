@@ -31,6 +31,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Calls the listener on each later signal of the same kind; a command that cleans up listens, others just end. */
   onSecondInterrupt(listener: () => void): void;
+  /** What a person is told where the process is ended before the command; null: nothing. */
+  leaves(words: string | null): void;
   /** SIGHUP calls the listener from now on, instead of ending the command. */
   onHangup(listener: () => void): void;
   readonly options: CommonOptions;

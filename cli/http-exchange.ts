@@ -71,6 +71,7 @@ export async function readBody(response: IncomingMessage, maxBytes = 64 * 1024 *
   } catch (error) {
     if (error instanceof OutriggerError) throw error;
     throw new OutriggerError('unavailable', `The control plane broke off its answer: ${(error as Error).message}.`, {
+      details: { unreachable: true, brokeOff: true },
       cause: error,
     });
   } finally {

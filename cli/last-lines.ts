@@ -13,9 +13,10 @@ const TIMEOUT_MS = 3_000;
 export async function lastLines(
   client: Pick<ControlClient, 'logs'>,
   services: readonly ServiceView[],
+  hurry?: AbortSignal,
 ): Promise<string[]> {
   // Its own deadline: the command may have been interrupted, and is about to remove what is read here.
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const signal = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(hurry ? [hurry] : [])]);
   const tails = await Promise.all(services.slice(0, MOST_SERVICES).map(service => tailOf(client, service, signal)));
   return tails.flat();
 }

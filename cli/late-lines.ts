@@ -12,7 +12,7 @@ export async function lateLines(
   client: Pick<ControlClient, 'why' | 'logs'>,
   { services, isLeaving }: { services: readonly ServiceView[]; isLeaving: boolean },
 ): Promise<string[]> {
-  const hints = services.flatMap(s => whyHint(s, { withProject: true }) ?? []);
+  const hints = services.flatMap(s => whyHint(s) ?? []);
   const longer = 'give it more time with the option wait-timeout of the provider';
   return [
     `not ready in time: ${services.map(s => singleLine(s.message)).join('; ')}`,

@@ -1,5 +1,6 @@
 import type { ServiceView } from '../control-plane/views/views.ts';
 import type { Context } from './context.ts';
+import { ensureControlPlane } from './embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { openProgressDisplay } from './progress-display.ts';
 import { type RemoveServices, removeServices, runningBefore } from './remove-services.ts';
@@ -8,7 +9,11 @@ import { formatDuration } from './render/units.ts';
 export interface RemoveAndWait extends RemoveServices {
   /** What runs now, where the caller has just asked. */
   readonly known?: readonly ServiceView[];
+  /** Ends the waiting too, where the user has asked for that before. */
+  readonly hurry?: AbortSignal;
 }
+
+const REVIVAL_MS = 30_000;
 
 const SILENT_ADVICE = [
   'next: see "outrigger nodes" for what is wrong there; what is left ends once the node answers,',
@@ -25,7 +30,12 @@ export async function removeAndWait(context: Context, request: RemoveAndWait): P
   const stop = () => waiting.abort();
   if (interruptedBefore) context.onSecondInterrupt(stop);
   else context.signal.addEventListener('abort', stop, { once: true });
+  if (request.hurry?.aborted) stop();
+  else request.hurry?.addEventListener('abort', stop, { once: true });
   const started = performance.now();
+  // Not with the command's own signal: what a killed control plane left is removed after an interruption too.
+  const revive = () => ensureControlPlane({ ...context, signal: AbortSignal.timeout(REVIVAL_MS) });
+  await revive();
   const known = request.known ?? (await runningBefore(request));
   const display = await openProgressDisplay(context.err, { quiet: context.options.json === true, known });
   let accepted = false;
@@ -34,7 +44,9 @@ export async function removeAndWait(context: Context, request: RemoveAndWait): P
       signal: waiting.signal,
       onAccepted: () => {
         accepted = true;
+        context.leaves(null);
       },
+      revive,
       onUpdate: services => display.update(services),
     });
     display.stop();
@@ -43,11 +55,13 @@ export async function removeAndWait(context: Context, request: RemoveAndWait): P
       context.out.json({ type: 'removed', removed, left, reasons });
     }
     if (result.kind !== 'gone') {
+      if (context.options.json) return EXIT_CODE.failed;
       context.err.line(`still on their way out: ${result.left.join(', ')}; the control plane goes on with them`);
       for (const reason of result.reasons) context.err.line(`  ${reason}`);
       if (result.kind === 'silent') for (const line of SILENT_ADVICE) context.err.line(`  ${line}`);
       return EXIT_CODE.failed;
     }
+    if (context.options.json) return EXIT_CODE.ok;
     context.err.line(
       `removed ${removed.map(r => r.name).join(', ')} in ${formatDuration(performance.now() - started)}`,
     );
@@ -60,5 +74,6 @@ export async function removeAndWait(context: Context, request: RemoveAndWait): P
   } finally {
     display.stop();
     context.signal.removeEventListener('abort', stop);
+    request.hurry?.removeEventListener('abort', stop);
   }
 }

@@ -1,5 +1,6 @@
 import type { ServiceView } from '../control-plane/views/views.ts';
 import type { ControlClient } from './control-client.ts';
+import { isUnreachable } from './http-exchange.ts';
 import { type GoneResult, waitUntilGone } from './wait-until-gone.ts';
 
 export interface RemoveServices {
@@ -27,27 +28,42 @@ export async function removeServices(
     signal,
     onAccepted,
     onUpdate,
+    revive,
   }: {
     signal: AbortSignal;
     /** The control plane has the request, and carries it out whoever waits. */
     onAccepted?: () => void;
     onUpdate: (leaving: readonly ServiceView[]) => void;
+    /** Has the control plane started again that was killed meanwhile, where a command may do that. */
+    revive?: () => Promise<unknown>;
   },
 ): Promise<{ readonly removed: readonly { namespace: string; name: string }[]; readonly result: GoneResult }> {
   const { client, namespace, timeoutMs } = request;
   const { exitWhenIdle } = await client.status(AbortSignal.timeout(CALL_TIMEOUT_MS));
   const removed = await client.remove(request, AbortSignal.timeout(CALL_TIMEOUT_MS));
   onAccepted?.();
-  const result = await waitUntilGone({
-    client,
-    namespace,
-    names: removed.map(r => r.name),
-    signal,
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    exitsWhenIdle: exitWhenIdle,
-    onUpdate,
-  });
-  return { removed, result };
+  const wait = () =>
+    waitUntilGone({
+      client,
+      namespace,
+      names: removed.map(r => r.name),
+      signal,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      exitsWhenIdle: exitWhenIdle,
+      onUpdate,
+    });
+  try {
+    return { removed, result: await wait() };
+  } catch (error) {
+    if (!exitWhenIdle || revive === undefined || !wasKilled(error)) throw error;
+    await revive();
+    return { removed, result: await wait() };
+  }
+}
+
+/** One that ended in order took its socket along. */
+function wasKilled(error: unknown): boolean {
+  return isUnreachable(error) && error.details['reason'] === 'ECONNREFUSED';
 }
 
 /** What runs before something is removed, so that only what changes is shown. */

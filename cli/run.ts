@@ -49,6 +49,7 @@ async function runCommand(argv: readonly string[], { out, err, interrupts }: Sur
         err,
         signal: interrupts.signal,
         onSecondInterrupt: interrupts.onSecondInterrupt,
+        leaves: interrupts.leaves,
         onHangup: interrupts.onHangup,
         options: options as CommonOptions,
         client: async () => (await import('./connect.ts')).connect(options, place),

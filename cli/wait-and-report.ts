@@ -3,8 +3,9 @@ import type { Context } from './context.ts';
 import type { ControlClient } from './control-client.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { openProgressDisplay } from './progress-display.ts';
-import { failureLines } from './render/failure.ts';
 import { waitingLines } from './render/waiting.ts';
+import { reportRollout } from './report-rollout.ts';
+import { Revival } from './revival.ts';
 import type { Awaited } from './rollout-outcome.ts';
 import { waitForRollout } from './wait-for-rollout.ts';
 
@@ -23,27 +24,27 @@ export interface WaitAndReport {
 export async function waitAndReport(context: Context, wait: WaitAndReport): Promise<ExitCode> {
   const { settled, timeoutMs, known, ...rest } = wait;
   const json = context.options.json === true;
+  const { exitWhenIdle } = await wait.client.status(context.signal);
+  const revival = new Revival(context, { isRevivable: exitWhenIdle });
   const display = await openProgressDisplay(context.err, { quiet: json, known });
   try {
     const result = await waitForRollout({
       ...rest,
       settled,
-      signal: context.signal,
+      signal: AbortSignal.any([context.signal, revival.failed]),
       ...(timeoutMs !== undefined && { timeoutMs }),
       onUpdate: services => display.update(services),
-      onLost: error => display.note(`${error.message} Waiting for it to come back.`),
+      onLost: error => display.note(revival.begin(error)),
     });
     display.stop();
     if (json) context.out.json({ outcome: result.kind, services: result.services });
     if (result.kind === 'ready') return EXIT_CODE.ok;
-    if (result.kind === 'timed_out') {
-      context.err.line(`not ready in time: ${result.waitingFor.join(', ')}`);
-      for (const line of waitingLines(result.services.filter(s => result.waitingFor.includes(s.name)))) {
-        context.err.line(line);
-      }
-    } else
-      for (const failure of result.failures)
-        for (const line of failureLines(failure, wait.namespace)) context.err.line(line);
+    const waitingFor = result.kind === 'timed_out' ? result.waitingFor : [];
+    reportRollout(context, result, {
+      namespace: wait.namespace,
+      headline: `not ready in time: ${waitingFor.join(', ')}`,
+      late: waitingLines(result.services.filter(s => waitingFor.includes(s.name))),
+    });
     return EXIT_CODE.failed;
   } finally {
     display.stop();

@@ -1,9 +1,10 @@
 import { isIPv4 } from 'node:net';
-import { type OutriggerError, toOutriggerError } from '../../control-plane/core/errors.ts';
+import { OutriggerError, toOutriggerError } from '../../control-plane/core/errors.ts';
 import type { ServiceView } from '../../control-plane/views/views.ts';
 import { hostAndPort } from '../address.ts';
+import { applyOnce, removalCommand } from '../apply-once.ts';
 import type { Context, ProjectOptions } from '../context.ts';
-import { connectIfRunning, withControlPlane } from '../embedded-control-plane.ts';
+import { connectIfRunning, ensureControlPlane } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { lateLines } from '../late-lines.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
@@ -11,6 +12,7 @@ import { loadProject, namespaceOf, projectFolders } from '../project.ts';
 import { removeServices } from '../remove-services.ts';
 import { failureLines } from '../render/failure.ts';
 import { PhaseLines } from '../render/phase-lines.ts';
+import { Revival } from '../revival.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
 import { usageError } from '../usage-error.ts';
 import { waitForRollout } from '../wait-for-rollout.ts';
@@ -36,7 +38,7 @@ export async function compose(context: Context, words: readonly string[]): Promi
         return call.command satisfies never;
     }
   } catch (thrown) {
-    if (context.signal.aborted) throw context.signal.reason;
+    if (context.signal.aborted && !(thrown instanceof OutriggerError)) throw context.signal.reason;
     say(context, 'error', explain(toOutriggerError(thrown)));
     return EXIT_CODE.failed;
   }
@@ -134,38 +136,55 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
   // Compose asks for each service by itself, those that it depends on first.
   const spec = project.services.find(s => s.name === call.service);
   if (!spec) throw usageError(`The service file has no service "${call.service}" for Outrigger.`);
-  const begun = await withControlPlane(context, projectFolders(context, call.project), async client => {
-    const known = await client.services(project.namespace, context.signal);
-    const origin = `docker compose, ${project.origin}`;
-    return { client, known, results: await client.apply({ specs: [spec], origin }, context.signal) };
+  const hurry = new AbortController();
+  context.onSecondInterrupt(() => hurry.abort());
+  const applied = await applyOnce(context, {
+    namespace: project.namespace,
+    specs: [spec],
+    origin: `docker compose, ${project.origin}`,
+    bindFolders: projectFolders(context, call.project),
+    hurry: hurry.signal,
   }).catch(error => {
     throw withPlaces(error, project);
   });
-  const { client, known, results } = begun;
+  const { client, known, results } = applied;
   const [result] = results;
   for (const warning of result?.warnings ?? []) say(context, 'debug', warning);
+  const revival = new Revival(context, applied);
+  const isLeaving = result?.outcome === 'created';
+  const remove = async () => {
+    await revival.settled();
+    const signal = AbortSignal.any([hurry.signal, AbortSignal.timeout(REMOVAL_MS)]);
+    await ensureControlPlane({ ...context, signal });
+    await client.remove({ namespace: project.namespace, names: [call.service], volumes: false }, signal);
+  };
   const phases = new PhaseLines(Date.now());
   phases.skip(known);
   const outcome = await waitForRollout({
     client,
     namespace: project.namespace,
     awaited: results.map(r => awaitedOf(r, known)),
-    signal: context.signal,
+    signal: AbortSignal.any([context.signal, revival.failed]),
     ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
     onUpdate: services => {
       for (const line of phases.next(services, Date.now())) say(context, 'info', withoutName(line, call.service));
     },
-    onLost: error => say(context, 'debug', error.message),
+    onLost: error => say(context, 'info', revival.begin(error)),
+  }).catch(async error => {
+    // Compose kills a provider at its own Ctrl-C; where there is time, what was begun is taken back.
+    if (isLeaving) {
+      await remove().catch(cause => {
+        throw stays(call.service, project.namespace, cause);
+      });
+    }
+    throw error;
   });
   if (outcome.kind !== 'ready') {
-    const isLeaving = result?.outcome === 'created';
     const lines =
       outcome.kind === 'failed'
         ? outcome.failures.flatMap(failure => failureLines(failure, project.namespace, 'docker compose up'))
         : await lateLines(context, client, { services: outcome.services, isLeaving });
-    if (isLeaving) {
-      await client.remove({ namespace: project.namespace, names: [call.service], volumes: false }, context.signal);
-    }
+    if (isLeaving) await remove();
     say(context, 'error', lines.join('\n'));
     return EXIT_CODE.failed;
   }
@@ -173,6 +192,17 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
     for (const variable of addressVariables(service, spec.networks[0]?.aliases ?? [])) say(context, 'setenv', variable);
   }
   return EXIT_CODE.ok;
+}
+
+const REMOVAL_MS = 30_000;
+
+function stays(service: string, namespace: string, thrown: unknown): OutriggerError {
+  const cause = toOutriggerError(thrown);
+  return new OutriggerError(cause.code, `${service} could not be removed again: ${cause.message}`, {
+    next: `"docker compose down" removes it once the control plane answers, and so does "${removalCommand(namespace, [service])}".`,
+    details: cause.details,
+    cause,
+  });
 }
 
 /** Compose shows the service's name before each line itself. */
@@ -231,6 +261,7 @@ async function provideDown(context: Context, call: Call): Promise<ExitCode> {
     { ...request, ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }) },
     {
       signal: context.signal,
+      revive: () => ensureControlPlane(context),
       onUpdate: services => {
         for (const line of phases.next(services, Date.now())) say(context, 'info', withoutName(line, call.service));
       },

@@ -61,7 +61,7 @@ export async function ps(context: Context, names: readonly string[], options: Ps
     const head = `${service.name}: ${service.state}, ${readiness(service)} ready`;
     const text = service.message === '' ? head : `${head}: ${singleLine(service.message)}`;
     out.line(out.style(stateStyle(service.state), truncate(text, out.width())));
-    const hint = whyHint(service, { withProject: options.allProjects === true });
+    const hint = whyHint(service);
     if (hint !== null) out.line(out.style('dim', `  ${hint}`));
   }
 }

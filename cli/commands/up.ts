@@ -1,23 +1,25 @@
-import type { ApplyResult } from '../../control-plane/control-plane.ts';
 import type { ServiceView } from '../../control-plane/views/views.ts';
-import { type Context, Interruption, type ProjectOptions } from '../context.ts';
-import type { ControlClient } from '../control-client.ts';
-import { requireUsableState, warnOfOtherNodes, withControlPlane } from '../embedded-control-plane.ts';
+import { applyOnce, removalCommand } from '../apply-once.ts';
+import type { Context, ProjectOptions } from '../context.ts';
+import { requireUsableState, warnOfOtherNodes } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { lastLines } from '../last-lines.ts';
 import { lastReasons } from '../last-reasons.ts';
 import { orphans } from '../orphans.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
-import { openProgressDisplay, type ProgressDisplay } from '../progress-display.ts';
-import { buildProject, loadProject, projectFolders } from '../project.ts';
+import { openProgressDisplay } from '../progress-display.ts';
+import { buildProject, loadProject, type Project, projectFolders } from '../project.ts';
 import { removeAndWait } from '../remove-and-wait.ts';
-import { failureLines } from '../render/failure.ts';
 import { readiness } from '../render/phase.ts';
 import { formatDuration } from '../render/units.ts';
 import { waitingLines } from '../render/waiting.ts';
+import { reportRollout } from '../report-rollout.ts';
 import { requireAnsweringNode } from '../require-answering-node.ts';
+import { Revival } from '../revival.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
+import { scaleNotes } from '../scale-notes.ts';
 import { parseScale } from '../service-reference.ts';
+import { createdBy, removalOf, removeCreated, type UpRun, undo } from '../up-run.ts';
 import { usageError } from '../usage-error.ts';
 import { type RolloutResult, waitForRollout } from '../wait-for-rollout.ts';
 import { withOverrides } from '../with-overrides.ts';
@@ -61,46 +63,78 @@ export async function up(context: Context, names: readonly string[], options: Up
 
   await buildProject(context, project, options.build);
   const startedAtMs = Date.now();
-  const begun = await withControlPlane(context, projectFolders(context, options), async client => {
-    const [known] = await Promise.all([
-      client.services(project.namespace, context.signal),
-      requireAnsweringNode(client, context.signal),
-      warnOfOtherNodes(context, client),
-    ]);
-    const results = await client.apply({ specs, origin: project.origin }, context.signal);
-    return { client, known, results };
+  const { namespace, origin } = project;
+  const hurry = new AbortController();
+  // From here on an interruption has something to undo, and the second one must not cut that short.
+  context.onSecondInterrupt(() => hurry.abort());
+  const all = specs.map(spec => spec.name);
+  context.leaves(`what this command created may run on; "${removalCommand(namespace, all)}" removes it`);
+  const applied = await applyOnce(context, {
+    namespace,
+    specs,
+    origin,
+    bindFolders: projectFolders(context, options),
+    hurry: hurry.signal,
+    check: client => Promise.all([requireAnsweringNode(client, context.signal), warnOfOtherNodes(context, client)]),
   }).catch(error => {
+    context.leaves(null);
     throw withPlaces(error, project);
   });
-  const { client, known, results } = begun;
-  const run: Run = { context, client, namespace: project.namespace, results, startedAtMs, known, graceMs };
-  if (context.options.json) context.out.json({ type: 'applied', results });
-  for (const result of results) {
-    for (const warning of result.warnings)
-      context.err.line(`${context.err.style('yellow', 'warning:')} ${result.service.name}: ${warning}`);
-  }
-  await seeToOrphans(run, await orphans(context, project, known), options);
-  const notReady = await waitUntilReady(run, timeoutMs);
+  const revival = new Revival(context, applied);
+  const run: UpRun = { ...applied, context, namespace, startedAtMs, graceMs, revival, hurry: hurry.signal };
+  const ofTheFile = specs.filter(spec => !scales.has(spec.name));
+  if (!context.options.json) for (const note of scaleNotes(run, ofTheFile)) context.err.line(note);
+  const notReady = await bringUp(run, project, options, timeoutMs);
   if (notReady !== null) return notReady;
-  if (options.detach || options.wait) return EXIT_CODE.ok;
+  if (options.detach || options.wait) {
+    context.leaves(null);
+    return EXIT_CODE.ok;
+  }
   const { attach } = await import('../attach.ts');
-  return await attach({ ...run, names: results.map(r => r.service.name) });
+  return await attach({ ...run, names: run.results.map(r => r.service.name) });
 }
 
-interface Run {
-  readonly context: Context;
-  readonly client: ControlClient;
-  readonly namespace: string;
-  readonly results: readonly ApplyResult[];
-  readonly startedAtMs: number;
-  readonly known: readonly ServiceView[];
-  readonly graceMs: number | undefined;
+/** null once all are ready; otherwise the exit code, after what this command created has been removed. */
+async function bringUp(
+  run: UpRun,
+  project: Project,
+  options: UpOptions,
+  timeoutMs: number | undefined,
+): Promise<ExitCode | null> {
+  const { context, results } = run;
+  const { err, out, signal } = context;
+  if (context.options.json) out.json({ type: 'applied', results });
+  for (const { service, warnings } of results) {
+    for (const warning of warnings) err.line(`${err.style('yellow', 'warning:')} ${service.name}: ${warning}`);
+  }
+  let latest: readonly ServiceView[] = [];
+  let result: RolloutResult;
+  try {
+    await seeToOrphans(run, project, options);
+    signal.throwIfAborted();
+    result = await waitUntilReady(run, timeoutMs, services => {
+      latest = services;
+    });
+  } catch (error) {
+    if (signal.aborted) return await undo(run, latest);
+    await removeCreated(run);
+    throw error;
+  }
+  if (result.kind === 'ready') {
+    if (context.options.json) out.json({ type: 'ready', services: result.services });
+    else err.line(readyLine(run, result.services));
+    return null;
+  }
+  await report(run, result, timeoutMs);
+  await removeCreated(run);
+  return EXIT_CODE.failed;
 }
 
 /** Once the others are accepted and before they are waited for: they may need the room. */
-async function seeToOrphans(run: Run, names: readonly string[], { removeOrphans }: UpOptions): Promise<void> {
+async function seeToOrphans(run: UpRun, project: Project, { removeOrphans }: UpOptions): Promise<void> {
+  const { context, known } = run;
+  const names = await orphans(context, project, known);
   if (names.length === 0) return;
-  const { context } = run;
   if (removeOrphans) {
     await removeAndWait(context, { ...removalOf(run), names });
     return;
@@ -111,120 +145,75 @@ async function seeToOrphans(run: Run, names: readonly string[], { removeOrphans 
   );
 }
 
-function removalOf({ client, namespace, graceMs }: Run) {
-  return { client, namespace, volumes: false, ...(graceMs !== undefined && { graceMs }) };
-}
-
-/** null once all are ready; otherwise the exit code, after what this command created has been removed. */
-async function waitUntilReady(run: Run, timeoutMs: number | undefined): Promise<ExitCode | null> {
-  const { context, client, namespace, results } = run;
-  const display = await openProgressDisplay(context.err, { quiet: context.options.json === true, known: run.known });
-  let latest: readonly ServiceView[] = [];
+async function waitUntilReady(
+  run: UpRun,
+  timeoutMs: number | undefined,
+  onSeen: (services: readonly ServiceView[]) => void,
+): Promise<RolloutResult> {
+  const { context, client, namespace, results, revival, known } = run;
+  const isJson = context.options.json === true;
+  const display = await openProgressDisplay(context.err, { quiet: isJson, known });
   try {
-    const result = await waitForRollout({
+    return await waitForRollout({
       client,
       namespace,
-      awaited: results.map(result => awaitedOf(result, run.known)),
-      signal: context.signal,
+      awaited: results.map(result => awaitedOf(result, known)),
+      signal: AbortSignal.any([context.signal, revival.failed]),
       ...(timeoutMs !== undefined && { timeoutMs }),
       onUpdate: services => {
-        latest = services;
+        onSeen(services);
         display.update(services);
-        if (context.options.json) context.out.json({ type: 'progress', services: services.map(brief) });
+        if (isJson) context.out.json({ type: 'progress', services: services.map(brief) });
       },
-      onLost: error => display.note(`${error.message} Services go on; waiting for it to come back.`),
+      onLost: error => display.note(revival.begin(error)),
     });
+  } finally {
     display.stop();
-    return await settle(run, result, timeoutMs);
-  } catch (error) {
-    display.stop();
-    if (context.signal.aborted && error === context.signal.reason) return await interrupted(run, display, latest);
-    throw error;
   }
 }
 
-async function settle(run: Run, result: RolloutResult, timeoutMs: number | undefined): Promise<ExitCode | null> {
+/** Says what did not come up, and what is known of it that goes with its removal. */
+async function report(
+  run: UpRun,
+  result: Exclude<RolloutResult, { kind: 'ready' }>,
+  timeoutMs: number | undefined,
+): Promise<void> {
   const { context, client, namespace } = run;
-  const { err, out } = context;
-  switch (result.kind) {
-    case 'ready':
-      if (context.options.json) out.json({ type: 'ready', services: result.services });
-      else err.line(readyLine(run, result.services));
-      return null;
-    case 'failed': {
-      if (context.options.json) out.json({ type: 'failed', failures: result.failures });
-      for (const failure of result.failures) {
-        const [headline, ...rest] = failureLines(failure, namespace);
-        err.line(`${err.style('red', 'error:')} ${headline}`);
-        for (const line of rest) err.line(line);
-      }
-      await removeCreated(run);
-      return EXIT_CODE.failed;
-    }
-    case 'timed_out': {
-      if (context.options.json) out.json({ type: 'timed_out', waitingFor: result.waitingFor });
-      err.line(
-        `${err.style('red', 'error:')} not ready within ${(timeoutMs ?? 0) / 1_000} s: ${result.waitingFor.join(', ')}`,
-      );
-      const waitingFor = result.services.filter(s => result.waitingFor.includes(s.name));
-      const leaving = new Set(createdBy(run));
-      for (const line of waitingLines(waitingFor, leaving)) err.line(line);
-      for (const line of await lastReasons(
-        context,
-        client,
-        waitingFor.filter(s => leaving.has(s.name)),
-      ))
-        err.line(line);
-      for (const line of await lastLines(client, waitingFor)) err.line(line);
-      const isLeaving = waitingFor.every(s => leaving.has(s.name));
-      const next = isLeaving ? 'mend what it waits for' : 'see "outrigger logs" and "outrigger events"';
-      err.line(`  next: give it more time with --wait-timeout, or ${next}`);
-      await removeCreated(run);
-      return EXIT_CODE.failed;
-    }
-    default:
-      return result satisfies never;
+  if (result.kind === 'failed') {
+    if (context.options.json) context.out.json({ type: 'failed', failures: result.failures });
+    reportRollout(context, result, { namespace, headline: '', late: [] });
+    return;
   }
+  const { waitingFor } = result;
+  if (context.options.json) context.out.json({ type: 'timed_out', waitingFor });
+  const services = result.services.filter(s => waitingFor.includes(s.name));
+  const leaving = new Set(createdBy(run));
+  const reasons = await lastReasons(
+    context,
+    client,
+    services.filter(s => leaving.has(s.name)),
+  );
+  const isLeaving = services.every(s => leaving.has(s.name));
+  const next = isLeaving ? 'mend what it waits for' : 'see "outrigger logs" and "outrigger events"';
+  reportRollout(context, result, {
+    namespace,
+    headline: `not ready within ${(timeoutMs ?? 0) / 1_000} s: ${waitingFor.join(', ')}`,
+    late: [
+      ...waitingLines(services, leaving),
+      ...reasons,
+      ...(await lastLines(client, services, run.hurry)),
+      `  next: give it more time with --wait-timeout, or ${next}`,
+    ],
+  });
 }
 
-function readyLine({ context, results, startedAtMs }: Run, services: readonly ServiceView[]): string {
+function readyLine({ context, results, startedAtMs }: UpRun, services: readonly ServiceView[]): string {
   const each = services.map(service => {
     const outcome = results.find(r => r.service.name === service.name)?.outcome;
     return `${service.name} ${readiness(service)}${outcome === 'unchanged' ? ' (unchanged)' : ''}`;
   });
   const took = formatDuration(Date.now() - startedAtMs);
   return `${context.err.style('green', 'ready')} in ${took}: ${each.join(', ')}`;
-}
-
-async function interrupted(run: Run, display: ProgressDisplay, latest: readonly ServiceView[]): Promise<ExitCode> {
-  const { context, results } = run;
-  display.stop();
-  const isNew = (name: string) => results.some(r => r.outcome === 'created' && r.service.name === name);
-  const unready = latest.filter(s => isNew(s.name) && s.state !== 'ready');
-  for (const line of await lastLines(run.client, unready)) context.err.line(line);
-  await removeCreated(run);
-  const goOn = results.filter(r => r.outcome === 'updated' || r.outcome === 'scaled').map(r => r.service.name);
-  if (goOn.length > 0) context.err.line(`the update of ${goOn.join(', ')} goes on; see "outrigger ps"`);
-  const staying = results.filter(r => r.outcome === 'unchanged').map(r => r.service.name);
-  if (staying.length > 0) {
-    const was = staying.length === 1 ? 'was there before and stays' : 'were there before and stay';
-    context.err.line(`${staying.join(', ')} ${was}; "outrigger down" removes`);
-  }
-  return context.signal.reason instanceof Interruption && context.signal.reason.cause === 'reader_gone'
-    ? EXIT_CODE.ok
-    : EXIT_CODE.interrupted;
-}
-
-function createdBy({ results }: Run): string[] {
-  return results.filter(r => r.outcome === 'created').map(r => r.service.name);
-}
-
-/** A failed `up` leaves behind what was there before it, and nothing else. */
-async function removeCreated(run: Run): Promise<void> {
-  const created = createdBy(run);
-  if (created.length === 0) return;
-  run.context.err.line(`removing what this command created: ${created.join(', ')}`);
-  await removeAndWait(run.context, { ...removalOf(run), names: created });
 }
 
 function brief(service: ServiceView) {

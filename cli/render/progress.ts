@@ -64,7 +64,7 @@ const PATIENCE_MS = 3_000;
 /** A line has no room for the reasons of several nodes. */
 function placeHint(services: readonly ServiceView[], nowMs: number): string | null {
   const isStuck = (r: ReplicaView) => r.phase === 'pending' && (r.message !== '' || nowMs - r.sinceMs > PATIENCE_MS);
-  const waiting = services.filter(s => s.replicas.some(isStuck)).map(s => s.name);
+  const waiting = services.filter(s => s.replicas.some(isStuck)).map(s => `${s.namespace}/${s.name}`);
   if (waiting.length === 0) return null;
   if (waiting.length === 1) return `  see "outrigger why ${waiting[0]}"`;
   return `  see "outrigger why SERVICE" for ${waiting.join(', ')}`;

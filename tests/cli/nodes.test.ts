@@ -162,11 +162,10 @@ test('ps and a wait that is over say where to read on about what waits for a pla
   const { cli, controlPlane } = await start(t);
   t.notRegex((await cli('ps')).stdout, /outrigger why/);
   controlPlane.wait(REF);
-  t.regex((await cli('ps')).stdout, /see "outrigger why echo"/);
-  t.regex((await cli('ps', '--all-projects')).stdout, /see "outrigger why demo\/echo"/);
+  t.regex((await cli('ps')).stdout, /see "outrigger why demo\/echo"/);
   const { code, stderr } = await cli('scale', 'echo=9', '--wait-timeout', '1s');
   t.is(code, 1);
-  t.regex(stderr, /not ready in time: echo\n.*see "outrigger why echo"\n/s);
+  t.regex(stderr, /not ready in time: echo\n.*see "outrigger why demo\/echo"\n/s);
 });
 
 test('a word that nodes does not know is a usage error that names the nearest', async t => {

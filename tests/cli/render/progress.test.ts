@@ -131,8 +131,8 @@ test('what waits for a place for a while is told where to ask why, once for all'
     serviceView({ name, replicas: [1, 2].map(i => replicaView({ id: `${name}${i}`, phase: 'pending', sinceMs })) });
   const last = (services: Parameters<typeof progressLines>[0], width = 80) =>
     progressLines(services, { ...plain, nowMs: 10_000, width }).at(-1)!;
-  t.is(last([service('llm', 1_000)]), '  see "outrigger why llm"');
-  t.is(last([service('llm', 1_000), service('emb', 2_000)]), '  see "outrigger why SERVICE" for llm, emb');
+  t.is(last([service('llm', 1_000)]), '  see "outrigger why demo/llm"');
+  t.is(last([service('llm', 1_000), service('emb', 2_000)]), '  see "outrigger why SERVICE" for demo/llm, demo/emb');
   t.notRegex(last([service('llm', 9_500)]), /outrigger why/);
   t.true(last([service('llm', 1_000), service('emb', 2_000)], 30).length <= 30);
 });
@@ -204,7 +204,7 @@ test('what is waited for is wrapped where a line has no room for it, and told on
     lines.join('\n'),
   );
   t.is(lines.filter(line => line.includes('needs 1 GPU')).length, 1);
-  t.is(lines.at(-1), '  see "outrigger why echo"', 'at once, since it is known what is lacking');
+  t.is(lines.at(-1), '  see "outrigger why demo/echo"', 'at once, since it is known what is lacking');
 });
 
 test('an image that is never pulled is looked for', t => {

@@ -1,0 +1,95 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { ApplyRequest } from '../../control-plane/control-plane.ts';
+import { serve, until } from '../api/served.ts';
+import { FakeControlPlane } from '../fakes/control-plane.ts';
+import { startCli, testFolder } from './run-cli.ts';
+
+const FILE = 'name: demo\nservices:\n  llm: {image: "llm:1", x-outrigger: {protocol: grpc, port: 50051}}\n';
+
+/** Accepts at once, and answers when it is told to. */
+class LateControlPlane extends FakeControlPlane {
+  readonly #answers = Promise.withResolvers<void>();
+  isAsked = false;
+
+  answer(): void {
+    this.#answers.resolve();
+  }
+
+  override async apply(request: ApplyRequest) {
+    const results = await super.apply(request);
+    this.isAsked = true;
+    await this.#answers.promise;
+    return results;
+  }
+}
+
+async function start(t: ExecutionContext, ...args: string[]) {
+  const controlPlane = new LateControlPlane();
+  const { socket, api } = await serve(t, { controlPlane });
+  t.teardown(() => controlPlane.answer());
+  const cwd = await testFolder(t);
+  await writeFile(path.join(cwd, 'compose.yaml'), FILE);
+  const environment = { OUTRIGGER_ADDRESS: `unix://${socket}` };
+  const cli = startCli({ args, environment, cwd });
+  t.teardown(() => cli.child.kill('SIGKILL'));
+  await until('it was asked', () => {
+    if (cli.child.exitCode !== null) throw new Error(`it ended before that:\n${cli.stderr()}`);
+    return controlPlane.isAsked;
+  });
+  return { controlPlane, api, cli };
+}
+
+for (const args of [['up'], ['up', '-d'], ['up', '--wait', '--json']]) {
+  test(`${args.join(' ')} that is interrupted before it is answered removes what was accepted`, async t => {
+    const { controlPlane, cli } = await start(t, ...args, '--no-build');
+    t.is(controlPlane.services().length, 1);
+    cli.child.kill('SIGINT');
+    if (!args.includes('--json')) await cli.until('stderr', /interrupted/);
+    controlPlane.answer();
+    const { code, stderr } = await cli.ended;
+    t.is(code, 130, stderr);
+    t.deepEqual(controlPlane.services(), []);
+  });
+}
+
+test('the provider that is told to end before it is answered removes what was accepted', async t => {
+  const { controlPlane, cli } = await start(t, 'compose', '--project-name', 'demo', 'up', 'llm');
+  cli.child.kill('SIGTERM');
+  controlPlane.answer();
+  t.is((await cli.ended).code, 130);
+  t.deepEqual(controlPlane.services(), []);
+});
+
+test('whoever does not wait for the answer is told what may run on, and how it is removed', async t => {
+  const { cli } = await start(t, 'up', '--no-build');
+  cli.child.kill('SIGINT');
+  await cli.until('stderr', /interrupted/);
+  cli.child.kill('SIGINT');
+  const { code, stderr } = await cli.ended;
+  t.is(code, 1);
+  t.regex(stderr, /It may have accepted llm before\.\n.*"outrigger down -p demo llm" removes/);
+});
+
+test('a control plane that dies over its answer and cannot be asked: what may be left is told', async t => {
+  const { cli, api } = await start(t, 'up', '-d', '--no-build');
+  await api.close(AbortSignal.abort());
+  const { code, stderr } = await cli.ended;
+  t.is(code, 3, stderr);
+  t.regex(stderr, /It may have accepted llm before\.\n.*"outrigger down -p demo llm" removes/);
+});
+
+test('the third interruption ends at once, and says what may run on', async t => {
+  const { cli } = await start(t, 'up', '--no-build');
+  cli.child.kill('SIGINT');
+  await cli.until('stderr', /interrupted/);
+  // Both at once, before the command can end by itself.
+  cli.child.kill('SIGSTOP');
+  cli.child.kill('SIGINT');
+  cli.child.kill('SIGTERM');
+  cli.child.kill('SIGCONT');
+  const { code, stderr } = await cli.ended;
+  t.true(code === 130 || code === 1, String(code));
+  t.regex(stderr, /"outrigger down -p demo llm" removes/);
+});
