@@ -1,11 +1,12 @@
 import { type IdleReplica, makeRoom } from '../placement/make-room.ts';
-import { heldPlacement, isLive, placementOf } from '../replica.ts';
+import { heldPlacement } from '../replica.ts';
 import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
 import { isOnItsWayOut } from '../waiting/displace-idle.ts';
 import { unmetDependencies } from '../waiting/unmet.ts';
 import type { World } from '../world.ts';
 import type { Circumstances } from './rollout.ts';
-import { bookOwed, bookWaiting } from './room-spoken-for.ts';
+import { bookWaiting } from './room-spoken-for.ts';
+import { keepRoom, successorsIn } from './successors.ts';
 
 /** What the nodes of a pass have to say to the rollouts of its services. */
 export function circumstancesIn(world: World): Circumstances {
@@ -13,18 +14,16 @@ export function circumstancesIn(world: World): Circumstances {
   // Rarely asked for, and dear: each is made when it is.
   const claimed = lazily(() => {
     const cluster = clusterIn(world);
-    bookWaiting(world, cluster);
-    // What is on its way out of a node that stays frees a place for its successor there.
-    bookOwed(world, cluster, r => isLive(r) || !nodes.isEmptying(placementOf(r)?.node ?? ''));
+    const { waiting, owed } = successorsIn(world);
+    const kept = keepRoom(world, cluster, [...waiting, ...owed]);
+    bookWaiting(world, cluster, { waiting: waiting.filter(r => !kept.has(r.id)), owed: [] });
     return cluster;
   });
   // The nodes as they will be, once all that is on its way out is gone and those that wait have its place.
   const future = lazily(() => {
     const cluster = clusterIn(world);
     for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) cluster.release(replica.id);
-    const booked = bookWaiting(world, cluster);
-    bookOwed(world, cluster, r => isLive(r) && (r.phase.kind !== 'pending' || booked.has(r.id)));
-    return { cluster, booked };
+    return { cluster, booked: bookWaiting(world, cluster, successorsIn(world)) };
   });
   return {
     isGivenUp: replica => nodes.isGivenUp(replica),

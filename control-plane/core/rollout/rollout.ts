@@ -99,9 +99,11 @@ export function rolloutStep(
   const isQuiet = live.length === counted.length;
   const found = { staying, servingOld, serving, mayGo, isQuiet };
   const { leaving: leavers, isStuck } = leaversOf(service, found, circumstances);
-  // What drains or stops still takes its memory, its devices and its host port: it counts until its end was observed. One that
-  // finds no room takes nothing, and says what it waits for.
-  const mayCome = Math.max(target + surge - counted.length, isStuck ? 1 - staying.filter(isPending).length : 0);
+  // What drains or stops still takes its memory, its devices and its host port: it counts until its end was observed, and leaves
+  // its place to its successor in that pass, before anybody else has it. One that finds no room takes nothing, and says what
+  // it waits for.
+  const there = counted.filter(r => r.phase.kind !== 'stopped').length;
+  const mayCome = Math.max(target + surge - there, isStuck ? 1 - staying.filter(isPending).length : 0);
   const create = Math.max(0, Math.min(target - staying.length, mayCome));
   const spare = Math.max(mayGo, leavers.length);
   const givingWay = [...idleOld, ...leavers];

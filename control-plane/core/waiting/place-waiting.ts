@@ -6,6 +6,7 @@ import type { World } from '../world.ts';
 import { clusterIn, requestOf, untidyNodes } from './cluster-in.ts';
 import { displaceIdle } from './displace-idle.ts';
 import type { PendingReason } from './pending-reason.ts';
+import { placeSuccessors } from './place-successors.ts';
 import { beyondSurge, unmetDependencies } from './unmet.ts';
 
 /**
@@ -29,28 +30,31 @@ export function placeWaiting(world: World): number | null {
   if (ready.length + extra.length === 0) return null;
   const cluster = clusterIn(world);
   const notYet = [...untidyNodes(world)].map((node): PendingReason => ({ kind: 'untidy_node', node }));
-  const byPriority = Map.groupBy(ready, r => world.specOf(r).priority);
+  const kept = placeSuccessors(world, cluster);
+  const still = ready.filter(r => world.replicas.get(r.id)?.phase.kind === 'pending');
+  const byPriority = Map.groupBy(still, r => world.specOf(r).priority);
   const lookAgainAt: number[] = [];
   const told = new Summaries(notYet);
   for (const priority of [...byPriority.keys()].sort((a, b) => b - a)) {
     const group = byPriority.get(priority) ?? [];
     const verdicts = placeTogether(
       cluster,
-      group.map(r => requestOf(world, r)),
+      group.filter(r => !kept.has(r.id)).map(r => requestOf(world, r)),
     );
     const left: { replica: Replica; rejections: readonly Rejection[] }[] = [];
     for (const replica of group) {
       const verdict = verdicts.get(replica.id);
       if (verdict?.kind === 'placed') {
         world.put(transition(replica, { kind: 'placed', placement: verdict.placement }, world.now));
-      } else left.push({ replica, rejections: verdict?.rejections ?? [] });
+      } else left.push({ replica, rejections: verdict?.rejections ?? cluster.rejections(requestOf(world, replica)) });
     }
-    const requests = left.map(l => requestOf(world, l.replica));
+    const requests = left.filter(l => !kept.has(l.replica.id)).map(l => requestOf(world, l.replica));
     const displacing = displaceIdle(world, requests, { cluster, fresh: () => clusterIn(world) });
     if (displacing.lookAgainAt !== null) lookAgainAt.push(displacing.lookAgainAt);
+    const isAwaited = ({ id }: Replica) => kept.has(id) || displacing.awaited.has(id);
     for (const { replica, rejections } of left) {
       const lacking = told.of(rejections);
-      const about = displacing.awaited.has(replica.id) ? [ROOM_MADE] : (displacing.held.get(replica.id) ?? []);
+      const about = isAwaited(replica) ? [ROOM_MADE] : (displacing.held.get(replica.id) ?? []);
       const reasons = about.length > 0 ? [...about, ...lacking] : lacking;
       world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
     }

@@ -33,6 +33,7 @@ export function beyondSurge(world: World, replica: Replica): PendingReason[] {
   if (!service || service.removal) return [];
   const others = world
     .ofService(service.key)
-    .filter(r => r.phase.kind !== 'pending' && !world.nodes.isGivenUp(r)).length;
+    .filter(({ phase }) => phase.kind !== 'pending' && phase.kind !== 'stopped')
+    .filter(r => !world.nodes.isGivenUp(r)).length;
   return others < service.replicas + surgeOf(service) ? [] : [{ kind: 'surge', service: service.key }];
 }

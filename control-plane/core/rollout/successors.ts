@@ -1,0 +1,79 @@
+import type { Cluster } from '../placement/cluster.ts';
+import { isLive, type Replica } from '../replica.ts';
+import type { Service } from '../service.ts';
+import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
+import { isOnItsWayOut } from '../waiting/displace-idle.ts';
+import { beyondSurge, unmetDependencies } from '../waiting/unmet.ts';
+import type { World } from '../world.ts';
+import type { Newcomer } from './rollout.ts';
+
+/** Who comes for what siblings leave, all services together, the oldest first. Their place is nobody else's. */
+export interface Successors {
+  /** They wait for a place, and may have one. */
+  readonly waiting: readonly Replica[];
+  /** They are not made yet, or wait for the end of those that leave. */
+  readonly owed: readonly Newcomer[];
+}
+
+/** As many as leave for others of their service: beyond that, a service has no more right to room than any other one. */
+export function successorsIn(world: World): Successors {
+  const waiting: Replica[] = [];
+  const owed: Newcomer[] = [];
+  for (const service of world.services.values()) {
+    const { key, generation, removal, rollout, replicas: wanted } = service;
+    if (removal || rollout.kind === 'paused' || world.isLeftAlone(key)) continue;
+    const counted = world.ofService(key).filter(r => !world.nodes.isGivenUp(r));
+    const leaving = counted.filter(isMakingWay).length;
+    if (leaving === 0 || yields(world, service)) continue;
+    const next = counted.filter(r => isNext(world, r) && r.generation === generation);
+    waiting.push(...next.sort(byAge).slice(0, leaving));
+    const placed = counted.filter(r => isLive(r) && r.phase.kind !== 'pending').length;
+    const missing = Math.min(leaving, wanted - placed) - next.length;
+    for (let i = 0; i < missing; i += 1)
+      owed.push({ id: `next ${i} of ${key}`, service: key, generation, createdAt: world.now });
+  }
+  return { waiting: waiting.sort(byAge), owed };
+}
+
+/**
+ * Keeps the room of those that have to wait for it until others have left.
+ * @param cluster what it is kept in, with all that is held at this point
+ * @returns the ids of those for whom there will be room
+ */
+export function keepRoom(world: World, cluster: Cluster, successors: readonly Newcomer[]): ReadonlySet<string> {
+  const kept = new Set<string>();
+  if (successors.length === 0) return kept;
+  const future = clusterIn(world);
+  for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) future.release(replica.id);
+  for (const newcomer of successors) {
+    const request = requestOf(world, newcomer);
+    const placement = future.find(request);
+    if (!placement) continue;
+    for (const c of [future, cluster]) c.hold(request, request.spec, placement);
+    kept.add(newcomer.id);
+  }
+  return kept;
+}
+
+/** It is placed as soon as there is room. */
+export function isNext(world: World, replica: Replica): boolean {
+  if (replica.phase.kind !== 'pending') return false;
+  return unmetDependencies(world, world.specOf(replica)).length === 0 && beyondSurge(world, replica).length === 0;
+}
+
+/** Also what has just ended: this pass gives away what it had. */
+function isMakingWay(replica: Replica): boolean {
+  const { phase } = replica;
+  if (phase.kind === 'draining') return phase.reason === 'replaced' || phase.reason === 'moved';
+  return phase.kind === 'stopped' || isOnItsWayOut(replica);
+}
+
+/** What may be gone makes room for the more important, and does not come back before those have it. */
+function yields(world: World, { spec }: Service): boolean {
+  if (spec.replicas.min > 0) return false;
+  return world.lookedAfter().some(r => r.phase.kind === 'pending' && world.specOf(r).priority > spec.priority);
+}
+
+function byAge(a: Newcomer, b: Newcomer): number {
+  return a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
+}

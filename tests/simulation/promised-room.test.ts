@@ -1,0 +1,107 @@
+import test from 'ava';
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { NAMESPACE, type SimulatedWorld } from './simulated-world.ts';
+import { exactly, running, serving, sharing, smallCluster, up } from './small-cluster.ts';
+
+const ONE_GPU = { resources: { gpu: { count: 1 } } };
+const SLOW = { drain: { timeoutMs: 20_000 } };
+const ORDERS: readonly NonNullable<ServiceSpecInput['update']>[] = [{}, { order: 'stop-first' }];
+
+/** Each has a request that does not end: it drains for as long as it may. */
+function allBusy(world: SimulatedWorld): void {
+  for (const { id } of world.running()) world.health.load.set(id, { inFlight: 1, since: world.clock.now() });
+}
+
+const imagesOf = (world: SimulatedWorld, name: string) => {
+  const own = new Set(running(world, name));
+  return world
+    .running()
+    .filter(c => own.has(c.id))
+    .map(c => c.request.spec.image);
+};
+
+const isPending = (world: SimulatedWorld, name: string) =>
+  world.stored.replicas().some(r => r.service === `${NAMESPACE}/${name}` && r.phase.kind === 'pending');
+
+for (const update of ORDERS) {
+  const words = update.order ?? 'start-first';
+  test(`what an old replica leaves for its successor (${words}) is not taken by a later scale-up`, async t => {
+    const world = await smallCluster({ a: 1 });
+    await up(world, 'other', { ...sharing(10), replicas: exactly(1) });
+    await up(world, 's', { ...sharing(30), ...SLOW, update, replicas: exactly(1) });
+    allBusy(world);
+    await up(world, 's', { ...sharing(60), ...SLOW, update, image: 'image:2', replicas: exactly(1) }, 5_000);
+    t.is(serving(world, 's'), 0, 'the old one drains');
+    await world.ask(c => c.scale({ namespace: NAMESPACE, name: 'other' }, 3));
+    await world.advance(60_000);
+    t.deepEqual(imagesOf(world, 's'), ['image:2']);
+    t.is(serving(world, 'other'), 2, 'it has what is left');
+    await world.end();
+  });
+
+  test(`nor by one that was asked for before and waits (${words})`, async t => {
+    const world = await smallCluster({ a: 1 });
+    await up(world, 's', { ...sharing(30), ...SLOW, update, replicas: exactly(1) });
+    await up(world, 'other', { ...sharing(60), replicas: exactly(1) });
+    allBusy(world);
+    await up(world, 's', { ...sharing(70), ...SLOW, update, image: 'image:2', replicas: exactly(1) }, 120_000);
+    const there = [...imagesOf(world, 's'), ...imagesOf(world, 'other')];
+    t.is(there.length, 1, 'one of them serves at any time');
+    await world.end();
+  });
+}
+
+test('what is free on the node that a replica moves to stop-first is not taken meanwhile', async t => {
+  const world = await smallCluster({ a: 1, b: 1 });
+  await world.ask(c => c.drainNode('b'));
+  await up(world, 's', { ...ONE_GPU, ...SLOW, update: { order: 'stop-first' }, replicas: exactly(1) });
+  allBusy(world);
+  await world.ask(c => c.undrainNode('b', {}));
+  await world.ask(c => c.drainNode('a'));
+  await world.advance(5_000);
+  t.is(serving(world, 's'), 0, 'it drains');
+  await up(world, 'other', { ...ONE_GPU, replicas: exactly(1) }, 60_000);
+  t.is(serving(world, 's'), 1);
+  t.is(serving(world, 'other'), 0);
+  await world.end();
+});
+
+test('room that is kept for a successor is taken by nobody more important either, who comes later', async t => {
+  const world = await smallCluster({ a: 1 });
+  await up(world, 's', { ...sharing(30), ...SLOW, replicas: exactly(1) });
+  allBusy(world);
+  await up(world, 's', { ...sharing(60), ...SLOW, image: 'image:2', replicas: exactly(1) }, 5_000);
+  await up(world, 'high', { ...sharing(40), priority: 5, replicas: exactly(1) }, 60_000);
+  t.deepEqual([serving(world, 's'), serving(world, 'high')], [1, 0]);
+  await world.end();
+});
+
+for (const priority of [0, 5])
+  for (const update of [{}, { maxUnavailable: 1 }, { order: 'stop-first' as const }])
+    for (const what of ['update', 'restart'] as const)
+      test(`a service keeps its only place through an ${what} (${JSON.stringify(update)}) while one of priority ${priority} waits`, async t => {
+        const world = await smallCluster({ a: 1 });
+        await up(world, 'serves', { ...ONE_GPU, update, replicas: exactly(1) });
+        await up(world, 'waits', { ...ONE_GPU, priority, replicas: exactly(1) });
+        t.deepEqual([serving(world, 'serves'), serving(world, 'waits')], [1, 0]);
+        const [before] = running(world, 'serves');
+        if (what === 'restart') await world.ask(c => c.restart({ namespace: NAMESPACE, name: 'serves' }, {}));
+        else await up(world, 'serves', { ...ONE_GPU, update, image: 'image:2', replicas: exactly(1) }, 0);
+        await world.advance(60_000);
+        t.deepEqual([serving(world, 'serves'), serving(world, 'waits')], [1, 0]);
+        t.not(running(world, 'serves')[0], before);
+        await world.end();
+      });
+
+test('room is kept no longer than something leaves for it', async t => {
+  const world = await smallCluster({ a: 1 });
+  await up(world, 's', { ...sharing(30), ...SLOW, replicas: exactly(1) });
+  allBusy(world);
+  await up(world, 's', { ...sharing(60), ...SLOW, image: 'image:2', replicas: exactly(1) }, 5_000);
+  await up(world, 'other', { ...sharing(40), replicas: exactly(1) }, 1_000);
+  t.true(isPending(world, 'other'));
+  await world.ask(c => c.remove({ namespace: NAMESPACE, names: ['s'], volumes: false }));
+  await world.advance(1_000);
+  t.false(isPending(world, 'other'), 'it has a place while the old one still drains');
+  await world.end();
+});
