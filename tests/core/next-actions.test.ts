@@ -35,6 +35,15 @@ test('while a replica waits for its next attempt, what it has on its node stays 
   t.deepEqual(actionsFor(worldOf([own], [aNode({ containers: [aContainer(EXITED)] })]), own), []);
 });
 
+test('a container that was left before it was started is removed before the next one has its image', t => {
+  const pulling = aReplica(phaseOf('pulling', 1_000_000));
+  const own = (container: Partial<ObservedContainer>) =>
+    actionsFor(worldOf([pulling], [aNode({ containers: [aContainer(container)] })]), pulling).map(a => a.kind);
+  t.deepEqual(own({ state: 'created' }), ['remove', 'pull']);
+  t.deepEqual(own({}), ['stop', 'pull']);
+  t.deepEqual(own(EXITED), ['pull'], 'it stays for its logs');
+});
+
 test('what ended stays for its logs while its replica waits for a place, but on no node that leaves', t => {
   const pending = phaseOf('pending', 1_000_000);
   t.deepEqual(done(pending, {}, EXITED), []);

@@ -53,11 +53,11 @@ function whileCreating(
   { observed, containersOf, now }: Seen,
 ): TurnStage {
   const there = containersOf(replica).filter(c => !isRemoved(c.id, observed));
-  if (there.some(c => c.attempt === replica.attempt && c.state !== 'created')) return starting(phase.since, spec, now);
+  if (there.some(c => c.attempt === replica.attempt && c.state !== 'created')) return during('starting', now, now);
   // What is left of an earlier attempt goes first, and may not let itself be removed.
   if (there.some(c => c.attempt !== replica.attempt)) return AT_REST;
   const create = observed.effects.get(actionKey(createAction(replica, phase.placement, spec)));
-  if (create?.kind === 'under_way' || create?.kind === 'settled') return starting(phase.since, spec, now);
+  if (create?.kind === 'under_way' || create?.kind === 'settled') return during('starting', now, now);
   return toStart(phase.since, create, now);
 }
 
@@ -70,7 +70,8 @@ function whileStarting(
   // It was lost and is found: it runs, with its memory, and may be a long time in getting ready again.
   if (hasServed(replica)) return AT_REST;
   const start = observed.effects.get(startKey(phase.container.id));
-  // It may have begun long after its create.
+  // It may have begun long after its create, and a call has a deadline of its own.
+  if (start?.kind === 'under_way') return during('starting', now, now);
   const since = start?.kind === 'settled' ? start.at : phase.since;
   if (!isUnstarted(replica, observed)) return starting(since, spec, now);
   if (start?.kind === 'failed') return toStart(phase.since, start, now);
