@@ -49,14 +49,16 @@ export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
       return `ask for what there is: ${foundInWords(help.found)}`;
     case 'ask_known_models': {
       const models = help.models.slice(0, NAMED).join(' or ');
-      return `ask for ${models}, or add a node that has a GPU of model ${help.missing}`;
+      return help.missing === null
+        ? `ask for ${models}`
+        : `ask for ${models}, or add a node that has a GPU of model ${help.missing}`;
     }
     case 'allow_model':
       return `allow ${help.model} as well in x-outrigger.gpu.models: there is room on ${help.node}`;
     case 'lower_gpu_memory':
       return `lower x-outrigger.gpu.memory to at most ${bytesInWords(help.mostBytes)}`;
-    case 'state_gpu_memory':
-      return "state the devices' memory in the nodes file: it is not known";
+    case 'describe_devices':
+      return describingInWords(help);
     case 'ask_fewer_gpus':
       return `ask for at most ${help.most} ${help.most === 1 ? 'GPU' : 'GPUs'}, or add a node that has more`;
     case 'find_vanished':
@@ -67,15 +69,13 @@ export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
       return `wait until its quarantine ${end}, or end it: outrigger nodes undrain ${help.node} --device ${help.device}`;
     }
     case 'ask_fewer_cpus':
-      return `ask for at most ${Math.floor(help.most * 1_000) / 1_000} CPUs${moreInWords(help.more)}`;
+      return `ask for at most ${cpusInWords(Math.floor(help.most * 1_000) / 1_000)}${forEach(help)}${moreInWords(help.more)}`;
     case 'ask_less_memory':
-      return `ask for at most ${bytesInWords(help.mostBytes)} of memory${moreInWords(help.more)}`;
+      return `ask for at most ${bytesInWords(help.mostBytes)} of memory${forEach(help)}${moreInWords(help.more)}`;
     case 'raise_max_per_node':
       return 'raise deploy.placement.max_replicas_per_node, lower the number of replicas, or add a node';
     case 'publish_elsewhere':
       return `publish another port than ${help.port}, or let the engine choose one`;
-    case 'free_nodes':
-      return 'stop or scale down a service on these nodes';
     case 'free_from':
       return `stop or scale down ${listed(help.services)}, which hold${help.services.length === 1 ? 's' : ''} it`;
     case 'declare_share':
@@ -97,6 +97,29 @@ function spreadingInWords({
   const host = connection === '' ? 'ADDRESS' : connection;
   const pull = isNeverPulled ? ', and let it be pulled (pull_policy: missing)' : '';
   return `the image ${image} is on ${nodes}: bring it there as well (docker save ${image} | docker --host ${host} load), or push it to a registry${pull}`;
+}
+
+function describingInWords({
+  what,
+  nodes,
+  isDriverAsked,
+  isFromFile,
+}: Extract<Help, { kind: 'describe_devices' }>): string {
+  const unknown = `the ${what} of the devices of ${listed(nodes)} is not known`;
+  if (!isFromFile) {
+    const doctor = isDriverAsked ? "see with outrigger doctor why NVIDIA's driver does not tell it, or " : '';
+    return `${unknown}: ${doctor}state its devices in a nodes file`;
+  }
+  const probe = isDriverAsked ? 'set gpu_probe_image there in the nodes file, or ' : '';
+  return `${unknown}: ${probe}state the devices in the nodes file`;
+}
+
+function cpusInWords(cpus: number): string {
+  return `${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'}`;
+}
+
+function forEach({ isForEach = false }: { readonly isForEach?: boolean }): string {
+  return isForEach ? ' for each replica' : '';
 }
 
 function dropping(constraint: string): string {

@@ -1,3 +1,4 @@
+import type { Lack } from '../core/placement/rejection.ts';
 import type { HeldByLower, PendingReason } from '../core/waiting/pending-reason.ts';
 
 /** What a replica without a place waits for, in words for people. */
@@ -30,9 +31,23 @@ export function briefly(given: readonly PendingReason[]): string {
   const reasons = emptiedLast(given);
   const closest = reasons.findIndex(r => nodesOf(r) > 0);
   if (closest === -1) return reasons.map(pendingInWords).join('; ');
-  const others = reasons.slice(closest + 1).reduce((sum, r) => sum + nodesOf(r), 0);
+  const rest = reasons.slice(closest + 1);
+  const silent = rest.filter(isSilence);
+  const others = rest.filter(r => !isSilence(r)).reduce((sum, r) => sum + nodesOf(r), 0);
   const more = others === 0 ? [] : [`and ${others} more ${others === 1 ? 'node' : 'nodes'}`];
-  return [...reasons.slice(0, closest + 1).map(pendingInWords), ...more].join('; ');
+  return [...reasons.slice(0, closest + 1).map(pendingInWords), ...silenceInWords(silent), ...more].join('; ');
+}
+
+function isSilence(reason: PendingReason): reason is Lack {
+  return reason.kind === 'lack' && reason.constraint === 'silent';
+}
+
+/** Any of them may have what the others lack, so that they are told of; why each is silent stands elsewhere. */
+function silenceInWords(lacks: readonly Lack[]): string[] {
+  const count = lacks.reduce((sum, lack) => sum + nodesOf(lack), 0);
+  if (count === 0) return [];
+  const [first] = lacks.flatMap(lack => (lack.kind === 'lack' ? lack.nodes : []));
+  return [count === 1 ? `${first} does not answer` : `${count} nodes do not answer`];
 }
 
 function emptiedLast(reasons: readonly PendingReason[]): readonly PendingReason[] {

@@ -53,7 +53,8 @@ export class PendingReplicas {
       return { groups: turns(phase.reasons.length > 0 ? phase.reasons.map(pendingInWords) : [message]) };
     }
     const specOf = (key: string) => state.services.get(key as ServiceKey)?.spec;
-    const explained = explain(verdict.rejections, { service, spec, specOf });
+    const waiting = this.#replicasOf(service).filter(r => r.phase.kind === 'pending').length;
+    const explained = explain(verdict.rejections, { service, spec, specOf, waiting });
     const inWords = (help: Help) => helpInWords(help, this.#moment);
     const alternatives = alternativesFor(cluster, request).map(inWords);
     const widened = explained.find(e => WIDENS.has(e.constraint));

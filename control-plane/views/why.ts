@@ -239,6 +239,14 @@ function logsOf({ replica, spec }: Asked, what: string): string {
   return `outrigger logs -p ${spec.namespace} --replica ${replica.id} ${spec.name} ${what}`;
 }
 
-function rejectionView({ heldBy = [], quarantinedSince: _, connection: __, ...rejection }: Rejection): RejectionView {
-  return { ...rejection, heldBy };
+function rejectionView(rejection: Rejection): RejectionView {
+  const {
+    heldBy = [],
+    quarantinedSince: _since,
+    connection: _connection,
+    isUnknown: _unknown,
+    own: _own,
+    ...shown
+  } = rejection;
+  return { ...shown, heldBy };
 }

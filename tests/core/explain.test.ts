@@ -288,7 +288,7 @@ test('a pending line tells of the closest nodes, and counts the others', t => {
   const held: [Partial<ServiceSpecInput>, string, string[]][] = [[{ resources: { cpus: 6 } }, 'c', []]];
   const lacks = summarise(reject({ resources: { cpus: 4 } }, { nodes, held }));
   t.is(pendingInWords(lacks[0]!), 'c: needs 4 CPUs, 2 of 8 are free');
-  t.is(briefly(lacks), 'c: needs 4 CPUs, 2 of 8 are free; and 3 more nodes');
+  t.is(briefly(lacks), 'c: needs 4 CPUs, 2 of 8 are free; b does not answer; and 2 more nodes');
   t.is(briefly([{ kind: 'dependency', service: 'db', condition: 'ready' }]), 'waits for service db to be ready');
   t.is(
     briefly([

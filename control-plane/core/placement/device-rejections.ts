@@ -57,8 +57,9 @@ function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: Service
   switch (constraint) {
     case 'gpu_memory': {
       const found = memoryBytes === undefined ? 'of unknown memory' : `has ${bytesInWords(memoryBytes)}`;
-      const figures = { requested: gpu!.memoryBytes!, ...(memoryBytes === undefined ? {} : { total: memoryBytes }) };
-      return { ...common, ...figures, message: `${found}, ${neededBytesInWords(gpu!.memoryBytes!)} are needed` };
+      const known = memoryBytes === undefined ? unknown(device.device) : { total: memoryBytes };
+      const message = `${found}, ${neededBytesInWords(gpu!.memoryBytes!)} are needed`;
+      return { ...common, requested: gpu!.memoryBytes!, ...known, message };
     }
     case 'gpu_memory_left': {
       const free = memoryBytes! - device.declaredBytes;
@@ -66,8 +67,10 @@ function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: Service
       return { ...common, requested: sharedBytes!, free, total: memoryBytes!, heldBy: holders, message };
     }
     case 'gpu_model': {
-      const found = model ?? 'unknown model';
-      return { ...common, requested: gpu!.models.join(' or '), found, message: `is ${found}` };
+      const requested = gpu!.models.join(' or ');
+      if (model === undefined)
+        return { ...common, requested, ...unknown(device.device), message: 'is of unknown model' };
+      return { ...common, requested, found: model, message: `is ${model}` };
     }
     case 'gpu_quarantined': {
       const { since, reason } = device.quarantine!;
@@ -97,6 +100,11 @@ function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: Service
       };
     }
   }
+}
+
+/** Of a device of which that is not known all that there is to tell is its kind. */
+function unknown(device: ObservedDevice): Pick<Rejection, 'found' | 'isUnknown'> {
+  return { found: deviceKind(device), isUnknown: true };
 }
 
 /** A device that is asked for by a name that no device of the node has. A node without any has another lack. */
@@ -134,6 +142,9 @@ function lastingRejection(
   }
   const constraint = fitting.length === 0 ? furthestMisfit(gpu, asked) : 'gpu_count';
   const found = describeDevices(devices.map(d => d.device));
+  const obscure = obscureOnes(gpu, asked);
+  const doubt = obscure.length === 0 ? {} : { isUnknown: true as const };
+  const there = `there ${areThere(devices.length)} ${found}${doubtInWords(gpu, obscure, devices.length)}`;
   switch (constraint) {
     case 'gpu_memory': {
       const largest = Math.max(
@@ -145,12 +156,15 @@ function lastingRejection(
         ...figures,
         constraint,
         found,
-        message: `${words}; there ${areThere(devices.length)} ${found}`,
+        ...doubt,
+        message: `${words}; ${there}`,
       };
     }
     case 'gpu_count': {
-      const message = `${words}: of the ${devices.length} on the node (${found}) ${most} fit${most === 1 ? 's' : ''}`;
-      return { ...common, constraint, found, message };
+      const ofOneKind = fitting.length > most ? ' of one kind' : '';
+      const fit = `of the ${devices.length} on the node (${found}) ${most}${ofOneKind} fit${most === 1 ? 's' : ''}`;
+      const message = `${words}: ${fit}${doubtInWords(gpu, obscure, devices.length)}`;
+      return { ...common, constraint, found, ...doubt, message };
     }
     default: {
       const requested =
@@ -162,10 +176,30 @@ function lastingRejection(
         requested,
         constraint,
         found,
-        message: `${words}; there ${areThere(devices.length)} ${found}`,
+        ...doubt,
+        message: `${words}; ${there}`,
       };
     }
   }
+}
+
+/** Those that may fit: what they would have to be is not known of them. */
+function obscureOnes(gpu: GpuRequest, devices: readonly DeviceLedger[]): readonly ObservedDevice[] {
+  return devices.flatMap(({ device }) => {
+    const misfit = misfitOf(gpu, device);
+    const isObscure =
+      (misfit === 'gpu_model' && device.model === undefined) ||
+      (misfit === 'gpu_memory' && device.memoryBytes === undefined);
+    return isObscure ? [device] : [];
+  });
+}
+
+/** `, whose model is not known`. */
+function doubtInWords(gpu: GpuRequest, obscure: readonly ObservedDevice[], of: number): string {
+  if (obscure.length === 0) return '';
+  const isOfModels = obscure.some(d => misfitOf(gpu, d) === 'gpu_model');
+  const what = isOfModels ? 'model' : 'memory';
+  return obscure.length === of ? `, whose ${what} is not known` : `; the ${what} of ${obscure.length} is not known`;
 }
 
 /** Enough devices would do, but others hold them, or they are quarantined. */
@@ -192,8 +226,26 @@ function passingRejection(ledger: NodeLedger, spec: ServiceSpec, perDevice: read
     const message = `${words}: at most ${bytesInWords(most)} of ${bytesInWords(total)} are free on one, the rest is held${by(heldBy)}`;
     return { ...common, requested: gpu.memoryBytes!, free: most, total, message };
   }
-  const message = `${words}: ${free} of ${fitting} ${areFree(free)}, ${why}`;
+  const apart = free < needed ? '' : kindsApart(gpu, freeOnes(ledger, gpu, perDevice));
+  const message = `${words}: ${free} of ${fitting} ${areFree(free)}${apart}, ${why}`;
   return { ...common, requested: needed, free, total: fitting, message };
+}
+
+/** Those that fit and that nothing keeps from being given. */
+function freeOnes(
+  { devices }: NodeLedger,
+  gpu: GpuRequest,
+  perDevice: readonly Rejection[],
+): readonly ObservedDevice[] {
+  const rejected = new Set(perDevice.map(r => r.device));
+  return devices.map(d => d.device).filter(d => isMeant(gpu, d) && !rejected.has(d.id));
+}
+
+/** Enough of them are free, but those of a request are of one kind. */
+function kindsApart({ count, deviceIds }: GpuRequest, free: readonly ObservedDevice[]): string {
+  const kinds = [...Map.groupBy(free, deviceKind)];
+  if (count <= 1 || deviceIds.length > 0 || kinds.length < 2) return '';
+  return ` but of different kinds (${kinds.map(([kind, some]) => `${some.length} × ${kind}`).join(', ')})`;
 }
 
 const REASONS: Partial<Record<RejectionConstraint, string>> = {

@@ -27,6 +27,8 @@ export interface Asking {
   readonly spec: ServiceSpec;
   /** The specs of the services whose replicas hold something; undefined: not known any more. */
   readonly specOf: (service: string) => ServiceSpec | undefined;
+  /** How many replicas of the service wait for a place. */
+  readonly waiting?: number;
 }
 
 /** Groups rejections by what the nodes lack, the nodes that come closest to a place before the rest. */
@@ -61,7 +63,11 @@ export function explain(rejections: readonly Rejection[], asking?: Asking): read
     });
 }
 
-/** Two labels that a node lacks are two matters, and so are two constraints that nobody can judge. */
-function kindOf({ constraint, requested }: Rejection): string {
-  return constraint === 'label' || constraint === 'unknown_constraint' ? `${constraint} ${requested}` : constraint;
+/**
+ * Two labels that a node lacks are two matters, and so are two constraints that nobody can judge, and GPUs that are known to be
+ * others and such of which nothing is known.
+ */
+function kindOf({ constraint, requested, isUnknown }: Rejection): string {
+  if (constraint === 'label' || constraint === 'unknown_constraint') return `${constraint} ${requested}`;
+  return isUnknown && constraint.startsWith('gpu_') ? `${constraint} unknown` : constraint;
 }

@@ -33,21 +33,31 @@ export type Help =
   | { readonly kind: 'ask_by_count' }
   | { readonly kind: 'ask_known_ids'; readonly ids: string }
   | { readonly kind: 'ask_what_is_there'; readonly found: readonly GpusFound[] }
-  | { readonly kind: 'ask_known_models'; readonly models: readonly string[]; readonly missing: string }
+  /** missing: the model that another node would have to have; null: one that is there may have it. */
+  | { readonly kind: 'ask_known_models'; readonly models: readonly string[]; readonly missing: string | null }
   /** Another model would have room on that node at once. */
   | { readonly kind: 'allow_model'; readonly model: string; readonly node: string }
   | { readonly kind: 'lower_gpu_memory'; readonly mostBytes: number }
-  | { readonly kind: 'state_gpu_memory' }
+  /**
+   * What the devices of these nodes are is not known. isDriverAsked: NVIDIA's driver would say so; isFromFile: they are nodes
+   * of a nodes file.
+   */
+  | {
+      readonly kind: 'describe_devices';
+      readonly what: 'model' | 'memory';
+      readonly nodes: readonly string[];
+      readonly isDriverAsked: boolean;
+      readonly isFromFile: boolean;
+    }
   | { readonly kind: 'ask_fewer_gpus'; readonly most: number }
   | { readonly kind: 'find_vanished'; readonly node: string }
   /** since: by the Clock, when the device was taken out of use. */
   | { readonly kind: 'end_quarantine'; readonly node: string; readonly device: string; readonly since: number | null }
-  | { readonly kind: 'ask_fewer_cpus'; readonly most: number; readonly more: More }
-  | { readonly kind: 'ask_less_memory'; readonly mostBytes: number; readonly more: More }
+  /** isForEach: replicas of the service itself hold the rest, so that all of them have to ask for so little. */
+  | { readonly kind: 'ask_fewer_cpus'; readonly most: number; readonly more: More; readonly isForEach?: boolean }
+  | { readonly kind: 'ask_less_memory'; readonly mostBytes: number; readonly more: More; readonly isForEach?: boolean }
   | { readonly kind: 'raise_max_per_node' }
   | { readonly kind: 'publish_elsewhere'; readonly port: string }
-  /** Any service there. */
-  | { readonly kind: 'free_nodes' }
   | { readonly kind: 'free_from'; readonly services: readonly string[] }
   /** They have to declare what they use of a device. */
   | { readonly kind: 'declare_share'; readonly services: readonly string[] }
@@ -102,13 +112,13 @@ export function helpFor(failed: Failed): Help[] {
     case 'gpu_driver':
       return [{ kind: 'ask_what_is_there', found: whatIsThere(group) }];
     case 'gpu_model':
-      return [modelHelp(failed)];
+      return [...describing(failed), ...modelHelp(failed)];
     case 'gpu_memory':
-      return [free > 0 ? { kind: 'lower_gpu_memory', mostBytes: free } : { kind: 'state_gpu_memory' }];
+      return [...describing(failed), ...(free > 0 ? [{ kind: 'lower_gpu_memory' as const, mostBytes: free }] : [])];
     case 'gpu_memory_left':
       return [...(free > 0 ? [{ kind: 'lower_gpu_memory' as const, mostBytes: free }] : []), ...freeing(failed)];
     case 'gpu_count':
-      return free > 0 ? [{ kind: 'ask_fewer_gpus', most: free }] : [];
+      return [...describing(failed), ...(free > 0 ? [{ kind: 'ask_fewer_gpus' as const, most: free }] : [])];
     case 'gpu_vanished':
       return [{ kind: 'find_vanished', node: nodes[0]! }];
     case 'gpu_quarantined':
@@ -126,19 +136,13 @@ export function helpFor(failed: Failed): Help[] {
         const most = mostThereIs(failed);
         return [{ kind: 'ask_fewer_cpus', most, more: whoHasMore(failed, most) }];
       }
-      return [
-        ...(free > 0 ? [{ kind: 'ask_fewer_cpus' as const, most: free, more: 'held' as const }] : []),
-        { kind: 'free_nodes' },
-      ];
+      return [...lessOf(failed, CPUS), ...freeing(failed)];
     case 'memory':
       if (isTooSmall(closest)) {
         const mostBytes = mostThereIs(failed);
         return [{ kind: 'ask_less_memory', mostBytes, more: whoHasMore(failed, mostBytes) }];
       }
-      return [
-        ...(free > 0 ? [{ kind: 'ask_less_memory' as const, mostBytes: free, more: 'held' as const }] : []),
-        { kind: 'free_nodes' },
-      ];
+      return [...lessOf(failed, MEMORY), ...freeing(failed)];
     case 'max_per_node':
       return [{ kind: 'raise_max_per_node' }];
     case 'host_port':
@@ -147,6 +151,23 @@ export function helpFor(failed: Failed): Help[] {
       return constraint satisfies never;
   }
 }
+
+/**
+ * What would do on the closest node. Where its own service has some of that already, all its replicas ask for as much: those
+ * that are there, and those that wait, as evenly over the nodes as may be.
+ */
+function lessOf({ closest, group, asking }: Failed, ask: (most: number, isForEach: boolean) => Help): Help[] {
+  const { free = 0, own } = closest;
+  if (!own) return free > 0 ? [ask(free, false)] : [];
+  const coming = Math.ceil((asking?.waiting ?? 1) / new Set(group.map(r => r.node)).size);
+  const most = (free + own.held) / (own.count + coming);
+  return most > 0 ? [ask(most, true)] : [];
+}
+
+const CPUS = (most: number, isForEach: boolean): Help => ({ kind: 'ask_fewer_cpus', most, more: 'held', isForEach });
+const MEMORY = (most: number, isForEach: boolean): Help => {
+  return { kind: 'ask_less_memory', mostBytes: Math.floor(most), more: 'held', isForEach };
+};
 
 /** Of things to do that differ in a name only, so many are told. */
 const MOST_ALIKE = 3;
@@ -192,13 +213,19 @@ function missingHelp(failed: Failed): Help[] {
   const { group, all } = failed;
   const without = new Set(group.map(r => r.node));
   if (all.some(r => !without.has(r.node))) return addedNode(failed);
-  return [{ kind: 'add_gpu_node', isFromFile: without.size > 1 || !without.has(LOCAL) }];
+  return [{ kind: 'add_gpu_node', isFromFile: isFromFile([...without]) }];
+}
+
+/** Without a nodes file there is one node only. */
+function isFromFile(nodes: readonly string[]): boolean {
+  return nodes.some(name => name !== LOCAL);
 }
 
 /** Where waiting helps nobody: every node has another lack than what others hold. */
 function addedNode({ all, asking }: Failed): Help[] {
   const byNode = Map.groupBy(all, r => r.node);
-  if (![...byNode.values()].every(some => some.some(isNoHolding))) return [];
+  // One that is there may have it, as soon as that is known.
+  if (all.some(mayFit) || ![...byNode.values()].every(some => some.some(isNoHolding))) return [];
   const gpu = asking?.spec.resources.gpu;
   return [{ kind: 'add_node', what: gpu ? gpusInWords(gpu) : null }];
 }
@@ -210,9 +237,32 @@ function isNoHolding(rejection: Rejection): boolean {
 /** The name of the only node where there is no nodes file. */
 const LOCAL = 'local';
 
-function modelHelp({ closest, devices }: Failed): Help {
-  const models = new Set(devices.filter(d => d.constraint === 'gpu_model').flatMap(d => d.found ?? []));
-  return { kind: 'ask_known_models', models: [...models], missing: String(closest.requested) };
+function modelHelp({ closest, devices, all }: Failed): Help[] {
+  const known = devices.filter(d => d.constraint === 'gpu_model' && !d.isUnknown);
+  const models = [...new Set(known.flatMap(d => d.found ?? []))];
+  const missing = all.some(mayFit) ? null : String(closest.requested);
+  return models.length === 0 ? [] : [{ kind: 'ask_known_models', models, missing }];
+}
+
+/** What its devices are is not known: one of them may be what is asked for. */
+function mayFit({ constraint, isUnknown }: Rejection): boolean {
+  return isUnknown === true && constraint.startsWith('gpu_');
+}
+
+/** How to have it known what the devices are. */
+function describing({ group, devices }: Failed): Help[] {
+  const nodes = group.filter(mayFit).map(r => r.node);
+  if (nodes.length === 0) return [];
+  const obscure = devices.filter(mayFit);
+  return [
+    {
+      kind: 'describe_devices',
+      what: obscure.some(d => d.constraint === 'gpu_model') ? 'model' : 'memory',
+      nodes,
+      isDriverAsked: obscure.some(d => d.found?.startsWith('nvidia.com/')),
+      isFromFile: isFromFile(nodes),
+    },
+  ];
 }
 
 /** A service does not make room for itself: those that are there already would be too few then. */

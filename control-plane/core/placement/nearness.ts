@@ -2,7 +2,7 @@ import type { Rejection, RejectionConstraint } from './rejection.ts';
 
 /**
  * The nodes of these rejections, the nearest to a place first: those that lack only what others hold before those that
- * take nobody, those of the wrong kind last; among the first the ones that lack fewer things, among the last the ones that
+ * take nobody, then those of the wrong kind, and last those of which nobody has heard yet; among the first the ones that lack fewer things, among the last the ones that
  * lack lesser things.
  */
 export function nearestFirst(rejections: readonly Rejection[]): string[] {
@@ -38,6 +38,11 @@ export function isBeyondHolding(rejection: Pick<Rejection, 'constraint' | 'reque
   return severityOf(rejection) >= FIRST_CLOSED;
 }
 
+/** Nobody has heard of the node yet: it may have everything, or nothing. */
+export function isUnheardOf({ constraint, isUnknown }: Pick<Rejection, 'constraint' | 'isUnknown'>): boolean {
+  return constraint === 'silent' && isUnknown === true;
+}
+
 interface Remoteness {
   readonly kind: number;
   readonly count: number;
@@ -48,8 +53,15 @@ interface Remoteness {
 
 function remotenessOf(rejections: readonly Rejection[]): Remoteness {
   const worst = worstOf(rejections);
-  const severity = severityOf(worst);
-  const kind = severity >= FIRST_LASTING ? LASTING : severity >= FIRST_CLOSED ? 1 : 0;
+  // What may fit is nearer than what is known not to.
+  const severity = severityOf(worst) - (worst.isUnknown ? 0.5 : 0);
+  const kind = isUnheardOf(worst)
+    ? UNHEARD
+    : severityOf(worst) >= FIRST_LASTING
+      ? LASTING
+      : severity >= FIRST_CLOSED
+        ? 1
+        : 0;
   return { kind, count: rejections.length, severity, has: (isTooSmall(worst) ? worst.total : worst.free) ?? -1 };
 }
 
@@ -84,3 +96,4 @@ const BY_SEVERITY: readonly RejectionConstraint[] = [
 const FIRST_CLOSED = BY_SEVERITY.indexOf('leaving');
 const FIRST_LASTING = BY_SEVERITY.indexOf('image');
 const LASTING = 2;
+const UNHEARD = 3;

@@ -18,6 +18,10 @@ export interface Rejection {
   readonly quarantinedSince?: number;
   /** Of a node that lacks the image: how its engine is reached, as a person writes it. */
   readonly connection?: string;
+  /** It may have what is asked for: nobody has heard of the node yet, or what its devices are is not known. */
+  readonly isUnknown?: true;
+  /** Of CPUs and memory: what replicas of the service itself hold of the node, and how many these are. Absent: none do. */
+  readonly own?: { readonly held: number; readonly count: number };
   /** In words, without the node's name. */
   readonly message: string;
 }

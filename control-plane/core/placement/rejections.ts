@@ -1,5 +1,5 @@
 import { bytesInWords, neededBytesInWords } from '../bytes-in-words.ts';
-import type { ServiceSpec } from '../spec.ts';
+import { type ServiceSpec, serviceKey } from '../spec.ts';
 import type { NodeLedger } from './cluster-node.ts';
 import { attributeOf, KNOWN_ATTRIBUTES, meets, parseConstraint } from './constraints.ts';
 import { gpuRejections } from './device-rejections.ts';
@@ -33,17 +33,18 @@ export function rejectionsOf(
     ...(gpus.lasting ? gpus.rejections : []),
     ...sizes.filter(r => Number(r.requested) > r.total!),
   ];
-  const closed = closedRejection(ledger);
   // Of a node that never answered nothing is known.
   const isKnown = ledger.node.answering || ledger.node.cpus > 0;
+  const closed = closedRejection(ledger, isKnown);
   if (lasting.length > 0 && isKnown) return lasting;
   return closed ? [closed] : [...sizes, ...gpus.rejections, ...countRejections(ledger, spec, siblings)];
 }
 
-function closedRejection({ node, record }: NodeLedger): Rejection | null {
+function closedRejection({ node, record }: NodeLedger, isKnown: boolean): Rejection | null {
   if (!node.answering) {
     const error = node.error ?? 'no listing yet';
-    return { node: node.name, constraint: 'silent', found: error, message: `no answer: ${error}` };
+    const unknown = isKnown ? {} : { isUnknown: true as const };
+    return { node: node.name, constraint: 'silent', found: error, ...unknown, message: `no answer: ${error}` };
   }
   if (node.leaving) return { node: node.name, constraint: 'leaving', message: 'not configured any more' };
   if (record && record.drainingSince !== null) {
@@ -95,14 +96,31 @@ function sizeRejections(ledger: NodeLedger, spec: ServiceSpec): Rejection[] {
   if (cpus > 0 && microCpus(cpus) > freeMicroCpus) {
     const [free, total] = [freeMicroCpus / 1e6, (microCpus(node.cpus) - microCpus(node.keptCpus)) / 1e6];
     const message = `needs ${cpus} CPUs, ${inCores(free)} of ${inCores(total)} are free`;
-    rejections.push({ node: node.name, constraint: 'cpus', requested: cpus, free, total, message });
+    const held = heldBy(ledger, spec, s => s.resources.cpus);
+    rejections.push({ node: node.name, constraint: 'cpus', requested: cpus, free, total, ...held, message });
   }
   if (memoryBytes > 0 && memoryBytes > freeMemoryBytes) {
     const [free, total] = [freeMemoryBytes, node.memoryBytes - node.keptMemoryBytes];
     const message = `needs ${neededBytesInWords(memoryBytes)} of memory, ${bytesInWords(free)} of ${bytesInWords(total)} are free`;
-    rejections.push({ node: node.name, constraint: 'memory', requested: memoryBytes, free, total, message });
+    const held = heldBy(ledger, spec, s => s.resources.memoryBytes);
+    rejections.push({ node: node.name, constraint: 'memory', requested: memoryBytes, free, total, ...held, message });
   }
   return rejections;
+}
+
+/** Whose replicas hold any of it, and what those of the service itself hold. */
+function heldBy(
+  { holders }: NodeLedger,
+  spec: ServiceSpec,
+  of: (spec: ServiceSpec) => number,
+): Pick<Rejection, 'heldBy' | 'own'> {
+  const those = [...holders.values()].filter(h => of(h.spec) > 0);
+  const own = those.filter(h => h.service === serviceKey(spec));
+  const held = own.reduce((sum, h) => sum + of(h.spec), 0);
+  return {
+    ...(those.length > 0 && { heldBy: [...new Set(those.map(h => h.service))].sort() }),
+    ...(own.length > 0 && { own: { held, count: own.length } }),
+  };
 }
 
 function countRejections(ledger: NodeLedger, spec: ServiceSpec, siblings: number): Rejection[] {
