@@ -1,6 +1,6 @@
 import type { Action } from './core/actions.ts';
 import type { Endpoint } from './core/endpoint.ts';
-import type { NodeRecord } from './core/node.ts';
+import type { GivenDevice, NodeRecord } from './core/node.ts';
 import type {
   DeviceReport,
   ImageState,
@@ -56,12 +56,13 @@ export interface Engine {
   /** The image's content id, or null where it is not there. Used to notice that a tag points to something new. */
   imageId(image: string, signal: AbortSignal): Promise<string | null>;
   /**
-   * Asks a running container whether it still sees its devices: `check`, or the vendor's own tool (`nvidia-smi -L`).
+   * Asks a running container whether it sees the devices that it was given: `check`, or the vendor's own tool
+   * (`nvidia-smi -L`), which also tells those from others.
    * Read-only. A container without that tool, or one that ended meanwhile, is `unknown`. Rejects as observe does.
    */
   checkDevices(
     containerId: string,
-    request: { readonly devices: readonly string[]; readonly check?: readonly string[] },
+    request: { readonly devices: readonly GivenDevice[]; readonly check?: readonly string[] },
     signal: AbortSignal,
   ): Promise<Omit<DeviceReport, 'at'>>;
   /** Reads the devices anew, measured memory included, so that the next `observe` has it. Where nothing can be measured, that is no error. */

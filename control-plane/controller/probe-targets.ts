@@ -1,5 +1,5 @@
 import type { Probed } from '../core/reconcile.ts';
-import { hasServed } from '../core/replica.ts';
+import { givenDevices, hasServed } from '../core/replica.ts';
 import type { DeviceTarget } from '../nodes/device-watch.ts';
 import type { ProbeTarget } from '../ports.ts';
 
@@ -24,7 +24,8 @@ export function probeTarget(probed: Probed): ProbeTarget {
 export function deviceTarget({ replica, spec, containerId }: Probed): DeviceTarget[] {
   const { phase } = replica;
   if (phase.kind !== 'starting' && phase.kind !== 'warming' && phase.kind !== 'ready') return [];
-  const { node, devices } = phase.placement;
+  const { node } = phase.placement;
+  const devices = givenDevices(phase.placement);
   const check = spec.resources.gpu?.check;
   return devices.length === 0
     ? []

@@ -135,6 +135,24 @@ export function mayTouch(given: GivenDevice, listed: ObservedDevice): boolean {
   return uuid === undefined || other === undefined || uuid === other;
 }
 
+/**
+ * Whether what `deviceOf` takes a given device for is that for sure. Where the one has a UUID and the other none, devices
+ * may have been numbered anew since: then the same id says nothing.
+ */
+export function isCertain(given: GivenDevice, listed: ObservedDevice | undefined): listed is ObservedDevice {
+  return listed !== undefined && (uuidOf(given) === undefined || uuidOf(listed) !== undefined);
+}
+
+/** Whether a listed device may be what somebody was given, beside what `deviceOf` takes that for. */
+export function mayBeGiven(
+  node: Pick<ObservedNode, 'devices' | 'vanished'>,
+  given: GivenDevice,
+  device: ObservedDevice,
+): boolean {
+  const listed = deviceOf(node, given);
+  return listed !== device && !isCertain(given, listed) && mayTouch(given, device);
+}
+
 /** A GPU by the name that a slice of it has for it, and one that is known better. */
 function areApart(named: GivenDevice, gpu: GivenDevice): boolean {
   const [uuid, other] = [uuidOf(named), uuidOf(gpu)];

@@ -1,3 +1,4 @@
+import type { GivenDevice } from '../core/node.ts';
 import type { DeviceReport } from '../core/observed.ts';
 import type { Clock, Engine } from '../ports.ts';
 import { within } from '../within.ts';
@@ -6,7 +7,7 @@ import { within } from '../within.ts';
 export interface DeviceTarget {
   readonly containerId: string;
   readonly node: string;
-  readonly devices: readonly string[];
+  readonly devices: readonly GivenDevice[];
   /** What asks for them; absent: the vendor's own tool. */
   readonly check?: readonly string[];
   /** It served before it is watched, so that its check has passed once. */

@@ -3,10 +3,9 @@ import {
   currentId,
   DEFAULT_NODE_POLICY,
   deviceKind,
-  deviceOf,
   type GivenDevice,
   givenDevice,
-  mayTouch,
+  mayBeGiven,
   type NodePolicy,
   type Quarantine,
   quarantinedDevice,
@@ -126,10 +125,10 @@ function relativeInUse(device: ObservedDevice, all: readonly ObservedDevice[], h
     .find(other => holders.some(h => h.devices.includes(other.id)))?.id;
 }
 
-/** What somebody holds that its node lists by no name any more, and that may be this device. */
+/** What somebody holds that its node lists by no name any more, or not for sure, and that may be this device. */
 function unlistedInUse(device: ObservedDevice, node: ObservedNode, holders: readonly Holder[]): string | undefined {
   if (!node.devices.includes(device)) return undefined;
-  return holders.flatMap(h => h.given).find(d => !deviceOf(node, d) && mayTouch(d, device))?.id;
+  return holders.flatMap(h => h.given).find(d => mayBeGiven(node, d, device))?.id;
 }
 
 interface Holder {

@@ -106,7 +106,7 @@ function bodyOf(spec: ServiceSpec) {
     placement: { node: 'local', devices: [] },
     spec,
   };
-  const context = { instance: 'ours', defaultMemoryLimitBytes: 8 * 1024 ** 3, severalNetworks: false };
+  const context = { instance: 'ours', deviceNames: [], defaultMemoryLimitBytes: 8 * 1024 ** 3, severalNetworks: false };
   return createOptions(request, context).body;
 }
 

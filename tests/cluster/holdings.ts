@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import { LABELS } from '../../control-plane/engine/docker/index.ts';
 import type { NestedEngine } from '../engines/nested-engine.ts';
+import type { SimulatedGpu } from '../engines/simulated-gpus.ts';
 
 /** A container of a replica as its own engine lists it. */
 export interface Holding {
@@ -45,7 +46,7 @@ export class Holdings {
     const listed = await engine.docker.listContainers({ all: true, filters: { label: [LABELS.replica] } });
     const holdings = await Promise.all(
       listed.map(async ({ Id, Labels, State }): Promise<Holding[]> => {
-        const fixed = this.#fixed.get(Id) ?? (await read(engine.docker.getContainer(Id)));
+        const fixed = this.#fixed.get(Id) ?? (await read(engine.docker.getContainer(Id), engine.gpus.all));
         // Gone between the listing and the look at it.
         if (!fixed) return [];
         this.#fixed.set(Id, fixed);
@@ -67,18 +68,22 @@ export class Holdings {
   }
 }
 
-async function read(container: Docker.Container): Promise<Pick<Holding, 'devices' | 'environment'> | null> {
+async function read(
+  container: Docker.Container,
+  gpus: readonly SimulatedGpu[],
+): Promise<Pick<Holding, 'devices' | 'environment'> | null> {
   const inspected = await container.inspect().catch((error: { statusCode?: number }) => {
     if (error.statusCode === 404) return null;
     throw error;
   });
   if (!inspected) return null;
   const ids = (inspected.HostConfig.DeviceRequests ?? []).flatMap(({ DeviceIDs }) => DeviceIDs ?? []);
-  return { devices: ids.map(indexOf), environment: inspected.Config.Env };
+  return { devices: ids.map(id => indexOf(id, gpus)), environment: inspected.Config.Env };
 }
 
-function indexOf(id: string): number {
-  const index = /^nvidia\.com\/gpu=(\d+)$/.exec(id)?.[1];
-  if (index === undefined) throw new Error(`a container was given the device ${id}, which no node has by that name`);
-  return Number(index);
+/** Which of the node's devices a name stood for: its number when the engine was new, whatever it is called now. */
+function indexOf(id: string, gpus: readonly SimulatedGpu[]): number {
+  const gpu = gpus.find(g => g.id === id || id.endsWith(`=${g.uuid}`));
+  if (!gpu) throw new Error(`a container was given the device ${id}, which its node does not have by that name`);
+  return gpu.index;
 }

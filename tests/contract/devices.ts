@@ -56,8 +56,8 @@ export function deviceContract(
   check('a container is given exactly the devices of its placement, and sees them', async (t, w) => {
     const one = await startedOn(w, [w.gpus.ids[0]], 'aaaa0001');
     const both = await startedOn(w, w.gpus.ids, 'aaaa0002');
-    t.is((await w.engine.checkDevices(one, { devices: [w.gpus.ids[0]] }, soon())).kind, 'sees');
-    t.is((await w.engine.checkDevices(both, { devices: w.gpus.ids }, soon())).kind, 'sees');
+    t.is((await w.engine.checkDevices(one, { devices: given(w.gpus.ids[0]) }, soon())).kind, 'sees');
+    t.is((await w.engine.checkDevices(both, { devices: given(...w.gpus.ids) }, soon())).kind, 'sees');
   });
 
   check('a container that lost sight of its devices says so, and another one does not', async (t, w) => {
@@ -65,18 +65,18 @@ export function deviceContract(
     const one = await startedOn(w, [a], 'aaaa0001');
     const other = await startedOn(w, [b], 'aaaa0002');
     await w.gpus.takeFrom(one);
-    const report = await w.engine.checkDevices(one, { devices: [a] }, soon());
+    const report = await w.engine.checkDevices(one, { devices: given(a) }, soon());
     t.is(report.kind, 'lost');
     t.regex(report.message, /Failed to initialize NVML/);
-    t.is((await w.engine.checkDevices(other, { devices: [b] }, soon())).kind, 'sees');
+    t.is((await w.engine.checkDevices(other, { devices: given(b) }, soon())).kind, 'sees');
   });
 
   check('of a container that does not run nothing is known', async (t, w) => {
     const id = await startedOn(w, [w.gpus.ids[0]], 'aaaa0001');
     await w.engine.stop(id, { graceMs: 1_000 }, soon());
-    t.is((await w.engine.checkDevices(id, { devices: [w.gpus.ids[0]] }, soon())).kind, 'unknown');
+    t.is((await w.engine.checkDevices(id, { devices: given(w.gpus.ids[0]) }, soon())).kind, 'unknown');
     await w.engine.remove(id, soon());
-    t.is((await w.engine.checkDevices(id, { devices: [w.gpus.ids[0]] }, soon())).kind, 'unknown');
+    t.is((await w.engine.checkDevices(id, { devices: given(w.gpus.ids[0]) }, soon())).kind, 'unknown');
   });
 
   check('a device that is taken out vanishes from the listing, and comes back', async (t, w) => {
@@ -159,4 +159,8 @@ async function startedOn(w: DeviceWorld, devices: readonly string[], replicaId: 
   const { containerId } = await w.engine.create(request, soon());
   await w.engine.start(containerId, soon());
   return containerId;
+}
+
+function given(...ids: readonly string[]) {
+  return ids.map(id => ({ id }));
 }

@@ -270,7 +270,7 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
     async (t, w) => {
       const id = await started(w, w.programs.serves);
       const ask = (check?: string[]) =>
-        w.engine.checkDevices(id, { devices: ['amd.com/gpu=0'], ...(check && { check }) }, soon());
+        w.engine.checkDevices(id, { devices: [{ id: 'amd.com/gpu=0' }], ...(check && { check }) }, soon());
       t.deepEqual(await ask(['true']), { kind: 'sees', message: '' });
       t.deepEqual(await ask(['false']), { kind: 'lost', message: 'false ended with 1: it printed nothing' });
       t.is((await ask()).kind, 'unknown');
@@ -318,7 +318,7 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
       w.engine.removeNetworks(fired),
       w.engine.pull({ kind: 'pull', node: w.engine.node, image: w.image, policy: 'missing' }, () => {}, fired),
       collect(w.engine.logs(id, {}, fired)),
-      w.engine.checkDevices(id, { devices: ['nvidia.com/gpu=0'], check: ['true'] }, fired),
+      w.engine.checkDevices(id, { devices: [{ id: 'nvidia.com/gpu=0' }], check: ['true'] }, fired),
       w.engine.measure(fired),
     ];
     for (const call of calls) t.true((await t.throwsAsync(call)) instanceof OutriggerError);

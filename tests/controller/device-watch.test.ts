@@ -32,7 +32,7 @@ async function world(options: { nodes?: string[]; latencyMs?: number } = {}) {
     const starting = engine.start(containerId, forEver);
     await clock.advance(options.latencyMs ?? 0);
     await starting;
-    return { containerId, node, devices: [GPU], engine, set: (s: Omit<DeviceReport, 'at'>) => setSight(s) };
+    return { containerId, node, devices: [{ id: GPU }], engine, set: (s: Omit<DeviceReport, 'at'>) => setSight(s) };
     function setSight(sight: Omit<DeviceReport, 'at'>) {
       engine.machine.setSight(containerId, sight);
     }
@@ -205,7 +205,7 @@ test('at most four containers of a node are asked at once, and a node that hangs
 
 test('a target of a node that is not known is passed over', async t => {
   const w = await world();
-  w.watch.target([{ containerId: 'c', node: 'gone', devices: [GPU] }]);
+  w.watch.target([{ containerId: 'c', node: 'gone', devices: [{ id: GPU }] }]);
   await w.clock.advance(30_000);
   t.is(w.watch.reports().size, 0);
   await w.watch.close();

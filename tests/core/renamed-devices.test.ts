@@ -124,3 +124,21 @@ test('an id is taken for its device by number and UUID, of slices too; what vani
   t.false(isSameDevice(cdi(0), renumbered));
   t.true(isSameDevice(cdi(0), byUuid(0)));
 });
+
+test('without UUIDs in the listing, what a replica holds by UUID may be any of the devices, and none is given', t => {
+  const world = new ModelWorld({ a: having(cdi(0), cdi(1)) });
+  apply(world, aSpec({ name: 'one', image: 'one:1', resources: { gpu: { deviceIds: ['1'] } } }));
+  world.settle();
+  // The first went away and the second took its number; then the driver fails, and nobody says which is which.
+  const { uuid: _, memoryBytes: __, ...unread } = cdi(0);
+  list(world, unread, { ...unread, id: 'nvidia.com/gpu=1', index: '1' });
+  apply(world, whole('two'));
+  world.settle();
+  t.is(phase(world, 'one'), 'ready', 'who has it keeps it');
+  t.is(phase(world, 'two'), 'pending');
+  const [first] = describeNodes(world.state, world.observed())[0]!.devices;
+  t.like(first, { id: 'nvidia.com/gpu=0', state: 'held', holders: [] });
+  list(world, { ...cdi(1), id: 'nvidia.com/gpu=0', index: '0' }, { ...cdi(2), id: 'nvidia.com/gpu=1', index: '1' });
+  world.settle();
+  t.deepEqual(devicesOf(world, 'two'), ['nvidia.com/gpu=1'], 'once they can be told apart, the free one is given');
+});

@@ -24,6 +24,7 @@ export class SimulatedGpus {
   readonly #folder: string;
   readonly #mountedAt: string;
   readonly #hidden = new Set<number>();
+  #isRenumbered = false;
 
   private constructor(all: readonly SimulatedGpu[], folder: string, mountedAt: string) {
     this.all = all;
@@ -64,6 +65,12 @@ export class SimulatedGpus {
     await this.#writeCdi();
   }
 
+  /** The device falls off the bus, and those that are left are numbered from 0, with everything that says numbers. */
+  async fallOff(index: number): Promise<void> {
+    this.#isRenumbered = true;
+    await this.hide(index);
+  }
+
   async show(index: number): Promise<void> {
     this.#hidden.delete(index);
     await this.#writeCdi();
@@ -84,6 +91,7 @@ export class SimulatedGpus {
 
   async #writeCdi(): Promise<void> {
     const shown = this.all.filter(({ index }) => !this.#hidden.has(index));
+    const numberOf = (gpu: SimulatedGpu) => (this.#isRenumbered ? shown.indexOf(gpu) : gpu.index);
     const mount = (from: string, containerPath: string) => ({
       hostPath: path.posix.join(this.#mountedAt, from),
       containerPath,
@@ -92,16 +100,16 @@ export class SimulatedGpus {
     const device = (name: string, gpus: readonly SimulatedGpu[]) => ({
       name,
       containerEdits: {
-        env: gpus.map(({ index, uuid }) => `SIMULATED_GPU_${index}=${uuid}`),
-        deviceNodes: gpus.map(({ index }) => ({ path: `/dev/nvidia${index}`, hostPath: '/dev/null' })),
-        mounts: gpus.map(({ index }) => mount(String(index), `/run/simulated-gpus/${index}`)),
+        env: gpus.map(gpu => `SIMULATED_GPU_${numberOf(gpu)}=${gpu.uuid}`),
+        deviceNodes: gpus.map(gpu => ({ path: `/dev/nvidia${numberOf(gpu)}`, hostPath: '/dev/null' })),
+        mounts: gpus.map(gpu => mount(String(gpu.index), `/run/simulated-gpus/${numberOf(gpu)}`)),
       },
     });
     const content = {
       cdiVersion: '0.5.0',
       kind: KIND,
       devices: [
-        ...shown.map(gpu => device(String(gpu.index), [gpu])),
+        ...shown.map(gpu => device(String(numberOf(gpu)), [gpu])),
         ...shown.map(gpu => device(gpu.uuid, [gpu])),
         ...(shown.length > 0 ? [device('all', shown)] : []),
       ],

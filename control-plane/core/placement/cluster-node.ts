@@ -1,5 +1,5 @@
-import { deviceOf, type GivenDevice, mayTouch, type NodeRecord } from '../node.ts';
-import type { ObservedNode } from '../observed.ts';
+import { deviceOf, type GivenDevice, isCertain, mayTouch, type NodeRecord } from '../node.ts';
+import type { ObservedDevice, ObservedNode } from '../observed.ts';
 import { givenDevices, type Placement } from '../replica.ts';
 import type { PublishedPort, ServiceKey, ServiceSpec } from '../spec.ts';
 import {
@@ -189,22 +189,26 @@ export class NodeLedger {
 
   /** The ledger of a device that somebody was given; undefined: it is not listed. */
   ledgerOf(given: GivenDevice): DeviceLedger | undefined {
-    const device = deviceOf(this.node, given);
-    return device && this.devices.find(l => l.device === device);
+    return this.#ledger(deviceOf(this.node, given));
   }
 
   /**
-   * The ledgers of what a placement means, and those of all that its other devices may be: what is not listed by any name
+   * The ledgers of what a placement means, and those of all that its devices may be besides: what is not listed by any name
    * that it is known by is held all the same.
    */
   #heldBy(placement: Placement): { listed: readonly DeviceLedger[]; touched: readonly DeviceLedger[] } {
     if (placement.devices.length === 0) return NOTHING_HELD;
-    const given = givenDevices(placement).map(device => ({ device, ledger: this.ledgerOf(device) }));
-    const unlisted = given.filter(g => !g.ledger).map(g => g.device);
+    const given = givenDevices(placement).map(device => ({ device, listed: deviceOf(this.node, device) }));
+    const vague = given.filter(({ device, listed }) => !isCertain(device, listed));
+    const mayHold = (d: ObservedDevice) => vague.some(g => g.listed !== d && mayTouch(g.device, d));
     return {
-      listed: given.flatMap(g => g.ledger ?? []),
-      touched: unlisted.length === 0 ? [] : this.devices.filter(l => unlisted.some(d => mayTouch(d, l.device))),
+      listed: given.flatMap(({ listed }) => this.#ledger(listed) ?? []),
+      touched: vague.length === 0 ? [] : this.devices.filter(l => mayHold(l.device)),
     };
+  }
+
+  #ledger(device: ObservedDevice | undefined): DeviceLedger | undefined {
+    return device && this.devices.find(l => l.device === device);
   }
 
   #tellWithRelatives(ledger: DeviceLedger): void {

@@ -1,3 +1,4 @@
+import type { GivenDevice } from '../../core/node.ts';
 import type { DeviceReport } from '../../core/observed.ts';
 import { type ExecResult, execInContainer, isExecRunning } from './container-exec.ts';
 import type { EngineClient } from './engine-client.ts';
@@ -5,11 +6,11 @@ import { GPU_LINE, SLICE_LINE } from './nvidia-smi.ts';
 
 type Answer = Omit<DeviceReport, 'at'>;
 interface Request {
-  readonly devices: readonly string[];
+  readonly devices: readonly GivenDevice[];
   readonly check?: readonly string[];
 }
 
-/** Asks containers whether they see their devices, by the service's own check or by NVIDIA's `nvidia-smi -L`. */
+/** Asks containers whether they see the devices that they were given, by the service's own check or by NVIDIA's `nvidia-smi -L`. */
 export class DeviceChecks {
   readonly #client: EngineClient;
   readonly #deadlineMs: number;
@@ -52,8 +53,11 @@ export function judgeCheck(check: readonly string[], result: ExecResult): Answer
   return { kind: 'lost', message: `${check[0]} ended with ${result.exitCode}: ${lastLine(result.output)}` };
 }
 
-/** It must end well, and list as many devices as the container was given. */
-export function judgeNvidiaSmi(devices: readonly string[], result: ExecResult): Answer {
+/**
+ * It must end well, and list as many devices as the container was given, and those: an engine looks up a number when it
+ * starts a container, and may have found another device there by then.
+ */
+export function judgeNvidiaSmi(devices: readonly GivenDevice[], result: ExecResult): Answer {
   const undecided = undecidedOf('nvidia-smi', result);
   if (undecided || result.kind !== 'ended') return undecided ?? unknown('');
   const { exitCode, output } = result;
@@ -63,8 +67,12 @@ export function judgeNvidiaSmi(devices: readonly string[], result: ExecResult): 
   }
   const given = devices.length;
   const seen = countDevices(output, devices);
-  if (seen >= given) return { kind: 'sees', message: '' };
-  return { kind: 'lost', message: `nvidia-smi lists ${seen} of ${given} device${given === 1 ? '' : 's'}` };
+  if (seen < given)
+    return { kind: 'lost', message: `nvidia-smi lists ${seen} of ${given} device${given === 1 ? '' : 's'}` };
+  const missing = devices.find(({ uuid }) => uuid !== undefined && !output.includes(`(UUID: ${uuid})`));
+  if (!missing) return { kind: 'sees', message: '' };
+  const listed = output.match(/(?:GPU|MIG)-[^)\s]+(?=\))/g) ?? [];
+  return { kind: 'lost', message: `it was given ${missing.uuid}, and nvidia-smi lists ${listed.join(', ')}` };
 }
 
 /** Null where the output decides. */
@@ -80,11 +88,11 @@ function undecidedOf(program: string, result: ExecResult): Answer | null {
 }
 
 /** Each slice is listed below its GPU, which the container was not given as such. */
-function countDevices(output: string, devices: readonly string[]): number {
+function countDevices(output: string, devices: readonly GivenDevice[]): number {
   const lines = output.split('\n');
   const slices = lines.filter(line => SLICE_LINE.test(line)).length;
   const gpus = lines.filter((line, i) => GPU_LINE.test(line) && !SLICE_LINE.test(lines[i + 1] ?? '')).length;
-  const givenSlices = devices.filter(isSlice).length;
+  const givenSlices = devices.filter(({ id }) => isSlice(id)).length;
   const givenGpus = devices.length - givenSlices;
   return Math.min(slices, givenSlices) + Math.min(gpus, givenGpus);
 }
@@ -93,8 +101,8 @@ function isSlice(id: string): boolean {
   return /^MIG-|=(MIG-|mig)|=\d+:\d+$|\/mig=/.test(id);
 }
 
-function isNvidia(devices: readonly string[]): boolean {
-  return devices.some(id => id.startsWith('nvidia.com/') || !id.includes('='));
+function isNvidia(devices: readonly GivenDevice[]): boolean {
+  return devices.some(({ id }) => id.startsWith('nvidia.com/') || !id.includes('='));
 }
 
 function unknown(message: string): Answer {

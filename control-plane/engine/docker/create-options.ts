@@ -6,6 +6,8 @@ import { replicaLabels } from './labels.ts';
 
 export interface CreateOptionsContext {
   readonly instance: string;
+  /** The devices of the placement, by the names that the engine is asked for them by. */
+  readonly deviceNames: readonly string[];
   /** Publish the service's port on this address of the host, for hosts that cannot reach container addresses. */
   readonly publishOn?: string;
   /** Memory limit of a container whose spec has none, so that it cannot take the whole node down. 0: no limit. */
@@ -75,7 +77,7 @@ function defaultNetwork(namespace: string): NetworkSpec {
 }
 
 function hostConfig(
-  { spec, placement }: Extract<Action, { kind: 'create' }>,
+  { spec }: Extract<Action, { kind: 'create' }>,
   context: CreateOptionsContext,
   ports: PortBindings,
 ): HostConfig {
@@ -98,7 +100,7 @@ function hostConfig(
     ...(resources.limitCpus > 0 && { NanoCpus: Math.round(resources.limitCpus * 1e9) }),
     Init: spec.init,
     ReadonlyRootfs: spec.readOnly,
-    DeviceRequests: deviceRequests(placement.devices, resources.gpu),
+    DeviceRequests: deviceRequests(context.deviceNames, resources.gpu),
     Binds: spec.mounts.filter(madeByEngine).map(mount => bindLine(mount)),
     Mounts: spec.mounts.filter(mount => mount.kind !== 'tmpfs' && !madeByEngine(mount)).map(mountSettings),
     ...(tmpfs.length > 0 && { Tmpfs: Object.fromEntries(tmpfs.map(mount => [mount.target, tmpfsOptions(mount)])) }),

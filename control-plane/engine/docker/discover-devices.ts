@@ -8,8 +8,11 @@ export interface EngineDevices {
   readonly DiscoveredDevices?: readonly { readonly Source: string; readonly ID: string }[] | null;
 }
 
-/** A reading of the driver, with the Clock's time at which it began. */
-export type DriverReading = SmiReading & { readonly at: number };
+/**
+ * A reading of the driver, with the Clock's time at which it began. Unless `numbered`, devices may have other numbers by
+ * now, and only UUIDs tell which is meant.
+ */
+export type DriverReading = SmiReading & { readonly at: number; readonly numbered: boolean };
 
 /**
  * One entry a device: those that have CDI names, otherwise NVIDIA's by UUID, which outlives a reboot, where the engine can
@@ -46,7 +49,7 @@ export function describeStated(
   const described = stated.map(device => {
     if (device.driver === 'cdi' && !device.id.startsWith(NVIDIA)) return device;
     const name = device.uuid ?? device.id.slice(device.id.indexOf('=') + 1);
-    const found = read.find(d => d.uuid === name || d.index === (device.index ?? name));
+    const found = read.find(d => d.uuid === name || (reading.numbered && d.index === (device.index ?? name)));
     if (!found) return device;
     // The measured part is of the real memory; what the operator gives away of it may be less.
     return { ...found, ...device };
@@ -68,7 +71,7 @@ function describeCdi(devices: readonly CdiDevice[], reading: DriverReading | nul
     if (!device.kind.startsWith(NVIDIA)) return [plain];
     if (slice) {
       const found = reading?.slices.find(
-        s => s.uuid === uuid || (s.gpuIndex === slice.gpuIndex && s.index === slice.index),
+        s => s.uuid === uuid || (reading.numbered && s.gpuIndex === slice.gpuIndex && s.index === slice.index),
       );
       if (reading && found) return [{ ...sliceDevice(id, 'cdi', found, reading, devices), ...plain }];
       return [{ ...plain, slice: { of: `${device.kind}=${slice.gpuIndex}`, profile: 'unknown' } }];
@@ -77,7 +80,7 @@ function describeCdi(devices: readonly CdiDevice[], reading: DriverReading | nul
       const found = reading?.slices.find(s => s.uuid === uuid);
       return [reading && found ? sliceDevice(id, 'cdi', found, reading, devices) : plain];
     }
-    const found = reading && findGpu(device, whole, reading.gpus);
+    const found = reading && findGpu(device, whole, reading);
     if (!found) return [plain];
     return found.divided ? [] : [{ ...wholeDevice(id, 'cdi', found, reading.at), ...plain }];
   });
@@ -87,8 +90,13 @@ function describeCdi(devices: readonly CdiDevice[], reading: DriverReading | nul
  * By UUID where that is known, otherwise by index. A container that was given some of a machine's GPUs numbers them anew:
  * where as many are read as there are names, their order tells.
  */
-function findGpu(device: CdiDevice, whole: readonly CdiDevice[], gpus: readonly SmiGpu[]): SmiGpu | undefined {
+function findGpu(
+  device: CdiDevice,
+  whole: readonly CdiDevice[],
+  { gpus, numbered }: DriverReading,
+): SmiGpu | undefined {
   if (device.uuid !== undefined) return gpus.find(gpu => gpu.uuid === device.uuid);
+  if (!numbered) return undefined;
   const indexed = whole.filter(d => d.index !== undefined);
   // Everything at once, under the one name that there is.
   if (device.index === undefined) return gpus.length === 1 ? gpus[0] : undefined;

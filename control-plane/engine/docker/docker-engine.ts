@@ -1,7 +1,9 @@
 import { createSteadyClock } from '../../clock.ts';
 import type { Action } from '../../core/actions.ts';
 import { OutriggerError } from '../../core/errors.ts';
+import type { GivenDevice } from '../../core/node.ts';
 import type { DeviceReport, ImageState, ObservedDevice } from '../../core/observed.ts';
+import { givenDevices } from '../../core/replica.ts';
 import type { Clock, Engine, EngineListing, LogLine, LogOptions } from '../../ports.ts';
 import { DeviceChecks } from './check-devices.ts';
 import type { DockerConnection } from './connection.ts';
@@ -28,6 +30,8 @@ export interface DockerEngineOptions {
   /** The id of the state that this control plane runs on; only containers labelled with it are touched. */
   readonly instance: string;
   readonly connection: DockerConnection;
+  /** Under which the node is reached, where the operator says so. */
+  readonly address?: string;
   readonly clock?: Clock;
   readonly deadlines?: Partial<EngineDeadlines>;
   /** Shared by all engines that are reached over ssh; absent: its own. */
@@ -92,7 +96,7 @@ export class DockerEngine implements Engine {
     });
     this.#deviceChecks = new DeviceChecks(this.#client);
     this.#listing = new ContainerListing(this.#client, { instance, capacity: this.#capacity, clock: this.#clock });
-    this.#networks = new Networks(this.#client, instance);
+    this.#networks = new Networks(this.#client, instance, options);
     this.#volumes = new Volumes(this.#client, instance);
   }
 
@@ -130,11 +134,13 @@ export class DockerEngine implements Engine {
     const { instance, publishOn, defaultMemoryLimitBytes } = this.#options;
     await this.#beOwn(signal);
     const { memoryBytes } = await this.#capacity.read(signal);
+    const deviceNames = await this.#capacity.namesOf(givenDevices(request.placement), signal);
     return createContainer(
       { client: this.#client, networks: this.#networks, volumes: this.#volumes },
       request,
       {
         instance,
+        deviceNames,
         defaultMemoryLimitBytes: defaultMemoryLimitBytes ?? Math.floor(memoryBytes * DEFAULT_MEMORY_SHARE),
         ...(publishOn !== undefined && { publishOn }),
       },
@@ -206,7 +212,7 @@ export class DockerEngine implements Engine {
 
   checkDevices(
     containerId: string,
-    request: { readonly devices: readonly string[]; readonly check?: readonly string[] },
+    request: { readonly devices: readonly GivenDevice[]; readonly check?: readonly string[] },
     signal: AbortSignal,
   ): Promise<Omit<DeviceReport, 'at'>> {
     return this.#deviceChecks.ask(immutableId(containerId), request, signal);

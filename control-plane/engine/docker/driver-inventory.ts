@@ -14,8 +14,12 @@ export class DriverInventory {
   readonly #read: ReadDriver;
   readonly #stop = new AbortController();
   readonly #refresh = new Refresh(() => this.#look());
-  readonly #gpus = new Steady<SmiGpu>(unmeasured);
-  readonly #slices = new Steady<SmiSlice>(unmeasured);
+  #gpus = new Steady<SmiGpu>(unmeasured);
+  #slices = new Steady<SmiSlice>(unmeasured);
+  /** Looks begun, and how many of these had been when devices may have been numbered anew. */
+  #begun = 0;
+  #outdated = 0;
+  #numbered = false;
   #at: number | null = null;
   #triedAt: number | null = null;
   #trouble: string | null = null;
@@ -28,7 +32,7 @@ export class DriverInventory {
   /** Null until the driver has answered once. */
   reading(): DriverReading | null {
     if (this.#at === null) return null;
-    return { at: this.#at, gpus: this.#gpus.values(), slices: this.#slices.values() };
+    return { at: this.#at, numbered: this.#numbered, gpus: this.#gpus.values(), slices: this.#slices.values() };
   }
 
   /** Why it did not answer the last time; null: it did. */
@@ -43,6 +47,13 @@ export class DriverInventory {
 
   get doubtful(): boolean {
     return this.#gpus.doubtful || this.#slices.doubtful;
+  }
+
+  /** The devices may be numbered otherwise now: of what was read so far, or is being read, only the UUIDs hold. */
+  renumber(): void {
+    this.#outdated = this.#begun;
+    this.#numbered = false;
+    this.#triedAt = null;
   }
 
   /** Ask again at the next occasion. */
@@ -68,8 +79,17 @@ export class DriverInventory {
     // What is measured is at least as new as this.
     const at = this.#clock.now();
     this.#triedAt = at;
+    this.#begun += 1;
+    const nth = this.#begun;
     try {
       const { gpus, slices } = await this.#read(this.#stop.signal);
+      if (nth <= this.#outdated) return;
+      if (!this.#numbered) {
+        // What is missing now must not be kept beside what has its number.
+        this.#gpus = new Steady<SmiGpu>(unmeasured);
+        this.#slices = new Steady<SmiSlice>(unmeasured);
+      }
+      this.#numbered = true;
       this.#gpus.note(gpus.map(gpu => [gpu.uuid, gpu]));
       this.#slices.note(slices.map(slice => [slice.uuid, slice]));
       this.#at = at;

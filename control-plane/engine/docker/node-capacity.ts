@@ -1,3 +1,5 @@
+import { OutriggerError } from '../../core/errors.ts';
+import { deviceKind, type GivenDevice } from '../../core/node.ts';
 import type { ObservedDevice } from '../../core/observed.ts';
 import type { Clock } from '../../ports.ts';
 import { type DriverReading, describeStated, discoverDevices, type EngineDevices } from './discover-devices.ts';
@@ -45,6 +47,8 @@ export class NodeCapacity {
   /** Devices that the driver has once described; one of them that it does not know any more is gone. */
   readonly #described = new Set<string>();
   #info: EngineInfo | null = null;
+  /** NVIDIA's CDI names of the last answer. */
+  #toldNames = '';
   #hook = false;
   #askedAt = 0;
   #devices: readonly ObservedDevice[] = [];
@@ -105,10 +109,44 @@ export class NodeCapacity {
     this.#redraw();
   }
 
-  /** The engine may be another, or restarted. */
+  /**
+   * The names by which the engine hands over just the devices that were given: by UUID where it knows them so, since what a
+   * number stands for may be another device by the time a container starts. Asks the engine anew.
+   * @throws OutriggerError `unavailable` where an id does not stand for the device that was given, or nobody can tell
+   */
+  async namesOf(given: readonly GivenDevice[], signal: AbortSignal): Promise<readonly string[]> {
+    if (given.length === 0) return [];
+    const deadlineMs = this.#client.deadlines.queryMs;
+    const doing = 'asking the engine what devices it has';
+    const info = await this.#client.bounded({ doing, deadlineMs, signal }, () => this.#refresh.anew());
+    if (given.some(device => isNvidia(`${deviceKind(device)}=`))) await this.#readDriver(signal);
+    const discovered = new Set((info.DiscoveredDevices ?? []).filter(isCdi).map(({ ID }) => ID));
+    return given.map(device => {
+      const listed = this.#devices.find(d => d.id === device.id);
+      const other = whyAnother(device, listed);
+      if (other !== null) throw notTheDevice(device, other);
+      const name = `${deviceKind(device)}=${device.uuid}`;
+      return device.uuid !== undefined && discovered.has(name) ? name : device.id;
+    });
+  }
+
+  /** Unless it was read since the names are these. */
+  async #readDriver(signal: AbortSignal): Promise<void> {
+    const driver = this.#driver;
+    if (!driver || driver.reading()?.numbered) return;
+    const patience = { doing: 'reading the devices', deadlineMs: this.#client.deadlines.queryMs, signal };
+    await this.#client
+      .bounded(patience, () => driver.lookAnew())
+      .catch(error => {
+        if (signal.aborted) throw error;
+      });
+    this.#redraw();
+  }
+
+  /** The engine may be another, or its machine started anew. */
   forget(): void {
     this.#askedAt = 0;
-    this.#driver?.forget();
+    this.#driver?.renumber();
     this.#images.forget();
   }
 
@@ -150,10 +188,14 @@ export class NodeCapacity {
       signal: new AbortController().signal,
     });
     this.#hook = await this.#handsOverNvidia();
-    const before = this.#cdiNames.values().sort().join();
-    this.#cdiNames.note((info.DiscoveredDevices ?? []).filter(isCdi).map(({ ID }) => [ID, ID]));
-    // Other names may be other devices.
-    if (this.#cdiNames.values().sort().join() !== before) this.#driver?.forget();
+    const names = (info.DiscoveredDevices ?? []).filter(isCdi).map(({ ID }) => ID);
+    this.#cdiNames.note(names.map(name => [name, name]));
+    const told = names.filter(isNvidia).sort().join();
+    if (told !== this.#toldNames) {
+      // Other names may be other devices, and the same names too.
+      this.#toldNames = told;
+      this.#driver?.renumber();
+    }
     this.#info = info;
     this.#askedAt = this.#clock.now();
     this.#redraw();
@@ -166,7 +208,7 @@ export class NodeCapacity {
     const { triedAt, doubtful } = driver;
     const everyMs = doubtful ? DOUBT_MS : this.#driverEveryMs;
     if (triedAt !== null && this.#clock.now() - triedAt < everyMs) return;
-    const first = driver.reading() === null && driver.trouble === null;
+    const first = !driver.reading()?.numbered && driver.trouble === null;
     const looking = driver.look().then(() => this.#redraw());
     if (!first) return;
     const patience = { doing: 'reading the devices', deadlineMs: FIRST_LOOK_MS, signal };
@@ -174,8 +216,8 @@ export class NodeCapacity {
   }
 
   #mayHaveNvidia(info: EngineInfo): boolean {
-    if (this.#stated) return this.#stated.some(({ driver, id }) => driver === 'nvidia' || id.startsWith('nvidia.com/'));
-    return this.#hook || hasNvidiaRuntime(info) || this.#cdiNames.values().some(name => name.startsWith('nvidia.com/'));
+    if (this.#stated) return this.#stated.some(({ driver, id }) => driver === 'nvidia' || isNvidia(id));
+    return this.#hook || hasNvidiaRuntime(info) || this.#cdiNames.values().some(isNvidia);
   }
 
   #redraw(): void {
@@ -195,12 +237,33 @@ export class NodeCapacity {
     const handsOverNvidia = this.#hook || hasNvidiaRuntime(info);
     const all = discoverDevices({ ...info, DiscoveredDevices: names }, reading, { handsOverNvidia });
     for (const { id, model } of all) if (model !== undefined) this.#described.add(id);
+    // Until the driver was read, all that is known of them is that they are there.
+    if (!reading?.numbered) return all;
     return all.filter(({ id, model }) => model !== undefined || !this.#described.has(id));
   }
 }
 
+/** Null where it is the one that was given, as far as anybody can tell. */
+function whyAnother(given: GivenDevice, listed: ObservedDevice | undefined): string | null {
+  if (!listed) return 'the engine does not list it any more';
+  if (given.uuid === undefined || given.uuid === listed.uuid) return null;
+  if (listed.uuid === undefined) return `whether it still is ${given.uuid} cannot be told until the driver answers`;
+  return `it was ${given.uuid}, and is ${listed.uuid} now`;
+}
+
+function notTheDevice({ id }: GivenDevice, why: string): OutriggerError {
+  return new OutriggerError('unavailable', `Device ${id} is not handed over: ${why}`, {
+    next: 'Nothing has to be done: the replica gets a device once the node has been listed anew.',
+    retryable: true,
+  });
+}
+
 function isCdi({ Source }: { readonly Source: string }): boolean {
   return Source === 'cdi';
+}
+
+function isNvidia(cdiName: string): boolean {
+  return cdiName.startsWith('nvidia.com/');
 }
 
 function hasNvidiaRuntime(info: EngineInfo): boolean {

@@ -19,6 +19,7 @@ function optionsOf(
   };
   return createOptions(request, {
     instance: 'i1',
+    deviceNames: devices,
     defaultMemoryLimitBytes: 1_000_000,
     severalNetworks: false,
     ...context,

@@ -10,6 +10,7 @@ const AT = 1_800_000_000_000;
 const ended = (stdout: string) => ({ stdout, exitCode: 0 });
 const SMI = {
   at: AT,
+  numbered: true,
   ...parseSmi({
     query: ended(
       '0, GPU-aa, NVIDIA H100 80GB HBM3, 81559, 559, 81000, Disabled\n1, GPU-bb, NVIDIA A100-SXM4-40GB, 40960, 960, 40000, Disabled\n',
@@ -18,6 +19,7 @@ const SMI = {
 };
 const MIG = {
   at: AT,
+  numbered: true,
   ...parseSmi({ query: ended(MIG_QUERY), list: ended(MIG_LIST), table: ended(MIG_TABLE) }),
 };
 

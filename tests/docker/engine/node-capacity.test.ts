@@ -201,6 +201,52 @@ test('a GPU that the driver does not list any more vanishes at the second look, 
   t.deepEqual(ids(await devices()), ['nvidia.com/gpu=0', 'nvidia.com/gpu=1']);
 });
 
+const UUID_NAMES = ['nvidia.com/gpu=GPU-aa', 'nvidia.com/gpu=GPU-bb', 'nvidia.com/gpu=GPU-cc'];
+const second = { id: 'nvidia.com/gpu=1', uuid: 'GPU-bb' };
+
+test('a device is asked for by its UUID where the engine knows it so, otherwise by its id', async t => {
+  const { world, capacity, devices } = await node(t);
+  await devices();
+  t.deepEqual(await capacity.namesOf([second], soon()), ['nvidia.com/gpu=1']);
+  world.cdi = [...CDI, ...UUID_NAMES];
+  t.deepEqual(await capacity.namesOf([second], soon()), ['nvidia.com/gpu=GPU-bb']);
+  t.deepEqual(await capacity.namesOf([{ id: 'nvidia.com/gpu=1' }], soon()), ['nvidia.com/gpu=1'], 'known by no other');
+  t.deepEqual(await capacity.namesOf([], soon()), []);
+});
+
+test('a device whose number another one has by now is not handed over, however new the last reading is', async t => {
+  const { world, capacity, devices } = await node(t);
+  world.cdi = [...CDI, 'nvidia.com/gpu=2'];
+  world.driver = async () => smi(0, 'GPU-aa', 'GPU-bb', 'GPU-cc');
+  await devices();
+  // The first GPU falls off the bus, and the file that names them is written anew.
+  world.cdi = CDI;
+  world.driver = async () => smi(0, 'GPU-bb', 'GPU-cc');
+  await t.throwsAsync(capacity.namesOf([{ id: 'nvidia.com/gpu=0', uuid: 'GPU-aa' }], soon()), {
+    message: /nvidia\.com\/gpu=0 is not handed over: it was GPU-aa, and is GPU-bb now/,
+  });
+  await t.throwsAsync(capacity.namesOf([{ id: 'nvidia.com/gpu=7' }], soon()), { message: /does not list it any more/ });
+});
+
+test('while the driver fails, names that changed stand for nothing that was read before', async t => {
+  const { world, capacity, devices, clock } = await node(t);
+  t.is((await devices())[1]?.uuid, 'GPU-bb');
+  world.driver = async () => {
+    throw new OutriggerError('unavailable', 'nvidia-smi ended with 9: no driver');
+  };
+  world.cdi = [...CDI, 'nvidia.com/gpu=2'];
+  await clock.advance(1);
+  await capacity.measure(soon());
+  t.deepEqual(
+    (await devices()).map(({ id, uuid }) => [id, uuid]),
+    ['0', '1', '2'].map(n => [`nvidia.com/gpu=${n}`, undefined]),
+    'they are there, and nobody knows which is which',
+  );
+  await t.throwsAsync(capacity.namesOf([second], soon()), { message: /cannot be told until the driver answers/ });
+  world.driver = async () => smi(0, 'GPU-aa', 'GPU-bb', 'GPU-cc');
+  t.deepEqual(await capacity.namesOf([second], soon()), ['nvidia.com/gpu=1']);
+});
+
 test('one look without any device makes none vanish, two do, and a doubt is settled soon', async t => {
   const { world, capacity, clock, devices, eventually } = await node(t);
   await devices();
