@@ -8,7 +8,7 @@ import type { LoadReading } from './load.ts';
 import { watchLoad } from './load-watch.ts';
 import type { Slots } from './slots.ts';
 import { FIRST_GAP_MS, GAP_GROWTH, LONGEST_GAP_MS, startUp } from './start-up.ts';
-import { warmUp } from './warm-up.ts';
+import { warmUpUntilAnswered } from './warm-up-until-answered.ts';
 
 export interface ProberSeams {
   readonly clock: Clock;
@@ -27,7 +27,7 @@ export class Prober {
   #target: ProbeTarget;
   readonly #seams: ProberSeams;
   readonly #asker: Asker;
-  /** Of startup probes that are late, then of liveness probes. */
+  /** Of startup probes that are late, then of warm-ups without an answer, then of liveness probes. */
   readonly #streak: FailureStreak;
   readonly #stopped = new AbortController();
   /** Ends of the pauses that run now, with what else ends them. */
@@ -129,11 +129,17 @@ export class Prober {
   }
 
   async #warmUp(): Promise<boolean> {
-    const { spec } = this.#target;
-    if (!spec.warmup) return true;
-    const addresses = this.#asker.addresses(spec.warmup.http.port);
-    const result = await warmUp(spec.warmup, addresses, this.#seams.clock, this.#stopped.signal);
-    if (result.kind === 'done') this.#set({ warmup: 'done' });
+    const { warmup } = this.#target.spec;
+    if (!warmup) return true;
+    const result = await warmUpUntilAnswered({
+      warmup,
+      addresses: () => this.#asker.addresses(warmup.http.port),
+      streak: this.#streak,
+      clock: this.#seams.clock,
+      signal: this.#stopped.signal,
+      onFailure: message => this.#set({}, { warmup: message }),
+    });
+    if (result.kind === 'done') this.#set({ warmup: 'done' }, { warmup: null });
     else this.#set({ warmup: 'failed' }, { warmup: result.message });
     return result.kind === 'done';
   }
@@ -215,7 +221,8 @@ export class Prober {
   /** What failed before a silence of the node says nothing after it. */
   #tellStreak(troubles: { readonly liveness?: string } = {}): void {
     const { liveness } = effectiveProbes(this.#target.spec);
-    if (this.#report.startup !== 'passed' || !liveness) this.#set({});
+    const isUp = this.#report.startup === 'passed' && this.#report.warmup === 'done';
+    if (!isUp || !liveness) this.#set({});
     else if (this.#streak.suffices(liveness.failures)) this.#set({ liveness: 'failing' }, troubles);
     else this.#set(this.#report.liveness === 'failing' ? { liveness: 'unknown' } : {}, troubles);
   }

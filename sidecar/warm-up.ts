@@ -4,7 +4,12 @@ import { EXPIRED, withDeadline } from './deadline.ts';
 import { describeHttpError, exchange } from './http-exchange.ts';
 import { authorityOf, type ProbeAddress } from './probes/result.ts';
 
-export type WarmupResult = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly message: string };
+/** `broken`: the connection could not be made or was lost; `late`: no full answer within the deadline. */
+export type WarmupResult =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'broken'; readonly message: string }
+  | { readonly kind: 'late'; readonly message: string };
 
 /**
  * Sends the warm-up request once and reads its answer to the end, so that the first caller finds a model that has
@@ -18,27 +23,34 @@ export async function warmUp(
 ): Promise<WarmupResult> {
   const { method, path } = warmup.http;
   const attempt = async (inner: AbortSignal): Promise<WarmupResult> => {
-    let problem = 'the container has no address for that port';
+    let result = failure('failed', 'the container has no address for that port');
     for (const address of addresses) {
       const url = `http://${authorityOf(address)}${path}`;
       try {
         const { statusCode, excerpt } = await send(warmup, address, inner);
         if (statusCode >= 200 && statusCode < 300) return { kind: 'done' };
         const said = excerpt === '' ? '' : `: ${excerpt}`;
-        return failure(`${method} ${url} answered status ${statusCode}, expected 200-299${said}`);
+        return failure('failed', `${method} ${url} answered status ${statusCode}, expected 200-299${said}`);
       } catch (error) {
-        problem = `${method} ${url}: ${describeHttpError(error)}`;
+        result = failure(isAnswer(error) ? 'failed' : 'broken', `${method} ${url}: ${describeHttpError(error)}`);
         if (!couldNotConnect(error)) break;
       }
     }
-    return failure(problem);
+    return result;
   };
   const result = await withDeadline(attempt, { clock, timeoutMs: warmup.deadlineMs, signal });
-  return result === EXPIRED ? failure(`${method} ${path} had no full answer within ${warmup.deadlineMs} ms`) : result;
+  if (result !== EXPIRED) return result;
+  return failure('late', `${method} ${path} had no full answer within ${warmup.deadlineMs} ms`);
 }
 
-function failure(problem: string): WarmupResult {
-  return { kind: 'failed', message: `warm-up: ${problem}` };
+function failure(kind: 'failed' | 'broken' | 'late', problem: string): WarmupResult {
+  return { kind, message: `warm-up: ${problem}` };
+}
+
+/** Something came back that is no HTTP. */
+function isAnswer(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && code.startsWith('HPE_');
 }
 
 const EXCERPT_BYTES = 2_048;
