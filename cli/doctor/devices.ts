@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { ObservedDevice } from '../../control-plane/core/observed.ts';
 import type { DockerConnection } from '../../control-plane/engine/docker/index.ts';
+import { HAVE_CDI } from '../../control-plane/engine/docker/refusals.ts';
 import { formatBytes } from '../render/units.ts';
 import { type Finding, failure } from './check.ts';
 
@@ -14,7 +15,12 @@ export interface DevicesCheck {
 /** The parts of the engine's `/info` that speak of devices. */
 export interface EngineDevices {
   readonly Runtimes?: Readonly<Record<string, unknown>> | null;
+  /** Since API 1.50. */
   readonly DiscoveredDevices?: readonly { readonly Source: string; readonly ID: string }[] | null;
+  /** Since API 1.44; none where CDI is switched off. */
+  readonly CDISpecDirs?: readonly string[] | null;
+  /** It is new enough to list the CDI devices that it has. */
+  readonly tellsDevices?: boolean;
 }
 
 /** The node's devices as a control plane would find them, and count them: by the same ways. */
@@ -48,7 +54,11 @@ export async function checkDevices(
     const { devices } = await engine.observe(signal);
     const trouble = engine.driverTrouble ?? slow;
     return [
-      { ...devicesFinding(devices, { isLocal: connection.kind === 'unix', info, stated }), name },
+      {
+        ...(statedInVain(stated ?? [], info) ??
+          devicesFinding(devices, { isLocal: connection.kind === 'unix', info, stated })),
+        name,
+      },
       ...(isMissing
         ? [
             {
@@ -93,6 +103,29 @@ function troubleFinding(
   };
 }
 
+/** Devices that the nodes file states, and that this engine cannot hand over by that name; null: it can, as far as it tells. */
+function statedInVain(stated: readonly ObservedDevice[], info: EngineDevices): Omit<Finding, 'name'> | null {
+  const byCdi = stated.filter(d => d.driver === 'cdi').map(d => d.id);
+  const listed = (info.DiscoveredDevices ?? []).filter(d => d.Source === 'cdi').map(d => d.ID);
+  if (byCdi.length === 0) return null;
+  if (listed.length === 0 && (info.CDISpecDirs ?? []).length === 0) {
+    const what = byCdi.length === 1 ? 'has a CDI name' : 'have CDI names';
+    const message = `${shortened(byCdi)}, as the nodes file states, ${what}, and this engine does not hand devices over by these: what is given one does not start`;
+    return { status: 'fail', message, next: HAVE_CDI };
+  }
+  const unknown = byCdi.filter(id => !listed.includes(id));
+  if (unknown.length === 0 || (listed.length === 0 && !info.tellsDevices)) return null;
+  return {
+    status: 'fail',
+    message: `the engine does not know ${shortened(unknown)}, as the nodes file states: it lists ${shortened(listed) || 'none'}`,
+    next: 'Mend the ids in the nodes file, or write the CDI files there anew (nvidia-ctk cdi generate).',
+  };
+}
+
+function shortened(ids: readonly string[]): string {
+  return `${ids.slice(0, MOST_SHOWN).join(', ')}${ids.length > MOST_SHOWN ? ', …' : ''}`;
+}
+
 function devicesFinding(
   devices: readonly ObservedDevice[],
   { info, isLocal, stated }: { info: EngineDevices; isLocal: boolean; stated: readonly ObservedDevice[] | undefined },
@@ -121,7 +154,18 @@ function devicesFinding(
       next: 'Install nvidia-container-toolkit, run "sudo nvidia-ctk runtime configure --runtime=docker", restart Docker.',
     };
   }
-  return { status: 'info', message: 'no GPU here; services that ask for one stay pending' };
+  return {
+    status: 'info',
+    message: `no GPU found; services that ask for one stay pending. ${lookedFor(info, isLocal)}`,
+    next: 'Nothing, where there is none. docs/gpus.md says how GPUs are found, and how those are stated that are not.',
+  };
+}
+
+function lookedFor({ DiscoveredDevices, CDISpecDirs }: EngineDevices, isLocal: boolean): string {
+  const hasCdi = (CDISpecDirs ?? []).length > 0;
+  const cdi = DiscoveredDevices || hasCdi ? 'lists no CDI device' : 'has no CDI';
+  const driver = isLocal ? ', and this machine no NVIDIA driver (/proc/driver/nvidia)' : '';
+  return `Looked for: the engine ${cdi} and has no NVIDIA runtime${driver}`;
 }
 
 function describeDevice({ id, model, memoryBytes }: ObservedDevice): string {

@@ -11,6 +11,8 @@ import { checkDevices, type DevicesCheck, type EngineDevices } from './devices.t
 import { diskFinding } from './disk.ts';
 
 const OLDEST_API = '1.41';
+/** Lists its CDI devices. */
+const DISCOVERY_API = '1.50';
 const CLOCK_WARN_MS = 2_000;
 const CLOCK_FAIL_MS = 60_000;
 
@@ -81,7 +83,13 @@ export async function checkEngine(
     const isLocal = connection.kind === 'unix';
     return [
       { ...engineFinding(version, info, address), name: names.engine },
-      ...(await checkDevices(connection, signal, { info, node: names.node, name: names.gpu, environment, devices })),
+      ...(await checkDevices(connection, signal, {
+        info: { ...info, tellsDevices: !olderThan(version.ApiVersion, DISCOVERY_API) },
+        node: names.node,
+        name: names.gpu,
+        environment,
+        devices,
+      })),
       ...(info.SystemTime
         ? [{ ...clockFinding(Date.parse(info.SystemTime), sentMs, answeredMs), name: names.clock }]
         : []),

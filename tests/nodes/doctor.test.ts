@@ -11,8 +11,11 @@ const UUIDS = ['GPU-8f2e0000-0000-0000-0000-000000000001', 'GPU-8f2e0000-0000-00
 const NAMES = ['0', '1', ...UUIDS, 'all'].map(name => `nvidia.com/gpu=${name}`);
 
 /** What an engine of a machine with two GPUs answers; a probe container is refused. */
-async function gpuEngine(t: ExecutionContext, options: { images?: readonly string[] } = {}): Promise<string> {
-  const { images = [] } = options;
+async function gpuEngine(
+  t: ExecutionContext,
+  options: { images?: readonly string[]; apiVersion?: string; info?: object } = {},
+): Promise<string> {
+  const { images = [], apiVersion = '1.51', info = {} } = options;
   const server = createServer((request, response) => {
     const [where = ''] = (request.url ?? '').replace(/^\/v1\.\d+/, '').split('?');
     response.setHeader('content-type', 'application/json');
@@ -21,7 +24,7 @@ async function gpuEngine(t: ExecutionContext, options: { images?: readonly strin
       response.end(JSON.stringify(value));
     };
     const image = /^\/images\/(.+)\/json$/.exec(where)?.[1];
-    if (where === '/version') return answer({ Version: '28.3.0', ApiVersion: '1.51' });
+    if (where === '/version') return answer({ Version: '28.3.0', ApiVersion: apiVersion });
     if (where === '/info') {
       return answer({
         ID: 'ABCD',
@@ -30,7 +33,9 @@ async function gpuEngine(t: ExecutionContext, options: { images?: readonly strin
         MemTotal: 1024 ** 3,
         OSType: 'linux',
         SystemTime: new Date().toISOString(),
+        CDISpecDirs: ['/etc/cdi'],
         DiscoveredDevices: NAMES.map(ID => ({ Source: 'cdi', ID })),
+        ...info,
       });
     }
     if (where === '/containers/json' || where === '/images/json') return answer([]);
@@ -118,4 +123,48 @@ test('doctor warns of an engine that anything may pass for, and gives no advice 
   const a = findings.find(f => f.name === 'node a');
   t.regex(a?.message ?? '', /Docker is not running at unix:/);
   t.is(a?.next, 'Start Docker there (systemctl start docker), or mend nodes.a in the nodes file.');
+});
+
+test('doctor does not take devices for granted that the nodes file states and the engine cannot hand over', async t => {
+  const none = { DiscoveredDevices: undefined };
+  const [old, off, empty, other, silent] = await Promise.all([
+    gpuEngine(t, { apiVersion: '1.41', info: { ...none, CDISpecDirs: undefined } }),
+    gpuEngine(t, { info: { ...none, CDISpecDirs: [] } }),
+    gpuEngine(t, { info: none }),
+    gpuEngine(t),
+    gpuEngine(t, { apiVersion: '1.44', info: none }),
+  ]);
+  const devices = 'devices: [{id: nvidia.com/gpu=7, model: L4, memory: 24GiB}]';
+  const found = await check(
+    t,
+    `nodes:
+  old: {engine: "${old}", ${devices}}
+  off: {engine: "${off}", ${devices}}
+  empty: {engine: "${empty}", ${devices}}
+  other: {engine: "${other}", ${devices}}
+  silent: {engine: "${silent}", ${devices}}
+`,
+  );
+  for (const node of ['old', 'off'])
+    t.regex(found(`node ${node} gpu`).join(), /^fail: nvidia.com\/gpu=7.*does not hand/);
+  t.regex(found('node empty gpu').join(), /^fail: the engine does not know nvidia.com\/gpu=7.*it lists none/);
+  t.regex(
+    found('node other gpu').join(),
+    /^fail: the engine does not know nvidia.com\/gpu=7.*it lists nvidia.com\/gpu=0/,
+  );
+  // One that tells of no CDI devices at all leaves it to be tried.
+  t.regex(found('node silent gpu').join(), /^ok: 1 device, as the nodes file states/);
+});
+
+test('doctor says where it looked for a GPU', async t => {
+  const [plain, cdi] = await Promise.all([
+    gpuEngine(t, { info: { DiscoveredDevices: undefined, CDISpecDirs: undefined } }),
+    gpuEngine(t, { info: { DiscoveredDevices: undefined } }),
+  ]);
+  const found = await check(t, `nodes:\n  plain: {engine: "${plain}"}\n  cdi: {engine: "${cdi}"}\n`);
+  t.regex(found('node plain gpu').join(), /^info: no GPU found.*the engine has no CDI and has no NVIDIA runtime$/);
+  t.regex(
+    found('node cdi gpu').join(),
+    /^info: no GPU found.*the engine lists no CDI device and has no NVIDIA runtime$/,
+  );
 });

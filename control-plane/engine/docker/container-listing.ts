@@ -4,6 +4,7 @@ import type { ContainerExit, ObservedContainer } from '../../core/observed.ts';
 import type { Clock, EngineListing } from '../../ports.ts';
 import { capabilityHint } from './capability-hint.ts';
 import { type EngineClient, givenUp } from './engine-client.ts';
+import { notAnEngine } from './foreign-answer.ts';
 import { inspectContainer } from './inspect-container.ts';
 import { LABELS, parseReplicaLabels } from './labels.ts';
 import { readLogs } from './logs.ts';
@@ -60,12 +61,15 @@ export class ContainerListing {
     if (action === 'die') this.#ended.add(containerId);
   }
 
-  #list(signal: AbortSignal): Promise<ContainerInfo[]> {
+  async #list(signal: AbortSignal): Promise<ContainerInfo[]> {
     const filters = JSON.stringify({ label: [`${LABELS.instance}=${this.#instance}`] });
-    return this.#client.call(
-      { doing: 'listing containers', deadlineMs: this.#client.deadlines.queryMs, signal },
+    const doing = 'listing containers';
+    const listed: unknown = await this.#client.call(
+      { doing, deadlineMs: this.#client.deadlines.queryMs, signal },
       (docker, abortSignal) => docker.listContainers({ all: true, filters, abortSignal }),
     );
+    if (!Array.isArray(listed)) throw notAnEngine(this.#client.address, { doing });
+    return listed;
   }
 
   async #observeOne(item: ContainerInfo, signal: AbortSignal): Promise<ObservedContainer | null> {

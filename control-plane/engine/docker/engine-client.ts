@@ -7,6 +7,7 @@ import { makeAgents } from './agent.ts';
 import { type DockerConnection, describeConnection } from './connection.ts';
 import type { DialGate } from './dial-gate.ts';
 import { Dockerode } from './dockerode.ts';
+import { notAnEngine } from './foreign-answer.ts';
 import { translateError } from './translate-error.ts';
 
 /**
@@ -89,7 +90,12 @@ export class EngineClient {
       return new Promise<T>((resolve, reject) => {
         docker.modem.dial(
           { path, method: 'GET', options: {}, abortSignal, statusCodes },
-          (error: unknown, result: unknown) => (error ? reject(error) : resolve(result as T)),
+          (error: unknown, result: unknown) => {
+            if (error) return reject(error);
+            // What is no JSON comes as it is.
+            if (Buffer.isBuffer(result)) return reject(notAnEngine(this.address, { doing }));
+            resolve(result as T);
+          },
         );
       });
     });

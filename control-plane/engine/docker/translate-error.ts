@@ -1,4 +1,6 @@
-import { type ErrorCode, OutriggerError } from '../../core/errors.ts';
+import { OutriggerError } from '../../core/errors.ts';
+import { ENVELOPE, type ForeignAnswer, foreignAnswer, notAnEngine } from './foreign-answer.ts';
+import { type Known, REFUSALS } from './refusals.ts';
 
 /**
  * The one place where what dockerode, docker-modem and Node throw becomes an OutriggerError. `doing` says what failed
@@ -6,6 +8,8 @@ import { type ErrorCode, OutriggerError } from '../../core/errors.ts';
  */
 export function translateError(thrown: unknown, context: { doing: string; engine: string }): OutriggerError {
   if (thrown instanceof OutriggerError) return thrown;
+  const foreign = foreignAnswer(thrown);
+  if (foreign) return foreignError(foreign, thrown, context);
   const { code, message, statusCode } = shapeOf(thrown);
   const words = statusCode === undefined ? message : engineWords(thrown, message);
   const known =
@@ -26,143 +30,26 @@ export function translateError(thrown: unknown, context: { doing: string; engine
   });
 }
 
-/** The HTTP status of an engine's refusal; undefined where there was no answer. */
+/** The HTTP status of an engine's refusal; undefined where there was no answer, or none of an engine. */
 export function statusOf(thrown: unknown): number | undefined {
   if (thrown instanceof OutriggerError) {
     const status = thrown.details['statusCode'];
     return typeof status === 'number' ? status : undefined;
   }
-  return shapeOf(thrown).statusCode;
+  return foreignAnswer(thrown) === null ? shapeOf(thrown).statusCode : undefined;
 }
 
-interface Known {
-  readonly code: ErrorCode;
-  /** Instead of "doing: words", where the engine has no words of its own. */
-  readonly message?: string;
-  readonly next?: string;
-  readonly retryable?: boolean;
+/** Some of what passes for a foreign answer tells what is wrong all the same. */
+function foreignError(foreign: ForeignAnswer, thrown: unknown, { doing, engine }: { doing: string; engine: string }) {
+  const known = REFUSALS.find(r => r.isOfAnyone && r.words.test(foreign.words))?.known;
+  if (!known) return notAnEngine(engine, { doing, foreign, cause: thrown });
+  return new OutriggerError(known.code, `${doing}: ${foreign.words}`, {
+    ...(known.next !== undefined && { next: known.next }),
+    ...(known.retryable !== undefined && { retryable: known.retryable }),
+    details: { engine, doing },
+    cause: thrown,
+  });
 }
-
-/** What the engine says in its refusals (20.10 to 28), most telling first. */
-const REFUSALS: readonly { readonly words: RegExp; readonly status?: number; readonly known: Known }[] = [
-  {
-    words: /sent an HTTP request to an HTTPS server/i,
-    known: {
-      code: 'unavailable',
-      next: 'The engine speaks TLS only. Name its certificates: `tls` of the node in the nodes file; without a nodes file DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, or a Docker context.',
-      retryable: false,
-    },
-  },
-  {
-    words: /no space left on device|disk quota exceeded/i,
-    known: {
-      code: 'out_of_resources',
-      next: 'The disk of the engine is full. See what takes the space with `docker system df`, and free some.',
-    },
-  },
-  {
-    words: /cannot allocate memory|not enough memory/i,
-    known: {
-      code: 'out_of_resources',
-      next: 'Free memory on the node, or lower the memory that the service asks for.',
-    },
-  },
-  {
-    words: /non-overlapping IPv4 address pool|all predefined address pools have been fully subnetted/i,
-    known: {
-      code: 'out_of_resources',
-      next: 'The engine has no subnet left for another network. Remove unused ones with `docker network prune`, or widen `default-address-pools` in its configuration.',
-    },
-  },
-  {
-    words: /port is already allocated|address already in use|ports are not available/i,
-    known: {
-      code: 'port_in_use',
-      next: 'Another program holds the host port. Stop it, choose another port, or leave the host port out to have one chosen.',
-    },
-  },
-  {
-    words:
-      /could not select device driver|unresolvable CDI devices|CDI device injection failed|unknown CDI device|failed to inject CDI devices|nvidia-container-cli/i,
-    known: {
-      code: 'container_rejected',
-      next: 'The engine cannot give out this GPU. Check with `outrigger doctor` that the NVIDIA Container Toolkit is installed and its CDI files are up to date (`nvidia-ctk cdi list`).',
-    },
-  },
-  {
-    words:
-      /no such image|pull access denied|manifest (for .* )?(unknown|not found)|repository .* not found|does not exist or may require|no matching manifest|unauthorized|authentication required|no basic auth credentials|denied: requested access/i,
-    known: {
-      code: 'image_unavailable',
-      next: 'Check the spelling of the image, log in with `docker login` if it is private, or build it first.',
-    },
-  },
-  {
-    words:
-      /executable file not found|no such file or directory: unknown|permission denied: unknown|exec format error|no command specified/i,
-    known: {
-      code: 'container_rejected',
-      next: 'The command cannot be run in this image. Check `command`, `entrypoint` and the platform of the image.',
-    },
-  },
-  {
-    words: /unable to find (user|group)/i,
-    known: {
-      code: 'container_rejected',
-      next: 'The image does not know this user or group. Give its number, or a name from /etc/passwd of the image.',
-    },
-  },
-  {
-    // 20.10 on: dockerd or containerd died between the start of a task and its own note of it.
-    words: /\btask [0-9a-f]{64}: already exists|^id already in use|failed to start shim: mkdir .*: file exists/i,
-    known: {
-      code: 'conflict',
-      next: 'The engine died while it started this container, and holds on to what it had begun; a new container takes its place.',
-    },
-  },
-  {
-    // The engine's own containerd went away, or is not back yet; that says nothing of the container.
-    words:
-      /ttrpc: closed|transport is closing|client connection is closing|error reading from server: EOF|containerd\.sock/i,
-    known: {
-      code: 'unavailable',
-      next: 'The engine has lost its containerd. It is tried again; where that goes on, see the log of the engine.',
-    },
-  },
-  {
-    words: /unknown or invalid runtime name|unknown runtime/i,
-    known: { code: 'container_rejected', next: 'List the runtimes of the engine with `docker info`.' },
-  },
-  {
-    words: /bind source path does not exist/i,
-    known: { code: 'container_rejected', next: 'Create the folder on the node, or set `create_host_path: true`.' },
-  },
-  {
-    words: /rootfs is marked read-only/i,
-    known: {
-      code: 'container_rejected',
-      next: 'Secrets and configs with inline content cannot be written into a read-only container: give them as files, or drop `read_only`.',
-    },
-  },
-  {
-    words:
-      /OCI runtime create failed|failed to create shim task|failed to create task|error while creating mount source path/i,
-    known: {
-      code: 'container_rejected',
-      next: 'The engine names the option that it refuses above; mend it in the service file.',
-    },
-  },
-  { words: /network .* not found|could not find .*network/i, known: { code: 'conflict' } },
-  {
-    words:
-      /error getting credentials|toomanyrequests|TLS handshake timeout|i\/o timeout|no such host|connection refused|server misbehaving|context deadline exceeded/i,
-    status: 500,
-    known: {
-      code: 'unavailable',
-      next: 'The engine could not reach what it needs over the network. It is tried again.',
-    },
-  },
-];
 
 function engineError(status: number, words: string, doing: string): Known | null {
   for (const refusal of REFUSALS) {
@@ -274,5 +161,5 @@ function shapeOf(thrown: unknown): { code?: string; message: string; statusCode?
 function engineWords(thrown: unknown, message: string): string {
   const json = (thrown as { json?: { message?: unknown } | null }).json;
   if (json && typeof json.message === 'string') return json.message.trim();
-  return message.replace(/^\(HTTP code \d+\) [^-]* - /, '').trim();
+  return message.replace(ENVELOPE, '').trim();
 }
