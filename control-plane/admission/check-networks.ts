@@ -38,12 +38,8 @@ function checkNetwork(network: ServiceSpec['networks'][number], allow: Admission
     });
   }
   for (const subnet of network.subnets) {
-    if (isPrivate(subnet)) continue;
-    denials.push({
-      keyPath: `${keyPath}.ipam.config.subnet`,
-      message: `the subnet ${subnet} is not private: the host would no longer reach the real addresses behind it`,
-      next: 'Use one within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fc00::/7, or leave it out.',
-    });
+    const problem = subnetProblem(subnet);
+    if (problem !== null) denials.push({ keyPath: `${keyPath}.ipam.config.subnet`, ...problem });
   }
   for (const option of Object.keys(network.driverOptions)) {
     if (SAFE_NETWORK_OPTIONS.has(option) || allow.networkOptions.includes(option)) continue;
@@ -56,6 +52,25 @@ function checkNetwork(network: ServiceSpec['networks'][number], allow: Admission
   return denials;
 }
 
+/** What of it cannot be known here, such as the addresses of the node that it is made on, the engine looks at. */
+function subnetProblem(subnet: string): Omit<Denial, 'keyPath'> | null {
+  if (!isPrivate(subnet)) {
+    return {
+      message: `the subnet ${subnet} is not private: the host would no longer reach the real addresses behind it`,
+      next: 'Use one within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fc00::/7, or leave it out.',
+    };
+  }
+  const widest = subnet.includes(':') ? WIDEST_BITS.ipv6 : WIDEST_BITS.ipv4;
+  if (Number(subnet.split('/')[1]) >= widest) return null;
+  return {
+    message: `the subnet ${subnet} is wide enough to cover what else is at the host's site: the host would no longer reach that`,
+    next: `Use /${widest} or a narrower one, or leave it out.`,
+  };
+}
+
+/** As wide as what is taken for the surroundings of a node, see control-plane/engine/docker/taken-ranges.ts. */
+const WIDEST_BITS = { ipv4: 16, ipv6: 48 };
+
 const PRIVATE = new BlockList();
 PRIVATE.addSubnet('10.0.0.0', 8);
 PRIVATE.addSubnet('172.16.0.0', 12);
@@ -67,6 +82,8 @@ function isPrivate(subnet: string): boolean {
   const [address = '', prefix = ''] = subnet.split('/');
   const family = isIP(address);
   const shortest = address.startsWith('10.') ? 8 : address.startsWith('172.') ? 12 : family === 4 ? 16 : 7;
+  // `::ffff:10.0.0.0` would be looked up as the IPv4 address within.
+  if (family === 6 && !/^f[cd][0-9a-f]{2}:/i.test(address)) return false;
   return family !== 0 && Number(prefix) >= shortest && PRIVATE.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 

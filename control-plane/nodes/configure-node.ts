@@ -48,6 +48,7 @@ export async function configureNode(name: string, entry: NodeEntry, around: Node
       secretFiles: entry.tls?.key === undefined ? [] : [path.resolve(around.folder, entry.tls.key)],
       engine: {
         connection,
+        ...(entry.address === undefined ? {} : { address: entry.address }),
         ...(publishOn === undefined ? {} : { publishOn }),
         ...(entry.devices === undefined ? {} : { devices: entry.devices.map(statedDevice) }),
         ...(entry.gpu_probe_image === undefined ? {} : { gpuProbeImage: entry.gpu_probe_image }),

@@ -14,6 +14,8 @@ export interface ConfiguredNode {
 /** What an engine is made from; another one is made where any of it changes. */
 export interface EngineSettings {
   readonly connection: DockerConnection;
+  /** Absent: it follows from the connection. */
+  readonly address?: string;
   /** Absent: published ports are only those that a service file asks for. */
   readonly publishOn?: string;
   /** Absent: they are discovered. */

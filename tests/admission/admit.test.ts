@@ -97,13 +97,26 @@ const denied: readonly [string, Partial<ServiceSpecInput>, string][] = [
     { networks: [{ name: 'n', key: 'n', driverOptions: { 'com.docker.network.bridge.name': 'br0' } }] },
     'networks.n.driver_opts.com.docker.network.bridge.name',
   ],
-  ...['203.0.113.0/24', '0.0.0.0/0', '172.0.0.0/8', '8.8.8.8/32', '2001:db8::/32', 'nonsense'].map(
-    (subnet): [string, Partial<ServiceSpecInput>, string] => [
-      `the subnet ${subnet}`,
-      { networks: [{ name: 'p_n', key: 'n', subnets: [subnet] }] },
-      'networks.n.ipam.config.subnet',
-    ],
-  ),
+  ...[
+    '203.0.113.0/24',
+    '0.0.0.0/0',
+    '172.0.0.0/8',
+    '8.8.8.8/32',
+    '2001:db8::/32',
+    'nonsense',
+    // Private, and wide enough to be a whole site.
+    '10.0.0.0/8',
+    '172.16.0.0/12',
+    '192.168.0.0/15',
+    'fd00::/8',
+    // Private IPv4 in the clothes of IPv6.
+    '::ffff:172.17.0.0/125',
+    '::ffff:ac11:0/125',
+  ].map((subnet): [string, Partial<ServiceSpecInput>, string] => [
+    `the subnet ${subnet}`,
+    { networks: [{ name: 'p_n', key: 'n', subnets: [subnet] }] },
+    'networks.n.ipam.config.subnet',
+  ]),
   ['a bind mount', { mounts: [{ kind: 'bind', source: '/srv', target: '/data' }] }, 'volumes[0].source'],
   ['a relative bind', { mounts: [{ kind: 'bind', source: 'data', target: '/data' }] }, 'volumes[0].source'],
   ['a path in place of a volume', { mounts: [{ kind: 'volume', name: '/etc', target: '/data' }] }, 'volumes[0].source'],

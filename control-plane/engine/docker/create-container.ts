@@ -32,8 +32,9 @@ export async function createContainer(
   const networked = networks.ensure(spec, signal);
   const [created] = await Promise.allSettled([
     volumes.ensure(spec, signal).then(async () => {
-      // The engine looks for networks when it starts the container, so those that we make are made meanwhile.
-      if (networksOf(spec).some(network => network.external)) await networked;
+      // The engine looks for networks when it starts the container, so those that we make are made meanwhile. Those that
+      // may well be refused come first.
+      if (networksOf(spec).some(network => network.external || network.subnets.length > 0)) await networked;
       return create(client, request, context, signal);
     }),
     // To its end, so that nothing is still being made when this call has failed.

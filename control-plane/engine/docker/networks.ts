@@ -1,9 +1,11 @@
 import type { NetworkInspectInfo } from 'dockerode';
 import { OutriggerError } from '../../core/errors.ts';
 import type { NetworkSpec, ServiceSpec } from '../../core/spec.ts';
+import type { DockerConnection } from './connection.ts';
 import { endpointSettings, networksOf } from './create-options.ts';
 import type { EngineClient } from './engine-client.ts';
 import { LABELS, namespaceLabels } from './labels.ts';
+import { takenBy, takenRanges } from './taken-ranges.ts';
 import { statusOf } from './translate-error.ts';
 
 /** The networks that replicas join. What is known to exist is remembered, until the engine says otherwise. */
@@ -15,9 +17,12 @@ export class Networks {
   readonly #making = new Set<string>();
   readonly #specs = new Map<string, { namespace: string; network: NetworkSpec }>();
 
-  constructor(client: EngineClient, instance: string) {
+  readonly #node: NodeReach;
+
+  constructor(client: EngineClient, instance: string, node: NodeReach) {
     this.#client = client;
     this.#instance = instance;
+    this.#node = node;
   }
 
   /** Every network of the spec exists. One that somebody else made under the name, such as Compose, is used as it is. */
@@ -123,6 +128,7 @@ export class Networks {
         next: `Create it with \`docker network create ${network.name}\`, or drop \`external: true\`.`,
       });
     }
+    await this.#refuseTaken(network, signal);
     const options = { doing: `creating network ${network.name}`, deadlineMs: this.#client.deadlines.changeMs, signal };
     await this.#client
       .call(options, (docker, abortSignal) =>
@@ -142,6 +148,31 @@ export class Networks {
         if (statusOf(error) !== 409) throw error;
       });
     await this.#keepOne(network.name, signal);
+  }
+
+  /** The engine takes any subnet that is none of its own networks', its node's gateway and neighbours included. */
+  async #refuseTaken(network: NetworkSpec, signal: AbortSignal): Promise<void> {
+    if (network.subnets.length === 0 || network.driver === 'overlay' || isOnHostNetwork(network)) return;
+    const doing = `looking up what subnets of network ${network.name} would cover`;
+    const { queryMs } = this.#client.deadlines;
+    const networks = await this.#client.call({ doing, deadlineMs: queryMs, signal }, (docker, abortSignal) =>
+      docker.listNetworks({ abortSignal }),
+    );
+    const { connection, address } = this.#node;
+    const taken = await this.#client.bounded({ doing, deadlineMs: queryMs, signal }, () =>
+      takenRanges(connection, { networks, address }),
+    );
+    for (const subnet of network.subnets) {
+      const by = takenBy(subnet, taken);
+      if (by === undefined) continue;
+      throw new OutriggerError(
+        'container_rejected',
+        `The subnet ${subnet} of network ${network.name} (networks.${network.key}) covers ${by.what}`,
+        {
+          next: 'Leave the subnet out, so that the engine chooses one, or take one that is used nowhere near the node. What you know better: create the network there yourself and declare it `external`.',
+        },
+      );
+    }
   }
 
   /**
@@ -170,6 +201,18 @@ export class Networks {
         },
       );
   }
+}
+
+/** How a node is reached: what its networks must not cover. */
+export interface NodeReach {
+  readonly connection: DockerConnection;
+  /** Where the operator says it. */
+  readonly address?: string | undefined;
+}
+
+/** Its subnet is the host's own by intent, and the operator's policy allows it. */
+function isOnHostNetwork({ driver }: NetworkSpec): boolean {
+  return driver === 'macvlan' || driver === 'ipvlan';
 }
 
 function byAge(a: NetworkInspectInfo, b: NetworkInspectInfo): number {
