@@ -155,9 +155,11 @@ export class Networks {
     if (network.subnets.length === 0 || network.driver === 'overlay' || isOnHostNetwork(network)) return;
     const doing = `looking up what subnets of network ${network.name} would cover`;
     const { queryMs } = this.#client.deadlines;
-    const networks = await this.#client.call({ doing, deadlineMs: queryMs, signal }, (docker, abortSignal) =>
+    const listed = await this.#client.call({ doing, deadlineMs: queryMs, signal }, (docker, abortSignal) =>
       docker.listNetworks({ abortSignal }),
     );
+    // Somebody else may have made it a moment ago.
+    const networks = listed.filter(({ Name }) => Name !== network.name);
     const { connection, address } = this.#node;
     const taken = await this.#client.bounded({ doing, deadlineMs: queryMs, signal }, () =>
       takenRanges(connection, { networks, address }),
