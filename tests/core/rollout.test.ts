@@ -91,10 +91,46 @@ test('max_unavailable says how many may be missing during an update', t => {
   t.is(step.drain.length, 2);
 });
 
-test('old replicas that serve nobody give way at once', t => {
-  const idle = [replica('backoff', 1), replica('ready', 1, {}, { impaired: true }), replica('starting', 1)];
-  const step = rolloutStep(aService(4), [...idle, replica('ready', 1)]);
+test('old replicas that cannot serve give way at once', t => {
+  const idle = [replica('backoff', 1), replica('starting', 1), replica('warming', 1), replica('failed', 1)];
+  const step = rolloutStep(aService(5), [...idle, replica('ready', 1)]);
   t.deepEqual(new Set(step.drain.map(d => d.replica.id)), new Set(idle.map(r => r.id)));
+});
+
+const impaired = () => replica('ready', 1, {}, { impaired: true });
+
+/** Impaired, lost and found again, each of which served before. */
+function inDoubt(): Replica[] {
+  const timings = ['creating', 'starting', 'ready', 'lost'].map((phase, at) => ({ phase: phase as PhaseKind, at }));
+  return [
+    replica('lost', 1, { timings }),
+    replica('starting', 1, { timings }),
+    replica('ready', 1, { timings }, { impaired: true }),
+  ];
+}
+
+test('old replicas that served and may serve again leave like those that do, and before them', t => {
+  const serving = replica('ready', 1);
+  const goneAfter = (count: number) =>
+    rolloutStep(aService(4), [...inDoubt(), serving, ...many(count, 'ready', 2)]).drain.map(d => d.replica.phase.kind);
+  t.deepEqual(goneAfter(0), []);
+  t.is(goneAfter(1).length, 1);
+  t.deepEqual(goneAfter(3).sort(), ['lost', 'ready', 'starting']);
+  t.is(goneAfter(4).length, 4);
+});
+
+test('an old replica whose node was given up is not waited for', t => {
+  const lost = inDoubt()[0]!;
+  const step = rolloutStep(aService(1), [lost], { ...CALM, isGivenUp: () => true });
+  t.deepEqual(
+    step.drain.map(d => d.replica.id),
+    [lost.id],
+  );
+});
+
+test('stop-first goes on also where nothing old serves', t => {
+  const step = rolloutStep(aService(2, { order: 'stop-first' }), [impaired(), impaired()]);
+  t.is(step.drain.length, 1);
 });
 
 test('scaling down takes first what is furthest from serving, then the youngest', t => {

@@ -79,7 +79,7 @@ test('room that is kept for a successor is taken by nobody more important either
 for (const priority of [0, 5])
   for (const update of [{}, { maxUnavailable: 1 }, { order: 'stop-first' as const }])
     for (const what of ['update', 'restart'] as const)
-      test(`a service keeps its only place through an ${what} (${JSON.stringify(update)}) while one of priority ${priority} waits`, async t => {
+      test(`a service keeps its only place through ${what === 'update' ? 'an update' : 'a restart'} (${JSON.stringify(update)}) while one of priority ${priority} waits`, async t => {
         const world = await smallCluster({ a: 1 });
         await up(world, 'serves', { ...ONE_GPU, update, replicas: exactly(1) });
         await up(world, 'waits', { ...ONE_GPU, priority, replicas: exactly(1) });

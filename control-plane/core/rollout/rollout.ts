@@ -1,6 +1,7 @@
 import { isAvailable, isLive, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import { leaversOf } from './leavers.ts';
+import { mayServe } from './may-serve.ts';
 
 /** What one service's replica set needs next. */
 export interface RolloutStep {
@@ -91,11 +92,12 @@ export function rolloutStep(
   const kept = current.filter(r => !surplus.includes(r));
   const moving = kept.filter(isMoving);
   const staying = kept.filter(r => !isMoving(r));
-  // Old replicas that serve nobody give way at once; serving ones only while enough others serve.
-  const idleOld = old.filter(r => !isAvailable(r));
-  const servingOld = old.filter(isAvailable).sort(byWorth);
+  // Old replicas that cannot serve give way at once; others only while enough serve without them, those in doubt first.
+  const servingOld = old.filter(r => mayServe(r) && !isGivenUp(r)).sort(byWorth);
+  const idleOld = old.filter(r => !servingOld.includes(r));
+  const doubtful = moving.filter(r => mayServe(r) && !isAvailable(r)).length;
   const serving = kept.filter(isAvailable).length + servingOld.length;
-  const mayGo = Math.max(0, serving - Math.max(0, target - mayBeUnavailable));
+  const mayGo = Math.max(0, serving + (surge === 0 ? doubtful : 0) - Math.max(0, target - mayBeUnavailable));
   const isQuiet = live.length === counted.length;
   const found = { staying, servingOld, serving, mayGo, isQuiet };
   const { leaving: leavers, isStuck } = leaversOf(service, found, circumstances);
@@ -110,13 +112,13 @@ export function rolloutStep(
   for (const replica of givingWay) drain.push({ replica, reason: 'replaced' });
 
   // A node that is emptied stops nobody: what serves goes once others serve in its place, and stays where there is no room.
-  const spareMoving =
-    surge === 0 ? spare - Math.min(spare, servingOld.length) : serving - Math.min(spare, servingOld.length) - target;
-  const idleMoving = moving.filter(r => !isAvailable(r));
+  const replaced = Math.min(spare, servingOld.length);
+  const spareMoving = surge === 0 ? spare - replaced : serving + doubtful - replaced - target;
+  const idleMoving = moving.filter(r => !mayServe(r));
   const spareIdle =
     surge === 0 ? idleMoving.length : staying.filter(r => !isPending(r)).length + moving.length - target;
   const leaving = [
-    ...moving.filter(isAvailable).sort(byWorth).slice(0, Math.max(0, spareMoving)),
+    ...moving.filter(mayServe).sort(byWorth).slice(0, Math.max(0, spareMoving)),
     ...idleMoving.slice(0, Math.max(0, spareIdle)),
   ];
   for (const replica of leaving) {

@@ -1,0 +1,146 @@
+import test from 'ava';
+import { containerOf, isAvailable } from '../../control-plane/core/replica.ts';
+import { NAMESPACE, type SimulatedWorld } from './simulated-world.ts';
+import { exactly, running, serving, smallCluster, up } from './small-cluster.ts';
+
+const TWO = { resources: { gpu: { count: 1 } }, replicas: exactly(2) };
+const WAYS = { 'start-first': {}, 'stop-first': { order: 'stop-first' as const }, 'two surge': { maxSurge: 2 } };
+
+/** What starts from now on loads for as long as the test says. */
+function loading(world: SimulatedWorld): { end: () => void } {
+  const known = new Set(world.running().map(c => c.id));
+  const { sidecar } = world;
+  const reports = sidecar.reports.bind(sidecar);
+  const still = { startup: 'pending' as const, readiness: 'unknown' as const, liveness: 'unknown' as const };
+  let isOver = false;
+  sidecar.reports = () =>
+    new Map([...reports()].map(([id, r]) => [id, isOver || known.has(id) ? r : { ...r, ...still }]));
+  const end = () => {
+    isOver = true;
+    sidecar.changed();
+  };
+  return { end };
+}
+
+function unready(world: SimulatedWorld, ids: readonly string[]): void {
+  for (const id of ids) world.health.unready.add(id);
+  world.sidecar.changed();
+}
+
+function heal(world: SimulatedWorld): void {
+  world.health.heal();
+  world.sidecar.changed();
+}
+
+for (const what of ['update', 'restart'] as const) {
+  async function begin(world: SimulatedWorld, update: object): Promise<void> {
+    if (what === 'update') await up(world, 's', { ...TWO, update, image: 'image:2' }, 0);
+    else await world.ask(c => c.restart({ namespace: NAMESPACE, name: 's' }, {}));
+  }
+  const settled = (world: SimulatedWorld, old: readonly string[]) =>
+    serving(world, 's') === 2 && running(world, 's').every(id => !old.includes(id));
+
+  for (const [words, update] of Object.entries(WAYS))
+    test(`readiness that fails for a second during ${what === 'update' ? 'an update' : 'a restart'} (${words}) stops no old replica`, async t => {
+      const world = await smallCluster({ a: 4 });
+      await up(world, 's', { ...TWO, update });
+      const old = running(world, 's');
+      const load = loading(world);
+      await begin(world, update);
+      await world.advance(20_000);
+      const left = running(world, 's').filter(id => old.includes(id));
+      t.is(left.length, words === 'stop-first' ? 1 : 2);
+      unready(world, left);
+      await world.advance(1_000);
+      t.is(serving(world, 's'), 0);
+      heal(world);
+      await world.advance(10_000);
+      t.is(serving(world, 's'), left.length);
+      load.end();
+      await world.advance(120_000);
+      t.true(settled(world, old));
+      await world.end();
+    });
+
+  for (const plight of ['cut_down', 'cut_hung'] as const)
+    test(`a way to the node that is cut (${plight}) as ${what === 'update' ? 'an update' : 'a restart'} begins stops nobody before others serve`, async t => {
+      const world = await smallCluster({ a: 3 });
+      await up(world, 's', TWO);
+      const old = running(world, 's');
+      world.suffer('a', plight);
+      await world.advance(8_000);
+      await begin(world, {});
+      await world.advance(2_000);
+      world.suffer('a', 'fine');
+      let fewest = 2;
+      for (let passedMs = 0; passedMs < 120_000; passedMs += 100) {
+        await world.advance(100);
+        const left = running(world, 's').filter(id => old.includes(id)).length;
+        const others = world.stored
+          .replicas()
+          .filter(r => isAvailable(r) && !old.includes(containerOf(r)?.id ?? '')).length;
+        fewest = Math.min(fewest, left + others);
+      }
+      t.is(fewest, 2);
+      t.true(settled(world, old));
+      await world.end();
+    });
+
+  for (const [words, update] of Object.entries(WAYS))
+    test(`old replicas that never get well are replaced all the same by ${what === 'update' ? 'an update' : 'a restart'} (${words})`, async t => {
+      for (const gpus of [2, 3]) {
+        const world = await smallCluster({ a: gpus });
+        await up(world, 's', { ...TWO, update });
+        const old = running(world, 's');
+        unready(world, old);
+        await world.advance(5_000);
+        await begin(world, update);
+        await world.advance(300_000);
+        t.true(settled(world, old), `${gpus} GPUs`);
+        await world.end();
+      }
+    });
+}
+
+for (const [words, update] of Object.entries(WAYS))
+  test(`readiness that fails for a second while a node is drained (${words}) stops nobody before others serve`, async t => {
+    const world = await smallCluster({ a: 2, b: 2 });
+    await world.ask(c => c.drainNode('b'));
+    await up(world, 's', { ...TWO, update });
+    await world.ask(c => c.undrainNode('b', {}));
+    const old = running(world, 's');
+    const load = loading(world);
+    await world.ask(c => c.drainNode('a'));
+    await world.advance(20_000);
+    const left = running(world, 's').filter(id => old.includes(id));
+    t.is(left.length, words === 'stop-first' ? 1 : 2);
+    unready(world, left);
+    await world.advance(1_000);
+    heal(world);
+    await world.advance(10_000);
+    t.is(serving(world, 's'), left.length);
+    load.end();
+    await world.advance(120_000);
+    t.is(serving(world, 's'), 2);
+    t.deepEqual(
+      running(world, 's').filter(id => old.includes(id)),
+      [],
+    );
+    await world.end();
+  });
+
+test('what never gets well leaves a drained node all the same', async t => {
+  for (const update of Object.values(WAYS)) {
+    const world = await smallCluster({ a: 2, b: 2 });
+    await world.ask(c => c.drainNode('b'));
+    await up(world, 's', { ...TWO, update });
+    await world.ask(c => c.undrainNode('b', {}));
+    const old = running(world, 's');
+    unready(world, old);
+    await world.advance(5_000);
+    await world.ask(c => c.drainNode('a'));
+    await world.advance(300_000);
+    t.is(serving(world, 's'), 2, JSON.stringify(update));
+    await world.end();
+  }
+});
