@@ -1,11 +1,12 @@
 import { bytesInWords, neededBytesInWords } from '../bytes-in-words.ts';
-import { currentId, deviceKind, isCalled, mayTouch } from '../node.ts';
+import { currentId, deviceKind, isCalled, mayBeGiven } from '../node.ts';
 import type { ObservedDevice } from '../observed.ts';
 import { givenDevices } from '../replica.ts';
 import type { GpuRequest, ServiceSpec } from '../spec.ts';
-import { chooseDevices, type DeviceLedger, occupancyOf, withoutSliced } from './choose-devices.ts';
+import { chooseDevices, type DeviceLedger, occupancyOf } from './choose-devices.ts';
 import type { NodeLedger } from './cluster-node.ts';
 import { gpusInWords, misfitOf, neededOf, sharedMemoryOf } from './device-fit.ts';
+import { lastingRejection } from './lasting-rejection.ts';
 import { REJECTION_CONSTRAINTS, type Rejection, type RejectionConstraint } from './rejection.ts';
 
 /**
@@ -120,88 +121,6 @@ function idRejection({ node, devices }: NodeLedger, gpu: GpuRequest): Rejection 
   return { ...common, message: `${what} not exist; ${has}` };
 }
 
-/** Fewer devices would do for the request than it needs, even if nobody held any. */
-function lastingRejection(
-  { node, devices }: NodeLedger,
-  gpu: GpuRequest,
-  asked: readonly DeviceLedger[],
-  gone: readonly ObservedDevice[],
-): Rejection | null {
-  const needed = neededOf(gpu);
-  const fitting = withoutSliced(asked.filter(d => misfitOf(gpu, d.device) === null));
-  const most = gpu.deviceIds.length > 0 ? fitting.length : mostOfAKind(fitting);
-  if (most >= needed) return null;
-  const words = `needs ${gpusInWords(gpu)}`;
-  const common = { node: node.name, requested: needed, free: most, total: devices.length };
-  if (gone.length > 0) {
-    const message = `${words}: ${gone.map(d => d.id).join(', ')} ${gone.length === 1 ? 'is' : 'are'} not listed any more`;
-    return { ...common, constraint: 'gpu_vanished', message };
-  }
-  if (devices.length === 0) {
-    return { ...common, constraint: 'gpu_missing', message: `${words}, and no GPU is known on this node` };
-  }
-  const constraint = fitting.length === 0 ? furthestMisfit(gpu, asked) : 'gpu_count';
-  const found = describeDevices(devices.map(d => d.device));
-  const obscure = obscureOnes(gpu, asked);
-  const doubt = obscure.length === 0 ? {} : { isUnknown: true as const };
-  const there = `there ${areThere(devices.length)} ${found}${doubtInWords(gpu, obscure, devices.length)}`;
-  switch (constraint) {
-    case 'gpu_memory': {
-      const largest = Math.max(
-        ...asked.map(d => (misfitOf(gpu, d.device) === constraint ? (d.device.memoryBytes ?? 0) : 0)),
-      );
-      const figures = { requested: gpu.memoryBytes!, ...(largest > 0 ? { free: largest, total: largest } : {}) };
-      return {
-        ...common,
-        ...figures,
-        constraint,
-        found,
-        ...doubt,
-        message: `${words}; ${there}`,
-      };
-    }
-    case 'gpu_count': {
-      const ofOneKind = fitting.length > most ? ' of one kind' : '';
-      const fit = `of the ${devices.length} on the node (${found}) ${most}${ofOneKind} fit${most === 1 ? 's' : ''}`;
-      const message = `${words}: ${fit}${doubtInWords(gpu, obscure, devices.length)}`;
-      return { ...common, constraint, found, ...doubt, message };
-    }
-    default: {
-      const requested =
-        constraint === 'gpu_model'
-          ? gpu.models.join(' or ')
-          : ((constraint === 'gpu_kind' ? gpu.kind : gpu.driver) ?? '');
-      return {
-        ...common,
-        requested,
-        constraint,
-        found,
-        ...doubt,
-        message: `${words}; ${there}`,
-      };
-    }
-  }
-}
-
-/** Those that may fit: what they would have to be is not known of them. */
-function obscureOnes(gpu: GpuRequest, devices: readonly DeviceLedger[]): readonly ObservedDevice[] {
-  return devices.flatMap(({ device }) => {
-    const misfit = misfitOf(gpu, device);
-    const isObscure =
-      (misfit === 'gpu_model' && device.model === undefined) ||
-      (misfit === 'gpu_memory' && device.memoryBytes === undefined);
-    return isObscure ? [device] : [];
-  });
-}
-
-/** `, whose model is not known`. */
-function doubtInWords(gpu: GpuRequest, obscure: readonly ObservedDevice[], of: number): string {
-  if (obscure.length === 0) return '';
-  const isOfModels = obscure.some(d => misfitOf(gpu, d) === 'gpu_model');
-  const what = isOfModels ? 'model' : 'memory';
-  return obscure.length === of ? `, whose ${what} is not known` : `; the ${what} of ${obscure.length} is not known`;
-}
-
 /** Enough devices would do, but others hold them, or they are quarantined. */
 function passingRejection(ledger: NodeLedger, spec: ServiceSpec, perDevice: readonly Rejection[]): Rejection {
   const gpu = spec.resources.gpu!;
@@ -264,32 +183,8 @@ function by(holders: readonly string[]): string {
 
 const NAMED_HOLDERS = 3;
 
-function areThere(count: number): string {
-  return count === 1 ? 'is' : 'are';
-}
-
 function areFree(count: number): string {
   return count === 1 ? 'is free' : 'are free';
-}
-
-function mostOfAKind(devices: readonly DeviceLedger[]): number {
-  const kinds = [...Map.groupBy(devices, d => deviceKind(d.device)).values()];
-  return Math.max(0, ...kinds.map(some => some.length));
-}
-
-/** What the device that came furthest fails at: a wrong size says more than a wrong vendor. */
-function furthestMisfit(gpu: GpuRequest, devices: readonly DeviceLedger[]): RejectionConstraint {
-  const misfits = devices.flatMap(d => misfitOf(gpu, d.device) ?? []);
-  return misfits.sort((a, b) => REJECTION_CONSTRAINTS.indexOf(b) - REJECTION_CONSTRAINTS.indexOf(a))[0] ?? 'gpu_count';
-}
-
-/** `4 H100 with 80 GiB, 1 L4 with 24 GiB`. */
-function describeDevices(devices: readonly ObservedDevice[]): string {
-  const alike = Map.groupBy(devices, d => {
-    const memory = d.memoryBytes === undefined ? '' : ` with ${bytesInWords(d.memoryBytes)}`;
-    return `${d.model ?? deviceKind(d)}${memory}`;
-  });
-  return [...alike].map(([what, some]) => `${some.length} × ${what}`).join(', ');
 }
 
 /** The services whose replicas hold any of the devices. */
@@ -299,10 +194,10 @@ function holdersOf({ holders, node }: NodeLedger, devices: readonly DeviceLedger
   return [...new Set(those.map(h => h.service))].sort();
 }
 
-/** Those that hold what is not listed and may be any of the devices. */
+/** Those that hold what is not listed, or not for sure, and may be any of the devices. */
 function unlistedHoldersOf(ledger: NodeLedger, devices: readonly DeviceLedger[]): string[] {
   const those = [...ledger.holders.values()].filter(h =>
-    givenDevices(h.placement).some(d => !ledger.ledgerOf(d) && devices.some(l => mayTouch(d, l.device))),
+    givenDevices(h.placement).some(d => devices.some(l => mayBeGiven(ledger.node, d, l.device))),
   );
   return [...new Set(those.map(h => h.service))].sort();
 }
