@@ -122,6 +122,7 @@ function messageOf(
   return (
     replicas.find(r => r.phase === 'failed' || r.phase === 'backoff')?.message ??
     (halt || undefined) ??
+    replicas.find(r => r.message !== '' && r.phase !== 'ready')?.message ??
     replicas.find(r => r.message !== '')?.message ??
     ''
   );
