@@ -56,26 +56,25 @@ export class Balancer {
 
   /** What runs may end; what still waits for a replica gets an error. */
   async close(): Promise<void> {
-    this.#end(new DiscoveryError('closed', 'This dispatcher was closed.'));
+    this.#closed.abort(new DiscoveryError('closed', 'This dispatcher was closed.'));
     for (const replica of this.#replicas.values()) void this.#retire(replica);
     await Promise.all(this.#retiring);
+    // Until then the control plane is told that they are in use.
+    this.#unsubscribe();
   }
 
   async destroy(error: Error): Promise<void> {
-    this.#end(error);
+    this.#closed.abort(error);
+    this.#unsubscribe();
     const all = [...this.#replicas.values()];
     this.#replicas.clear();
     await Promise.all(all.map(replica => replica.pool.destroy(error)));
   }
 
-  #end(reason: Error): void {
-    this.#closed.abort(reason);
-    this.#unsubscribe();
-  }
-
   /** Returns the end of what still runs on replicas that left just now: they are stopped once it has ended, or their time is over. */
   #take({ snapshot, connection }: WatchState): Promise<unknown> | undefined {
     if (!snapshot || connection.kind === 'connecting' || connection.kind === 'idle') return undefined;
+    if (this.#closed.signal.aborted) return Promise.all(this.#retiring);
     const { endpoints } = this.#view.resolutionOf(snapshot, connection.kind === 'current');
     const wanted = new Map(endpoints.map(endpoint => [originOf(endpoint), endpoint]));
     const leaving: Promise<void>[] = [];

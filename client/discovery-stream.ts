@@ -1,5 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
+import type { WatchRequest } from '../proto/generated/outrigger/v1/WatchRequest.ts';
 import { loadContract } from '../proto/load.ts';
 import { type ControlAddress, formatControlAddress } from './control-address.ts';
 import type { Credentials } from './credentials.ts';
@@ -10,10 +11,17 @@ import { type Snapshot, snapshotOf } from './snapshot.ts';
 export interface DiscoveryStreamOptions {
   readonly address: ControlAddress;
   readonly credentials: Credentials;
-  readonly service: ServiceName;
+  readonly subscription: Subscription;
   readonly onSnapshot: (snapshot: Snapshot) => void;
   /** Called once, in words; never after `close`. */
   readonly onEnd: (end: WatchEnd) => void;
+}
+
+export interface Subscription extends ServiceName {
+  /** The same whenever this client watches this service again. */
+  readonly clientId: string;
+  /** Ids of the replicas that it may still call. */
+  readonly replicasInUse: readonly string[];
 }
 
 export interface WatchEnd {
@@ -61,29 +69,41 @@ export class DiscoveryStream {
     // Our own side of the stream is still open, so that "close" would not come.
     this.#stream.on('end', () => this.#end('the watch was ended'));
     this.#stream.on('close', () => this.#end('the watch was ended'));
-    this.#send({ subscribe: options.service });
+    const { subscription } = options;
+    this.#send({ subscribe: { ...subscription, replicasInUse: [...subscription.replicasInUse] } });
   }
 
   /** Tells that nobody here calls a replica any more that this version lacks. */
   acknowledge(version: number): void {
-    if (!this.#ended) this.#send({ acknowledgedVersion: version });
+    if (!this.#ended && version >= 0) this.#send({ acknowledgedVersion: version });
   }
 
+  /** Tells that nobody here calls any replica any more. */
   close(): void {
+    if (this.#ended) return;
+    this.#send({ closing: true });
+    this.#stop();
+    this.#stream.end();
+    this.#session.close();
+    // Nobody waits for a control plane that does not take it.
+    patientTimeout(CLOSE_MS, () => this.#session.destroy());
+  }
+
+  #stop(): void {
     this.#ended = true;
     this.#cancelConnectDeadline();
     clearInterval(this.#keepalive);
-    this.#session.destroy();
   }
 
   #end(problem: string): void {
     if (this.#ended) return;
-    this.close();
+    this.#stop();
+    this.#session.destroy();
     if (this.#grpcStatus !== '') this.#options.onEnd({ kind: 'ended', problem: this.#grpcStatus });
     else this.#options.onEnd({ kind: 'failed', problem: problem === '' ? 'the connection failed' : problem });
   }
 
-  #send(message: { subscribe: ServiceName } | { acknowledgedVersion: number }): void {
+  #send(message: WatchRequest): void {
     const body = WATCH.requestSerialize(message);
     const frame = Buffer.alloc(5 + body.length);
     frame.writeUInt32BE(body.length, 1);
@@ -130,6 +150,7 @@ export class DiscoveryStream {
 
 const WATCH = loadContract().outrigger.v1.Discovery.service.Watch;
 const CONNECT_MS = 5_000;
+const CLOSE_MS = 1_000;
 const PING_EVERY_MS = 10_000;
 const PING_ANSWER_MS = 5_000;
 const MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024;

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { DiscoveryError } from './client-error.ts';
 import { type ControlAddress, formatControlAddress } from './control-address.ts';
 import { credentialsOf } from './credentials.ts';
 import { DiscoveryStream, type WatchEnd } from './discovery-stream.ts';
+import { Leavers } from './leavers.ts';
 import type { ServiceName } from './service-name.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -37,15 +39,17 @@ type Listener = (state: WatchState) => unknown;
 /**
  * The one watch that a process has on a service of a control plane, shared by all that want it. It is open while
  * somebody listens, and comes back by itself. A version is acknowledged once all listeners have taken it up, and what
- * they still did with the replicas of earlier ones has ended.
+ * they still did with the replicas of earlier ones has ended. When it comes back it says what is in use, so that a replica
+ * outlives a broken watch, and a control plane that was restarted, for as long as it is called from here.
  */
 export class ServiceWatch {
   readonly address: ControlAddress;
   readonly service: ServiceName;
   readonly #timing: WatchTiming;
   readonly #listeners = new Set<Listener>();
-  /** What still runs on replicas that have left, and the version that they left in. */
-  readonly #inUse = new Map<Promise<unknown>, number>();
+  /** By which the control plane knows it again. */
+  readonly #id = randomUUID();
+  readonly #leavers = new Leavers();
   #state: WatchState = { snapshot: null, connection: { kind: 'idle' } };
   #stream: DiscoveryStream | null = null;
   #retry: NodeJS.Timeout | null = null;
@@ -106,20 +110,24 @@ export class ServiceWatch {
     for (const timer of this.#holds) clearInterval(timer);
     this.#holds.clear();
     this.#attempts = 0;
+    this.#leavers.clear();
     this.#state = { ...this.#state, connection: { kind: 'idle' } };
   }
 
   #open(): void {
     this.#retry = null;
-    // Whoever begins to watch uses nothing that had left before.
-    this.#inUse.clear();
     if (this.#state.connection.kind === 'idle') this.#state = { ...this.#state, connection: { kind: 'connecting' } };
     try {
+      let isFirst = true;
       const stream: DiscoveryStream = new DiscoveryStream({
         address: this.address,
         credentials: credentialsOf(process.env),
-        service: this.service,
-        onSnapshot: snapshot => this.#receive(stream, snapshot),
+        subscription: { ...this.service, clientId: this.#id, replicasInUse: this.#replicasInUse() },
+        onSnapshot: snapshot => {
+          if (isFirst) this.#leavers.carryOver(snapshot.version);
+          isFirst = false;
+          this.#receive(stream, snapshot);
+        },
         onEnd: end => this.#lose(this.#explain(end)),
       });
       this.#stream = stream;
@@ -139,13 +147,13 @@ export class ServiceWatch {
     const apply = () => {
       this.#held = null;
       const acknowledge = () => {
-        if (this.#stream !== stream) return;
-        const oldestInUse = Math.min(...this.#inUse.values());
-        stream.acknowledge(Math.min(snapshot.version, oldestInUse - 1));
+        if (this.#stream === stream) stream.acknowledge(this.#leavers.newestLetGo(snapshot.version));
       };
+      const stays = new Set(snapshot.endpoints.map(e => e.replicaId));
+      const replicaIds = this.#current().filter(id => !stays.has(id));
       for (const use of this.#put({ snapshot, connection: { kind: 'current' } })) {
-        this.#inUse.set(use, snapshot.version);
-        const ended = () => this.#inUse.delete(use) && this.#acknowledgeNewest();
+        this.#leavers.add(use, { replicaIds, version: snapshot.version });
+        const ended = () => this.#leavers.settled(use) && this.#acknowledgeNewest();
         // A listener that rejects surfaces, like one that throws.
         void use.finally(ended);
       }
@@ -158,6 +166,15 @@ export class ServiceWatch {
     } else {
       apply();
     }
+  }
+
+  /** What may be called from here: the last good set, and what has left it and is not done with. */
+  #replicasInUse(): string[] {
+    return [...new Set([...this.#current(), ...this.#leavers.replicaIds()])];
+  }
+
+  #current(): string[] {
+    return (this.#state.snapshot?.endpoints ?? []).map(e => e.replicaId);
   }
 
   #lose(problem: string): void {

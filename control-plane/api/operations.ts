@@ -2,6 +2,7 @@ import type { ApplyResult, ControlPlane, LogQuery } from '../control-plane.ts';
 import { isAsked } from '../controller/event-feed.ts';
 import { OutriggerError } from '../core/errors.ts';
 import { type ServiceSpecInput, serviceKey, splitKey } from '../core/spec.ts';
+import type { WatchingClient } from '../registry/callers.ts';
 import type { Snapshot } from '../registry/hub.ts';
 import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from '../views/views.ts';
 import type { ApiLog } from './api-log.ts';
@@ -138,8 +139,12 @@ export class Operations {
     return stop;
   }
 
-  watchEndpoints(ref: Requests['service'], listener: (snapshot: SnapshotView) => void) {
-    return this.#controlPlane.hub.watch(serviceKey(ref), snapshot => listener(snapshotView(snapshot)));
+  watchEndpoints(
+    ref: Requests['service'],
+    listener: (snapshot: SnapshotView) => void,
+    client: WatchingClient | null = null,
+  ) {
+    return this.#controlPlane.hub.watch(serviceKey(ref), snapshot => listener(snapshotView(snapshot)), client);
   }
 
   /**

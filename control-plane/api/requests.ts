@@ -28,6 +28,12 @@ export const requests = {
   restart: z.strictObject({ ...service.shape, replicaId: replicaId.optional() }),
   listServices: z.strictObject({ namespace: namespaceName.optional() }),
   service,
+  watch: z.strictObject({
+    ...service.shape,
+    clientId: z.string().max(64).default(''),
+    // As many as a service may have, and as many again that leave.
+    replicasInUse: z.array(replicaId).max(20_000).default([]),
+  }),
   events: z.strictObject({
     namespace: namespaceName.optional(),
     name: serviceName.optional(),

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Action } from '../core/actions.ts';
 import { type OutriggerError, toOutriggerError } from '../core/errors.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy } from '../core/node.ts';
-import type { Observed } from '../core/observed.ts';
+import type { Observed, RegistryStanding } from '../core/observed.ts';
 import { reconcile } from '../core/reconcile.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
 import { DeviceWatch } from '../nodes/device-watch.ts';
@@ -119,17 +119,32 @@ export class Controller implements LoopAccess {
   }
 
   get observed(): Observed {
-    const { registry, sidecar, hub } = this.#options;
+    const { sidecar } = this.#options;
     return {
       nodes: this.nodes.nodes(),
       probes: sidecar.reports(),
       deviceReports: this.#deviceWatch.reports(),
       images: this.#effects.images,
       effects: this.#effects.states,
-      withdrawn: (service, replicaId) =>
-        hub.withdrawalConfirmed(service as ServiceKey, replicaId) && registry.standing(replicaId).letGoAt !== null,
-      standing: replicaId => registry.standing(replicaId),
+      withdrawn: (service, replicaId) => this.#isWithdrawn(service as ServiceKey, replicaId),
+      standing: replicaId => this.#standing(replicaId),
     };
+  }
+
+  /** Of what is deleted, nobody is waited for of whom it is not known that they call it. */
+  #isWithdrawn(service: ServiceKey, replicaId: string): boolean {
+    const { registry, hub } = this.#options;
+    const expectReturns = this.state.services.get(service)?.removal === null;
+    return (
+      hub.withdrawalConfirmed(service, replicaId, { expectReturns }) && registry.standing(replicaId).letGoAt !== null
+    );
+  }
+
+  /** Of what left in an earlier life, clients may not know before this one: they have their time from its beginning. */
+  #standing(replicaId: string): RegistryStanding {
+    const { registry, hub } = this.#options;
+    const standing = registry.standing(replicaId);
+    return standing.letGoAt === null ? standing : { ...standing, letGoAt: Math.max(standing.letGoAt, hub.since) };
   }
 
   shown(view: ServiceView): ServiceView {

@@ -12,6 +12,7 @@ import type { DeleteResponse as _outrigger_v1_DeleteResponse, DeleteResponse__Ou
 import type { Device as _outrigger_v1_Device, Device__Output as _outrigger_v1_Device__Output } from './outrigger/v1/Device.ts';
 import type { DeviceHolder as _outrigger_v1_DeviceHolder, DeviceHolder__Output as _outrigger_v1_DeviceHolder__Output } from './outrigger/v1/DeviceHolder.ts';
 import type { DeviceSlice as _outrigger_v1_DeviceSlice, DeviceSlice__Output as _outrigger_v1_DeviceSlice__Output } from './outrigger/v1/DeviceSlice.ts';
+import type { DeviceUse as _outrigger_v1_DeviceUse, DeviceUse__Output as _outrigger_v1_DeviceUse__Output } from './outrigger/v1/DeviceUse.ts';
 import type { DiscoveryClient as _outrigger_v1_DiscoveryClient, DiscoveryDefinition as _outrigger_v1_DiscoveryDefinition } from './outrigger/v1/Discovery.ts';
 import type { DrainNodeRequest as _outrigger_v1_DrainNodeRequest, DrainNodeRequest__Output as _outrigger_v1_DrainNodeRequest__Output } from './outrigger/v1/DrainNodeRequest.ts';
 import type { Endpoint as _outrigger_v1_Endpoint, Endpoint__Output as _outrigger_v1_Endpoint__Output } from './outrigger/v1/Endpoint.ts';
@@ -40,6 +41,7 @@ import type { Status as _outrigger_v1_Status, Status__Output as _outrigger_v1_St
 import type { UndrainNodeRequest as _outrigger_v1_UndrainNodeRequest, UndrainNodeRequest__Output as _outrigger_v1_UndrainNodeRequest__Output } from './outrigger/v1/UndrainNodeRequest.ts';
 import type { WatchEventsRequest as _outrigger_v1_WatchEventsRequest, WatchEventsRequest__Output as _outrigger_v1_WatchEventsRequest__Output } from './outrigger/v1/WatchEventsRequest.ts';
 import type { WatchRequest as _outrigger_v1_WatchRequest, WatchRequest__Output as _outrigger_v1_WatchRequest__Output } from './outrigger/v1/WatchRequest.ts';
+import type { WatchSubscription as _outrigger_v1_WatchSubscription, WatchSubscription__Output as _outrigger_v1_WatchSubscription__Output } from './outrigger/v1/WatchSubscription.ts';
 import type { Why as _outrigger_v1_Why, Why__Output as _outrigger_v1_Why__Output } from './outrigger/v1/Why.ts';
 import type { WhyGroup as _outrigger_v1_WhyGroup, WhyGroup__Output as _outrigger_v1_WhyGroup__Output } from './outrigger/v1/WhyGroup.ts';
 import type { WhyReplica as _outrigger_v1_WhyReplica, WhyReplica__Output as _outrigger_v1_WhyReplica__Output } from './outrigger/v1/WhyReplica.ts';
@@ -67,6 +69,7 @@ export interface ProtoGrpcType {
       Device: MessageTypeDefinition<_outrigger_v1_Device, _outrigger_v1_Device__Output>
       DeviceHolder: MessageTypeDefinition<_outrigger_v1_DeviceHolder, _outrigger_v1_DeviceHolder__Output>
       DeviceSlice: MessageTypeDefinition<_outrigger_v1_DeviceSlice, _outrigger_v1_DeviceSlice__Output>
+      DeviceUse: MessageTypeDefinition<_outrigger_v1_DeviceUse, _outrigger_v1_DeviceUse__Output>
       Discovery: SubtypeConstructor<typeof grpc.Client, _outrigger_v1_DiscoveryClient> & { service: _outrigger_v1_DiscoveryDefinition }
       DrainNodeRequest: MessageTypeDefinition<_outrigger_v1_DrainNodeRequest, _outrigger_v1_DrainNodeRequest__Output>
       Endpoint: MessageTypeDefinition<_outrigger_v1_Endpoint, _outrigger_v1_Endpoint__Output>
@@ -95,6 +98,7 @@ export interface ProtoGrpcType {
       UndrainNodeRequest: MessageTypeDefinition<_outrigger_v1_UndrainNodeRequest, _outrigger_v1_UndrainNodeRequest__Output>
       WatchEventsRequest: MessageTypeDefinition<_outrigger_v1_WatchEventsRequest, _outrigger_v1_WatchEventsRequest__Output>
       WatchRequest: MessageTypeDefinition<_outrigger_v1_WatchRequest, _outrigger_v1_WatchRequest__Output>
+      WatchSubscription: MessageTypeDefinition<_outrigger_v1_WatchSubscription, _outrigger_v1_WatchSubscription__Output>
       Why: MessageTypeDefinition<_outrigger_v1_Why, _outrigger_v1_Why__Output>
       WhyGroup: MessageTypeDefinition<_outrigger_v1_WhyGroup, _outrigger_v1_WhyGroup__Output>
       WhyReplica: MessageTypeDefinition<_outrigger_v1_WhyReplica, _outrigger_v1_WhyReplica__Output>

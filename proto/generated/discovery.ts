@@ -7,6 +7,7 @@ import type { EndpointAddress as _outrigger_v1_EndpointAddress, EndpointAddress_
 import type { ResolveRequest as _outrigger_v1_ResolveRequest, ResolveRequest__Output as _outrigger_v1_ResolveRequest__Output } from './outrigger/v1/ResolveRequest.ts';
 import type { Snapshot as _outrigger_v1_Snapshot, Snapshot__Output as _outrigger_v1_Snapshot__Output } from './outrigger/v1/Snapshot.ts';
 import type { WatchRequest as _outrigger_v1_WatchRequest, WatchRequest__Output as _outrigger_v1_WatchRequest__Output } from './outrigger/v1/WatchRequest.ts';
+import type { WatchSubscription as _outrigger_v1_WatchSubscription, WatchSubscription__Output as _outrigger_v1_WatchSubscription__Output } from './outrigger/v1/WatchSubscription.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
   new(...args: ConstructorParameters<Constructor>): Subtype;
@@ -21,6 +22,7 @@ export interface ProtoGrpcType {
       ResolveRequest: MessageTypeDefinition<_outrigger_v1_ResolveRequest, _outrigger_v1_ResolveRequest__Output>
       Snapshot: MessageTypeDefinition<_outrigger_v1_Snapshot, _outrigger_v1_Snapshot__Output>
       WatchRequest: MessageTypeDefinition<_outrigger_v1_WatchRequest, _outrigger_v1_WatchRequest__Output>
+      WatchSubscription: MessageTypeDefinition<_outrigger_v1_WatchSubscription, _outrigger_v1_WatchSubscription__Output>
     }
   }
 }

@@ -130,7 +130,7 @@ export class SimulatedWorld {
     this.safety.beginLife();
     this.#life = new AbortController();
     this.sidecar = new FakeSidecar(this.clock, this.health, this.#passAfterMs);
-    this.hub = new DiscoveryHub(`life${this.#lives}`);
+    this.hub = new DiscoveryHub(`life${this.#lives}`, { clock: this.clock });
     this.#store = new WitnessedStore(this.disk, this.safety);
     const around = { registry: this.#newRegistry(), hub: this.hub, store: this.#store, clock: this.clock };
     const admit = async () => [];

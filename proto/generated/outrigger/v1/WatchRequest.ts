@@ -1,16 +1,18 @@
 // Original file: proto/outrigger/v1/discovery.proto
 
-import type { ResolveRequest as _outrigger_v1_ResolveRequest, ResolveRequest__Output as _outrigger_v1_ResolveRequest__Output } from '../../outrigger/v1/ResolveRequest.ts';
+import type { WatchSubscription as _outrigger_v1_WatchSubscription, WatchSubscription__Output as _outrigger_v1_WatchSubscription__Output } from '../../outrigger/v1/WatchSubscription.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface WatchRequest {
-  'subscribe'?: (_outrigger_v1_ResolveRequest | null);
+  'subscribe'?: (_outrigger_v1_WatchSubscription | null);
   'acknowledgedVersion'?: (number | string | Long);
-  'kind'?: "subscribe"|"acknowledgedVersion";
+  'closing'?: (boolean);
+  'kind'?: "subscribe"|"acknowledgedVersion"|"closing";
 }
 
 export interface WatchRequest__Output {
-  'subscribe'?: (_outrigger_v1_ResolveRequest__Output | null);
+  'subscribe'?: (_outrigger_v1_WatchSubscription__Output | null);
   'acknowledgedVersion'?: (number);
-  'kind'?: "subscribe"|"acknowledgedVersion";
+  'closing'?: (boolean);
+  'kind'?: "subscribe"|"acknowledgedVersion"|"closing";
 }
