@@ -77,7 +77,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const ofItsUser = options.exitWhenIdle === true && policyFile(options) === undefined;
   const clock = createSteadyClock();
   const store = cleanup.adopt(await openSqliteStore(folder.database), s => s.close());
-  const hub = new DiscoveryHub(randomWord(12));
+  const hub = cleanup.adopt(new DiscoveryHub(randomWord(12), { clock }), h => h.close());
   const registry = cleanup.adopt(await createRegistry(options, store, clock), r =>
     r.close({ withdraw: false }, AbortSignal.timeout(CLOSE_DEADLINE_MS)),
   );
