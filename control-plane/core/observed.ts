@@ -42,6 +42,8 @@ export type EffectState =
       readonly message: string;
       /** Not to be begun again before; grows with each failure in a row. */
       readonly notBefore: number;
+      /** Whoever refused it says that it stays so until a person does something about it. */
+      readonly isForGood?: true;
     };
 
 export interface ObservedNode {

@@ -97,6 +97,17 @@ for (const code of ['conflict', 'unavailable', 'timeout'] as const) {
   });
 }
 
+test('a create whose name is taken for good fails the attempt, on its budget', t => {
+  const creating = aReplica(phaseOf('creating', 100));
+  const observed = seen({
+    effects: { [createKey(creating)]: { ...failedAt(150, 'conflict'), isForGood: true } as EffectState },
+  });
+  t.like(moved(creating, { observed }).phase, { kind: 'failed', cause: { kind: 'rejected', message: 'why' } });
+  const patient = aSpec({ restart: { startAttempts: null } });
+  const effects = { [actionKey(createAction(creating, PLACED, patient))]: [...observed.effects.values()][0]! };
+  t.is(moved(creating, { spec: patient, observed: seen({ effects }) }).phase.kind, 'backoff');
+});
+
 test('a start that a conflict keeps up for seconds is given to another container, whatever the budget', t => {
   const spec = aSpec({ restart: { startAttempts: 1, maxAttempts: 0 } });
   const starting = aReplica(phaseOf('starting', 100));

@@ -264,7 +264,10 @@ export class FakeEngine implements Engine {
 
   #devices(): readonly ObservedDevice[] {
     const now = this.#clock.now();
-    if (!this.#looked || now - this.#looked.at >= LOOK_AGAIN_MS) {
+    const known = this.#looked?.usedBytes;
+    // Other names may be other devices, so the driver is asked anew.
+    const isRenamed = this.machine.devices.some(({ id }) => this.machine.usedBytes.has(id) && !known?.has(id));
+    if (!this.#looked || isRenamed || now - this.#looked.at >= LOOK_AGAIN_MS) {
       this.#looked = { at: now, usedBytes: new Map(this.machine.usedBytes) };
     }
     const { at, usedBytes } = this.#looked;

@@ -51,7 +51,7 @@ export function checkLedger(scene: Scene, broken: Broken): void {
 
 /** A stop waits no longer than this for a start. */
 const STOP_PATIENCE_MS = 10_000;
-/** A start waits no longer than this for a stop whose grace is over. */
+/** A start waits no longer than this for a stop. */
 const END_PATIENCE_MS = 150_000;
 
 /**
@@ -89,7 +89,7 @@ export function checkTurn(
       const begun = phase.kind === 'starting' || phase.kind === 'warming' ? phase.container.id : undefined;
       const begins = begun !== undefined && !hasServed(other) && (running.has(begun) || toldToStart.has(begun));
       const ending = phase.kind === 'stopping' ? phase.container?.id : undefined;
-      const endsBy = phase.since + graceOf(scene.stored, other) + END_PATIENCE_MS;
+      const endsBy = phase.since + END_PATIENCE_MS;
       const ends = ending !== undefined && running.has(ending) && toldToStop.has(ending) && scene.now() < endsBy;
       if (begins && isPatient)
         broken('2', `${replicaId} was told to ${what} on ${device} while ${id} is ${phase.kind}`);
@@ -110,10 +110,6 @@ function checkMemoryIsFree(scene: Scene, placement: Placement, device: string, b
   if (!node || used === undefined || total === undefined || used + bytes <= total) return;
   if (scene.now() - node.machine.strangerSince(device) < NOTICED_WITHIN_MS) return;
   broken('2', `something starts on ${device} of ${node.name} that needs ${bytes} bytes, ${total - used} are free`);
-}
-
-function graceOf(stored: Stored, { service, generation }: Replica): number {
-  return stored.specOf(service, generation)?.stopGraceMs ?? 0;
 }
 
 function sharing(stored: Stored, node: string, device: string): Replica[] {

@@ -112,6 +112,21 @@ test('one that cannot be stopped keeps a neighbour from its restart for some min
   await world.end();
 });
 
+test('one that takes ten minutes to stop keeps a neighbour from its restart for some minutes at most', async t => {
+  const world = await smallCluster({ a: 1 });
+  const slow = { command: ['ignore-stop'], stopGraceMs: 10 * MINUTE_MS };
+  await up(world, 'slow', { ...sharing(10), ...slow, replicas: exactly(1) });
+  await up(world, 'good', { ...sharing(10), replicas: exactly(1) });
+  await world.ask(c => c.remove({ namespace: NAMESPACE, names: ['slow'], volumes: false }));
+  await world.advance(5_000);
+  world.node('a').machine.exit(running(world, 'good')[0]!, { code: 1 });
+  await world.advance(2_000);
+  t.not(await timeUntil(world, () => serving(world, 'good') === 1, 4 * MINUTE_MS), null);
+  t.is(running(world, 'slow').length, 1, 'it has its grace');
+  world.safety.check();
+  await world.end();
+});
+
 test('one that came back from a lost node and is not ready keeps no neighbour from starting', async t => {
   const world = await smallCluster({ a: 1, b: 0 });
   await up(world, 'first', { ...sharing(10), replicas: exactly(1) });

@@ -163,7 +163,9 @@ function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts: Replic
   }
   if (effect?.kind !== 'failed' || effect.at < phase.since) return null;
   if (effect.code === 'image_unavailable') return { kind: 'image_missing' };
-  return isFinal(effect.code) ? failed(facts.spec, refusal(effect.message)) : null;
+  // A name that somebody else's container has is nothing to wait for in silence, holding the place meanwhile.
+  const isTaken = effect.code === 'conflict' && effect.isForGood === true;
+  return isFinal(effect.code) || isTaken ? failed(facts.spec, refusal(effect.message)) : null;
 }
 
 function afterStart(replica: Replica, phase: PhaseOf<'starting'>, facts: ReplicaFacts): ReplicaEvent | null {

@@ -40,7 +40,7 @@ export function turnStage(replica: Replica, spec: ServiceSpec, seen: Seen): Turn
     case 'warming':
       return during('starting', phase.since + (spec.warmup?.deadlineMs ?? 0), seen.now);
     case 'stopping':
-      return whileStopping(replica, phase, spec, seen);
+      return whileStopping(replica, phase, seen);
     default:
       return AT_REST;
   }
@@ -80,18 +80,13 @@ function whileStarting(
   return create?.kind === 'settled' ? starting(since, spec, now) : toStart(phase.since, undefined, now);
 }
 
-function whileStopping(
-  replica: Replica,
-  phase: PhaseOf<'stopping'>,
-  spec: ServiceSpec,
-  { observed, containersOf, now }: Seen,
-): TurnStage {
+function whileStopping(replica: Replica, phase: PhaseOf<'stopping'>, { observed, containersOf, now }: Seen): TurnStage {
   const running = containersOf(replica).filter(c => c.state === 'running');
   if (running.length === 0) return AT_REST;
   const stops = running.map(c => observed.effects.get(stopKey(c.id)));
   const isTold = stops.some(s => s !== undefined && s.kind !== 'queued');
-  // What the engine cannot stop goes on as it is.
-  const stage = during('stopping', phase.since + spec.stopGraceMs, now);
+  // What the engine cannot stop, or what has a grace of many minutes, goes on as it is.
+  const stage = during('stopping', phase.since, now);
   return isTold || stage.kind === 'at_rest' ? stage : { kind: 'to_stop', since: phase.since };
 }
 
