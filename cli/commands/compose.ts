@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { PROVIDER_OPTIONS } from '../../control-plane/compose/index.ts';
 import { OutriggerError, toOutriggerError } from '../../control-plane/core/errors.ts';
 import type { ServiceView } from '../../control-plane/views/views.ts';
 import { hostAndPort } from '../address.ts';
@@ -68,19 +69,10 @@ interface Call {
   readonly service: string;
 }
 
-const OPTIONS = [
-  {
-    name: 'file',
-    description: 'The Compose file that has the service, where it is not one of the default names or in COMPOSE_FILE',
-  },
-  { name: 'env-file', description: 'Environment file to read the Compose file with' },
-  { name: 'wait-timeout', description: 'Give up when not ready in time: seconds, or a duration such as 10m' },
-] as const;
-
 const METADATA = {
   description: 'Runs the service with Outrigger: GPU placement, probes, warm-up, draining',
-  up: { parameters: OPTIONS.map(option => ({ ...option, required: false, type: 'string' })) },
-  down: { parameters: OPTIONS.map(option => ({ ...option, required: false, type: 'string' })) },
+  up: { parameters: PROVIDER_OPTIONS.map(option => ({ ...option, required: false, type: 'string' })) },
+  down: { parameters: PROVIDER_OPTIONS.map(option => ({ ...option, required: false, type: 'string' })) },
 };
 
 function parseCall(words: readonly string[]): Call {
@@ -106,12 +98,12 @@ function parseCall(words: readonly string[]): Call {
   if (command !== 'metadata' && (service === '' || more.length > 0)) {
     throw usageError(`"outrigger compose ${command}" takes one service.`);
   }
-  const known = ['project-name', ...OPTIONS.map(o => o.name)];
+  const known = ['project-name', ...PROVIDER_OPTIONS.map(o => o.name)];
   const unknown = [...flags.keys()].find(name => !known.includes(name));
   if (unknown !== undefined) {
     throw usageError(
       `The provider has no option "${unknown}".`,
-      `It has ${OPTIONS.map(o => o.name).join(', ')}; what the service needs stands under x-outrigger.`,
+      `It has ${PROVIDER_OPTIONS.map(o => o.name).join(', ')}; what the service needs stands under x-outrigger.`,
     );
   }
   const projectName = flags.get('project-name')?.at(-1);

@@ -17,6 +17,7 @@ import { publishedPorts, servicePort } from './ports.ts';
 import { privileges } from './privileges.ts';
 import { probes } from './probes.ts';
 import type { Project } from './project.ts';
+import { PROVIDER_OPTIONS } from './provider-options.ts';
 import { readXOutrigger } from './read-x-outrigger.ts';
 import { replicas } from './replicas.ts';
 import { resources } from './resources.ts';
@@ -153,19 +154,31 @@ function warmup(x: XOutrigger): ServiceSpecInput['warmup'] {
   return x.warmup && { http: x.warmup.http, deadlineMs: x.warmup.timeout };
 }
 
-/** Only Compose can run a service of another provider. */
+/** Only Compose can run a service of another provider; ours has the options that it has. */
 function refuseOtherProvider(service: Fields): void {
   const provider = service.fields('provider');
   if (!provider) return;
   const type = provider.text('type') ?? '';
-  provider.take('options');
+  const options = provider.fields('options');
   provider.end();
-  if (isOutriggerProvider(type)) return;
+  if (isOutriggerProvider(type)) {
+    if (options) refuseUnknownOptions(options);
+    return;
+  }
   service.findings.error(
     service.at('provider'),
     `"${type}" is a provider that only \`docker compose up\` can ask; name "outrigger" as the provider of the services ` +
       'that Outrigger shall run',
   );
+}
+
+function refuseUnknownOptions(options: Fields): void {
+  const known = PROVIDER_OPTIONS.map(({ name }) => name);
+  for (const key of options.keys()) {
+    if (known.some(name => name === key)) continue;
+    const message = `the provider has no option "${key}"; it has ${known.join(', ')}`;
+    options.findings.error(options.at(key), message, nearestKey(key, known));
+  }
 }
 
 /** A provider is a program's name, or the path to one. */

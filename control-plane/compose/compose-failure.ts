@@ -12,12 +12,13 @@ import type { Sources } from './sources.ts';
  */
 export function explainFailure(message: string, sources: Sources): Located[] {
   throwIfNotTheFile(message);
+  // Before anything that the parser made of a broken file.
+  const syntax = /\byaml: |failed to parse/.test(message) ? syntaxErrors(sources) : [];
+  if (syntax.length > 0) return syntax;
   if (sources.keysOf(['services']).includes('x-outrigger')) {
     const tooHigh = 'x-outrigger stands directly under a service; here, Compose takes it for the name of one';
     return [sources.locate({ keyPath: ['services', 'x-outrigger'], message: tooHigh })];
   }
-  const syntax = /\byaml: |failed to parse/.test(message) ? syntaxErrors(sources) : [];
-  if (syntax.length > 0) return syntax;
   for (const [pattern, explain] of PATTERNS) {
     const match = pattern.exec(message);
     if (match) return explain(match, sources);

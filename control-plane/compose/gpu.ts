@@ -14,6 +14,9 @@ type Base = Omit<GpuReservation, 'fields' | 'count' | 'capabilities'> & {
   readonly capabilities?: readonly string[];
 };
 
+/** An empty context on a GPU takes more than this; what is below was meant in another unit. */
+const LEAST_MEMORY_BYTES = 32 * 1024 ** 2;
+
 /**
  * The devices a replica needs: Compose's `gpus`, `deploy.resources.reservations.devices` or the older `runtime: nvidia`
  * say how many or which, and `x-outrigger.gpu` refines them; alone it asks for one.
@@ -42,6 +45,12 @@ export function gpuRequest(
     return undefined;
   }
   refuseConflicts(service, base, refine, keyPath);
+  if (refine.memory !== undefined && refine.memory < LEAST_MEMORY_BYTES) {
+    service.findings.warn(
+      [...keyPath, 'memory'],
+      `is ${refine.memory} bytes, less than any program on a GPU takes; a unit may be missing, as in 20GiB`,
+    );
+  }
   return {
     ...(base.capabilities === undefined ? {} : { capabilities: [...base.capabilities] }),
     ...(base.driver === undefined ? {} : { driver: base.driver }),

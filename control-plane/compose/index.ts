@@ -7,4 +7,5 @@ export { loadServiceFile, type ServiceFileOptions, type ServiceFileResult } from
 export { missingImages } from './missing-images.ts';
 export type { KeyPath, Located } from './problem.ts';
 export { projectName } from './project-name.ts';
+export { PROVIDER_OPTIONS } from './provider-options.ts';
 export type { ComposeOptions } from './read.ts';

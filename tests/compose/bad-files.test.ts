@@ -24,6 +24,12 @@ test('an unknown key at the top', refused, 'service: {a: {image: x}}', [
 test('broken indentation', refused, 'services:\n  a:\n    image: x\n   ports: []\n', [
   'compose.yaml:4:1: All mapping items must start at the same column',
 ]);
+test(
+  'a broken line above an x-outrigger that the parser then takes for a service',
+  refused,
+  'services:\n  a:\n    image: x\n   expose: ["80"]\n    x-outrigger: {port: 80}\n',
+  [4, 5].map(line => `compose.yaml:${line}:1: All mapping items must start at the same column`),
+);
 test('a tab', refused, 'services:\n\ta: {image: x}\n', ['compose.yaml:2:1: Tabs are not allowed as indentation']);
 test('a key given twice', refused, 'services:\n  a:\n    image: x\n    image: y\n', [
   'compose.yaml:4: mapping key "image" already defined at line 3',
@@ -300,6 +306,14 @@ test('tmpfs options', refusedService, 'tmpfs: ["/x:exec"]', [
 test('a provider that only Compose can ask', refusedService, 'provider: {type: other}', [
   '4:5: services.a.provider: "other" is a provider that only `docker compose up` can ask; name "outrigger" as the provider of the services that Outrigger shall run',
 ]);
+test(
+  'a provider option that Compose would leave out without a word',
+  refusedService,
+  'provider: {type: outrigger, options: {file: f.yaml, filee: x}}',
+  [
+    '4:57: services.a.provider.options.filee: the provider has no option "filee"; it has file, env-file, wait-timeout; did you mean "file"?',
+  ],
+);
 test('hooks', refusedService, 'post_start: [{command: [a]}]', [
   '4:5: services.a.post_start: Outrigger does not support "post_start": Outrigger does not run hooks; use x-outrigger.warmup, or the entrypoint of the image',
 ]);

@@ -226,6 +226,10 @@ test(warned, 'runtime: nvidia', [
   'compose.yaml:4:5: services.a.runtime: is read as gpus: all, because the file does not say which; write gpus: [{count: 1}] to leave others some',
 ]);
 test(warned, older('all'), []);
+test(warned, 'x-outrigger: {gpu: {memory: 20}}', [
+  'compose.yaml:4:25: services.a.x-outrigger.gpu.memory: is 20 bytes, less than any program on a GPU takes; a unit may be missing, as in 20GiB',
+]);
+test(warned, 'x-outrigger: {gpu: {memory: 1g}}', []);
 test(warned, 'gpus: [{count: 0}]\nx-outrigger: {gpu: {memory: 1g}}', [
   'compose.yaml:5:19: services.a.x-outrigger.gpu: has no effect, because the service asks for no GPU: its count is 0',
 ]);

@@ -158,7 +158,7 @@ test('where services name Outrigger as their provider, only those are compiled',
     'compose.yaml': [
       'services:',
       `  app: {${image}, depends_on: [model], privileged: true, mac_address: "02:42:ac:11:00:02"}`,
-      `  model: {${image}, provider: {type: outrigger, options: {any: thing}}, depends_on: [db], x-outrigger: {port: 1}}`,
+      `  model: {${image}, provider: {type: outrigger, options: {env-file: .env}}, depends_on: [db], x-outrigger: {port: 1}}`,
       `  db: {${image}, x-outrigger: {port: 1}}`,
     ]
       .join('\n')

@@ -1,0 +1,12 @@
+/**
+ * What may stand under `provider.options` of a service that names Outrigger. Compose hands on only those that the
+ * provider tells it of, and leaves out others without a word: whoever compiles the file refuses them.
+ */
+export const PROVIDER_OPTIONS = [
+  {
+    name: 'file',
+    description: 'The Compose file that has the service, where it is not one of the default names or in COMPOSE_FILE',
+  },
+  { name: 'env-file', description: 'Environment file to read the Compose file with' },
+  { name: 'wait-timeout', description: 'Give up when not ready in time: seconds, or a duration such as 10m' },
+] as const;
