@@ -1,3 +1,5 @@
+import './require-node.ts';
+
 import { registerResolver } from './resolver.ts';
 import { closeWatches } from './watches.ts';
 
