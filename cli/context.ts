@@ -44,8 +44,9 @@ export interface Context {
 export class Interruption extends Error {
   override readonly cause: 'signal' | 'reader_gone';
 
-  constructor(cause: 'signal' | 'reader_gone') {
-    super(cause === 'signal' ? 'interrupted' : 'nobody reads the output any more');
+  /** @param signal the name of it */
+  constructor(cause: 'signal' | 'reader_gone', signal?: NodeJS.Signals) {
+    super(cause === 'signal' ? `interrupted by ${signal ?? 'a signal'}` : 'nobody reads the output any more');
     this.name = 'Interruption';
     this.cause = cause;
   }

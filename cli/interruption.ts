@@ -23,10 +23,10 @@ export function listenForInterrupts(): Interruptible {
   let count = 0;
   let hangup: (() => void) | null = null;
   let left: string | null = null;
-  const onSignal = () => {
+  const onSignal = (name: NodeJS.Signals) => {
     count += 1;
     if (count === 1) {
-      controller.abort(new Interruption('signal'));
+      controller.abort(new Interruption('signal', name));
       return;
     }
     if (listeners.size === 0 || count > 2) {
@@ -35,7 +35,7 @@ export function listenForInterrupts(): Interruptible {
     }
     for (const listener of listeners) listener();
   };
-  const onHangup = () => (hangup ?? onSignal)();
+  const onHangup = () => (hangup ? hangup() : onSignal('SIGHUP'));
   for (const name of ENDING) process.on(name, onSignal);
   process.on('SIGHUP', onHangup);
   return {

@@ -17,7 +17,7 @@ export class ServedProject implements AsyncDisposable {
     this.#context = context;
     this.#project = project;
     this.#downOnExit = downOnExit;
-    if (context.signal.aborted) this.#ending.abort();
+    if (context.signal.aborted) this.#ending.abort(context.signal.reason);
     context.signal.addEventListener('abort', this.#onInterrupt, { once: true });
   }
 
@@ -30,7 +30,7 @@ export class ServedProject implements AsyncDisposable {
   bringUp(): void {
     this.#apply().catch(error => {
       this.#failure = error;
-      this.#ending.abort();
+      this.#ending.abort(error);
     });
   }
 
@@ -60,7 +60,7 @@ export class ServedProject implements AsyncDisposable {
       .catch(error => {
         this.#failure ??= error;
       })
-      .finally(() => this.#ending.abort());
+      .finally(() => this.#ending.abort(this.#context.signal.reason));
   };
 
   async #takeDown(): Promise<void> {

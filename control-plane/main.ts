@@ -157,7 +157,8 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   options.onListening?.(addresses);
 
   await Promise.race([aborted(signal), ...(exitWhenIdle ? [idle(controlPlane, clock, signal)] : [])]);
-  log.info('the control plane is shutting down; containers are left as they are');
+  const reason = signal.aborted ? reasonOf(signal) : 'nothing is left to run';
+  log.info({ reason }, 'the control plane is shutting down; containers are left as they are');
 }
 
 const CLOSE_DEADLINE_MS = 5_000;
@@ -209,6 +210,11 @@ async function readOperatorFile(file: string): Promise<string> {
       cause,
     });
   }
+}
+
+/** Whoever aborts the signal says why. */
+function reasonOf({ reason }: AbortSignal): string {
+  return reason instanceof Error ? reason.message : String(reason);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -4,6 +4,7 @@ import { parseTail } from '../parse-values.ts';
 import { namespaceOf } from '../project.ts';
 import { singleLine, truncate } from '../render/text.ts';
 import { formatTime } from '../render/units.ts';
+import { requireServices } from '../require-services.ts';
 
 export interface EventsOptions extends ProjectOptions {
   follow?: boolean;
@@ -31,7 +32,11 @@ export async function events(context: Context, name: string | undefined, options
     else context.out.line(eventLine(event, { width: context.out.width(), withProject: namespace === undefined }));
   };
   if (!options.follow) {
-    for (const event of await client.events(query, context.signal)) print(event);
+    const told = await client.events(query, context.signal);
+    if (told.length === 0 && name !== undefined && namespace !== undefined) {
+      requireServices([name], await client.services(namespace, context.signal), namespace);
+    }
+    for (const event of told) print(event);
     return;
   }
   for await (const event of client.watchEvents(query, context.signal)) print(event);

@@ -5,6 +5,7 @@ import type { Output, Style } from '../output.ts';
 import { parseSinceMs, parseTail } from '../parse-values.ts';
 import { namespaceOf } from '../project.ts';
 import { pad, textWidth } from '../render/text.ts';
+import { requireServices } from '../require-services.ts';
 
 export interface LogsOptions extends ProjectOptions {
   follow?: boolean;
@@ -37,7 +38,14 @@ export async function logs(context: Context, names: readonly string[], options: 
     ...(options.since !== undefined && { sinceMs: parseSinceMs(options.since, Date.now()) }),
     ...(options.replica !== undefined && { replicaId: options.replica }),
   };
-  for await (const line of client.logs(request, context.signal)) print(line);
+  try {
+    for await (const line of client.logs(request, context.signal)) print(line);
+  } catch (error) {
+    if (error instanceof OutriggerError && error.code === 'not_found') {
+      requireServices(names, await client.services(namespace, context.signal), namespace);
+    }
+    throw error;
+  }
 }
 
 /** One that does not exist writes nothing, and that must not look like one that is silent. */

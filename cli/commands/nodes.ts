@@ -1,5 +1,7 @@
+import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { NodeView } from '../../control-plane/views/views.ts';
 import type { Context } from '../context.ts';
+import { isUnreachable } from '../http-exchange.ts';
 import { nodesFileLine } from '../nodes-file.ts';
 import { deviceColumns, drainNotes, nodeColumns, nodeNotes } from '../render/nodes.ts';
 import { renderTable } from '../render/table.ts';
@@ -9,7 +11,9 @@ import { wrap } from '../render/wrap.ts';
 export async function nodes(context: Context): Promise<void> {
   const { out, signal } = context;
   const client = await context.client();
-  const [all, status] = await Promise.all([client.nodes(signal), client.status(signal)]);
+  const [all, status] = await Promise.all([client.nodes(signal), client.status(signal)]).catch(error => {
+    throw withoutControlPlane(error);
+  });
   if (context.options.json) {
     out.json({ nodes: all });
     return;
@@ -34,6 +38,15 @@ export async function nodes(context: Context): Promise<void> {
   for (const { text, style } of notes) {
     for (const line of wrap(text, out.width(), '  ')) out.line(out.style(style, line));
   }
+}
+
+/** What somebody wants to know before anything runs, doctor can tell. */
+function withoutControlPlane(error: unknown): unknown {
+  if (!isUnreachable(error)) return error;
+  const { code, message, next = '', details } = error;
+  const looked =
+    '"outrigger doctor" shows the devices of this machine, "outrigger doctor --nodes FILE" those of a nodes file.';
+  return new OutriggerError(code, message, { next: `${next} Before that, ${looked}`.trim(), details, cause: error });
 }
 
 function isEmptying({ state }: NodeView): boolean {

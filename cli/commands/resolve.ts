@@ -4,6 +4,7 @@ import type { Context, ProjectOptions } from '../context.ts';
 import type { SnapshotView } from '../control-client.ts';
 import { namespaceOf } from '../project.ts';
 import { type Column, renderTable } from '../render/table.ts';
+import { inWords } from '../require-services.ts';
 import { parseServiceReference } from '../service-reference.ts';
 
 export interface ResolveOptions extends ProjectOptions {
@@ -25,7 +26,9 @@ export async function resolve(context: Context, service: string, options: Resolv
     }
     return;
   }
-  const snapshot = await client.endpoints(namespace, reference.name, context.signal);
+  const snapshot = await client.endpoints(namespace, reference.name, context.signal).catch(error => {
+    throw inWords(error, namespace, [reference.name]);
+  });
   if (snapshot.endpoints.length === 0 && !context.options.json) {
     const { port } = await client.service(namespace, reference.name, context.signal);
     if (port === undefined) {

@@ -6,6 +6,7 @@ import { runControlPlane } from '../../control-plane/main.ts';
 import type { CommonOptions, Context, ProjectOptions } from '../context.ts';
 import { nodesFileAt } from '../nodes-file.ts';
 import { loadProject } from '../project.ts';
+import { requireSomeService } from '../require-some-service.ts';
 import { ServedProject } from '../served-project.ts';
 import { usageError } from '../usage-error.ts';
 
@@ -39,6 +40,7 @@ export async function serve(context: Context, names: readonly string[], options:
   }
   // A broken file is told before anything runs.
   const project = options.file === undefined ? null : await loadProject(context, options, names);
+  if (project !== null) requireSomeService(project);
   await using companion = new ServedProject(context, project, options.downOnExit ?? false);
   await runControlPlane(
     {

@@ -15,6 +15,7 @@ import { formatDuration } from '../render/units.ts';
 import { waitingLines } from '../render/waiting.ts';
 import { reportRollout } from '../report-rollout.ts';
 import { requireAnsweringNode } from '../require-answering-node.ts';
+import { requireSomeService } from '../require-some-service.ts';
 import { Revival } from '../revival.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
 import { scaleNotes } from '../scale-notes.ts';
@@ -49,6 +50,7 @@ export async function up(context: Context, names: readonly string[], options: Up
   const scales = new Map((options.scale ?? []).map(parseScale).map(({ name, replicas }) => [name, replicas]));
   requireUsableState(context);
   const project = await loadProject(context, options, names);
+  requireSomeService(project);
   for (const warning of project.warnings) context.err.line(`${context.err.style('yellow', 'warning:')} ${warning}`);
   const unknown = [...scales.keys()].find(name => !project.services.some(s => s.name === name));
   if (unknown !== undefined) {

@@ -44,7 +44,7 @@ export function deviceColumns(rows: readonly DeviceRow[], { withNode }: { withNo
   const columns: (Column<DeviceRow> | false)[] = [
     withNode && { title: 'NODE', priority: 95, minWidth: 6, cell: r => r.node },
     { title: 'DEVICE', priority: 100, minWidth: 10, cell: r => r.device.id },
-    { title: 'MODEL', priority: 50, minWidth: 8, cell: r => modelOf(r.device) },
+    { title: 'MODEL', priority: 75, minWidth: 8, cell: r => modelOf(r.device) },
     {
       title: 'DECLARED',
       priority: 60,
@@ -53,7 +53,7 @@ export function deviceColumns(rows: readonly DeviceRow[], { withNode }: { withNo
     },
     rows.some(r => r.device.measuredUsedBytes !== undefined) && {
       title: 'USED',
-      priority: 65,
+      priority: 50,
       align: 'right',
       cell: r => bytes(r.device.measuredUsedBytes),
     },

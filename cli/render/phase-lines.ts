@@ -1,7 +1,7 @@
 import type { PhaseKind } from '../../control-plane/core/replica.ts';
 import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import { phaseDetail, phaseWord, whereabouts } from './phase.ts';
-import { singleLine } from './text.ts';
+import { singleLine, truncate } from './text.ts';
 import { formatBytes, formatDuration } from './units.ts';
 
 /**
@@ -66,7 +66,7 @@ export class PhaseLines {
     const isNewPhase = first(phaseKey(replica));
     const isNewDetail = first(detailKey(replica));
     if (!isNewPhase && (!isNewDetail || detail === '')) return passed;
-    const phase = `${phaseWord(service, replica.phase)}${whereabouts(replica)}`;
+    const phase = `${phaseWord(service, replica.phase, replica)}${whereabouts(replica)}`;
     return [...passed, `${name}  ${phase}${detail && `: ${detail}`}${isNewPhase ? after(replica.sinceMs) : ''}`];
   }
 }
@@ -84,10 +84,13 @@ function detailKey(replica: ReplicaView): string {
 }
 
 const PULL_STEP_PERCENT = 25;
+const FAILURE_WIDTH = 60;
 
 /** What a line says of the phase at hand: of a pull only each quarter, since its bytes change many times a second. */
 function plainDetail(replica: ReplicaView, nowMs: number): string {
   const { phase, pulledBytes, pullTotalBytes } = replica;
+  // Whoever waits for it tells the whole of it, once for all that failed so.
+  if (phase === 'failed') return truncate(singleLine(replica.message), FAILURE_WIDTH);
   if (phase !== 'pulling' || pulledBytes === undefined || !pullTotalBytes)
     return singleLine(phaseDetail(replica, nowMs));
   const quarters = Math.floor((pulledBytes / pullTotalBytes) * (100 / PULL_STEP_PERCENT));

@@ -28,9 +28,18 @@ export function phaseStyle(phase: PhaseKind): Style {
   }
 }
 
-/** An image that is never pulled is looked for. */
-export function phaseWord({ spec }: Pick<ServiceView, 'spec'>, phase: PhaseKind): string {
-  return phase === 'pulling' && spec['pullPolicy'] === 'never' ? 'looking for image' : phase;
+/**
+ * An image is looked for first, and pulled where it is not there, or always.
+ * @param replica while it is in the phase: once bytes come, it is pulled
+ */
+export function phaseWord(
+  { spec }: Pick<ServiceView, 'spec'>,
+  phase: PhaseKind,
+  replica?: Pick<ReplicaView, 'pulledBytes'>,
+): string {
+  const isPulled =
+    spec['pullPolicy'] === 'always' || (spec['pullPolicy'] !== 'never' && replica?.pulledBytes !== undefined);
+  return phase === 'pulling' && !isPulled ? 'looking for image' : phase;
 }
 
 export function stateStyle(state: ServiceState): Style {
@@ -50,8 +59,12 @@ export function stateStyle(state: ServiceState): Style {
   }
 }
 
-/** What a replica is doing now, beyond the name of its phase; empty where nothing is to be said. */
+/** What a replica is there for and is doing now, beyond the name of its phase; empty where nothing is to be said. */
 export function phaseDetail(replica: ReplicaView, nowMs: number): string {
+  return [replica.purpose, doingNow(replica, nowMs)].filter(Boolean).join('; ');
+}
+
+function doingNow(replica: ReplicaView, nowMs: number): string {
   switch (replica.phase) {
     case 'pulling':
       return pullProgress(replica);

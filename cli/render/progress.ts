@@ -102,7 +102,7 @@ function replicaRow(service: ServiceView, replica: ReplicaView, nowMs: number): 
   const detail = phaseDetail(replica, nowMs);
   return {
     name: `${service.name} ${replica.id}`,
-    phase: phaseWord(service, replica.phase),
+    phase: phaseWord(service, replica.phase, replica),
     style: phaseStyle(replica.phase),
     mark: MARKS[replica.phase],
     elapsedMs: ready ? replica.sinceMs - first : nowMs - replica.sinceMs,

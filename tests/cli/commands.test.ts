@@ -218,7 +218,7 @@ test('down with a name that nothing has removes nothing, not even what the other
   const { cli, controlPlane } = await withEcho(t);
   const { code, stderr } = await cli('down', 'typo', 'echo');
   t.is(code, 1);
-  t.regex(stderr, /runs no service "typo".*\n.*It runs: echo/);
+  t.regex(stderr, /There is no service demo\/typo\.\n.*Project "demo" runs: echo/);
   t.is(controlPlane.services().length, 1);
 });
 

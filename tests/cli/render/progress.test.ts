@@ -141,7 +141,9 @@ test('a replica that comes to be says on which node, unless this machine is the 
   const line = (part: object) =>
     new PhaseLines().next([serviceView({ replicas: [replicaView({ addresses: [], ...part })] })], 0);
   t.deepEqual(line({ phase: 'creating', node: 'gpu-a' }), ['echo r1  creating on gpu-a']);
-  t.deepEqual(line({ phase: 'pulling', node: 'gpu-a', message: 'echo:1' }), ['echo r1  pulling on gpu-a: echo:1']);
+  t.deepEqual(line({ phase: 'pulling', node: 'gpu-a', message: 'echo:1' }), [
+    'echo r1  looking for image on gpu-a: echo:1',
+  ]);
   t.deepEqual(line({ phase: 'creating', node: 'local' }), ['echo r1  creating']);
   const creating = replicaView({ phase: 'creating', node: 'gpu-a', message: 'waits for its turn', sinceMs: 0 });
   const [live] = progressLines([serviceView({ replicas: [creating] })], { ...plain, nowMs: 1_000, width: 100 });
@@ -207,10 +209,34 @@ test('what is waited for is wrapped where a line has no room for it, and told on
   t.is(lines.at(-1), '  see "outrigger why demo/echo"', 'at once, since it is known what is lacking');
 });
 
-test('an image that is never pulled is looked for', t => {
-  const spec = { pullPolicy: 'never' };
-  const pulling = replicaView({ phase: 'pulling', sinceMs: 0, message: 'echo:1' });
-  const service = serviceView({ spec, replicas: [pulling] });
-  t.deepEqual(new PhaseLines().next([service], 0), ['echo r1  looking for image: echo:1']);
-  t.regex(progressLines([service], { ...plain, nowMs: 0, width: 100 })[0]!, /echo r1 {2}looking for image /);
+for (const pullPolicy of ['never', 'missing']) {
+  test(`an image of policy ${pullPolicy} is looked for before it is pulled`, t => {
+    const pulling = replicaView({ phase: 'pulling', sinceMs: 0, message: 'echo:1' });
+    const service = serviceView({ spec: { pullPolicy }, replicas: [pulling] });
+    t.deepEqual(new PhaseLines().next([service], 0), ['echo r1  looking for image: echo:1']);
+    t.regex(progressLines([service], { ...plain, nowMs: 0, width: 100 })[0]!, /echo r1 {2}looking for image /);
+  });
+}
+
+test('an image whose bytes come is pulled, and so is one that always is', t => {
+  const phase = { phase: 'pulling' as const, sinceMs: 0 };
+  const [coming] = new PhaseLines().next(
+    [serviceView({ spec: {}, replicas: [replicaView({ ...phase, pulledBytes: 1, pullTotalBytes: 4 })] })],
+    0,
+  );
+  t.regex(coming!, /^echo r1 {2}pulling: 25 %/);
+  const [always] = new PhaseLines().next(
+    [serviceView({ spec: { pullPolicy: 'always' }, replicas: [replicaView(phase)] })],
+    0,
+  );
+  t.regex(always!, /^echo r1 {2}pulling/);
+});
+
+test('the reason of a failure stands in full in the error alone, not beside each replica too', t => {
+  const message = 'the engine refused to start it: '.repeat(10);
+  const failed = ['r1', 'r2', 'r3'].map(id => replicaView({ id, phase: 'failed', sinceMs: 0, message }));
+  const lines = new PhaseLines().next([serviceView({ replicas: failed })], 0);
+  t.is(lines.length, 3);
+  for (const line of lines) t.true(line.length < 90, line);
+  t.regex(lines[0]!, /failed: the engine refused to start it/);
 });
