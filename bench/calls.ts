@@ -6,7 +6,7 @@ import type { BenchContext } from './context.ts';
 import { Outrigger } from './outrigger.ts';
 import { removeContainers } from './remove-containers.ts';
 import type { Row, Target } from './report.ts';
-import { alternate, type Round } from './rounds.ts';
+import { alternate, orderOf, type Round } from './rounds.ts';
 import { runCommand, tidy } from './run-command.ts';
 import { medianInterval, ratioInterval } from './statistics.ts';
 
@@ -63,7 +63,9 @@ export async function benchCalls(context: BenchContext): Promise<{ rows: Row[]; 
       ...(await alternate(SIDES, { rounds: ROUNDS_EACH / 2, measure: measure(STREAM), what: 'streaming', ...each })),
     );
     callers.dispose();
-    using caller = await GeneratorProcess.open(Object.values(targets), outrigger.environment, signal);
+    // Which channel is the process's first may matter for as long as it lives.
+    const opened = orderOf(SIDES, generation).map(side => targets[side]);
+    using caller = await GeneratorProcess.open(opened, outrigger.environment, signal);
     const call = (side: Side) => caller.run(targets[side], LARGE);
     for (const side of SIDES) await call(side);
     large.push(
