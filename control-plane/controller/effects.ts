@@ -93,7 +93,9 @@ export class Effects {
       this.#failuresInARow.set(key, failures);
       const at = this.#clock.now();
       const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
-      this.states.set(key, { kind: 'failed', at, code: error.code, message: words(error), notBefore: at + pauseMs });
+      const { code, retryable } = error;
+      const failed = { kind: 'failed', at, code, message: words(error), notBefore: at + pauseMs } as const;
+      this.states.set(key, retryable ? failed : { ...failed, isForGood: true });
       this.#noteImage(action, error);
     }
     this.#running.delete(key);
