@@ -1,7 +1,7 @@
 import type { NodeView, ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import type { Context } from '../context.ts';
 import { fields } from '../render/fields.ts';
-import { deviceColumns, deviceNotes, labelsInWords, offered, stateInWords } from '../render/nodes.ts';
+import { deviceColumns, deviceNotes, isUnheardOf, labelsInWords, offered, stateInWords } from '../render/nodes.ts';
 import { phaseStyle } from '../render/phase.ts';
 import { type Column, renderTable } from '../render/table.ts';
 import { singleLine } from '../render/text.ts';
@@ -44,7 +44,10 @@ export async function inspectNode(context: Context, given: string | undefined): 
 
 function nodeFields(node: NodeView, { nowMs, width }: { nowMs: number; width: number }): string[] {
   const { cpus, memoryBytes } = offered(node);
-  const kept = (what: string, isAny: boolean) => (isAny ? `; ${what} kept from replicas` : '');
+  const held = (some: string, all: string, kept: string | null) => {
+    if (isUnheardOf(node)) return '-';
+    return `${some} of ${all} held${kept === null ? '' : `; ${kept} kept from replicas`}`;
+  };
   const error = node.error === undefined ? '' : `: ${singleLine(node.error)}`;
   return fields(
     [
@@ -57,11 +60,15 @@ function nodeFields(node: NodeView, { nowMs, width }: { nowMs: number; width: nu
       ],
       [
         'CPUs',
-        `${formatCpus(node.reservedCpus)} of ${formatCpus(cpus)} held${kept(formatCpus(node.keptCpus), node.keptCpus > 0)}`,
+        held(formatCpus(node.reservedCpus), formatCpus(cpus), node.keptCpus > 0 ? formatCpus(node.keptCpus) : null),
       ],
       [
         'memory',
-        `${formatBytes(node.reservedMemoryBytes)} of ${formatBytes(memoryBytes)} held${kept(formatBytes(node.keptMemoryBytes), node.keptMemoryBytes > 0)}`,
+        held(
+          formatBytes(node.reservedMemoryBytes),
+          formatBytes(memoryBytes),
+          node.keptMemoryBytes > 0 ? formatBytes(node.keptMemoryBytes) : null,
+        ),
       ],
       ['replicas', String(node.replicas)],
       ['labels', labelsInWords(node.labels)],

@@ -92,7 +92,19 @@ export function drainNotes(nodes: readonly NodeView[], services: readonly Servic
   });
 }
 
-export function deviceNotes({ name, devices }: NodeView, nowMs: number): Note[] {
+export function deviceNotes(node: NodeView, nowMs: number): Note[] {
+  return [...untrustedNotes(node, nowMs), ...useNotes(node)];
+}
+
+/** Where replicas use a device they share other than they declare. */
+function useNotes({ name, devices }: NodeView): Note[] {
+  return devices.flatMap(({ use }): Note[] => {
+    if (use === undefined || use.verdict === 'as_declared') return [];
+    return [{ text: `${name}: ${singleLine(use.message)}`, style: use.verdict === 'overused' ? 'yellow' : 'dim' }];
+  });
+}
+
+function untrustedNotes({ name, devices }: NodeView, nowMs: number): Note[] {
   return devices
     .filter(d => d.state === 'quarantined' || d.state === 'vanished')
     .map(({ id, state, message, quarantinedUntilMs }) => {
@@ -152,9 +164,13 @@ export function stateInWords(node: NodeView, nowMs: number): string {
   return isLasting && sinceMs !== undefined ? `${node.state} ${formatAge(nowMs - sinceMs)}` : node.state;
 }
 
+function share(node: NodeView, held: string, all: string): string {
+  return isUnheardOf(node) ? '-' : `${held}/${all}`;
+}
+
 /** Of a node that was never heard of nothing is known. */
-function share({ cpus, answering }: NodeView, held: string, all: string): string {
-  return cpus === 0 && !answering ? '-' : `${held}/${all}`;
+export function isUnheardOf({ cpus, answering }: NodeView): boolean {
+  return cpus === 0 && !answering;
 }
 
 /** What replicas may have of the node. */

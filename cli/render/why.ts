@@ -1,4 +1,3 @@
-import type { PhaseKind } from '../../control-plane/core/replica.ts';
 import type { WhyGroupView, WhyReplicaView, WhyView } from '../../control-plane/views/views.ts';
 import type { Style } from '../output.ts';
 import { phaseStyle, stateStyle } from './phase.ts';
@@ -34,27 +33,29 @@ function headline({ total, waiting, state }: WhyView): string {
 
 /** Replicas that are in the same phase for the same reasons. Those that have a place are each where they are. */
 function alike(replicas: readonly WhyReplicaView[]): WhyReplicaView[][] {
-  const key = ({ phase, node, devices, groups }: WhyReplicaView) => JSON.stringify([phase, node, devices, groups]);
+  const key = ({ phase, impaired, node, devices, groups }: WhyReplicaView) =>
+    JSON.stringify([phase, impaired, node, devices, groups]);
   return [...Map.groupBy(replicas, key).values()];
 }
 
 function replicaLines(same: readonly WhyReplicaView[], { nowMs, width, style }: WhyOptions): string[] {
-  const { phase, node, devices, groups, retryAtMs } = same[0]!;
+  const { phase, impaired, node, devices, groups, retryAtMs } = same[0]!;
+  const condition = impaired ? 'impaired' : phase;
   const where = node === undefined ? '' : ` on ${[node, ...devices].join(', ')}`;
   const [youngest, oldest] = [Math.max, Math.min].map(most => formatAge(nowMs - most(...same.map(r => r.sinceMs))));
   const age = youngest === oldest ? oldest : `${youngest} to ${oldest}`;
   const again = retryAtMs === undefined ? '' : `, starts again in ${formatDuration(retryAtMs - nowMs)}`;
   const names = same.map(r => r.id).join(', ');
-  const head = `${names}: ${phase} for ${age}${where}${again}`;
+  const head = `${names}: ${condition} for ${age}${where}${again}`;
   return [
-    ...wrap(head, width, '  ').map(line => coloured(line, phase, style)),
+    ...wrap(head, width, '  ').map(line => coloured(line, condition, impaired ? 'yellow' : phaseStyle(phase), style)),
     ...groups.flatMap(group => groupLines(group, { width, style, ownNode: node })),
   ];
 }
 
 /** The phase is what a person looks for in the line. */
-function coloured(line: string, phase: PhaseKind, style: WhyOptions['style']): string {
-  return line.replace(`: ${phase} `, () => `: ${style(phaseStyle(phase), phase)} `);
+function coloured(line: string, condition: string, colour: Style, style: WhyOptions['style']): string {
+  return line.replace(`: ${condition} `, () => `: ${style(colour, condition)} `);
 }
 
 function groupLines(
@@ -64,8 +65,7 @@ function groupLines(
   // Where a replica is stands in its line already.
   const where = nodes.filter(node => node !== ownNode);
   const text = `${where.length === 0 ? '' : `${nodesInWords(where)}: `}${singleLine(message)}`;
-  const holders =
-    heldBy.length === 0 || heldBy.every(key => message.includes(key)) ? [] : [`held by ${heldBy.join(', ')}`];
+  const holders = heldBy.length === 0 || heldBy.every(key => message.includes(key)) ? [] : [`held by ${fewOf(heldBy)}`];
   return [
     ...bullet('-', text, width),
     ...holders.flatMap(line => wrap(line, width - 4).map(part => `    ${style('dim', part)}`)),
@@ -84,6 +84,11 @@ function nodesInWords(nodes: readonly string[]): string {
   if (nodes.length === 1) return nodes[0]!;
   const named = nodes.slice(0, NAMED).join(', ');
   return nodes.length <= NAMED ? named : `${named} and ${nodes.length - NAMED} more nodes`;
+}
+
+function fewOf(services: readonly string[]): string {
+  const named = services.slice(0, NAMED).join(', ');
+  return services.length <= NAMED ? named : `${named} and ${services.length - NAMED} more services`;
 }
 
 function counted(replicas: number): string {

@@ -12,6 +12,10 @@ const deviceHolder = z
 
 const deviceSlice = z.strictObject({ of: z.string(), profile: z.string() }).meta({ id: 'DeviceSlice' });
 
+const deviceUse = z
+  .strictObject({ verdict: z.enum(['as_declared', 'overused', 'underused']), message: z.string() })
+  .meta({ id: 'DeviceUse', description: 'How what is measured of a device compares with what its holders declare.' });
+
 const device = z
   .strictObject({
     id: z.string(),
@@ -27,6 +31,7 @@ const device = z
     declaredBytes: count.meta({ description: 'what its holders together declared to use' }),
     measuredUsedBytes: optional(count),
     measuredFreeBytes: optional(count),
+    use: optional(deviceUse),
     message: optional(z.string()),
     quarantinedUntilMs: optional(timeMs),
   })

@@ -39,6 +39,7 @@ export const replicaView = z
     phase: phaseKind,
     sinceMs: timeMs,
     message: z.string(),
+    purpose: optional(z.string()).meta({ description: 'whose place it is to take, and why' }),
     node: optional(z.string()),
     devices: z.array(z.string()),
     containerId: optional(z.string()),

@@ -38,6 +38,7 @@ const whyReplica = z
     id: z.string(),
     generation: count,
     phase: phaseKind,
+    impaired: z.boolean().meta({ description: 'with phase ready: its readiness probe fails at present' }),
     sinceMs: timeMs,
     waiting: z.boolean(),
     node: optional(z.string()),

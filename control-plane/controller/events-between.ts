@@ -1,5 +1,5 @@
 import type { Desired, Plan } from '../core/reconcile.ts';
-import { placementOf, type Replica } from '../core/replica.ts';
+import { isLive, placementOf, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import type { Event } from '../ports.ts';
 import { briefly } from '../views/pending-in-words.ts';
@@ -14,6 +14,9 @@ export function eventsBetween(
   const events: Event[] = [];
   for (const replica of after.replicas.values()) {
     const old = before.replicas.get(replica.id);
+    // All that it enters from then on follows from that.
+    if (replica.returnedAt !== null && replica.returnedAt !== old?.returnedAt)
+      events.push(finding(replica, replica.returnedAt));
     // A replica may pass several phases in one step; each was entered, so each is told.
     for (const { phase, at } of replica.timings.filter(
       t => !old?.timings.some(o => o.phase === t.phase && o.at === t.at),
@@ -26,11 +29,6 @@ export function eventsBetween(
           : '';
       const about = isPlaced || phase === 'lost' ? nodeOf(replica) : {};
       events.push({ at, service: replica.service, replicaId: replica.id, ...about, type: `replica.${phase}`, message });
-    }
-    if (replica.returnedAt !== null && replica.returnedAt !== old?.returnedAt) {
-      const { service, id: replicaId, returnedAt: at } = replica;
-      const message = 'its node is heard of again; it is probed anew';
-      events.push({ at, service, replicaId, ...nodeOf(replica), type: 'replica.found', message });
     }
     const impairment = impairmentChange(old, replica);
     if (impairment) events.push({ at: now, service: replica.service, replicaId: replica.id, ...impairment });
@@ -64,6 +62,13 @@ function quarantineEvents(before: Desired, after: Pick<Plan, 'nodes'>, at: numbe
       .map(q => ({ at, node, type: 'device.released', message: `${q.device} is given to replicas again` })),
   );
   return [...added, ...released];
+}
+
+/** Those that are not wanted any more leave at once. */
+function finding(replica: Replica, at: number): Event {
+  const probed = isLive(replica) ? '; it is probed anew' : '';
+  const message = `its node is heard of again${probed}`;
+  return { at, service: replica.service, replicaId: replica.id, ...nodeOf(replica), type: 'replica.found', message };
 }
 
 function nodeOf(replica: Replica): { node?: string } {

@@ -1,12 +1,16 @@
+import { currentId, givenDevice, isSameDevice } from '../core/node.ts';
 import { type DeviceUse, deviceUses } from '../core/nodes/device-use.ts';
-import type { Observed, ObservedNode } from '../core/observed.ts';
+import type { Observed, ObservedDevice, ObservedNode } from '../core/observed.ts';
 import type { Plan } from '../core/reconcile.ts';
-import { heldPlacement, type Replica } from '../core/replica.ts';
+import { givenDevices, heldPlacement, type Replica } from '../core/replica.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
 import { isNamedByUs } from '../core/world.ts';
 import type { Event } from '../ports.ts';
 
-/** What is told of nodes that no stored state says: their coming, their silence, their leaving, and devices used other than declared. */
+/**
+ * What is told of nodes that no stored state says: their coming, their silence, their leaving, and devices that vanish, come
+ * back, or are used other than declared.
+ */
 export class NodeNews {
   #told: Told | null = null;
   /** Names that nodes had before. */
@@ -28,7 +32,11 @@ export class NodeNews {
     const listed = new Set([...observed.nodes.values()].flatMap(n => n.devices.map(d => `${n.name} ${d.id}`)));
     const kept = [...(this.#told?.uses ?? [])].filter(([key]) => listed.has(key));
     const uses = new Map([...kept, ...deviceUses(plan, observed, now)]);
-    const events = [...this.#nodeEvents(nodes, observed, now), ...this.#useEvents(uses, now)];
+    const events = [
+      ...this.#nodeEvents(nodes, observed, now),
+      ...this.#deviceEvents(nodes, observed, { replicas: plan.replicas, at: now }),
+      ...this.#useEvents(uses, now),
+    ];
     return {
       events,
       told: () => {
@@ -48,7 +56,7 @@ export class NodeNews {
     const held = [...replicas.values()].filter(r => heldPlacement(r)?.node === name && 'container' in r.phase).length;
     // Replicas of a node that cannot be reached are forgotten before it is.
     const unheard = answering ? 0 : Math.max(running, held, before?.unheard ?? 0);
-    return { silentSince: isTold ? silentSince : null, leaving, connection, unheard };
+    return { silentSince: isTold ? silentSince : null, leaving, connection, unheard, vanished: node.vanished };
   }
 
   #nodeEvents(nodes: Told['nodes'], observed: Observed, at: number): Event[] {
@@ -71,10 +79,37 @@ export class NodeNews {
     return events;
   }
 
+  /** At the first look, and of a node that has just joined, all are as they were left. */
+  #deviceEvents(
+    nodes: Told['nodes'],
+    observed: Observed,
+    { replicas, at }: { replicas: ReadonlyMap<string, Replica>; at: number },
+  ): Event[] {
+    return [...nodes].flatMap(([name, { vanished }]) => {
+      const before = this.#told?.nodes.get(name);
+      const node = observed.nodes.get(name);
+      if (!before || !node) return [];
+      const gone = vanished.filter(d => !before.vanished.some(b => isSameDevice(b, d)));
+      const back = before.vanished.filter(b => node.devices.some(d => isSameDevice(b, d)));
+      return [
+        ...gone.map((device): Event => {
+          const holders = holdersOf(device, node, replicas);
+          const held =
+            holders.length === 0 ? '' : `; ${holders.join(', ')} had it and ${holders.length === 1 ? 'goes' : 'go'} on`;
+          const message = `${device.id} is not listed by its node any more, and given to nobody${held}`;
+          return { at, node: name, type: 'device.vanished', message };
+        }),
+        ...back.map(({ id }): Event => {
+          return { at, node: name, type: 'device.listed', message: `${id} is listed by its node again` };
+        }),
+      ];
+    });
+  }
+
   #useEvents(uses: Told['uses'], at: number): Event[] {
-    return [...uses].flatMap(([key, { node, device: _, verdict, message }]) => {
+    return [...uses].flatMap(([key, { node, verdict, message }]) => {
       const before = this.#told?.uses.get(key)?.verdict ?? 'as_declared';
-      return verdict === before || verdict === 'as_declared' ? [] : [{ at, node, type: `device.${verdict}`, message }];
+      return verdict === before || verdict === 'as_declared' ? [] : [{ at, node, type: USE_EVENTS[verdict], message }];
     });
   }
 }
@@ -90,6 +125,19 @@ interface NodeState {
   readonly connection: string;
   /** How many containers of ours may run there while nobody hears of them; 0 while it answers. */
   readonly unheard: number;
+  readonly vanished: readonly ObservedDevice[];
+}
+
+const USE_EVENTS = { overused: 'device.overused', underused: 'device.underused' } as const;
+
+/** The replicas that were given the device, as `namespace/service replica`. */
+function holdersOf(device: ObservedDevice, node: ObservedNode, replicas: ReadonlyMap<string, Replica>): string[] {
+  const id = currentId(node, givenDevice(device));
+  const holds = (replica: Replica) => {
+    const placement = heldPlacement(replica);
+    return placement?.node === node.name && givenDevices(placement).some(d => currentId(node, d) === id);
+  };
+  return [...replicas.values()].filter(holds).map(r => `${r.service} ${r.id}`);
 }
 
 const RENAMED = 'it goes on under another name';

@@ -10,6 +10,7 @@ import {
   type Quarantine,
   quarantinedDevice,
 } from '../core/node.ts';
+import { type DeviceUse, deviceUses } from '../core/nodes/device-use.ts';
 import type { Observed, ObservedDevice, ObservedNode } from '../core/observed.ts';
 import { givenDevices, heldPlacement, type Replica } from '../core/replica.ts';
 import { type ServiceSpec, splitKey } from '../core/spec.ts';
@@ -22,17 +23,21 @@ export function describeNodes(
   policy: Pick<NodePolicy, 'quarantineMs'> = DEFAULT_NODE_POLICY,
 ): NodeView[] {
   const byNode = Map.groupBy(holdersOf(state, observed), h => h.node);
+  // What is measured was measured by now, whenever that is.
+  const uses = deviceUses(state, observed, Number.POSITIVE_INFINITY);
   return [...observed.nodes.values()]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(node => describeNode(node, byNode.get(node.name) ?? [], { state, policy }));
+    .map(node => describeNode(node, byNode.get(node.name) ?? [], { state, policy, uses }));
 }
 
 interface Scene {
   readonly state: DesiredState;
   readonly policy: Pick<NodePolicy, 'quarantineMs'>;
+  /** By `node device`. */
+  readonly uses: ReadonlyMap<string, DeviceUse>;
 }
 
-function describeNode(node: ObservedNode, holders: readonly Holder[], { state, policy }: Scene): NodeView {
+function describeNode(node: ObservedNode, holders: readonly Holder[], { state, policy, uses }: Scene): NodeView {
   const record = state.nodes.get(node.name);
   const drainingSince = record?.drainingSince ?? null;
   const quarantined = new Map(record?.quarantined.map(q => [currentId(node, quarantinedDevice(q)), q]));
@@ -62,6 +67,7 @@ function describeNode(node: ObservedNode, holders: readonly Holder[], { state, p
         isVanished: vanished.has(device.id),
         quarantine: quarantined.get(device.id),
         quarantineMs: policy.quarantineMs,
+        use: uses.get(`${node.name} ${device.id}`),
       }),
     ),
     ...(node.driverTrouble === undefined ? {} : { driverTrouble: node.driverTrouble }),
@@ -77,32 +83,37 @@ function stateOf(node: ObservedNode, draining: boolean, replicas: number): NodeS
   return 'answering';
 }
 
-interface DeviceUse {
+interface DeviceFacts {
   readonly holders: readonly Holder[];
   /** The MIG slice or the device around it that is held, and thereby keeps this one from being given. */
   readonly relative: string | undefined;
   readonly isVanished: boolean;
   readonly quarantine: Quarantine | undefined;
   readonly quarantineMs: number;
+  /** How what is measured of it compares with what is declared; undefined: that cannot be said. */
+  readonly use: DeviceUse | undefined;
 }
 
-function describeDevice(device: ObservedDevice, use: DeviceUse): DeviceView {
-  const holders = use.holders.map(holderView);
+function describeDevice(device: ObservedDevice, facts: DeviceFacts): DeviceView {
+  const holders = facts.holders.map(holderView);
   const { measured, ...rest } = device;
-  const message = messageOf(use);
+  const message = messageOf(facts);
   return {
     ...rest,
     kind: deviceKind(device),
-    state: deviceState(use),
+    state: deviceState(facts),
     holders,
-    declaredBytes: sum(use.holders, h => declaredOf(h.spec) ?? device.memoryBytes ?? 0),
+    declaredBytes: sum(facts.holders, h => declaredOf(h.spec) ?? device.memoryBytes ?? 0),
     ...(measured ? { measuredUsedBytes: measured.usedBytes, measuredFreeBytes: measured.freeBytes } : {}),
+    ...(facts.use ? { use: { verdict: facts.use.verdict, message: facts.use.message } } : {}),
     ...(message === undefined ? {} : { message }),
-    ...(use.quarantine && !use.isVanished ? { quarantinedUntilMs: use.quarantine.since + use.quarantineMs } : {}),
+    ...(facts.quarantine && !facts.isVanished
+      ? { quarantinedUntilMs: facts.quarantine.since + facts.quarantineMs }
+      : {}),
   };
 }
 
-function deviceState({ holders, isVanished, quarantine, relative }: DeviceUse): DeviceState {
+function deviceState({ holders, isVanished, quarantine, relative }: DeviceFacts): DeviceState {
   if (isVanished) return 'vanished';
   if (quarantine !== undefined) return 'quarantined';
   if (holders.some(h => declaredOf(h.spec) === undefined)) return 'held';
@@ -110,7 +121,7 @@ function deviceState({ holders, isVanished, quarantine, relative }: DeviceUse): 
   return relative === undefined ? 'free' : 'held';
 }
 
-function messageOf({ isVanished, quarantine, relative }: DeviceUse): string | undefined {
+function messageOf({ isVanished, quarantine, relative }: DeviceFacts): string | undefined {
   if (isVanished) return 'the node does not list it any more';
   if (quarantine !== undefined) return quarantine.reason;
   return relative === undefined ? undefined : `${relative} is in use`;

@@ -34,7 +34,7 @@ function describeService(service: Service, replicas: readonly Replica[], scene: 
   const views = ordered.map(r => {
     const view = describeReplica(r, state.specOf(r.service, r.generation) ?? spec, scene);
     const purpose = takers.get(r.id);
-    return purpose === undefined ? view : { ...view, message: [purpose, view.message].filter(Boolean).join('; ') };
+    return purpose === undefined ? view : { ...view, purpose };
   });
   const readyReplicas = replicas.filter(isAvailable).length;
   const serviceState = stateOf(service, replicas, observed);
@@ -118,17 +118,21 @@ function messageOf(
     return `generation ${rollout.failed} failed (${rollout.cause.message}); rolled back to generation ${rollout.to}`;
   }
   // What is there beside those that serve, such as what is to take the place of one on a drained node.
-  if (state === 'ready') return replicas.find(r => r.phase === 'pending')?.message ?? '';
+  if (state === 'ready') return wordsOf(replicas.find(r => r.phase === 'pending'));
   return (
-    replicas.find(r => r.phase === 'failed' || r.phase === 'backoff')?.message ??
-    (halt || undefined) ??
-    replicas.find(r => r.message !== '' && r.phase !== 'ready')?.message ??
-    replicas.find(r => r.message !== '')?.message ??
-    ''
+    wordsOf(replicas.find(r => r.phase === 'failed' || r.phase === 'backoff')) ||
+    halt ||
+    wordsOf(replicas.find(r => wordsOf(r) !== '' && r.phase !== 'ready')) ||
+    wordsOf(replicas.find(r => wordsOf(r) !== ''))
   );
 }
 
-/** A node that is away keeps the last service of a project in sight, see core/farewells.ts. */
+/** What it is there for, and what it waits for. */
+function wordsOf(replica: ReplicaView | undefined): string {
+  return [replica?.purpose, replica?.message].filter(Boolean).join('; ');
+}
+
+/** A node that is away keeps the last service of a project in sight, see core/lifecycle/farewells.ts. */
 function farewellInWords({ spec, removal }: Service, { nodes }: Observed): string {
   const silent = [...nodes.values()]
     .filter(n => !n.answering && removal !== null && mayHold(n, spec.namespace, removal))

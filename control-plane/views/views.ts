@@ -49,7 +49,10 @@ export interface ReplicaView {
   readonly image: string;
   readonly phase: PhaseKind;
   readonly sinceMs: number;
+  /** What its phase waits for, or why it is there. */
   readonly message: string;
+  /** What it is there for, where that is not to be one of those that are wanted: whose place it is to take, and why. */
+  readonly purpose?: string;
   readonly node?: string;
   readonly devices: readonly string[];
   readonly containerId?: string;
@@ -120,6 +123,8 @@ export interface DeviceView {
   /** What the driver measured, over all processes. Absent where it cannot be read. */
   readonly measuredUsedBytes?: number;
   readonly measuredFreeBytes?: number;
+  /** How what is measured compares with what the holders declare. Absent while that cannot be said. */
+  readonly use?: DeviceUseView;
   /** Why it is quarantined or counts as vanished, or what else keeps it from being given. */
   readonly message?: string;
   /** Of a quarantined one: when it is trusted again by itself, where the node lists it then. */
@@ -131,6 +136,12 @@ export interface DeviceView {
  * but given to nobody; vanished: not listed any more.
  */
 export type DeviceState = 'free' | 'shared' | 'held' | 'quarantined' | 'vanished';
+
+export interface DeviceUseView {
+  readonly verdict: 'as_declared' | 'overused' | 'underused';
+  /** In words, with what to do about it. */
+  readonly message: string;
+}
 
 export interface DeviceHolderView {
   readonly namespace: string;
@@ -156,6 +167,8 @@ export interface WhyReplicaView {
   readonly id: string;
   readonly generation: number;
   readonly phase: PhaseKind;
+  /** With phase ready: its readiness probe fails at present. */
+  readonly impaired: boolean;
   readonly sinceMs: number;
   /** It is not ready, and is meant to be. */
   readonly waiting: boolean;

@@ -6,7 +6,6 @@ import type { Rejection } from '../core/placement/rejection.ts';
 import { serviceKey } from '../core/spec.ts';
 import type { Moment } from './help-in-words.ts';
 import { causeOf, turnsIn } from './phase-in-words.ts';
-import { placeTakers } from './place-takers.ts';
 import { turnGroup } from './turn-in-words.ts';
 import type { RejectionView, ReplicaView, ServiceView, WhyGroupView, WhyReplicaView, WhyView } from './views.ts';
 import { type AskedPending, likenessOf, PendingReplicas, plain, type Reasons } from './why-pending.ts';
@@ -23,21 +22,16 @@ export function whyService(
 ): WhyView {
   const { namespace, name, message } = shown;
   const key = serviceKey(shown);
-  const all = shown.replicas.flatMap(view => state.replicas.get(view.id) ?? []);
-  const record = state.services.get(key);
-  const purposes = record ? placeTakers(record, all, { state, observed }) : new Map<string, string>();
   const pending = new PendingReplicas(state, observed, moment);
   const turns = turnsIn(state, observed).waiting;
   const asked = shown.replicas.flatMap((view): Asked[] => {
     const replica = state.replicas.get(view.id);
     const spec = replica && state.specOf(replica.service, replica.generation);
     if (!replica || !spec) return [];
-    const purpose = purposes.get(view.id);
     return [
       {
-        view: without(purpose, view),
+        view,
         isReplaced: view.phase === 'lost' && shown.state === 'ready',
-        purpose,
         replica,
         spec,
         service: key,
@@ -83,15 +77,7 @@ function isPending({ replica }: Asked): boolean {
 
 const MOST_REJECTIONS = 25;
 
-/** What a replica is there for is a reason of its own, and not told again with what its phase waits for. */
-function without(purpose: string | undefined, view: ReplicaView): ReplicaView {
-  if (purpose === undefined || !view.message.startsWith(purpose)) return view;
-  return { ...view, message: view.message.slice(purpose.length).replace(/^; /, '') };
-}
-
 interface Asked extends AskedPending {
-  /** Whose place it is to take; undefined: it is one of those that are wanted anyway. */
-  readonly purpose: string | undefined;
   readonly view: ReplicaView;
   /** It is lost, and as many as are wanted serve without it. */
   readonly isReplaced: boolean;
@@ -103,15 +89,16 @@ interface Asked extends AskedPending {
 
 /** @param more what is said of others that wait alike */
 function whyReplica(asked: Asked, more: readonly WhyGroupView[]): WhyReplicaView {
-  const { view, purpose } = asked;
+  const { view } = asked;
   const { groups: reasons, rejections = [], summary } = reasonsOf(asked);
-  const groups = [...(purpose === undefined ? [] : [plain('move', purpose)]), ...reasons, ...more];
   const left = rejections.length - MOST_REJECTIONS;
-  const { id, generation, phase, sinceMs, node, devices, retryAtMs } = view;
+  const { id, generation, phase, impaired, sinceMs, purpose, node, devices, retryAtMs } = view;
+  const groups = [...(purpose === undefined ? [] : [plain('move', purpose)]), ...reasons, ...more];
   return {
     id,
     generation,
     phase,
+    impaired,
     sinceMs,
     waiting: isWaiting(asked),
     ...(node === undefined ? {} : { node }),

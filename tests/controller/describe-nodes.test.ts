@@ -168,3 +168,31 @@ test('nodes come in the order of their names', t => {
     ['a', 'b', 'c'],
   );
 });
+
+test('a shared device shows how what is measured compares with what is declared', t => {
+  const use = (gib: number, given: Partial<Replica> = {}) => {
+    const measured = { usedBytes: gib * GIB, freeBytes: 0, at: 90_000 };
+    const device = { id: 'nvidia.com/gpu=0', driver: 'cdi' as const, memoryBytes: 80 * GIB, measured };
+    return describeNodes(
+      sharing(aReplica(phaseOf('ready', 10, { placement: { node: 'local', devices: [device.id] } }), given)),
+      seen({ nodes: [aNode({ devices: [device] })] }),
+    )[0]!.devices[0]!.use;
+  };
+  t.like(use(70), { verdict: 'overused' });
+  t.regex(use(70)!.message, /70 GiB are in use, 20 GiB are declared; raise x-outrigger.gpu.memory/);
+  t.like(use(2), { verdict: 'underused' });
+  t.like(use(20), { verdict: 'as_declared' });
+  const starting = phaseOf('starting', 10, { placement: { node: 'local', devices: ['nvidia.com/gpu=0'] } });
+  t.is(use(70, { phase: starting }), undefined, 'until all serve nothing can be said');
+});
+
+/** A replica of a service that declares 20 GiB of a device. */
+function sharing(replica: Replica): DesiredState {
+  const spec = aSpec({ resources: { gpu: { memoryBytes: 20 * GIB, exclusive: false } } });
+  return DesiredState.from({
+    services: [],
+    replicas: [replica],
+    nodes: [],
+    generations: [{ service: replica.service, generation: 1, spec }],
+  });
+}

@@ -215,6 +215,9 @@ test('what ends on a node that is away says that it waits for it, and a removal 
   t.is(shown([], { removal: { askedAt: 2, volumes: false } }, seen({ nodes: free })).message, '', 'it is let off');
 });
 
+/** It is one of those that are wanted, and there is nothing to be said of it. */
+const NOTHING = [undefined, ''];
+
 test('a second replica that is there because of a drain says whose place it takes', t => {
   const on = (node: string) => ({ placement: { node, devices: [] } });
   const messages = (replicas: readonly Replica[], drained: boolean, given: Partial<Service> = {}) => {
@@ -223,16 +226,16 @@ test('a second replica that is there because of a drain says whose place it take
     const generations = [{ service: 'ns/svc' as const, generation: 1, spec: specOf('ns/svc', 1) ?? SPEC }];
     const state = DesiredState.from({ services: [...services.values()], replicas, nodes, generations });
     const observed = seen({ nodes: [aNode({ name: 'a', leaving: !drained }), aNode({ name: 'b' })] });
-    return describeServices(state, observed)[0]?.replicas.map(r => r.message);
+    return describeServices(state, observed)[0]?.replicas.map(r => [r.purpose, r.message]);
   };
   const old = one('ready', {}, on('a'));
   const waiting = one('pending', {}, { reasons: [lack('no room')] });
   const starting = one('starting', {}, on('b'));
   const place = `to take the place of ${old.id} on a, which`;
-  t.deepEqual(messages([old, waiting], true), ['', `${place} is drained; no room`]);
-  t.deepEqual(messages([old, starting], false), ['', `${place} leaves`]);
-  t.deepEqual(messages([old, starting], true, { replicas: 2 }), ['', ''], 'it was wanted anyway');
-  t.deepEqual(messages([one('ready', {}, on('b')), starting], true), ['', '']);
+  t.deepEqual(messages([old, waiting], true), [NOTHING, [`${place} is drained`, 'no room']]);
+  t.deepEqual(messages([old, starting], false), [NOTHING, [`${place} leaves`, '']]);
+  t.deepEqual(messages([old, starting], true, { replicas: 2 }), [NOTHING, NOTHING], 'it was wanted anyway');
+  t.deepEqual(messages([one('ready', {}, on('b')), starting], true), [NOTHING, NOTHING]);
 });
 
 test('each of two replacements names another one, in the order in which those leave', t => {
@@ -243,19 +246,34 @@ test('each of two replacements names another one, in the order in which those le
     const generations = [{ service: 'ns/svc' as const, generation: 1, spec: SPEC }];
     const state = DesiredState.from({ services: [...services.values()], replicas, nodes, generations });
     const observed = seen({ nodes: [aNode({ name: 'a' }), aNode({ name: 'b' })] });
-    return describeServices(state, observed)[0]?.replicas.map(r => r.message);
+    return describeServices(state, observed)[0]?.replicas.map(r => [r.purpose, r.message]);
   };
   const [old, young] = [one('ready', {}, on('a')), one('ready', {}, on('a'))];
   const [first, second] = [one('starting', {}, on('b')), one('starting', {}, on('b'))];
-  const place = ({ id }: Replica) => `to take the place of ${id} on a, which is drained`;
-  t.deepEqual(messages([old, young, first, second]), ['', '', place(young), place(old)]);
+  const place = ({ id }: Replica) => [`to take the place of ${id} on a, which is drained`, ''];
+  t.deepEqual(messages([old, young, first, second]), [NOTHING, NOTHING, place(young), place(old)]);
   const served = { ...phaseOf('ready', 10, on('b')) };
-  t.deepEqual(messages([old, { ...first, phase: served }, second]), ['', '', place(old)]);
+  t.deepEqual(messages([old, { ...first, phase: served }, second]), [NOTHING, NOTHING, place(old)]);
 });
 
 test('a service that is ready says what waits beside those that serve', t => {
   const waiting = one('pending', {}, { reasons: [lack('no room')] });
   t.like(shown([one('ready'), one('ready'), waiting]), { state: 'ready', message: 'no room' });
+});
+
+test('what a replica is there for is a part of what its service says', t => {
+  const placed = { placement: { node: 'a', devices: [] } };
+  const [old, young] = [one('ready', {}, placed), one('pending')];
+  const { services } = stateOf([old, young], { replicas: 1 });
+  const state = DesiredState.from({
+    services: [...services.values()],
+    replicas: [old, young],
+    nodes: [{ name: 'a', drainingSince: 5, quarantined: [] }],
+    generations: [{ service: 'ns/svc', generation: 1, spec: SPEC }],
+  });
+  const [view] = describeServices(state, seen({ nodes: [aNode({ name: 'a' }), aNode()] }));
+  t.is(view?.replicas[1]?.purpose, `to take the place of ${old.id} on a, which is drained`);
+  t.is(view?.message, `to take the place of ${old.id} on a, which is drained`);
 });
 
 test('who makes room says for whom', t => {

@@ -154,10 +154,27 @@ test('what is lost is told with its node, and what is found again', t => {
   const timings = [at('ready', 1), at('lost', 5), at('starting', 8)];
   const found = aReplica(phaseOf('starting', 8), { returnedAt: 8, timings });
   t.deepEqual(about(lost, found), [
-    ['replica.starting', 8, undefined],
     ['replica.found', 8, 'local'],
+    ['replica.starting', 8, undefined],
   ]);
   t.deepEqual(about(found, found), []);
+  const leaving = aReplica(phaseOf('stopping', 8), {
+    returnedAt: 8,
+    timings: [...timings, at('draining', 8), at('stopping', 8)],
+  });
+  const types = ['replica.found', 'replica.starting', 'replica.draining', 'replica.stopping'];
+  t.deepEqual(
+    about(lost, leaving).map(([type]) => type),
+    types,
+    'it is found before anything is done about it',
+  );
+  const said = (after: Replica) => {
+    const state = (replica: Replica) =>
+      DesiredState.from({ replicas: [replica], services: [], nodes: [], generations: [] });
+    return eventsBetween(state(lost), state(after), 900).find(e => e.type === 'replica.found')?.message;
+  };
+  t.is(said(found), 'its node is heard of again; it is probed anew');
+  t.is(said(leaving), 'its node is heard of again');
 });
 
 test('a device that is given to nobody, and that is given again, is told once, with its node', t => {

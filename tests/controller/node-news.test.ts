@@ -117,3 +117,34 @@ test('use that is not as declared is told once for each change, and not while so
   t.deepEqual(types(2, 66_000), ['device.underused']);
   t.deepEqual(types(70, 67_000), ['device.overused']);
 });
+
+test('a device that vanishes is told with who had it, and so is that it is listed again', t => {
+  const look = watcher();
+  const device = { id: 'nvidia.com/gpu=0', driver: 'cdi' as const, uuid: 'GPU-8f2e0000-0000-0000-0000-000000000001' };
+  const other = { id: 'nvidia.com/gpu=1', driver: 'cdi' as const };
+  const holder = aReplica(phaseOf('ready', 0, { placement: { node: 'a', devices: [device.id] } }));
+  const all = [aNode({ name: 'a', devices: [device, other] })];
+  const gone = [aNode({ name: 'a', devices: [other], vanished: [device] })];
+  t.deepEqual(look(all, 0, [holder]), []);
+  t.deepEqual(look(gone, 1, [holder]), [
+    [
+      'device.vanished',
+      'a',
+      'nvidia.com/gpu=0 is not listed by its node any more, and given to nobody; ns/svc r0000001 had it and goes on',
+    ],
+  ]);
+  t.deepEqual(look(gone, 2, [holder]), []);
+  const again = [aNode({ name: 'a', devices: [{ ...device, id: 'nvidia.com/gpu=2' }, other] })];
+  t.deepEqual(look(again, 3, [holder]), [['device.listed', 'a', 'nvidia.com/gpu=0 is listed by its node again']]);
+  t.deepEqual(look(again, 4, [holder]), []);
+});
+
+test('what had vanished before anybody looked is no news', t => {
+  const look = watcher();
+  const device = { id: 'nvidia.com/gpu=0', driver: 'cdi' as const };
+  t.deepEqual(look([aNode({ name: 'a', vanished: [device] })], 0), []);
+  t.deepEqual(
+    look([aNode({ name: 'a', devices: [device] }), aNode({ name: 'b', vanished: [device] })], 1).map(([type]) => type),
+    ['node.joined', 'device.listed'],
+  );
+});

@@ -206,6 +206,7 @@ export class FakeControlPlane implements ControlPlane {
         id: r.id,
         generation: r.generation,
         phase: r.phase,
+        impaired: r.impaired,
         sinceMs: r.sinceMs,
         waiting: waiting.includes(r),
         ...(r.node === undefined ? {} : { node: r.node }),

@@ -119,3 +119,15 @@ test('a device that is given to nobody says why, and how it is trusted again', t
   t.is(vanished?.text, 'gone on gpu-a has vanished: not listed.');
   t.regex(deviceLines(devices)[2]!, /vanished, shop\/llm$/);
 });
+
+test('use that is not as declared is said beside what is declared', t => {
+  const told = (verdict: 'as_declared' | 'overused' | 'underused') => {
+    const use = { verdict, message: 'nvidia.com/gpu=0: 70 GiB are in use, 20 GiB are declared; raise it' };
+    return nodeNotes(node({ devices: [device({ use })] }), 0);
+  };
+  t.deepEqual(told('overused'), [
+    { text: 'gpu-a: nvidia.com/gpu=0: 70 GiB are in use, 20 GiB are declared; raise it', style: 'yellow' },
+  ]);
+  t.is(told('underused').length, 1);
+  t.deepEqual(told('as_declared'), []);
+});

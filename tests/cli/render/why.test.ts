@@ -13,6 +13,7 @@ function waiting(id: string, given: Partial<WhyReplicaView> = {}): WhyReplicaVie
     id,
     generation: 1,
     phase: 'pending',
+    impaired: false,
     sinceMs: NOW - 65_000,
     waiting: true,
     devices: [],
@@ -105,4 +106,16 @@ test('no line is wider than the terminal', t => {
 test('replicas that wait for different times say from when to when', t => {
   const text = lines([waiting('r1'), waiting('r2', { sinceMs: NOW - 200_000 })]);
   t.is(text[2], 'r1, r2: pending for 1m to 3m');
+});
+
+test('a replica whose readiness probe fails is said to be impaired, as everywhere else', t => {
+  const message = 'the readiness probe fails';
+  const ready = { phase: 'ready' as const, impaired: true, groups: [group({ constraint: 'impaired', message })] };
+  t.true(lines([waiting('r1', ready)]).some(line => /^r1: impaired for /.test(line)));
+  t.true(lines([waiting('r1', { ...ready, impaired: false, waiting: false })]).some(l => /^r1: ready for /.test(l)));
+});
+
+test('of many that hold what is missing a few are named', t => {
+  const heldBy = Array.from({ length: 9 }, (_, i) => `shop/s${i}`);
+  t.true(lines([waiting('r1', { groups: [group({ heldBy })] })]).some(l => l.includes('shop/s3 and 5 more services')));
 });

@@ -2,6 +2,7 @@
 
 import type { DeviceSlice as _outrigger_v1_DeviceSlice, DeviceSlice__Output as _outrigger_v1_DeviceSlice__Output } from '../../outrigger/v1/DeviceSlice.ts';
 import type { DeviceHolder as _outrigger_v1_DeviceHolder, DeviceHolder__Output as _outrigger_v1_DeviceHolder__Output } from '../../outrigger/v1/DeviceHolder.ts';
+import type { DeviceUse as _outrigger_v1_DeviceUse, DeviceUse__Output as _outrigger_v1_DeviceUse__Output } from '../../outrigger/v1/DeviceUse.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Device {
@@ -20,6 +21,7 @@ export interface Device {
   'measuredFreeBytes'?: (number | string | Long);
   'message'?: (string);
   'quarantinedUntilMs'?: (number | string | Long);
+  'use'?: (_outrigger_v1_DeviceUse | null);
   '_measuredUsedBytes'?: "measuredUsedBytes";
   '_measuredFreeBytes'?: "measuredFreeBytes";
   '_quarantinedUntilMs'?: "quarantinedUntilMs";
@@ -41,6 +43,7 @@ export interface Device__Output {
   'measuredFreeBytes'?: (number);
   'message': (string);
   'quarantinedUntilMs'?: (number);
+  'use': (_outrigger_v1_DeviceUse__Output | null);
   '_measuredUsedBytes'?: "measuredUsedBytes";
   '_measuredFreeBytes'?: "measuredFreeBytes";
   '_quarantinedUntilMs'?: "quarantinedUntilMs";

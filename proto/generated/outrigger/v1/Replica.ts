@@ -25,6 +25,7 @@ export interface Replica {
   'createdAtMs'?: (number | string | Long);
   'timings'?: (_outrigger_v1_PhaseTiming)[];
   'image'?: (string);
+  'purpose'?: (string);
   '_exitCode'?: "exitCode";
 }
 
@@ -49,5 +50,6 @@ export interface Replica__Output {
   'createdAtMs': (number);
   'timings': (_outrigger_v1_PhaseTiming__Output)[];
   'image': (string);
+  'purpose': (string);
   '_exitCode'?: "exitCode";
 }

@@ -16,6 +16,7 @@ export interface WhyReplica {
   'summary'?: (string)[];
   'groups'?: (_outrigger_v1_WhyGroup)[];
   'rejections'?: (_outrigger_v1_Rejection)[];
+  'impaired'?: (boolean);
 }
 
 export interface WhyReplica__Output {
@@ -30,4 +31,5 @@ export interface WhyReplica__Output {
   'summary': (string)[];
   'groups': (_outrigger_v1_WhyGroup__Output)[];
   'rejections': (_outrigger_v1_Rejection__Output)[];
+  'impaired': (boolean);
 }

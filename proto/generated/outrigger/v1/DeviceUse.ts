@@ -1,0 +1,12 @@
+// Original file: proto/outrigger/v1/control.proto
+
+
+export interface DeviceUse {
+  'verdict'?: (string);
+  'message'?: (string);
+}
+
+export interface DeviceUse__Output {
+  'verdict': (string);
+  'message': (string);
+}
