@@ -4,6 +4,8 @@ import type { Project } from './project.ts';
 import { removeAndWait } from './remove-and-wait.ts';
 import { withPlaces } from './with-places.ts';
 
+const CALL_TIMEOUT_MS = 30_000;
+
 /** The service file that a control plane in the foreground looks after: up once it serves, down before it ends. */
 export class ServedProject implements AsyncDisposable {
   readonly #context: Context;
@@ -12,6 +14,8 @@ export class ServedProject implements AsyncDisposable {
   readonly #ending = new AbortController();
   #client: ControlClient | null = null;
   #failure: unknown = null;
+  /** Resolves once the file was applied or refused. */
+  #applied: Promise<void> = Promise.resolve();
 
   constructor(context: Context, project: Project | null, downOnExit: boolean) {
     this.#context = context;
@@ -28,7 +32,7 @@ export class ServedProject implements AsyncDisposable {
 
   /** Applies the file; a refusal ends the control plane, since it would serve without what it is there for. */
   bringUp(): void {
-    this.#apply().catch(error => {
+    this.#applied = this.#apply().catch(error => {
       this.#failure = error;
       this.#ending.abort(error);
     });
@@ -46,7 +50,9 @@ export class ServedProject implements AsyncDisposable {
     this.#client = await this.#context.client();
     const project = this.#project;
     const { services, origin } = project;
-    const results = await this.#client.apply({ specs: services, origin }, this.#context.signal).catch(error => {
+    // Not with the signal of an interruption: what is accepted has to be known, to be taken down.
+    const { signal } = new AbortController();
+    const results = await this.#client.apply({ specs: services, origin }, signal).catch(error => {
       throw withPlaces(error, project);
     });
     for (const { service, outcome, warnings } of results) {
@@ -64,13 +70,14 @@ export class ServedProject implements AsyncDisposable {
   };
 
   async #takeDown(): Promise<void> {
-    if (!this.#downOnExit || !this.#project || !this.#client) return;
-    await removeAndWait(this.#context, {
-      client: this.#client,
-      namespace: this.#project.namespace,
-      names: this.#project.services.map(s => s.name),
-      volumes: false,
-    });
+    if (!this.#downOnExit) return;
+    await this.#applied;
+    if (!this.#project || !this.#client) return;
+    const { namespace, services } = this.#project;
+    const running = await this.#client.services(namespace, AbortSignal.timeout(CALL_TIMEOUT_MS));
+    const names = services.map(s => s.name).filter(name => running.some(s => s.name === name));
+    if (names.length === 0) return;
+    await removeAndWait(this.#context, { client: this.#client, namespace, names, known: running, volumes: false });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

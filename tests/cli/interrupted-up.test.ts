@@ -1,6 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { connect } from '../../cli/connect.ts';
+import type { Context } from '../../cli/context.ts';
+import type { Project } from '../../cli/project.ts';
+import { ServedProject } from '../../cli/served-project.ts';
 import type { ApplyRequest } from '../../control-plane/control-plane.ts';
 import { serve, until } from '../api/served.ts';
 import { FakeControlPlane } from '../fakes/control-plane.ts';
@@ -92,4 +96,32 @@ test('the third interruption ends at once, and says what may run on', async t =>
   const { code, stderr } = await cli.ended;
   t.true(code === 130 || code === 1, String(code));
   t.regex(stderr, /"outrigger down -p demo llm" removes/);
+});
+
+test('a control plane that is to take its file down ends only once it knows what it accepted', async t => {
+  const controlPlane = new LateControlPlane();
+  const { socket } = await serve(t, { controlPlane });
+  const ending = new AbortController();
+  const place = { environment: { OUTRIGGER_ADDRESS: `unix://${socket}` }, cwd: '/' };
+  const quiet = { isTerminal: false, width: () => 80, line: () => {}, style: (_: unknown, text: string) => text };
+  const context = {
+    ...place,
+    options: {},
+    signal: ending.signal,
+    err: quiet,
+    out: quiet,
+    client: () => connect({}, place),
+    leaves: () => {},
+    onSecondInterrupt: () => {},
+  } as unknown as Context;
+  const spec = { namespace: 'demo', name: 'llm', image: 'llm:1', protocol: 'grpc', port: 50_051 };
+  const project = { namespace: 'demo', services: [spec], warnings: [], origin: 'test' } as unknown as Project;
+  await using served = new ServedProject(context, project, true);
+  served.bringUp();
+  await until('it was asked', () => controlPlane.isAsked);
+  ending.abort();
+  controlPlane.answer();
+  await until('it may end', () => served.ending.aborted);
+  t.notThrows(() => served.throwIfFailed());
+  t.deepEqual(controlPlane.services(), []);
 });
