@@ -245,8 +245,10 @@ export class NodeCapacity {
 
 /** Null where it is the one that was given, as far as anybody can tell. */
 function whyAnother(given: GivenDevice, listed: ObservedDevice | undefined): string | null {
+  // Of one that is known by its id alone the engine itself knows best whether it is there.
+  if (given.uuid === undefined) return null;
   if (!listed) return 'the engine does not list it any more';
-  if (given.uuid === undefined || given.uuid === listed.uuid) return null;
+  if (given.uuid === listed.uuid) return null;
   if (listed.uuid === undefined) return `whether it still is ${given.uuid} cannot be told until the driver answers`;
   return `it was ${given.uuid}, and is ${listed.uuid} now`;
 }
