@@ -225,7 +225,9 @@ test('a device whose number another one has by now is not handed over, however n
   await t.throwsAsync(capacity.namesOf([{ id: 'nvidia.com/gpu=0', uuid: 'GPU-aa' }], soon()), {
     message: /nvidia\.com\/gpu=0 is not handed over: it was GPU-aa, and is GPU-bb now/,
   });
-  await t.throwsAsync(capacity.namesOf([{ id: 'nvidia.com/gpu=7', uuid: 'GPU-dd' }], soon()), { message: /does not list it any more/ });
+  await t.throwsAsync(capacity.namesOf([{ id: 'nvidia.com/gpu=7', uuid: 'GPU-dd' }], soon()), {
+    message: /does not list it any more/,
+  });
 });
 
 test('while the driver fails, names that changed stand for nothing that was read before', async t => {
