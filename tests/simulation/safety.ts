@@ -18,6 +18,10 @@ export class Safety implements Witness {
   readonly #violations: string[] = [];
   readonly #toldToStop = new Set<string>();
   #commits = { at: 0, count: 0 };
+  /** Replicas that drain because somebody wants them gone; the time that clients have counts from then, whatever happens. */
+  readonly #hurried = new Set<string>();
+  /** When the present life began. */
+  #bornAt = 0;
   /** By the present life: what an earlier one has told nobody remembers, and it is told again in its turn. */
   readonly #toldNow = new Set<string>();
   /** Told to start by the present life, and not answered yet. */
@@ -45,6 +49,7 @@ export class Safety implements Witness {
 
   /** A control plane begins anew, and knows nothing of effects that are under way. */
   beginLife(): void {
+    this.#bornAt = this.#scene().now();
     this.#toldNow.clear();
     this.#beginning.clear();
   }
@@ -77,11 +82,12 @@ export class Safety implements Witness {
         this.#broken('3', `${id} is well and was condemned: ${afterwards.cause.message}`);
       return;
     }
-    const drainedFrom = replica.timings.findLast(t => t.phase === 'draining')?.at;
+    const isDeleted = (stored.service(service)?.removal ?? null) !== null;
+    const drainedFrom = this.#drainedFrom(replica, { isDeleted });
     // How long clients may take is a policy: a later file may have changed it for the container that is there.
     const drainMs = stored.specOf(service, replica.generation)?.drain.timeoutMs ?? 0;
     if (drainedFrom === undefined || now() >= drainedFrom + drainMs) return;
-    if (watchers.mayCall(service, id)) this.#broken('rule 6', `a client may still call ${id}`);
+    if (watchers.mayCall(service, id, { isDeleted })) this.#broken('rule 6', `a client may still call ${id}`);
     if (remote && remote.held.get(request.replicaId)?.metadata['container'] === id)
       this.#broken('rule 6', `the registry still has ${id}`);
   }
@@ -110,6 +116,8 @@ export class Safety implements Witness {
     if (placement && !isSame(before && placementInUse(before), placement))
       checkPlaced(scene, after, placement, stored, this.#broken);
     if (after.phase.kind === before?.phase.kind) return;
+    if (after.phase.kind === 'draining' && ['deleted', 'preempted'].includes(after.phase.reason))
+      this.#hurried.add(after.id);
     if (after.phase.kind === 'draining') checkDrain(scene, { before, after, service, stored }, this.#broken);
     const held = before && 'container' in before.phase ? before.phase.container : null;
     if (after.phase.kind === 'lost' && held) this.#checkLost(before as Replica, held.id);
@@ -120,6 +128,15 @@ export class Safety implements Witness {
   }
 
   // ---- single invariants
+
+  /** Since when clients can know that it drains. What an earlier life told of it, if anything, is told again by this one. */
+  #drainedFrom({ id, timings }: Replica, { isDeleted }: { isDeleted: boolean }): number | undefined {
+    const at = (phase: string) => timings.findLast(t => t.phase === phase)?.at;
+    const drainedFrom = at('draining');
+    const isOfThisLife = (at('stopping') ?? 0) >= this.#bornAt;
+    const isAwaited = isOfThisLife && !isDeleted && !this.#hurried.has(id);
+    return drainedFrom !== undefined && isAwaited ? Math.max(drainedFrom, this.#bornAt) : drainedFrom;
+  }
 
   #checkTurn(what: 'start' | 'stop', container: FakeContainer): void {
     const told = { toldToStart: this.#beginning, toldToStop: this.#toldNow };

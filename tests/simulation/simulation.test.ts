@@ -21,7 +21,8 @@ type Happening =
   | { what: 'events'; lost: boolean }
   | { what: 'registry'; does: 'away' | 'back' | 'lose' | 'loseAnswers' | 'slow' }
   | { what: 'watch'; service: string; manner: Manner }
-  | { what: 'unwatch'; nth: number }
+  | { what: 'unwatch'; nth: number; silently: boolean }
+  | { what: 'cut'; nth: number; forMs: number; noticed: boolean }
   | { what: 'pass'; ms: number };
 
 const SERVICES = ['a', 'b', 'c'];
@@ -93,7 +94,7 @@ const rarely = [
     fault: fc.constantFrom('full' as const, 'lost_answer' as const),
   }),
   fc.record({ what: fc.constant('events' as const), lost: fc.boolean() }),
-  fc.record({ what: fc.constant('unwatch' as const), nth: fc.nat(2) }),
+  fc.record({ what: fc.constant('unwatch' as const), nth: fc.nat(2), silently: fc.boolean() }),
 ];
 
 const often = [
@@ -117,7 +118,17 @@ const often = [
   fc.record({
     what: fc.constant('watch' as const),
     service,
-    manner: fc.record({ afterMs: fc.constantFrom(0, 0, 500, 30_000, null) }),
+    manner: fc.record({
+      afterMs: fc.constantFrom(0, 0, 500, 30_000, null),
+      callMs: fc.constantFrom(0, 1_000, 15_000),
+      returnsAfterMs: fc.constantFrom(0, 200, 7_000),
+    }),
+  }),
+  fc.record({
+    what: fc.constant('cut' as const),
+    nth: fc.nat(2),
+    forMs: fc.constantFrom(0, 200, 5_000, 60_000),
+    noticed: fc.boolean(),
   }),
   fc.record({
     what: fc.constant('fault' as const),
@@ -195,10 +206,13 @@ async function happen(world: SimulatedWorld, promised: Acknowledged, event: Happ
       world.remote?.[event.does]();
       return;
     case 'watch':
-      world.watchers.add(world.hub, `${NAMESPACE}/${event.service}`, event.manner);
+      world.watchers.add(`${NAMESPACE}/${event.service}`, event.manner);
       return;
     case 'unwatch':
-      world.watchers.leave(event.nth);
+      world.watchers.leave(event.nth, event);
+      return;
+    case 'cut':
+      world.watchers.cut(event.nth, event);
       return;
     case 'pass':
       await world.advance(event.ms);
@@ -218,7 +232,7 @@ function chosen(world: SimulatedWorld, nth: number) {
 const OPENING: readonly Happening[] = [
   { what: 'apply', service: 'a', spec: SERVING, replicas: 2, crash: null },
   { what: 'apply', service: 'b', spec: SERVING, replicas: 1, crash: null },
-  { what: 'watch', service: 'a', manner: { afterMs: 500 } },
+  { what: 'watch', service: 'a', manner: { afterMs: 500, callMs: 3_000, returnsAfterMs: 200 } },
   { what: 'pass', ms: 3_000 },
 ];
 

@@ -1,74 +1,192 @@
+import { Leavers } from '../../client/leavers.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
 import type { Clock } from '../../control-plane/ports.ts';
 import type { DiscoveryHub, Snapshot, Watcher } from '../../control-plane/registry/hub.ts';
 
-/** How soon a client puts a new set of endpoints to use, and says so; null: it never says. */
-export type Manner = { readonly afterMs: number | null };
+export interface Manner {
+  /** How soon a client puts a new set of endpoints to use; null: never. */
+  readonly afterMs: number | null;
+  /** How long calls go on after that which had begun on replicas that left. */
+  readonly callMs: number;
+  /** How soon it finds the next life of the control plane. */
+  readonly returnsAfterMs: number;
+}
 
-/** Clients that watch services through the hub. They outlive the control plane: they come again to its next life. */
+/**
+ * Clients that watch services through the hub. They outlive their watches and the control plane: what they call they go on
+ * calling, and they come again.
+ */
 export class Watchers {
   readonly #clock: Clock;
   #watching: Watching[] = [];
-  #stop = new AbortController();
+  #count = 0;
+  #hub: DiscoveryHub | null = null;
+  #life = new AbortController();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  add(hub: DiscoveryHub | null, service: ServiceKey, manner: Manner): void {
-    const watching: Watching = { service, manner, used: null, hold: null };
+  add(service: ServiceKey, manner: Manner): void {
+    const id = `client${this.#count++}`;
+    const watching: Watching = {
+      id,
+      service,
+      manner,
+      used: null,
+      inFlight: new Map(),
+      leavers: new Leavers(),
+      connection: null,
+      awayUntil: 0,
+      expectedUntil: Number.POSITIVE_INFINITY,
+      knownOf: new Set(),
+    };
     this.#watching.push(watching);
-    if (hub) this.#watch(hub, watching);
+    if (this.#hub) this.#connect(this.#hub, watching);
   }
 
-  leave(nth: number): void {
-    this.#watching[nth]?.hold?.close();
+  /** It ends; `silently`: as a process does that is killed. */
+  leave(nth: number, options: { silently: boolean }): void {
+    const watching = this.#watching[nth];
+    if (options.silently) watching?.connection?.hold?.lose();
+    else watching?.connection?.hold?.close();
     this.#watching = this.#watching.filter((_, i) => i !== nth);
   }
 
-  /** The connections broke. */
+  /** The connection of one breaks, and is made again after a time; perhaps before the control plane has noticed. */
+  cut(nth: number, { forMs, noticed }: { forMs: number; noticed: boolean }): void {
+    const watching = this.#watching[nth];
+    const hub = this.#hub;
+    if (!watching?.connection || !hub) return;
+    const present = new Set(hub.snapshot(watching.service).endpoints.map(e => e.containerId));
+    const inUse = [...(watching.used?.endpoints ?? []).map(e => e.containerId), ...watching.inFlight.keys()];
+    watching.knownOf = new Set(inUse.filter(id => !present.has(id)));
+    watching.expectedUntil = this.#clock.now() + EXPECTED_MS;
+    watching.awayUntil = this.#clock.now() + forMs;
+    if (noticed) watching.connection.hold?.lose();
+    watching.connection = null;
+    this.#return(hub, watching);
+  }
+
+  /** The control plane is gone, and every connection with it. */
   lost(): void {
-    this.#stop.abort();
-    this.#stop = new AbortController();
-    for (const watching of this.#watching) watching.hold = null;
+    this.#hub = null;
+    this.#life.abort();
+    this.#life = new AbortController();
+    for (const watching of this.#watching) {
+      watching.connection = null;
+      watching.expectedUntil = Number.POSITIVE_INFINITY;
+      watching.knownOf = new Set();
+    }
   }
 
   again(hub: DiscoveryHub): void {
-    for (const watching of this.#watching) this.#watch(hub, watching);
+    this.#hub = hub;
+    for (const watching of this.#watching) {
+      const { awayUntil, manner } = watching;
+      watching.expectedUntil = hub.since + EXPECTED_MS;
+      watching.awayUntil = Math.max(awayUntil, this.#clock.now() + manner.returnsAfterMs);
+      this.#return(hub, watching);
+    }
   }
 
-  /** Somebody who is connected may still call this container, as far as the control plane was told. */
-  mayCall(service: string, containerId: string): boolean {
-    return this.#watching.some(
-      w => w.hold !== null && w.service === service && w.used?.endpoints.some(e => e.containerId === containerId),
-    );
-  }
-
-  #watch(hub: DiscoveryHub, watching: Watching): void {
-    watching.used = null;
-    const { signal } = this.#stop;
-    watching.hold = hub.watch(watching.service, snapshot => {
-      // What it is given first it uses at once: it had nothing.
-      watching.used ??= snapshot;
-      void this.#use(watching, snapshot, signal);
+  /**
+   * Somebody calls this container of whom the control plane has to assume so: who is connected, who was known to use it when
+   * the connection broke, and, unless the service is deleted, who may come back yet.
+   */
+  mayCall(service: string, containerId: string, { isDeleted }: { isDeleted: boolean }): boolean {
+    const now = this.#clock.now();
+    return this.#watching.some(w => {
+      const inFlightUntil = w.inFlight.get(containerId) ?? Number.NEGATIVE_INFINITY;
+      const calls = inFlightUntil > now || (w.used?.endpoints.some(e => e.containerId === containerId) ?? false);
+      if (w.service !== service || !calls) return false;
+      return w.connection !== null || w.knownOf.has(containerId) || (!isDeleted && now < w.expectedUntil);
     });
   }
 
-  async #use(watching: Watching, snapshot: Snapshot, signal: AbortSignal): Promise<void> {
-    const { afterMs } = watching.manner;
+  #return(hub: DiscoveryHub, watching: Watching): void {
+    const waitMs = watching.awayUntil - this.#clock.now();
+    const back = () => {
+      if (watching.connection === null && this.#watching.includes(watching)) this.#connect(hub, watching);
+    };
+    if (waitMs <= 0) back();
+    else this.#clock.sleep(waitMs, this.#life.signal).then(back, () => {});
+  }
+
+  #connect(hub: DiscoveryHub, watching: Watching): void {
+    const { leavers, service, id, used } = watching;
+    const connection: Connection = { hold: null, usedVersion: -1 };
+    watching.connection = connection;
+    let isFirst = true;
+    const take = (snapshot: Snapshot) => {
+      if (isFirst) leavers.carryOver(snapshot.version);
+      isFirst = false;
+      // What it is given first of all it uses at once: it had nothing.
+      watching.used ??= snapshot;
+      void this.#use(watching, snapshot, connection);
+    };
+    const inUse = [...(used?.endpoints ?? []).map(e => e.replicaId), ...leavers.replicaIds()];
+    connection.hold = hub.watch(service, take, { id, inUse });
+  }
+
+  async #use(watching: Watching, snapshot: Snapshot, connection: Connection): Promise<void> {
+    const { afterMs, callMs } = watching.manner;
     if (afterMs === null) return;
-    await this.#clock.sleep(afterMs, signal).catch(() => {});
-    if (signal.aborted || (watching.used !== null && watching.used.version > snapshot.version)) return;
+    await this.#clock.sleep(afterMs, NEVER);
+    if (watching.connection !== connection || connection.usedVersion > snapshot.version) return;
+    const stay = new Set(snapshot.endpoints.map(e => e.replicaId));
+    const left = (watching.used?.endpoints ?? []).filter(e => !stay.has(e.replicaId));
     watching.used = snapshot;
-    watching.hold?.acknowledge(snapshot.version);
+    connection.usedVersion = snapshot.version;
+    const acknowledge = () => {
+      if (watching.connection !== connection) return;
+      connection.hold?.acknowledge(watching.leavers.newestLetGo(connection.usedVersion));
+    };
+    if (left.length > 0 && callMs > 0) this.#finish(watching, left, snapshot.version);
+    acknowledge();
+  }
+
+  /** What had begun on replicas that left goes on for its time, whatever becomes of the watch. */
+  #finish(watching: Watching, left: Snapshot['endpoints'], version: number): void {
+    const { leavers, inFlight, manner } = watching;
+    const until = this.#clock.now() + manner.callMs;
+    for (const { containerId } of left) inFlight.set(containerId, until);
+    const ended = this.#clock.sleep(manner.callMs, NEVER);
+    leavers.add(ended, { replicaIds: left.map(e => e.replicaId), version });
+    void ended.then(() => {
+      for (const [containerId, at] of inFlight) if (at <= this.#clock.now()) inFlight.delete(containerId);
+      leavers.settled(ended);
+      const { connection } = watching;
+      if (connection && connection.usedVersion >= 0)
+        connection.hold?.acknowledge(leavers.newestLetGo(connection.usedVersion));
+    });
   }
 }
 
+/** How long a client that went without a word is waited for at least. */
+const EXPECTED_MS = 10_000;
+const NEVER = new AbortController().signal;
+
 interface Watching {
+  readonly id: string;
   readonly service: ServiceKey;
   readonly manner: Manner;
   /** What its calls go to. */
   used: Snapshot | null;
-  /** Null while it is not connected. */
+  /** Until when calls run on containers that it begins none on any more. */
+  readonly inFlight: Map<string, number>;
+  readonly leavers: Leavers;
+  connection: Connection | null;
+  /** Not connected before. */
+  awayUntil: number;
+  /** Until when the control plane has to wait for it, while it is not connected. */
+  expectedUntil: number;
+  /** Containers that had left when its connection broke, and it still called. */
+  knownOf: ReadonlySet<string>;
+}
+
+interface Connection {
   hold: Watcher | null;
+  /** What it put to use of what it was given here; -1: nothing yet. */
+  usedVersion: number;
 }
