@@ -36,7 +36,8 @@ export async function removeAndWait(context: Context, request: RemoveAndWait): P
   // Not with the command's own signal: what a killed control plane left is removed after an interruption too.
   const revive = () => ensureControlPlane({ ...context, signal: AbortSignal.timeout(REVIVAL_MS) });
   await revive();
-  const known = request.known ?? (await runningBefore(request));
+  // Only for what is shown.
+  const known = request.known ?? (await runningBefore(request).catch(() => []));
   const display = await openProgressDisplay(context.err, { quiet: context.options.json === true, known });
   let accepted = false;
   try {

@@ -1,3 +1,4 @@
+import { OutriggerError } from '../control-plane/core/errors.ts';
 import type { ServiceView } from '../control-plane/views/views.ts';
 import type { ControlClient } from './control-client.ts';
 import { isUnreachable } from './http-exchange.ts';
@@ -39,8 +40,7 @@ export async function removeServices(
   },
 ): Promise<{ readonly removed: readonly { namespace: string; name: string }[]; readonly result: GoneResult }> {
   const { client, namespace, timeoutMs } = request;
-  const { exitWhenIdle } = await client.status(AbortSignal.timeout(CALL_TIMEOUT_MS));
-  const removed = await client.remove(request, AbortSignal.timeout(CALL_TIMEOUT_MS));
+  const { exitWhenIdle, removed } = await ask(request, revive);
   onAccepted?.();
   const wait = () =>
     waitUntilGone({
@@ -60,6 +60,24 @@ export async function removeServices(
     return { removed, result: await wait() };
   }
 }
+
+/** Once more where the control plane was killed over it: what was asked of it may have been carried out by then. */
+async function ask(request: RemoveServices, revive: (() => Promise<unknown>) | undefined) {
+  const { client, namespace, names } = request;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { exitWhenIdle } = await client.status(AbortSignal.timeout(CALL_TIMEOUT_MS));
+      return { exitWhenIdle, removed: await client.remove(request, AbortSignal.timeout(CALL_TIMEOUT_MS)) };
+    } catch (error) {
+      const isGone = attempt > 1 && error instanceof OutriggerError && error.code === 'not_found';
+      if (isGone) return { exitWhenIdle: true, removed: names.map(name => ({ namespace, name })) };
+      if (!isUnreachable(error) || revive === undefined || attempt === MOST_ATTEMPTS) throw error;
+      await revive();
+    }
+  }
+}
+
+const MOST_ATTEMPTS = 3;
 
 /** One that ended in order took its socket along. */
 function wasKilled(error: unknown): boolean {

@@ -70,5 +70,6 @@ async function runCommand(argv: readonly string[], { out, err, interrupts }: Sur
 }
 
 function isInterruption(error: unknown): boolean {
-  return error instanceof Interruption || (error as Error | undefined)?.name === 'AbortError';
+  const { name, cause } = (error ?? {}) as Error;
+  return error instanceof Interruption || cause instanceof Interruption || name === 'AbortError';
 }

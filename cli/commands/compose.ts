@@ -39,7 +39,8 @@ export async function compose(context: Context, words: readonly string[]): Promi
         return call.command satisfies never;
     }
   } catch (thrown) {
-    if (context.signal.aborted && !(thrown instanceof OutriggerError)) throw context.signal.reason;
+    const isInterrupted = !(thrown instanceof OutriggerError) || thrown.cause === context.signal.reason;
+    if (context.signal.aborted && isInterrupted) throw context.signal.reason;
     say(context, 'error', explain(toOutriggerError(thrown)));
     return EXIT_CODE.failed;
   }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -124,4 +125,21 @@ test('a control plane that is to take its file down ends only once it knows what
   await until('it may end', () => served.ending.aborted);
   t.notThrows(() => served.throwIfFailed());
   t.deepEqual(controlPlane.services(), []);
+});
+
+test('Ctrl-C while the service file is read is an interruption, and no failure', async t => {
+  const cwd = await testFolder(t);
+  const asked = path.join(cwd, 'asked');
+  await writeFile(path.join(cwd, 'compose.yaml'), FILE);
+  await writeFile(path.join(cwd, 'docker'), `#!/bin/sh\ntouch '${asked}'\nexec sleep 60\n`, { mode: 0o755 });
+  const environment = {
+    PATH: `${cwd}${path.delimiter}${process.env['PATH']}`,
+    OUTRIGGER_STATE: path.join(cwd, 'state'),
+  };
+  const up = startCli({ args: ['up'], environment, cwd });
+  await until('Compose is asked', () => existsSync(asked));
+  up.child.kill('SIGINT');
+  const { code, stderr } = await up.ended;
+  t.is(code, 130);
+  t.is(stderr, '');
 });
