@@ -245,3 +245,21 @@ test('a service scaled in the midst of an update comes to the new number in the 
     Array.from({ length: 5 }, () => 'image:2'),
   );
 });
+
+test('while what took the place of an old replica does not serve, no further one leaves for room, whatever is amiss with it', t => {
+  const lacking = () => replica('pending', 2, {}, { reasons: [{ kind: 'other_lacks', count: 1 }] });
+  const leaving = (first: Replica, isOtherImpaired: boolean) => {
+    const other = replica('ready', 1, {}, { impaired: isOtherImpaired });
+    return rolloutStep(aService(2), [other, first, lacking()]).drain.length;
+  };
+  const serves = replica('ready', 2);
+  const others = [
+    ...(['pulling', 'creating', 'starting', 'warming', 'backoff', 'lost', 'failed'] as const).map(k => replica(k, 2)),
+    replica('stopping', 2, {}, { afterwards: { kind: 'retried', cause: CAUSE } }),
+    replica('ready', 2, {}, { impaired: true }),
+  ];
+  for (const impaired of [false, true]) {
+    t.is(leaving(serves, impaired), 1);
+    for (const other of others) t.is(leaving(other, impaired), 0, other.phase.kind);
+  }
+});

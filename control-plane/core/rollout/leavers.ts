@@ -1,4 +1,4 @@
-import type { Replica } from '../replica.ts';
+import { isAvailable, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { Circumstances, Newcomer } from './rollout.ts';
 
@@ -28,8 +28,10 @@ export function leaversOf(
   { roomFrom }: Circumstances,
 ): Leavers {
   const { staying, servingOld, mayGo, isQuiet } = found;
-  const isUnderWay = staying.some(r => UNDER_WAY.has(r.phase.kind));
-  if (servingOld.length === 0 || (mayGo === 0 && (isUnderWay || !isQuiet))) return NOBODY;
+  // One leaves for a successor at a time where nobody may be missing: what has a place and does not serve is missing already,
+  // also after it failed, or for the moment.
+  const isAwaited = !isQuiet || staying.some(r => r.phase.kind !== 'pending' && !isAvailable(r));
+  if (servingOld.length === 0 || (mayGo === 0 && isAwaited)) return NOBODY;
   const waiting = staying.filter(isWithoutPlace).filter(r => mayGo > 0 || isWithoutRoom(r));
   const lacking = service.replicas - staying.filter(r => r.phase.kind !== 'pending').length;
   // Where one has to leave before its successor is made, room is asked for before that is there.
@@ -50,6 +52,7 @@ export function leaversOf(
   const excess = Math.max(0, found.serving - service.replicas);
   const others = waiting.length > 0 ? excess : lacking <= 0 ? mayGo : Math.min(mayGo, excess + free);
   const leaving = [...new Set([...making, ...servingOld])].slice(0, Math.max(others, making.length));
+  const isUnderWay = staying.some(r => UNDER_WAY.has(r.phase.kind));
   const isAtRest = isQuiet && !isUnderWay && waiting.length === 0 && leaving.length === 0;
   return { leaving, isStuck: isAtRest && without > 0 };
 }
