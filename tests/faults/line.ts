@@ -1,6 +1,6 @@
 import net, { type AddressInfo } from 'node:net';
 
-/** The line to Consul's agent, to be cut while the agent itself lives on. */
+/** The line to somebody (Consul's agent, a control plane's socket), to be cut while they themselves live on. */
 export class Line {
   readonly #server: net.Server;
   readonly #open = new Set<net.Socket>();
@@ -9,7 +9,8 @@ export class Line {
   private constructor(target: URL) {
     this.#server = net.createServer(near => {
       if (this.#isCut) return near.destroy();
-      const far = net.connect(Number(target.port), target.hostname);
+      const far =
+        target.protocol === 'unix:' ? net.connect(target.pathname) : net.connect(Number(target.port), target.hostname);
       for (const [socket, other] of [
         [near, far],
         [far, near],

@@ -5,6 +5,7 @@ import Docker from 'dockerode';
 import { CHANNEL_OPTIONS, close, createFetch, type OutriggerFetch, SERVICE_CONFIG } from '../../client/index.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
+import { Line } from '../faults/line.ts';
 import { EchoClient, EXAMPLES } from './example-clients.ts';
 import { Load } from './load.ts';
 import { RunningControlPlane } from './running-control-plane.ts';
@@ -223,6 +224,72 @@ test.serial('no call fails while the control plane is killed with -9 and started
   });
   t.deepEqual(failures, NONE);
   t.deepEqual(await ids(), before, 'nothing was replaced');
+});
+
+/** Requests that take long, on both replicas of a server that ends at once on SIGTERM, while one of them drains. */
+async function whileOneDrains(
+  { controlPlane }: Context,
+  address: string,
+  happening: (answers: Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const fetch = createFetch({ address, retry: 'safe' });
+  const four = (delayMs: number) => Promise.all([1, 2, 3, 4].map(() => ask(fetch, 'abrupt', 'POST', delayMs)));
+  const replicas = async () => (await controlPlane.service(NAMESPACE, 'abrupt')).replicas;
+  const scaleTo = (count: number) =>
+    controlPlane.request('POST', `/v1/services/${NAMESPACE}/abrupt/scale`, { replicas: count });
+  // Connections are there from now on, so that what follows is sent at once, two requests to each.
+  await four(0);
+  const answers = four(LONG_MS);
+  answers.catch(() => {});
+  await scaleTo(1);
+  try {
+    await until(
+      async () => (await replicas()).some(r => r.phase === 'draining'),
+      () => 'one of them drains',
+    );
+    await happening(answers);
+    await answers;
+    // The client is back, and says that it is done.
+    await until(
+      async () => (await replicas()).length === 1,
+      () => 'the one that drained is gone',
+    );
+  } finally {
+    await scaleTo(2);
+    await fetch.close();
+  }
+}
+
+/** Far longer than a control plane needs for a new life, and far shorter than a drain may take. */
+const LONG_MS = 10_000;
+
+test.serial('no call fails while the control plane is killed with -9 in the middle of a drain', async t => {
+  t.timeout(180_000);
+  const failures = await meanwhile(t, async context => {
+    const { controlPlane } = context;
+    await whileOneDrains(context, `unix://${controlPlane.socket}`, async () => {
+      await controlPlane.kill();
+      await controlPlane.launch();
+    });
+  });
+  t.deepEqual(failures, NONE);
+});
+
+test.serial('no call fails while the watch of its client is broken in the middle of a drain', async t => {
+  t.timeout(180_000);
+  const failures = await meanwhile(t, async context => {
+    const line = await Line.to(new URL(`unix://${context.controlPlane.socket}`));
+    try {
+      await whileOneDrains(context, line.address, async answers => {
+        line.cut();
+        await answers;
+        line.mend();
+      });
+    } finally {
+      await line.close();
+    }
+  });
+  t.deepEqual(failures, NONE);
 });
 
 test.serial('no call fails while a replica of each service is killed, but answers that had begun', async t => {

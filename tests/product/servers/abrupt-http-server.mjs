@@ -4,5 +4,6 @@ import { hostname } from 'node:os';
 
 createServer((request, response) => {
   const answer = () => response.end(JSON.stringify({ replica: hostname() }));
-  request.resume().once('end', () => setTimeout(answer, 500));
+  const asked = Number(new URL(request.url, 'http://any').searchParams.get('delay_ms'));
+  request.resume().once('end', () => setTimeout(answer, Math.max(500, asked)));
 }).listen(8080);
