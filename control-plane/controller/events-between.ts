@@ -2,6 +2,7 @@ import type { Desired, Plan } from '../core/reconcile.ts';
 import { isLive, placementOf, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import type { Event } from '../ports.ts';
+import { lackInWords } from '../views/lack-in-words.ts';
 import { briefly } from '../views/pending-in-words.ts';
 import { causeOf, drainInWords } from '../views/phase-in-words.ts';
 
@@ -89,7 +90,7 @@ function messageFor(replica: Replica, all: ReadonlyMap<string, Replica>): string
   const { phase } = replica;
   switch (phase.kind) {
     case 'pending':
-      return briefly(phase.reasons);
+      return briefly(phase.reasons, lackInWords);
     case 'draining':
       return drainInWords(phase.reason, all.values());
     case 'lost':

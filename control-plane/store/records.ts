@@ -57,9 +57,9 @@ const pendingReason = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('lack'),
     constraint: z.enum(REJECTION_CONSTRAINTS),
+    requested: z.union([z.number(), z.string()]).exactOptional(),
     nodes: z.array(z.string()),
     count,
-    message: z.string(),
   }),
   z.strictObject({ kind: z.literal('other_lacks'), count }),
 ]);

@@ -6,6 +6,7 @@ import { containerOf, isAvailable, isLive, placementOf, type Replica } from '../
 import type { Service } from '../core/service.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { maskSpec } from './mask-spec.ts';
+import { PendingLines } from './pending-lines.ts';
 import { causeOf, phaseInWords, type Turns, turnsIn } from './phase-in-words.ts';
 import { placeTakers } from './place-takers.ts';
 import { haltInWords } from './standing-in-words.ts';
@@ -14,7 +15,7 @@ import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 /** The state in words for people and programs. Pure. */
 export function describeServices(state: DesiredState, observed: Observed): ServiceView[] {
   const byService = Map.groupBy(state.replicas.values(), r => r.service);
-  const scene = { state, observed, turns: turnsIn(state, observed) };
+  const scene = { state, observed, turns: turnsIn(state, observed), pending: new PendingLines(state, observed) };
   return [...state.services.values()]
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(service => describeService(service, byService.get(service.key) ?? [], scene));
@@ -24,6 +25,7 @@ interface Scene {
   readonly state: DesiredState;
   readonly observed: Observed;
   readonly turns: Turns;
+  readonly pending: PendingLines;
 }
 
 function describeService(service: Service, replicas: readonly Replica[], scene: Scene): ServiceView {

@@ -1,8 +1,9 @@
-import type { Lack } from '../core/placement/rejection.ts';
+import type { NodesLack } from '../core/placement/rejection.ts';
 import type { HeldByLower, PendingReason } from '../core/waiting/pending-reason.ts';
+import type { LackWords } from './lack-in-words.ts';
 
-/** What a replica without a place waits for, in words for people. */
-export function pendingInWords(reason: PendingReason): string {
+/** What a replica without a place waits for, in words for people. @param words for what nodes lack */
+export function pendingInWords(reason: PendingReason, words: LackWords): string {
   switch (reason.kind) {
     case 'dependency':
       return `waits for service ${reason.service} to be ${reason.condition}`;
@@ -15,7 +16,7 @@ export function pendingInWords(reason: PendingReason): string {
     case 'held_by_lower':
       return heldInWords(reason);
     case 'lack':
-      return `${nodesInWords(reason.nodes, reason.count)}${reason.message}`;
+      return `${nodesInWords(reason.nodes, reason.count)}${words(reason)}`;
     case 'other_lacks':
       return `${reason.count} more ${reason.count === 1 ? 'node' : 'nodes'}: other reasons`;
     default:
@@ -27,26 +28,27 @@ export function pendingInWords(reason: PendingReason): string {
  * All of them in one line: what the closest nodes lack, and how many others there are. That somebody drains a node is known to
  * them: what the others lack comes first.
  */
-export function briefly(given: readonly PendingReason[]): string {
+export function briefly(given: readonly PendingReason[], words: LackWords): string {
   const reasons = emptiedLast(given);
   const closest = reasons.findIndex(r => nodesOf(r) > 0);
-  if (closest === -1) return reasons.map(pendingInWords).join('; ');
+  const told = (reason: PendingReason) => pendingInWords(reason, words);
+  if (closest === -1) return reasons.map(told).join('; ');
   const rest = reasons.slice(closest + 1);
   const silent = rest.filter(isSilence);
   const others = rest.filter(r => !isSilence(r)).reduce((sum, r) => sum + nodesOf(r), 0);
   const more = others === 0 ? [] : [`and ${others} more ${others === 1 ? 'node' : 'nodes'}`];
-  return [...reasons.slice(0, closest + 1).map(pendingInWords), ...silenceInWords(silent), ...more].join('; ');
+  return [...reasons.slice(0, closest + 1).map(told), ...silenceInWords(silent), ...more].join('; ');
 }
 
-function isSilence(reason: PendingReason): reason is Lack {
+function isSilence(reason: PendingReason): reason is NodesLack {
   return reason.kind === 'lack' && reason.constraint === 'silent';
 }
 
 /** Any of them may have what the others lack, so that they are told of; why each is silent stands elsewhere. */
-function silenceInWords(lacks: readonly Lack[]): string[] {
+function silenceInWords(lacks: readonly NodesLack[]): string[] {
   const count = lacks.reduce((sum, lack) => sum + nodesOf(lack), 0);
   if (count === 0) return [];
-  const [first] = lacks.flatMap(lack => (lack.kind === 'lack' ? lack.nodes : []));
+  const [first] = lacks.flatMap(lack => lack.nodes);
   return [count === 1 ? `${first} does not answer` : `${count} nodes do not answer`];
 }
 

@@ -6,7 +6,7 @@ import type { Observed } from '../core/observed.ts';
 import type { Cause, DrainReason, PhaseOf, Replica } from '../core/replica.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { untidyNodes } from '../core/waiting/cluster-in.ts';
-import { briefly } from './pending-in-words.ts';
+import type { PendingLines } from './pending-lines.ts';
 import { standingInWords } from './standing-in-words.ts';
 import { turnInWords } from './turn-in-words.ts';
 
@@ -14,14 +14,14 @@ import { turnInWords } from './turn-in-words.ts';
 export function phaseInWords(
   replica: Replica,
   spec: ServiceSpec,
-  { state, observed, turns: { waiting, untidy } }: Scene,
+  { state, observed, turns: { waiting, untidy }, pending }: Scene,
 ): string {
   const { phase } = replica;
   const turn = waiting.get(replica.id);
   if (turn !== undefined) return turnInWords(turn);
   switch (phase.kind) {
     case 'pending':
-      return briefly(phase.reasons);
+      return pending.of(replica, phase, spec);
     case 'pulling':
       return waitingFor(observed, actionKey(pullAction(phase.placement.node, spec))) || imageInWords(spec);
     case 'creating': {
@@ -67,6 +67,7 @@ export interface Scene {
   readonly state: Pick<DesiredState, 'replicas'>;
   readonly observed: Observed;
   readonly turns: Turns;
+  readonly pending: PendingLines;
 }
 
 /** What replicas that have a place wait for there. */

@@ -10,6 +10,7 @@ import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
 import type { PendingReason, UnmetDependency } from '../core/waiting/pending-reason.ts';
 import { unmetDependencies } from '../core/waiting/unmet.ts';
 import { helpInWords, type Moment } from './help-in-words.ts';
+import { lackInWords, lackWith } from './lack-in-words.ts';
 import { helpWith, isAboutOthers, pendingInWords } from './pending-in-words.ts';
 import type { WhyGroupView } from './views.ts';
 
@@ -47,10 +48,12 @@ export class PendingReplicas {
     const request = { replicaId: replica.id, service, spec, createdAt: replica.createdAt };
     this.#cluster ??= clusterOf(state, observed);
     const cluster = this.#cluster;
+    const words = lackWith(node => cluster.rejectionsOn(node, request));
+    const summary = phase.reasons.map(r => pendingInWords(r, words));
     const verdict = cluster.place(request);
     if (verdict.kind === 'placed') {
       const message = `there is room on ${verdict.placement.node} now`;
-      return { groups: turns(phase.reasons.length > 0 ? phase.reasons.map(pendingInWords) : [message]) };
+      return { groups: turns(summary.length > 0 ? summary : [message]) };
     }
     const specOf = (key: string) => state.services.get(key as ServiceKey)?.spec;
     const waiting = this.#replicasOf(service).filter(r => r.phase.kind === 'pending').length;
@@ -77,7 +80,7 @@ export class PendingReplicas {
     return {
       groups: [...phase.reasons.filter(isAboutOthers).map(othersGroup), ...groups],
       rejections: verdict.rejections,
-      ...(phase.reasons.length > 0 ? { summary: phase.reasons.map(pendingInWords) } : {}),
+      ...(summary.length > 0 ? { summary } : {}),
     };
   }
 
@@ -117,7 +120,7 @@ const WIDENS: ReadonlySet<string> = new Set([
 function othersGroup(reason: PendingReason): WhyGroupView {
   const heldBy = reason.kind === 'held_by_lower' ? reason.services : [];
   const constraint = reason.kind === 'held_by_lower' ? 'held_by_lower' : 'turn';
-  return { ...plain(constraint, pendingInWords(reason)), heldBy, help: helpWith(reason) };
+  return { ...plain(constraint, pendingInWords(reason, lackInWords)), heldBy, help: helpWith(reason) };
 }
 
 /** What others have to do before it is placed. */
@@ -136,7 +139,7 @@ function nextSteps(nodes: readonly string[], observed: Observed): string[] {
 
 function dependencyGroup(unmet: UnmetDependency, { namespace }: ServiceSpec): WhyGroupView {
   return {
-    ...plain('dependency', pendingInWords(unmet)),
+    ...plain('dependency', pendingInWords(unmet, lackInWords)),
     help: [`outrigger why ${namespace}/${unmet.service} says what that one waits for`],
   };
 }

@@ -4,6 +4,7 @@ import { actionKey, createAction, pullAction } from '../../control-plane/core/ac
 import { imageKey, type Observed, type ProbeReport } from '../../control-plane/core/observed.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Rollout, Service } from '../../control-plane/core/service.ts';
+import type { PendingReason } from '../../control-plane/core/waiting/pending-reason.ts';
 import { describeServices } from '../../control-plane/views/describe.ts';
 import { aNode, aReplica, CAUSE, lack, PLACED, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
@@ -100,7 +101,7 @@ test('services come by name, replicas by age', t => {
 test('the message of a service says why: paused, node away, rolled back, then its worst replica', t => {
   const rolledBack: Rollout = { kind: 'rolled_back', failed: 2, to: 1, cause: CAUSE };
   const away = seen({ nodes: [aNode({ answering: false, error: 'connection refused' })] });
-  const down = [one('backoff'), one('pending', {}, { reasons: [lack('no room')] })];
+  const down = [one('backoff'), one('pending', {}, { reasons: [lack(99, 'local')] })];
   t.regex(
     shown(down, { rollout: { kind: 'paused', cause: CAUSE, previous: 1 } }, away).message,
     /paused: exited with code 1/,
@@ -109,8 +110,9 @@ test('the message of a service says why: paused, node away, rolled back, then it
   t.regex(shown(down, { rollout: rolledBack }).message, /generation 2 failed .* rolled back to generation 1/);
   t.is(shown(down).message, 'exited with code 1');
   t.is(
-    shown([one('ready'), one('pending', {}, { reasons: [lack('no room'), lack('no GPU')] })]).message,
-    'no room; no GPU',
+    shown([one('ready'), one('pending', {}, { reasons: [{ kind: 'surge', service: 'ns/svc' }, lack(99, 'local')] })])
+      .message,
+    'waits for others of ns/svc to leave; local: needs 99 CPUs, fewer are free',
   );
   t.is(shown([one('ready'), one('ready')]).message, '');
 });
@@ -185,11 +187,29 @@ test('what holds a replica up is said in its words: the failed effect, the probe
   t.is(message(one('lost')), 'node local does not answer, nor does its own probe pass');
 });
 
-test('one that waits for a place tells of the closest node, and counts the others', t => {
-  const held = 'needs 1 GPU: 0 of 1 are free, 1 held by ns/llm';
-  const reasons = [lack(held, 'gpu-a'), lack('drained: takes no new replicas', 'b', 'c')];
-  const [replica] = shown([one('pending', {}, { reasons })]).replicas;
-  t.is(replica!.message, `gpu-a: ${held}; and 2 more nodes`);
+test('one that waits for a place tells of the closest node as it is now, and counts the others', t => {
+  const reasons: PendingReason[] = [
+    lack(4, 'a'),
+    { kind: 'lack', constraint: 'draining', nodes: ['b', 'c'], count: 2 },
+  ];
+  const spec = aSpec({ resources: { cpus: 4 } });
+  const waiting = one('pending', {}, { reasons });
+  const holder = one('ready', { service: 'ns/other' }, { placement: { node: 'a', devices: [] } });
+  const message = (cpus: number) => {
+    const state = DesiredState.from({
+      services: [...stateOf([waiting]).services.values()].map(service => ({ ...service, spec })),
+      replicas: [waiting, holder],
+      nodes: [],
+      generations: [
+        { service: 'ns/svc', generation: 1, spec },
+        { service: 'ns/other', generation: 1, spec: aSpec({ name: 'other', resources: { cpus } }) },
+      ],
+    });
+    return describeServices(state, seen({ nodes: [aNode({ name: 'a' })] }))[0]?.replicas[0]?.message;
+  };
+  t.is(message(5), 'a: needs 4 CPUs, 3 of 8 are free; and 2 more nodes');
+  t.is(message(6), 'a: needs 4 CPUs, 2 of 8 are free; and 2 more nodes');
+  t.is(message(1), 'a: needs 4 CPUs, fewer are free; and 2 more nodes', 'a place is looked for next');
 });
 
 test('what ends on a node that is away says that it waits for it, and a removal without replicas what is left to do', t => {
@@ -215,6 +235,9 @@ test('what ends on a node that is away says that it waits for it, and a removal 
   t.is(shown([], { removal: { askedAt: 2, volumes: false } }, seen({ nodes: free })).message, '', 'it is let off');
 });
 
+/** Of one that waits for more than the node is known to have. */
+const NO_ROOM = 'local: needs 99 CPUs, fewer are free';
+
 /** It is one of those that are wanted, and there is nothing to be said of it. */
 const NOTHING = [undefined, ''];
 
@@ -229,10 +252,10 @@ test('a second replica that is there because of a drain says whose place it take
     return describeServices(state, observed)[0]?.replicas.map(r => [r.purpose, r.message]);
   };
   const old = one('ready', {}, on('a'));
-  const waiting = one('pending', {}, { reasons: [lack('no room')] });
+  const waiting = one('pending', {}, { reasons: [lack(99, 'local')] });
   const starting = one('starting', {}, on('b'));
   const place = `to take the place of ${old.id} on a, which`;
-  t.deepEqual(messages([old, waiting], true), [NOTHING, [`${place} is drained`, 'no room']]);
+  t.deepEqual(messages([old, waiting], true), [NOTHING, [`${place} is drained`, NO_ROOM]]);
   t.deepEqual(messages([old, starting], false), [NOTHING, [`${place} leaves`, '']]);
   t.deepEqual(messages([old, starting], true, { replicas: 2 }), [NOTHING, NOTHING], 'it was wanted anyway');
   t.deepEqual(messages([one('ready', {}, on('b')), starting], true), [NOTHING, NOTHING]);
@@ -257,8 +280,8 @@ test('each of two replacements names another one, in the order in which those le
 });
 
 test('a service that is ready says what waits beside those that serve', t => {
-  const waiting = one('pending', {}, { reasons: [lack('no room')] });
-  t.like(shown([one('ready'), one('ready'), waiting]), { state: 'ready', message: 'no room' });
+  const waiting = one('pending', {}, { reasons: [lack(99, 'local')] });
+  t.like(shown([one('ready'), one('ready'), waiting]), { state: 'ready', message: NO_ROOM });
 });
 
 test('what a replica is there for is a part of what its service says', t => {

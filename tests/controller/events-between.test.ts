@@ -4,7 +4,7 @@ import { eventsBetween } from '../../control-plane/controller/events-between.ts'
 import type { PhaseTiming, Replica } from '../../control-plane/core/replica.ts';
 import type { Rollout, Service } from '../../control-plane/core/service.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
-import { aReplica, CAUSE, lack, phaseOf } from '../core/replicas.ts';
+import { aReplica, CAUSE, phaseOf } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 
 function aService(rollout: Rollout, key: ServiceKey = 'ns/svc'): Service {
@@ -47,10 +47,11 @@ test('a new replica is told from its first phase on', t => {
 
 test('a replica that waits for a place again says why, and one that makes room for whom', t => {
   const pulling = aReplica(phaseOf('pulling', 2), { timings: [at('pulling', 2)] });
-  const reasons = [lack('the image app:1 is not there, and its pull was refused', 'gpu-a')];
+  const nodes = ['gpu-a'];
+  const reasons = [{ kind: 'lack' as const, constraint: 'image' as const, requested: 'app:1', nodes, count: 1 }];
   const waiting = aReplica(phaseOf('pending', 5, { reasons }), { timings: [at('pending', 5)] });
   t.deepEqual(told({ replicas: [pulling] }, { replicas: [waiting] }), [
-    ['replica.pending', 5, 'gpu-a: the image app:1 is not there, and its pull was refused'],
+    ['replica.pending', 5, 'gpu-a: the image app:1 is not there'],
   ]);
   const idle = aReplica(phaseOf('draining', 7, { reason: 'preempted' }), { id: 'idle' });
   const awaited = { service: 'ns/llm' as const, id: 'awaited', timings: [] };

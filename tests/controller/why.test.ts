@@ -65,10 +65,15 @@ test('a replica without room has the reason of every node, grouped, with what wo
     aNode({ name: 'c' }),
   ];
   const spec = { resources: { gpu: { memoryBytes: 96 * GIB } } };
-  const view = why({ spec, nodes, replicas: [one('pending', { reasons: [lack('no node is large enough')] })] });
+  const view = why({ spec, nodes, replicas: [one('pending', { reasons: [lack(4, 'elsewhere')] })] });
   t.like(view, { namespace: 'ns', name: 'svc' });
   const [replica] = view.replicas;
-  t.like(replica, { phase: 'pending', waiting: true, summary: ['no node is large enough'], devices: [] });
+  t.like(replica, {
+    phase: 'pending',
+    waiting: true,
+    summary: ['elsewhere: needs 4 CPUs, fewer are free'],
+    devices: [],
+  });
   t.false('node' in replica!);
   t.deepEqual(constraints(replica), ['gpu_memory', 'gpu_missing']);
   const memory = replica!.groups.find(g => g.constraint === 'gpu_memory')!;
@@ -118,7 +123,7 @@ test('a replica that has room and was not placed yet says so', t => {
 
 test('a replica for which others make room says so before what the nodes lack now', t => {
   const told = ['others are on their way out and make room for it', 'local: needs 1000 CPUs, 8 of 8 are free'];
-  const reasons = [{ kind: 'room_made' }, lack('needs 1000 CPUs, 8 of 8 are free', 'local')];
+  const reasons = [{ kind: 'room_made' }, lack(1_000, 'local')];
   const spec = { resources: { cpus: 1_000 } };
   const [replica] = why({ spec, replicas: [one('pending', { reasons })] }).replicas;
   t.deepEqual(constraints(replica), ['turn', 'cpus']);
@@ -231,7 +236,7 @@ test('an image that is never pulled is looked for, not pulled', t => {
 
 test('ten thousand replicas that wait alike on hundreds of silent nodes make an answer that can be sent', t => {
   const replicas = Array.from({ length: 10_000 }, (_, i) =>
-    one('pending', { reasons: [lack('nowhere')] }, { id: `r${i.toString().padStart(7, '0')}` }),
+    one('pending', { reasons: [lack(4, 'elsewhere')] }, { id: `r${i.toString().padStart(7, '0')}` }),
   );
   let reads = 0;
   const nodes = Array.from({ length: 300 }, (_, i) => {
@@ -252,7 +257,10 @@ test('ten thousand replicas that wait alike on hundreds of silent nodes make an 
   const [first] = answer.replicas;
   t.is(first?.rejections.length, 25);
   t.is(first?.rejections[0]?.node, 'gpu-node-299', 'the nearest first');
-  t.deepEqual(first?.summary, ['nowhere', '275 more reasons of single nodes and devices']);
+  t.deepEqual(first?.summary, [
+    'elsewhere: needs 4 CPUs, fewer are free',
+    '275 more reasons of single nodes and devices',
+  ]);
   t.like(first?.groups.at(-1), { constraint: 'more', message: '9980 more replicas wait so' });
   t.true(reads <= 10 * nodes.length, 'looked at each node for one of them, not for each');
 });
@@ -290,9 +298,7 @@ test('a device in quarantine says when that ends', t => {
 });
 
 test('those that wait for different reasons are all told of', t => {
-  const replicas = Array.from({ length: 30 }, (_, i) =>
-    one('pending', { reasons: [lack(`${i % 15}`)] }, { id: `p-${i}` }),
-  );
+  const replicas = Array.from({ length: 30 }, (_, i) => one('pending', { reasons: [lack(i % 15)] }, { id: `p-${i}` }));
   const answer = why({ replicas });
   t.is(answer.replicas.length, 30);
   t.true(answer.replicas.every(r => r.groups.every(g => g.constraint !== 'more')));

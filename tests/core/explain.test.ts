@@ -8,12 +8,27 @@ import type { Help } from '../../control-plane/core/placement/help.ts';
 import { type Rejection, type RejectionConstraint, summarise } from '../../control-plane/core/placement/rejection.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { helpInWords } from '../../control-plane/views/help-in-words.ts';
+import { lackInWords, lackWith } from '../../control-plane/views/lack-in-words.ts';
 import { briefly, pendingInWords } from '../../control-plane/views/pending-in-words.ts';
 import { asking, GIB, gpus } from './clusters.ts';
 import { aNode } from './replicas.ts';
 
 const MOMENT = { now: 60_001, quarantineMs: 600_000 };
 const inWords = (help: readonly Help[] = []) => help.map(h => helpInWords(h, MOMENT));
+
+/** A line for each lack, with what the nodes have. */
+function linesOf(rejections: readonly Rejection[]): string[] {
+  const words = lackWith(node => rejections.filter(r => r.node === node));
+  return summarise(rejections).map(reason => pendingInWords(reason, words));
+}
+
+/** The same in one line, as `ps` has it. */
+function lineOf(rejections: readonly Rejection[]): string {
+  return briefly(
+    summarise(rejections),
+    lackWith(node => rejections.filter(r => r.node === node)),
+  );
+}
 
 const h100 = (count: number) => gpus(...Array(count).fill({ model: 'NVIDIA H100', memoryBytes: 80 * GIB }));
 
@@ -215,7 +230,7 @@ for (const { title, input, given, constraint, says, helps } of UNPLACEABLE) {
     t.is(first?.constraint, constraint);
     t.regex(first?.message ?? '', says);
     t.regex(inWords(first?.help).join('\n'), helps);
-    const lines = summarise(rejections).map(pendingInWords);
+    const lines = linesOf(rejections);
     t.true(
       lines.some(line => says.test(line)),
       lines.join('\n'),
@@ -268,14 +283,32 @@ test('what holds for good hides what others hold: nobody makes room on a node of
 });
 
 test('nodes that fail alike share a line, and many ways to fail are cut to a few', t => {
-  const nodes = Array.from({ length: 20 }, (_, i) =>
-    aNode({ name: `n${String(i).padStart(2, '0')}`, cpus: 1 + (i % 7) }),
-  );
-  const lines = summarise(reject({ resources: { cpus: 100 } }, { nodes })).map(pendingInWords);
-  t.is(lines.length, 5);
-  t.is(lines[0], '2 nodes (n06, n13): needs 100 CPUs, 7 of 7 are free');
-  t.regex(lines[4]!, /^\d more nodes: other reasons$/);
-  t.deepEqual(summarise(reject({}, { nodes: [] })).map(pendingInWords), ['no node is known yet']);
+  const alike = Array.from({ length: 4 }, (_, i) => aNode({ name: `n${i}`, cpus: 1 + i }));
+  const nodes = [
+    ...alike,
+    aNode({ name: 'narrow', memoryBytes: GIB }),
+    aNode({ name: 'away', answering: false, error: 'refused' }),
+    aNode({ name: 'going', leaving: true }),
+    aNode({ name: 'emptied' }),
+    aNode({ name: 'full' }),
+  ];
+  const given = {
+    nodes,
+    records: [isOn({ name: 'emptied', drainingSince: 1 })],
+    held: [[{ resources: { cpus: 6 } }, 'full', []]] as [Partial<ServiceSpecInput>, string, string[]][],
+  };
+  const lines = linesOf(reject({ resources: { cpus: 8, memoryBytes: 2 * GIB } }, given));
+  t.deepEqual(lines, [
+    'full: needs 8 CPUs, 2 of 8 are free',
+    'emptied: drained: takes no new replicas',
+    'going: not configured any more',
+    'away: no answer: refused',
+    '5 more nodes: other reasons',
+  ]);
+  t.deepEqual(linesOf(reject({ resources: { cpus: 100 } }, { nodes: alike })), [
+    '4 nodes (n0, n1, n2, …): needs 100 CPUs, 3 of 3 are free (on n2)',
+  ]);
+  t.deepEqual(linesOf(reject({}, { nodes: [] })), ['no node is known yet']);
 });
 
 test('a pending line tells of the closest nodes, and counts the others', t => {
@@ -286,19 +319,32 @@ test('a pending line tells of the closest nodes, and counts the others', t => {
     aNode({ name: 'd', cpus: 2 }),
   ];
   const held: [Partial<ServiceSpecInput>, string, string[]][] = [[{ resources: { cpus: 6 } }, 'c', []]];
-  const lacks = summarise(reject({ resources: { cpus: 4 } }, { nodes, held }));
-  t.is(pendingInWords(lacks[0]!), 'c: needs 4 CPUs, 2 of 8 are free');
-  t.is(briefly(lacks), 'c: needs 4 CPUs, 2 of 8 are free; b does not answer; and 2 more nodes');
-  t.is(briefly([{ kind: 'dependency', service: 'db', condition: 'ready' }]), 'waits for service db to be ready');
+  const rejections = reject({ resources: { cpus: 4 } }, { nodes, held });
+  t.is(linesOf(rejections)[0], 'c: needs 4 CPUs, 2 of 8 are free');
+  t.is(lineOf(rejections), 'c: needs 4 CPUs, 2 of 8 are free; b does not answer; and 2 more nodes');
+  const plainly = (reasons: Parameters<typeof briefly>[0]) => briefly(reasons, lackInWords);
+  t.is(plainly([{ kind: 'dependency', service: 'db', condition: 'ready' }]), 'waits for service db to be ready');
   t.is(
-    briefly([
+    plainly([
       { kind: 'room_made' },
-      { kind: 'lack', constraint: 'cpus', nodes: ['a', 'b'], count: 2, message: 'full' },
+      { kind: 'lack', constraint: 'cpus', requested: 4, nodes: ['a', 'b'], count: 2 },
       { kind: 'other_lacks', count: 1 },
     ]),
-    'others are on their way out and make room for it; 2 nodes (a, b): full; and 1 more node',
+    'others are on their way out and make room for it; 2 nodes (a, b): needs 4 CPUs, fewer are free; and 1 more node',
   );
-  t.is(briefly(summarise(reject({}, { nodes: [] }))), 'no node is known yet');
+  t.is(lineOf(reject({}, { nodes: [] })), 'no node is known yet');
+});
+
+test('what is stored of a lack is the same whatever others are given', t => {
+  const nodes = ['a', 'b'].map(name => aNode({ name, cpus: 8, devices: h100(2) }));
+  const asked = { resources: { cpus: 8, gpu: { count: 2 } } };
+  const stored = (...held: [Partial<ServiceSpecInput>, string, string[]][]) =>
+    summarise(reject(asked, { nodes, held }));
+  const holds = (cpus: number) => ({ resources: { cpus, gpu: {} } });
+  const before = stored([holds(1), 'a', [id(0)]], [holds(1), 'b', [id(0)]]);
+  t.deepEqual(before, [{ kind: 'lack', constraint: 'cpus', requested: 8, nodes: ['a', 'b'], count: 2 }]);
+  t.deepEqual(stored([holds(4), 'a', [id(0)]], [holds(2), 'b', [id(1)]]), before);
+  t.deepEqual(stored([holds(1), 'a', [id(0)]], [holds(6), 'b', [id(1)]]), before);
 });
 
 const constraintsOf = (rejections: readonly Rejection[]) => explain(rejections).map(e => e.constraint);
@@ -404,7 +450,7 @@ test('where another model has room, it is named; where none has, it is not', t =
 test('what is needed never reads as what is free', t => {
   const memory = 10 * GIB;
   const nodes = [aNode({ name: 'a', memoryBytes: memory })];
-  const [line] = summarise(reject({ resources: { memoryBytes: memory + 1 } }, { nodes })).map(pendingInWords);
+  const [line] = linesOf(reject({ resources: { memoryBytes: memory + 1 } }, { nodes }));
   t.is(line, 'a: needs 10.1 GiB of memory, 10 GiB of 10 GiB are free');
 });
 
@@ -413,7 +459,7 @@ test('a device in quarantine is closer than one that another holds: it comes bac
   const nodes = ['a', 'b'].map(name => aNode({ name, devices: h100(1) }));
   const rejections = reject(gpu({}), { nodes, records, held: [[gpu({}), 'a', [id(0)]]] });
   t.deepEqual(constraintsOf(rejections), ['gpu_quarantined', 'gpu_held']);
-  t.is(briefly(summarise(rejections)), 'b: needs 1 GPU: 0 of 1 are free, 1 quarantined; and 1 more node');
+  t.is(lineOf(rejections), 'b: needs 1 GPU: 0 of 1 are free, 1 quarantined; and 1 more node');
 });
 
 test('that no node has more is said only where that is so', t => {
@@ -452,7 +498,7 @@ test('a node with a GPU that is too small is closer than nodes without any, also
   const input = { ...gpu({ memoryBytes: 30 * GIB }), image: 'local:1', pullPolicy: 'never' as const };
   const { service, spec } = asking('new', input);
   const rejections = reject(input, { nodes });
-  t.is(briefly(summarise(rejections)), 'gpu-a: needs 1 GPU with 30 GiB; there is 1 × L4 with 24 GiB; and 2 more nodes');
+  t.is(lineOf(rejections), 'gpu-a: needs 1 GPU with 30 GiB; there is 1 × L4 with 24 GiB; and 2 more nodes');
   const groups = explain(rejections, { service, spec, specOf: () => undefined });
   const ofConstraint = (constraint: string) => inWords(groups.find(g => g.constraint === constraint)?.help);
   t.deepEqual(ofConstraint('gpu_memory'), ['lower x-outrigger.gpu.memory to at most 24 GiB']);
@@ -463,10 +509,7 @@ test('that the only node with a GPU is drained is told after what the others lac
   const nodes = [aNode({ name: 'bee' }), aNode({ name: 'desk' }), aNode({ name: 'gpu-a', devices: h100(1) })];
   const records = [isOn({ name: 'gpu-a', drainingSince: 1 })];
   const rejections = reject(gpu({}), { nodes, records, held: [[gpu({}), 'gpu-a', [id(0)]]] });
-  t.is(
-    briefly(summarise(rejections)),
-    '2 nodes (bee, desk): needs 1 GPU, and no GPU is known on this node; and 1 more node',
-  );
+  t.is(lineOf(rejections), '2 nodes (bee, desk): needs 1 GPU, and no GPU is known on this node; and 1 more node');
   const { service, spec } = asking('new', gpu({}));
   const help = explain(rejections, { service, spec, specOf: () => undefined }).flatMap(g => inWords(g.help));
   t.true(help.includes('undrain node gpu-a: outrigger nodes undrain gpu-a'), help.join());

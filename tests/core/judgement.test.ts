@@ -8,6 +8,7 @@ import { type Plan, reconcile } from '../../control-plane/core/reconcile.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import { type ServiceSpec, serviceKey } from '../../control-plane/core/spec.ts';
+import { lackInWords } from '../../control-plane/views/lack-in-words.ts';
 import { pendingInWords } from '../../control-plane/views/pending-in-words.ts';
 import { ModelWorld } from './model-world.ts';
 import { aContainer, aNode, aReplica, CAUSE, phaseOf, seen } from './replicas.ts';
@@ -169,7 +170,9 @@ test('a first generation that fails has nothing to go back to: it stays, and say
 const app = (condition: 'ready' | 'started') => aSpec({ name: 'app', dependsOn: [{ service: 'db', condition }] });
 const waitsFor = (world: ModelWorld) => {
   const [replica] = [...world.state.replicas.values()].filter(r => r.service === 'ns/app');
-  return replica?.phase.kind === 'pending' ? replica.phase.reasons.map(pendingInWords).join() : replica?.phase.kind;
+  return replica?.phase.kind === 'pending'
+    ? replica.phase.reasons.map(r => pendingInWords(r, lackInWords)).join()
+    : replica?.phase.kind;
 };
 
 test('nobody waits for a service that is being taken down', t => {

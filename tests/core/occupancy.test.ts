@@ -1,5 +1,6 @@
 import test from 'ava';
 import { removeServices } from '../../control-plane/controller/commands.ts';
+import { lackInWords } from '../../control-plane/views/lack-in-words.ts';
 import { pendingInWords } from '../../control-plane/views/pending-in-words.ts';
 import { ModelWorld } from './model-world.ts';
 import { apply, aSpec, exactly } from './specs.ts';
@@ -92,7 +93,7 @@ test('two replicas never ask for one host port, and an update with one makes roo
   const waiting = [...world.state.replicas.values()].find(r => r.service === 'ns/b');
   t.true(
     waiting?.phase.kind === 'pending' &&
-      /host port 8080 is taken/.test(waiting.phase.reasons.map(pendingInWords).join()),
+      /host port 8080 is taken/.test(waiting.phase.reasons.map(r => pendingInWords(r, lackInWords)).join()),
   );
   apply(world, aSpec({ name: 'a', ports, image: 'image:2' }));
   world.settle();

@@ -32,8 +32,27 @@ test('why nothing can be placed is told once a pass for replicas that want the s
   const one = passWith({ nodes: 300, replicas: 1 });
   const many = passWith({ nodes: 300, replicas: 20 });
   t.is(many.reasons.length, 20);
-  t.is(many.reasons[0]?.length, 5, 'four nodes, and how many more');
+  t.deepEqual(many.reasons[0], [{ kind: 'lack', constraint: 'silent', nodes: ['n0', 'n1', 'n10'], count: 300 }]);
   t.true(one.reads >= 300);
   t.is(many.reads, one.reads, 'each node is asked as often as for one');
   t.is(new Set(many.reasons).size, 1, 'one list for all');
+});
+
+test('to place a small replica changes nothing of those that go on waiting for more', t => {
+  const plain = { cpus: 8, memoryBytes: 2 ** 34, devices: [] };
+  const world = new ModelWorld({ a: plain, b: plain, c: plain });
+  apply(world, aSpec({ name: 'large', replicas: exactly(40), resources: { cpus: 6 } }));
+  world.settle();
+  const waiting = () => [...world.state.replicas.values()].filter(r => r.phase.kind === 'pending');
+  const before = waiting();
+  t.is(before.length, 37);
+  apply(world, aSpec({ name: 'small', resources: { cpus: 1 } }));
+  const plan = reconcile(world.state, world.observed(), world.now, countingIds().replicaId);
+  const changed = [...plan.replicas.values()].filter(r => r !== world.state.replicas.get(r.id));
+  t.deepEqual(
+    changed.map(r => r.service),
+    ['ns/small'],
+  );
+  world.settle();
+  t.deepEqual(waiting(), before);
 });

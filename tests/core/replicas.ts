@@ -51,9 +51,9 @@ export function phaseOf<Kind extends PhaseKind>(kind: Kind, since: number, given
   return { kind, ...own[kind], ...given } as unknown as PhaseOf<Kind>;
 }
 
-/** What nodes lack, as it is told of a replica that waits. */
-export function lack(message: string, ...nodes: string[]): PendingReason {
-  return { kind: 'lack', constraint: 'cpus', nodes, count: nodes.length, message };
+/** What nodes lack, as it is stored of a replica that waits: so many CPUs. */
+export function lack(cpus: number, ...nodes: string[]): PendingReason {
+  return { kind: 'lack', constraint: 'cpus', requested: cpus, nodes, count: nodes.length };
 }
 
 /** A container of `aReplica`, running. */

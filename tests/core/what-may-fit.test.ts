@@ -6,6 +6,7 @@ import { explain } from '../../control-plane/core/placement/explain.ts';
 import { summarise } from '../../control-plane/core/placement/rejection.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { helpInWords } from '../../control-plane/views/help-in-words.ts';
+import { lackWith } from '../../control-plane/views/lack-in-words.ts';
 import { briefly } from '../../control-plane/views/pending-in-words.ts';
 import { asking, GIB, gpus } from './clusters.ts';
 import { aNode } from './replicas.ts';
@@ -27,11 +28,12 @@ function told(input: Partial<ServiceSpecInput>, { nodes, records = [], held = []
   }
   const { service, spec } = asking('new', input);
   const rejections = cluster.rejections({ service, spec });
+  const words = lackWith(node => rejections.filter(r => r.node === node));
   const groups = explain(rejections, { service, spec, specOf: () => undefined, waiting }).map(g => ({
     ...g,
     help: g.help.map(h => helpInWords(h, { now: 1_000, quarantineMs: 600_000 })),
   }));
-  return { groups, help: groups.flatMap(g => g.help), line: briefly(summarise(rejections)) };
+  return { groups, help: groups.flatMap(g => g.help), line: briefly(summarise(rejections), words) };
 }
 
 const gpu = (request: NonNullable<NonNullable<ServiceSpecInput['resources']>['gpu']>) => ({

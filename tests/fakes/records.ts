@@ -37,13 +37,16 @@ const reason: fc.Arbitrary<PendingReason> = fc.oneof(
     services: fc.array(fc.constantFrom('shop/cart' as const, 'shop/chat' as const), { maxLength: 2 }),
     because: fc.constantFrom('busy' as const, 'load_unknown' as const, 'measured_use' as const),
   }),
-  fc.record({
-    kind: fc.constant('lack' as const),
-    constraint: fc.constantFrom(...REJECTION_CONSTRAINTS),
-    nodes: fc.array(node, { maxLength: 2 }),
-    count: fc.nat(5),
-    message: text,
-  }),
+  fc.record(
+    {
+      kind: fc.constant('lack' as const),
+      constraint: fc.constantFrom(...REJECTION_CONSTRAINTS),
+      requested: fc.oneof(time, text),
+      nodes: fc.array(node, { maxLength: 2 }),
+      count: fc.nat(5),
+    },
+    { requiredKeys: ['kind', 'constraint', 'nodes', 'count'] },
+  ),
   fc.record({ kind: fc.constant('other_lacks' as const), count: fc.nat(5) }),
 );
 

@@ -94,6 +94,19 @@ test('a replica that waited by a schema with sentences for reasons waits on, and
   await store.close();
 });
 
+test('a replica that waited by a schema with words in its reasons waits on, and has none before the next look', async t => {
+  const before = JSON.parse(WAITING);
+  const lack = { kind: 'lack', constraint: 'gpu_held', nodes: ['gpu-a'], count: 1, message: '0 of 2 are free' };
+  const waiting = { ...before, phase: { ...before.phase, reasons: [lack] } };
+  const file = await fileOfVersion1(t, [JSON.stringify(waiting)]);
+  const database = new DatabaseSync(file);
+  database.exec(`${MIGRATIONS[1]}; PRAGMA user_version = 3`);
+  database.close();
+  const store = await openSqliteStore(file);
+  t.deepEqual((await store.load()).replicas[1], { ...before, phase: { ...before.phase, reasons: [] } });
+  await store.close();
+});
+
 test('a record that is no JSON is told of by its name, also where the file has to be brought up to date', async t => {
   const store = await openSqliteStore(await fileOfVersion1(t, ['{']));
   await t.throwsAsync(store.load(), { message: /record r0000002 of replicas is not JSON/ });

@@ -133,19 +133,33 @@ export class Cluster {
   /** What every node lacks for the request; empty where one has all. */
   rejections({ service, spec }: Pick<PlacementRequest, 'service' | 'spec'>): readonly Rejection[] {
     if (this.#nodes.length === 0) return [{ node: '', constraint: 'no_node', message: 'no node is known yet' }];
-    const counts = this.#loads.get(service)?.counts;
-    const imageAt = this.#shapes.isUnpullable(spec) ? this.#shapes.nodesWith(spec).map(l => l.node.name) : [];
+    const imageAt = this.#imageAt(spec);
     const all: Rejection[] = [];
     for (const ledger of this.#nodes) {
-      const found = rejectionsOf(ledger, spec, {
-        siblings: counts?.get(ledger.index) ?? 0,
-        imageAt,
-        isImageAbsent: this.#absent.isAbsent(ledger.node, spec),
-      });
+      const found = this.#rejectionsOf(ledger, { service, spec }, imageAt);
       if (found.length === 0) return [];
       all.push(...found);
     }
     return all;
+  }
+
+  /** What one node lacks for the request. */
+  rejectionsOn(node: string, { service, spec }: Pick<PlacementRequest, 'service' | 'spec'>): readonly Rejection[] {
+    const ledger = this.#byName.get(node);
+    return ledger ? this.#rejectionsOf(ledger, { service, spec }, this.#imageAt(spec)) : [];
+  }
+
+  #rejectionsOf(
+    ledger: NodeLedger,
+    { service, spec }: Pick<PlacementRequest, 'service' | 'spec'>,
+    imageAt: readonly string[],
+  ): readonly Rejection[] {
+    const isImageAbsent = this.#absent.isAbsent(ledger.node, spec);
+    return rejectionsOf(ledger, spec, { siblings: this.siblingsOn(ledger, service), imageAt, isImageAbsent });
+  }
+
+  #imageAt(spec: ServiceSpec): readonly string[] {
+    return this.#shapes.isUnpullable(spec) ? this.#shapes.nodesWith(spec).map(l => l.node.name) : [];
   }
 
   #changed({ index }: NodeLedger): void {

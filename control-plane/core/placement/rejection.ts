@@ -1,4 +1,4 @@
-import { nearestFirst, worstOf } from './nearness.ts';
+import { isTooSmall, nearestFirst, worstOf } from './nearness.ts';
 
 /** Why one node, or one device of it, cannot take a replica. Figures in the unit of the constraint: cores, bytes, devices. */
 export interface Rejection {
@@ -55,18 +55,20 @@ export const REJECTION_CONSTRAINTS = [
 
 export type RejectionConstraint = (typeof REJECTION_CONSTRAINTS)[number];
 
-/** Nodes that fail at the same thing, or how many fail at others still. */
-export type Lack =
-  | {
-      readonly kind: 'lack';
-      readonly constraint: RejectionConstraint;
-      /** The first of them; none where there is no node at all. */
-      readonly nodes: readonly string[];
-      readonly count: number;
-      /** In words, without the nodes' names. */
-      readonly message: string;
-    }
-  | { readonly kind: 'other_lacks'; readonly count: number };
+/**
+ * Nodes that fail at the same thing, or how many fail at others still. It is stored with whoever waits, and so has nothing in
+ * it that changes with all that others are given: no figures of what is free, no words, the nodes in the order of their names.
+ */
+export type Lack = NodesLack | { readonly kind: 'other_lacks'; readonly count: number };
+
+export interface NodesLack {
+  readonly kind: 'lack';
+  readonly constraint: RejectionConstraint;
+  readonly requested?: number | string;
+  /** The first of them by name; none where there is no node at all. */
+  readonly nodes: readonly string[];
+  readonly count: number;
+}
 
 /**
  * Rejections in short: nodes that fail at the same thing share a lack. At most `limit` of them, those of the nodes that
@@ -78,14 +80,22 @@ export function summarise(rejections: readonly Rejection[], limit = 4): Lack[] {
     r => r.node,
   );
   const ordered = nearestFirst(rejections).map(node => worstOf(own.get(node)!));
-  const groups = [...Map.groupBy(ordered, r => `${r.constraint} ${r.message}`).values()];
+  // What is full and what is too small are two matters, and so are silent nodes of which something is known and others.
+  const groups = [...Map.groupBy(ordered, r => JSON.stringify([lackKey(r), isTooSmall(r), r.isUnknown])).values()];
   const lacks = groups.slice(0, limit).map((group): Lack => {
-    const { constraint, message } = group[0]!;
+    const { constraint, requested } = group[0]!;
     const nodes = group.map(r => r.node).filter(node => node !== '');
-    return { kind: 'lack', constraint, nodes: nodes.slice(0, NAMED), count: nodes.length, message };
+    nodes.sort();
+    const asked = requested === undefined ? {} : { requested };
+    return { kind: 'lack', constraint, ...asked, nodes: nodes.slice(0, NAMED), count: nodes.length };
   });
   const left = groups.slice(limit).reduce((sum, group) => sum + group.length, 0);
   return left === 0 ? lacks : [...lacks, { kind: 'other_lacks', count: left }];
+}
+
+/** Rejections and lacks that are about the same thing have the same. */
+export function lackKey({ constraint, requested }: Pick<Rejection, 'constraint' | 'requested'>): string {
+  return `${constraint} ${requested ?? ''}`;
 }
 
 const NAMED = 3;

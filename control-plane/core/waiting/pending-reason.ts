@@ -54,7 +54,7 @@ function isSame(a: PendingReason, b: PendingReason): boolean {
         a.kind === b.kind &&
         a.constraint === b.constraint &&
         a.count === b.count &&
-        a.message === b.message &&
+        a.requested === b.requested &&
         a.nodes.join() === b.nodes.join()
       );
     case 'other_lacks':
