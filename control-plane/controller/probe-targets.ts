@@ -1,5 +1,5 @@
 import type { Probed } from '../core/reconcile.ts';
-import { givenDevices, hasServed } from '../core/replica.ts';
+import { givenDevices } from '../core/replica.ts';
 import type { DeviceTarget } from '../nodes/device-watch.ts';
 import type { ProbeTarget } from '../ports.ts';
 
@@ -29,5 +29,5 @@ export function deviceTarget({ replica, spec, containerId }: Probed): DeviceTarg
   const check = spec.resources.gpu?.check;
   return devices.length === 0
     ? []
-    : [{ containerId, node, devices, ...(check && { check, hasServed: hasServed(replica) }) }];
+    : [{ containerId, node, devices, ...(check && { check, isProven: replica.hasSeenDevices }) }];
 }

@@ -13,7 +13,7 @@ import { nodesToList } from './nodes/nodes-to-list.ts';
 import { vacatedNodes } from './nodes/vacated-nodes.ts';
 import { withGivenDevices } from './nodes/with-given-devices.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
-import { containerOf, hasServed, placementOf, type Replica } from './replica.ts';
+import { containerOf, placementOf, type Replica } from './replica.ts';
 import { circumstancesIn, withoutRoom } from './rollout/circumstances.ts';
 import { heldByRegistry } from './rollout/held-by-registry.ts';
 import { judgeRollout } from './rollout/judge-rollout.ts';
@@ -207,7 +207,7 @@ function probedIn(world: World): Probed[] {
     const { kind } = replica.phase;
     const spec = world.keptSpec(replica.service, replica.generation);
     if (!container || !placement || !spec || kind === 'stopping') return [];
-    const resume = kind === 'ready' || kind === 'draining' || hasServed(replica);
+    const resume = kind === 'ready' || kind === 'draining' || replica.hasServed;
     const seen = world.containersOf(replica.id).find(l => l.container.id === container.id)?.container;
     const node = world.nodes.node(placement.node);
     const heardFrom = node?.answering ? node.listedFrom : null;
@@ -218,7 +218,7 @@ function probedIn(world: World): Probed[] {
       return [{ ...common, container: seen, hosts: probeHosts(spec, seen, { known: replica.addresses, node }) }];
     }
     // After a restart of ours beside an engine that is away, what is stored says where it is.
-    if (node?.answering || !hasServed(replica) || replica.addresses.length === 0) return [];
+    if (node?.answering || !replica.hasServed || replica.addresses.length === 0) return [];
     const hosts = replica.addresses.map(({ kind: way, host, port }) => ({
       host,
       portOf: way === 'network' ? null : { [spec.port ?? port]: port },
@@ -280,6 +280,8 @@ function newReplica(id: string, service: Service, now: number): Replica {
     attempt: 0,
     failures: 0,
     wasReady: false,
+    hasServed: false,
+    hasSeenDevices: false,
     replace: false,
     returnedAt: null,
     addresses: [],

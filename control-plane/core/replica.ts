@@ -16,6 +16,10 @@ export interface Replica {
   readonly failures: number;
   /** It was ready at least once in its life. */
   readonly wasReady: boolean;
+  /** Its present container was ready once, which neither a restart of ours nor the loss of its node undoes. */
+  readonly hasServed: boolean;
+  /** The service's own `gpu.check` saw the devices in the present container once: the check works. */
+  readonly hasSeenDevices: boolean;
   /** A rolling restart wants a new replica of the same generation in its place. */
   readonly replace: boolean;
   /** When its node was found again after it was lost; null: it never was lost. Of two that serve, this one is the extra. */
@@ -23,7 +27,7 @@ export interface Replica {
   readonly phase: Phase;
   /** Ways to the present container's port, as last seen; kept so that an engine that is away takes nobody's endpoint. */
   readonly addresses: readonly EndpointAddress[];
-  /** When the phases of the present attempt were entered, in order; bounded by the number of phases. */
+  /** When the phases of the present attempt were entered, in order; the newest 16. */
   readonly timings: readonly PhaseTiming[];
 }
 
@@ -136,12 +140,6 @@ export function isLive(replica: Replica): boolean {
 /** Clients may call it. */
 export function isAvailable(replica: Replica): boolean {
   return replica.phase.kind === 'ready' && !replica.phase.impaired;
-}
-
-/** Its present container was ready before, which a restart of ours or the loss of its node does not undo. */
-export function hasServed({ timings }: Replica): boolean {
-  const last = (kind: PhaseKind) => timings.findLastIndex(t => t.phase === kind);
-  return last('ready') > last('creating');
 }
 
 /** Where the replica is, or was when it gave up. */

@@ -10,8 +10,8 @@ export interface DeviceTarget {
   readonly devices: readonly GivenDevice[];
   /** What asks for them; absent: the vendor's own tool. */
   readonly check?: readonly string[];
-  /** It served before it is watched, so that its check has passed once. */
-  readonly hasServed?: boolean;
+  /** The check found the devices in this container before it is watched. */
+  readonly isProven?: boolean;
 }
 
 /**
@@ -55,7 +55,7 @@ export class DeviceWatch {
         known.target = target;
         continue;
       }
-      const isProven = target.check === undefined || target.hasServed === true;
+      const isProven = target.check === undefined || target.isProven === true;
       const watched: Watched = { target, isProven, stop: new AbortController(), ended: Promise.resolve() };
       this.#watched.set(target.containerId, watched);
       watched.ended = this.#watch(watched);

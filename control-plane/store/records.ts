@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { NodeRecord } from '../core/node.ts';
 import { REJECTION_CONSTRAINTS } from '../core/placement/rejection.ts';
-import { PHASE_KINDS, type Replica } from '../core/replica.ts';
+import { PHASE_KINDS, type PhaseKind, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import { type ServiceKey, serviceSpec } from '../core/spec.ts';
 
@@ -91,7 +91,7 @@ const phase = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('lost'), ...held }),
 ]);
 
-export const replicaRecord = z.strictObject({
+const replicaFields = z.strictObject({
   id: z.string().min(1),
   service: key,
   generation: count,
@@ -99,6 +99,10 @@ export const replicaRecord = z.strictObject({
   attempt: count,
   failures: count,
   wasReady: z.boolean(),
+  /** Written since the timings, which are cut, do not have to tell it. */
+  hasServed: z.boolean().optional(),
+  /** Written since a check has to prove itself. */
+  hasSeenDevices: z.boolean().default(false),
   replace: z.boolean(),
   /** Written since nodes can be lost. */
   returnedAt: time.nullable().default(null),
@@ -111,6 +115,15 @@ export const replicaRecord = z.strictObject({
   ),
   timings: z.array(z.strictObject({ phase: z.enum(PHASE_KINDS), at: time })),
 });
+
+export const replicaRecord = replicaFields.transform(
+  ({ hasServed, ...replica }): Replica => ({ ...replica, hasServed: hasServed ?? hadServed(replica) }),
+);
+
+function hadServed({ phase, timings }: Pick<Replica, 'phase' | 'timings'>): boolean {
+  const last = (kind: PhaseKind) => timings.findLastIndex(t => t.phase === kind);
+  return 'container' in phase && last('ready') > last('creating');
+}
 
 export const serviceRecord = z.strictObject({
   key,
@@ -145,6 +158,6 @@ export const generationRecord = z.strictObject({ service: key, generation: count
 /** Both ways: what is read is what core means, and all that core can hold can be written. */
 type Equal<A, B> = Mutable<A> extends Mutable<B> ? (Mutable<B> extends Mutable<A> ? true : never) : never;
 type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
-true satisfies Equal<z.output<typeof replicaRecord>, Replica>;
+true satisfies Equal<z.output<typeof replicaFields> & Pick<Replica, 'hasServed'>, Replica>;
 true satisfies Equal<z.output<typeof serviceRecord>, Service>;
 true satisfies Equal<z.output<typeof nodeRecord>, NodeRecord>;

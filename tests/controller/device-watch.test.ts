@@ -101,22 +101,22 @@ test('between two losses an answer that says nothing breaks the row', async t =>
   await w.watch.close();
 });
 
-test('a loss is unproven where the check of the service has never passed in the container, nor has it served', async t => {
+test('a loss is unproven where the check of the service has never passed in the container, nor before it was watched', async t => {
   const w = await world();
   const check = ['see'];
   const target = await w.run();
   const served = await w.run('local', 'aaaa0002');
   for (const c of [target, served]) c.set(LOST);
   w.watch.target([
-    { ...target, check, hasServed: false },
-    { ...served, check, hasServed: true },
+    { ...target, check, isProven: false },
+    { ...served, check, isProven: true },
   ]);
   await w.clock.advance(1_000);
   const report = (c: { containerId: string }) => w.watch.reports().get(c.containerId);
   t.like(report(target), { ...LOST, unproven: true });
   t.like(report(served), { ...LOST, unproven: undefined });
-  // That it serves meanwhile says nothing of its check.
-  w.watch.target([{ ...target, check, hasServed: true }]);
+  // What is told later is older than what was seen here.
+  w.watch.target([{ ...target, check, isProven: true }]);
   await w.clock.advance(15_000);
   t.like(report(target), { unproven: true });
   target.set(SEES);

@@ -2,10 +2,13 @@ import test from 'ava';
 import { actionKey, createAction, pullAction } from '../../control-plane/core/actions.ts';
 import type { ErrorCode } from '../../control-plane/core/errors.ts';
 import { advance, type ReplicaFacts } from '../../control-plane/core/lifecycle/advance.ts';
+import { transition } from '../../control-plane/core/lifecycle/transition.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import { NodeCare } from '../../control-plane/core/nodes/node-care.ts';
 import { type EffectState, imageKey, type ProbeReport } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
+import { mayServe } from '../../control-plane/core/rollout/may-serve.ts';
+import type { ServiceSpec } from '../../control-plane/core/spec.ts';
 import { aContainer, aNode, aReplica, CAUSE, PLACED, phaseOf, seen } from './replicas.ts';
 import { aSpec } from './specs.ts';
 
@@ -186,6 +189,44 @@ test('a device check that has never passed fails the start, on its budget; one t
     },
   });
   t.like(after({}), { kind: 'stopping', afterwards: { kind: 'retried', cause: { kind: 'device_lost' } } });
+});
+
+test('that its own check saw its devices is known of a container for as long as it is the present one', t => {
+  const placement = { node: 'local', devices: ['nvidia.com/gpu=0'] };
+  const after = (kind: 'sees' | 'unknown', spec: ServiceSpec) => {
+    const observed = seen({
+      deviceReports: new Map([['c1', { kind, message: '', at: 400 }]]),
+      probes: probes({ startup: 'pending' }),
+    });
+    return moved(aReplica(phaseOf('starting', 100, { placement })), { observed, containers: [aContainer()], spec });
+  };
+  const gpu = { count: 1 } as const;
+  const checked = aSpec({ resources: { gpu: { ...gpu, check: ['see'] } } });
+  t.false(after('sees', aSpec({ resources: { gpu } })).hasSeenDevices, "the vendor's tool needs no proof");
+  t.false(after('unknown', checked).hasSeenDevices);
+  const proven = after('sees', checked);
+  t.true(proven.hasSeenDevices);
+  const next = [{ kind: 'node_lost' }, { kind: 'node_found' }] as const;
+  const found = next.reduce((r, event) => transition(r, event, 500), proven);
+  t.true(found.hasSeenDevices);
+  const anew = transition(found, { kind: 'failed', cause: CAUSE, policy: aSpec().restart }, 600);
+  t.false(anew.hasSeenDevices);
+});
+
+test('however often the node of a replica was lost, its container served, until there is another one', t => {
+  let replica = transition(aReplica(phaseOf('starting', 0)), { kind: 'started_up', warmup: false }, 1);
+  for (let i = 1; i <= 20; i += 1) {
+    replica = transition(replica, { kind: 'node_lost' }, i * 10);
+    replica = transition(replica, { kind: 'node_found' }, i * 10 + 5);
+  }
+  t.true(replica.hasServed);
+  t.true(mayServe(replica));
+  const failed = transition(
+    replica,
+    { kind: 'failed', cause: CAUSE, policy: { startAttempts: null, maxAttempts: null } },
+    1_000,
+  );
+  t.false(transition(failed, { kind: 'retry' }, 20_000).hasServed);
 });
 
 test('a liveness probe that fails speaks of the container only once its node was heard since: the way may be cut', t => {

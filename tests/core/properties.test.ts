@@ -255,6 +255,7 @@ const EVENTS: readonly ReplicaEvent[] = [
   { kind: 'started_up', warmup: false },
   { kind: 'started_up', warmup: true },
   { kind: 'warmed_up' },
+  { kind: 'devices_seen' },
   { kind: 'readiness_lost' },
   { kind: 'readiness_regained' },
   { kind: 'failed', cause, policy },
@@ -283,6 +284,7 @@ const MOVES: Readonly<Record<(typeof PHASE_KINDS)[number], Readonly<Record<strin
   },
   starting: {
     started_up: 'ready|warming',
+    devices_seen: 'starting',
     failed: 'failed',
     condemned: 'stopping',
     drain: 'draining',
@@ -292,6 +294,7 @@ const MOVES: Readonly<Record<(typeof PHASE_KINDS)[number], Readonly<Record<strin
   },
   warming: {
     warmed_up: 'ready',
+    devices_seen: 'warming',
     failed: 'failed',
     condemned: 'stopping',
     drain: 'draining',
@@ -299,6 +302,7 @@ const MOVES: Readonly<Record<(typeof PHASE_KINDS)[number], Readonly<Record<strin
     node_renamed: 'warming',
   },
   ready: {
+    devices_seen: 'ready',
     readiness_lost: 'ready',
     readiness_regained: 'ready',
     failed: 'failed|backoff',
@@ -354,6 +358,8 @@ test('every pair of phase and event either moves as the table says or is refused
       attempt: 1,
       failures: 0,
       wasReady: phase.kind === 'ready',
+      hasServed: phase.kind === 'ready',
+      hasSeenDevices: false,
       replace: false,
       returnedAt: null,
       addresses: [],

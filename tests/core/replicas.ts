@@ -22,6 +22,8 @@ export function aReplica(phase: Phase, given: Partial<Replica> = {}): Replica {
     attempt: 1,
     failures: 0,
     wasReady: false,
+    hasServed: phase.kind === 'ready',
+    hasSeenDevices: false,
     replace: false,
     returnedAt: null,
     addresses: [],

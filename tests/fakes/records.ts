@@ -88,6 +88,8 @@ export const anyReplica: fc.Arbitrary<Replica> = fc.record({
   attempt: fc.nat(5),
   failures: fc.nat(5),
   wasReady: fc.boolean(),
+  hasServed: fc.boolean(),
+  hasSeenDevices: fc.boolean(),
   replace: fc.boolean(),
   returnedAt: fc.option(time),
   phase,

@@ -1,5 +1,5 @@
 import type { ObservedDevice } from '../../control-plane/core/observed.ts';
-import { hasServed, type Placement, type Replica } from '../../control-plane/core/replica.ts';
+import type { Placement, Replica } from '../../control-plane/core/replica.ts';
 import type { GpuRequest } from '../../control-plane/core/spec.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
 import { setupId } from './device-names.ts';
@@ -87,7 +87,7 @@ export function checkTurn(
       const { id, phase } = other;
       if (id === replicaId) continue;
       const begun = phase.kind === 'starting' || phase.kind === 'warming' ? phase.container.id : undefined;
-      const begins = begun !== undefined && !hasServed(other) && (running.has(begun) || toldToStart.has(begun));
+      const begins = begun !== undefined && !other.hasServed && (running.has(begun) || toldToStart.has(begun));
       const ending = phase.kind === 'stopping' ? phase.container?.id : undefined;
       const endsBy = phase.since + END_PATIENCE_MS;
       const ends = ending !== undefined && running.has(ending) && toldToStop.has(ending) && scene.now() < endsBy;

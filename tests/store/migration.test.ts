@@ -46,7 +46,7 @@ test('a file of the first schema opens and keeps everything', async t => {
   const store = await openSqliteStore(await fileOfVersion1(t));
   t.is(store.instance, 'instance0001');
   const { services, replicas, nodes, generations } = await store.load();
-  t.deepEqual(replicas, [{ ...JSON.parse(REPLICA), returnedAt: null }]);
+  t.deepEqual(replicas, [{ ...JSON.parse(REPLICA), returnedAt: null, hasServed: true, hasSeenDevices: false }]);
   t.deepEqual(nodes, []);
   t.is(services.length, 1);
   t.like(services[0], { key: 'shop/llm', generation: 3, replicas: 2, spec: JSON.parse(SPEC) });
@@ -88,8 +88,8 @@ test('a replica that waited by a schema with sentences for reasons waits on, and
   const { replicas } = await store.load();
   const before = JSON.parse(WAITING);
   t.deepEqual(replicas, [
-    { ...JSON.parse(REPLICA), returnedAt: null },
-    { ...before, phase: { ...before.phase, reasons: [] } },
+    { ...JSON.parse(REPLICA), returnedAt: null, hasServed: true, hasSeenDevices: false },
+    { ...before, hasServed: false, hasSeenDevices: false, phase: { ...before.phase, reasons: [] } },
   ]);
   await store.close();
 });
@@ -103,7 +103,32 @@ test('a replica that waited by a schema with words in its reasons waits on, and 
   database.exec(`${MIGRATIONS[1]}; PRAGMA user_version = 3`);
   database.close();
   const store = await openSqliteStore(file);
-  t.deepEqual((await store.load()).replicas[1], { ...before, phase: { ...before.phase, reasons: [] } });
+  t.deepEqual((await store.load()).replicas[1], {
+    ...before,
+    hasServed: false,
+    hasSeenDevices: false,
+    phase: { ...before.phase, reasons: [] },
+  });
+  await store.close();
+});
+
+test('of a replica from before it was noted, what it went through tells whether its container served', async t => {
+  const found = (id: string, phases: readonly string[]) =>
+    JSON.stringify({
+      ...JSON.parse(REPLICA),
+      id,
+      phase: { ...JSON.parse(REPLICA).phase, kind: 'lost', impaired: undefined },
+      timings: phases.map((phase, at) => ({ phase, at })),
+    });
+  const file = await fileOfVersion1(t, [
+    found('r0000002', ['creating', 'starting', 'ready', 'lost']),
+    found('r0000003', ['creating', 'starting', 'ready', 'stopping', 'creating', 'starting', 'lost']),
+  ]);
+  const store = await openSqliteStore(file);
+  t.deepEqual(
+    (await store.load()).replicas.map(r => r.hasServed),
+    [true, true, false],
+  );
   await store.close();
 });
 

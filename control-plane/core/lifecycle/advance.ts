@@ -4,7 +4,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { NodeCare } from '../nodes/node-care.ts';
 import { imageKey, type Observed, type ObservedContainer } from '../observed.ts';
 import { hasImage } from '../placement/cluster-node.ts';
-import { type Cause, type CauseKind, hasServed, type PhaseOf, type Placement, type Replica } from '../replica.ts';
+import type { Cause, CauseKind, PhaseOf, Placement, Replica } from '../replica.ts';
 import { effectiveProbes, type ServiceSpec } from '../spec.ts';
 import { endOfContainer, isRemoved } from './container-end.ts';
 import { drainEndsAt } from './drain-end.ts';
@@ -97,6 +97,8 @@ function whileItRuns(
   if (end) return failed(facts.spec, end);
   if (isUnheard(phase, facts)) return { kind: 'node_lost' };
   const report = facts.observed.deviceReports.get(phase.container.id);
+  if (report?.kind === 'sees' && facts.spec.resources.gpu?.check && !replica.hasSeenDevices)
+    return { kind: 'devices_seen' };
   if (report?.kind !== 'lost') return cutOff(phase, facts);
   // A check that is wrong would have one device after the other quarantined: it fails the start, as a startup probe does.
   if (report.unproven)
@@ -177,7 +179,7 @@ function afterStart(replica: Replica, phase: PhaseOf<'starting'>, facts: Replica
     return { kind: 'failed', cause: refusal(refused.message), policy: NO_BUDGET };
   }
   const report = facts.observed.probes.get(phase.container.id);
-  if (hasServed(replica)) {
+  if (replica.hasServed) {
     // It was lost and is found: neither started up nor warmed again, but nobody calls it before a probe passed anew.
     if (report?.readiness === 'passing') return { kind: 'started_up', warmup: false };
     return isNotAlive(phase, facts) ? { kind: 'condemned', cause: notAlive(report?.message) } : null;

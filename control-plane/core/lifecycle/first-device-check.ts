@@ -1,5 +1,5 @@
 import type { Observed } from '../observed.ts';
-import { hasServed, type PhaseOf, type Replica } from '../replica.ts';
+import type { PhaseOf, Replica } from '../replica.ts';
 import type { ServiceSpec } from '../spec.ts';
 
 /**
@@ -12,7 +12,7 @@ export function awaitsDeviceCheckUntil(
   { spec, observed }: { readonly spec: ServiceSpec; readonly observed: Pick<Observed, 'deviceReports'> },
 ): number | null {
   const isChecked = spec.resources.gpu?.check !== undefined && phase.placement.devices.length > 0;
-  if (!isChecked || hasServed(replica) || observed.deviceReports.has(phase.container.id)) return null;
+  if (!isChecked || replica.hasServed || observed.deviceReports.has(phase.container.id)) return null;
   return phase.since + NO_ANSWER_PATIENCE_MS;
 }
 

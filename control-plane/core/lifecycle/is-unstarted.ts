@@ -1,6 +1,6 @@
 import { startKey } from '../actions.ts';
 import type { Observed } from '../observed.ts';
-import { hasServed, type Replica } from '../replica.ts';
+import type { Replica } from '../replica.ts';
 
 /**
  * Whether it has a place, and no container of its present attempt was started there as far as anybody can tell. What its ids
@@ -9,7 +9,7 @@ import { hasServed, type Replica } from '../replica.ts';
 export function isUnstarted(replica: Replica, { nodes, effects }: Pick<Observed, 'nodes' | 'effects'>): boolean {
   const { phase } = replica;
   if (phase.kind === 'pulling' || phase.kind === 'creating') return true;
-  if (phase.kind !== 'starting' || hasServed(replica)) return false;
+  if (phase.kind !== 'starting' || replica.hasServed) return false;
   const node = nodes.get(phase.placement.node);
   if (!node?.answering) return false;
   const seen = node.containers.find(c => c.id === phase.container.id);

@@ -13,6 +13,8 @@ export type ReplicaEvent =
   | { readonly kind: 'created'; readonly container: ContainerRef }
   | { readonly kind: 'started_up'; readonly warmup: boolean }
   | { readonly kind: 'warmed_up' }
+  /** The service's own check saw its devices in the present container. */
+  | { readonly kind: 'devices_seen' }
   | { readonly kind: 'readiness_lost' }
   | { readonly kind: 'readiness_regained' }
   /** The attempt is over by itself: exit, refusal, vanished container, missing image. */
@@ -66,14 +68,21 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
       if (phase.kind !== 'starting') return impossible(replica, event);
       const held = { since: now, placement: phase.placement, container: phase.container };
       if (event.warmup) return enter(replica, { kind: 'warming', ...held });
-      return enter({ ...replica, wasReady: true }, { kind: 'ready', ...held, impaired: false });
+      return enter(serving(replica), { kind: 'ready', ...held, impaired: false });
     }
     case 'warmed_up':
       if (phase.kind !== 'warming') return impossible(replica, event);
-      return enter(
-        { ...replica, wasReady: true },
-        { kind: 'ready', since: now, placement: phase.placement, container: phase.container, impaired: false },
-      );
+      return enter(serving(replica), {
+        kind: 'ready',
+        since: now,
+        placement: phase.placement,
+        container: phase.container,
+        impaired: false,
+      });
+    case 'devices_seen':
+      if (phase.kind !== 'starting' && phase.kind !== 'warming' && phase.kind !== 'ready')
+        return impossible(replica, event);
+      return { ...replica, hasSeenDevices: true };
     case 'readiness_lost':
     case 'readiness_regained':
       if (phase.kind !== 'ready') return impossible(replica, event);
@@ -228,9 +237,16 @@ function readyForMs(replica: Replica, now: number): number {
   return (replica.phase.kind === 'ready' ? now : replica.phase.since) - readyAt;
 }
 
+function serving(replica: Replica): Replica {
+  return { ...replica, wasReady: true, hasServed: true };
+}
+
 function enter(replica: Replica, phase: Phase): Replica {
+  // What is known of a container goes with it.
+  const known = 'container' in phase ? {} : { hasServed: false, hasSeenDevices: false };
   return {
     ...replica,
+    ...known,
     phase,
     timings: [...replica.timings, { phase: phase.kind, at: phase.since }].slice(-MAX_TIMINGS),
   };

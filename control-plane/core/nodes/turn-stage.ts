@@ -2,7 +2,7 @@ import { actionKey, createAction, startKey, stopKey } from '../actions.ts';
 import { isRemoved } from '../lifecycle/container-end.ts';
 import { isUnstarted } from '../lifecycle/is-unstarted.ts';
 import type { EffectState, Observed, ObservedContainer } from '../observed.ts';
-import { hasServed, type PhaseOf, type Replica } from '../replica.ts';
+import type { PhaseOf, Replica } from '../replica.ts';
 import { effectiveProbes, type ServiceSpec } from '../spec.ts';
 
 /**
@@ -68,7 +68,7 @@ function whileStarting(
   { observed, now }: Seen,
 ): TurnStage {
   // It was lost and is found: it runs, with its memory, and may be a long time in getting ready again.
-  if (hasServed(replica)) return AT_REST;
+  if (replica.hasServed) return AT_REST;
   const start = observed.effects.get(startKey(phase.container.id));
   // It may have begun long after its create, and a call has a deadline of its own.
   if (start?.kind === 'under_way') return during('starting', now, now);

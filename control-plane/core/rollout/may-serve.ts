@@ -1,4 +1,4 @@
-import { hasServed, isAvailable, type Replica } from '../replica.ts';
+import { isAvailable, type Replica } from '../replica.ts';
 
 /**
  * It serves, or did and may again at any moment: that its probes do not pass at present, or its node does not answer, may be
@@ -6,5 +6,5 @@ import { hasServed, isAvailable, type Replica } from '../replica.ts';
  */
 export function mayServe(replica: Replica): boolean {
   const { kind } = replica.phase;
-  return isAvailable(replica) || kind === 'ready' || ((kind === 'lost' || kind === 'starting') && hasServed(replica));
+  return isAvailable(replica) || kind === 'ready' || ((kind === 'lost' || kind === 'starting') && replica.hasServed);
 }
