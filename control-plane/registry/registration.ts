@@ -19,6 +19,8 @@ export function registrationOf(endpoint: Endpoint, instance: string, advertise: 
       instance,
       namespace,
       service,
+      // The Compose project owns its services, as long as no job holds a lease of its own.
+      job: namespace,
       protocol: endpoint.protocol,
       generation: String(endpoint.generation),
       replica: endpoint.replicaId,

@@ -37,6 +37,7 @@ export function registryContract(test: TestFn, name: string, open: OpenRegistry)
       metadata: {
         namespace: 'feature-store',
         service: 'embedder',
+        job: 'feature-store',
         protocol: 'http',
         generation: '3',
         replica: 'r1',
