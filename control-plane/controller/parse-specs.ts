@@ -1,4 +1,5 @@
 import { OutriggerError } from '../core/errors.ts';
+import { isKnownAttribute, KNOWN_ATTRIBUTES, unknownIn } from '../core/placement/constraints.ts';
 import { type ServiceSpec, type ServiceSpecInput, serviceKey, serviceSpec } from '../core/spec.ts';
 
 /** Specs from outside, through the schema, or one `invalid_argument` that names every fault with its path. */
@@ -9,11 +10,12 @@ export function parseSpecs(inputs: readonly ServiceSpecInput[]): ServiceSpec[] {
   const faults: string[] = [];
   for (const [index, input] of inputs.entries()) {
     const parsed = serviceSpec.safeParse(input);
+    const name = typeof input?.name === 'string' ? input.name : String(index);
     if (parsed.success) {
       specs.push(parsed.data);
+      faults.push(...placementFaults(parsed.data).map(fault => `specs[${name}].placement.${fault}`));
       continue;
     }
-    const name = typeof input?.name === 'string' ? input.name : String(index);
     for (const issue of parsed.error.issues.slice(0, MOST_FAULTS_SHOWN)) {
       faults.push(`specs[${name}]${issue.path.map(p => `.${String(p)}`).join('')}: ${issue.message}`);
     }
@@ -28,6 +30,26 @@ export function parseSpecs(inputs: readonly ServiceSpecInput[]): ServiceSpec[] {
     });
   }
   return specs;
+}
+
+/**
+ * What no node could ever be judged by, so that the service would wait for good. It is no part of the schema: a spec that was
+ * stored is read back whatever it says.
+ */
+function placementFaults({ placement: { constraints, spread } }: ServiceSpec): string[] {
+  return [
+    ...constraints.flatMap((text, i) => {
+      const why = unknownIn(text);
+      return why === null ? [] : [`constraints.${i}: ${why}`];
+    }),
+    ...spread.flatMap((attribute, i) =>
+      isKnownAttribute(attribute)
+        ? []
+        : [
+            `spread.${i}: nothing is known of nodes under "${attribute}": expected one of ${KNOWN_ATTRIBUTES.join(', ')}`,
+          ],
+    ),
+  ];
 }
 
 const MOST_FAULTS_SHOWN = 20;

@@ -78,7 +78,7 @@ export class PendingReplicas {
       }),
     );
     return {
-      groups: [...phase.reasons.filter(isAboutOthers).map(othersGroup), ...groups],
+      groups: [...phase.reasons.filter(isAboutOthers).map(othersGroup), ...groups, ...givenWay(spec, groups, specOf)],
       rejections: verdict.rejections,
       ...(summary.length > 0 ? { summary } : {}),
     };
@@ -121,6 +121,21 @@ function othersGroup(reason: PendingReason): WhyGroupView {
   const heldBy = reason.kind === 'held_by_lower' ? reason.services : [];
   const constraint = reason.kind === 'held_by_lower' ? 'held_by_lower' : 'turn';
   return { ...plain(constraint, pendingInWords(reason, lackInWords)), heldBy, help: helpWith(reason) };
+}
+
+/** What may have no replicas gives way to what is more important, and waits as long as that is there. */
+function givenWay(
+  spec: ServiceSpec,
+  groups: readonly WhyGroupView[],
+  specOf: (service: string) => ServiceSpec | undefined,
+): WhyGroupView[] {
+  if (spec.replicas.min > 0) return [];
+  const holders = [...new Set(groups.flatMap(g => g.heldBy))].filter(
+    key => (specOf(key)?.priority ?? 0) > spec.priority,
+  );
+  if (holders.length === 0) return [];
+  const message = `gives way to ${holders.join(', ')}, of higher priority, as long as ${holders.length === 1 ? 'that is' : 'those are'} there`;
+  return [{ ...plain('gives_way', message), heldBy: holders }];
 }
 
 /** What others have to do before it is placed. */

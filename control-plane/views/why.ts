@@ -5,6 +5,7 @@ import { nearestFirst } from '../core/placement/nearness.ts';
 import type { Rejection } from '../core/placement/rejection.ts';
 import { serviceKey } from '../core/spec.ts';
 import type { Moment } from './help-in-words.ts';
+import { neverIdle } from './never-idle.ts';
 import { causeOf, turnsIn } from './phase-in-words.ts';
 import { turnGroup } from './turn-in-words.ts';
 import type { RejectionView, ReplicaView, ServiceView, WhyGroupView, WhyReplicaView, WhyView } from './views.ts';
@@ -165,7 +166,7 @@ function reasonsOf(asked: Asked): Reasons {
     case 'ready':
       return phase.impaired
         ? one('impaired', view.message, silent, view, [logsOf(asked, 'shows what it is doing')])
-        : { groups: silent };
+        : { groups: [...silent, ...neverIdle(asked.spec, observed.probes.get(phase.container.id))] };
     case 'draining':
       return one('draining', view.message, silent, view);
     case 'stopping':

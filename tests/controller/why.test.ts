@@ -1,7 +1,7 @@
 import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
-import type { ObservedNode } from '../../control-plane/core/observed.ts';
+import type { ObservedNode, ProbeReport } from '../../control-plane/core/observed.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
@@ -19,11 +19,12 @@ interface Given {
   readonly replicas: readonly Replica[];
   readonly nodes?: readonly ObservedNode[];
   readonly records?: readonly NodeRecord[];
+  readonly probes?: ReadonlyMap<string, ProbeReport>;
   readonly others?: readonly { spec: Partial<ServiceSpecInput>; replicas: readonly Replica[] }[];
 }
 
 /** Why the service `ns/svc` is as it is, in a state of it and of others. */
-function why({ spec = {}, replicas, nodes = [aNode()], records = [], others = [] }: Given) {
+function why({ spec = {}, replicas, nodes = [aNode()], records = [], probes, others = [] }: Given) {
   const all = [{ spec: { name: 'svc', ...spec }, replicas }, ...others];
   const services = all.map(({ spec }): Service => {
     const parsed = aSpec(spec);
@@ -46,7 +47,7 @@ function why({ spec = {}, replicas, nodes = [aNode()], records = [], others = []
     nodes: records,
     generations: services.map(s => ({ service: s.key, generation: 1, spec: s.spec })),
   });
-  const observed = seen({ nodes });
+  const observed = seen({ nodes, ...(probes && { probes }) });
   const shown = describeServices(state, observed).find(s => s.name === 'svc')!;
   return whyService(shown, { state, observed, moment: { now: NOW, quarantineMs: 600_000 } });
 }
@@ -302,4 +303,42 @@ test('those that wait for different reasons are all told of', t => {
   const answer = why({ replicas });
   t.is(answer.replicas.length, 30);
   t.true(answer.replicas.every(r => r.groups.every(g => g.constraint !== 'more')));
+});
+
+test('a service that may have no replicas says that it never gives way where its load is not counted', t => {
+  const spec = { replicas: { min: 0, max: 1, initial: 1 }, idleTimeoutMs: 60_000 };
+  const state = (load: ProbeReport['load'], given: Partial<ProbeReport> = {}) => {
+    const report = {
+      containerId: 'c1',
+      startup: 'passed',
+      warmup: 'done',
+      readiness: 'passing',
+      liveness: 'passing',
+    } as const;
+    const probes = new Map([['c1', { ...report, ...(load && { load }), ...given }]]);
+    return why({ spec, replicas: [one('ready')], probes }).replicas[0]!;
+  };
+  const silent = state(undefined);
+  t.deepEqual(constraints(silent), ['load_unknown']);
+  t.regex(silent.groups[0]!.message, /gives way to nobody of higher priority/);
+  t.regex(silent.groups[0]!.help.join(), /docs\/sidecar\.md/);
+  t.false(silent.waiting);
+  t.deepEqual(constraints(state({ inFlight: 0, at: 5 })), ['load_unknown'], 'in flight alone tells of no requests');
+  t.deepEqual(constraints(state({ inFlight: 0, at: 5, idleSince: 1 })), []);
+  t.deepEqual(constraints(state(undefined, { loadUnread: true })), [], 'it was not asked yet');
+  t.deepEqual(constraints(why({ replicas: [one('ready')] }).replicas[0]), [], 'it is always wanted');
+});
+
+test('a service that gave way says to whom', t => {
+  const devices = [{ id: 'gpu0', driver: 'cdi' as const }];
+  const holder = one('ready', { placement: { node: 'local', devices: ['gpu0'] } });
+  const other = (priority: number) => [
+    { spec: { name: 'chat', priority, resources: { gpu: {} } }, replicas: [holder] },
+  ];
+  const spec = { replicas: { min: 0, max: 1, initial: 1 }, resources: { gpu: {} } };
+  const asked = (priority: number) =>
+    why({ spec, nodes: [aNode({ devices })], replicas: [one('pending')], others: other(priority) }).replicas[0];
+  t.deepEqual(constraints(asked(5)), ['gpu_held', 'gives_way']);
+  t.is(asked(5)?.groups[1]?.message, 'gives way to ns/chat, of higher priority, as long as that is there');
+  t.deepEqual(constraints(asked(0)), ['gpu_held']);
 });

@@ -16,6 +16,18 @@ export const KNOWN_ATTRIBUTES = [
   'engine.labels.KEY',
 ] as const;
 
+/** Why nobody can judge the constraint; null: it can be judged. */
+export function unknownIn(text: string): string | null {
+  const constraint = parseConstraint(text);
+  if (constraint && isKnownAttribute(constraint.attribute)) return null;
+  const known = KNOWN_ATTRIBUTES.join(', ');
+  return `cannot judge the constraint "${text}": known are ${known}, each with == or != and a value`;
+}
+
+export function isKnownAttribute(attribute: string): boolean {
+  return attributeOf({ name: '', labels: {} }, attribute) !== undefined;
+}
+
 /** null where the text is no constraint at all. Its grammar is Swarm's (`swarmkit/manager/constraint`). */
 export function parseConstraint(text: string): PlacementConstraint | null {
   const match = /^\s*([^\s=!]+)\s*(==|!=)\s*(.*?)\s*$/.exec(text);

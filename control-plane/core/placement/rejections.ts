@@ -1,7 +1,7 @@
 import { bytesInWords, neededBytesInWords } from '../bytes-in-words.ts';
 import { type ServiceSpec, serviceKey } from '../spec.ts';
 import type { NodeLedger } from './cluster-node.ts';
-import { attributeOf, KNOWN_ATTRIBUTES, meets, parseConstraint } from './constraints.ts';
+import { attributeOf, meets, parseConstraint, unknownIn } from './constraints.ts';
 import { gpuRejections } from './device-rejections.ts';
 import { microCpus } from './need.ts';
 import type { Rejection } from './rejection.ts';
@@ -58,8 +58,7 @@ function labelRejections({ node }: NodeLedger, spec: ServiceSpec): Rejection[] {
     const constraint = parseConstraint(text);
     const actual = constraint ? attributeOf(node, constraint.attribute) : undefined;
     if (!constraint || actual === undefined) {
-      const known = KNOWN_ATTRIBUTES.join(', ');
-      const message = `cannot judge the constraint "${text}": known are ${known}, each with == or != and a value`;
+      const message = unknownIn(text) ?? '';
       return [{ node: node.name, constraint: 'unknown_constraint', requested: text, message }];
     }
     if (meets(actual, constraint)) return [];
