@@ -28,7 +28,7 @@ export interface WatchTiming {
   readonly unknownGraceMs: number;
 }
 
-export const WATCH_TIMING: WatchTiming = { firstRetryMs: 100, longestRetryMs: 5_000, unknownGraceMs: 5_000 };
+const WATCH_TIMING: WatchTiming = { firstRetryMs: 100, longestRetryMs: 5_000, unknownGraceMs: 5_000 };
 
 /** What Node's timers take at most. */
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1;

@@ -179,8 +179,9 @@ export interface Store {
 export interface StoredState {
   readonly services: readonly Service[];
   readonly replicas: readonly Replica[];
-  /** Specs of all generations that replicas still refer to, and of the one before the current. */
+  /** Those of which something is to be known: a drain, a quarantine, the way to them. */
   readonly nodes: readonly NodeRecord[];
+  /** Specs of all generations that replicas still refer to, and of the one before the current. */
   readonly generations: readonly {
     readonly service: ServiceKey;
     readonly generation: number;
@@ -218,7 +219,7 @@ export interface Event {
 }
 export type StoredEvent = Event & { readonly sequence: number };
 
-/** Probes, warm-up and load of the replicas of one node. Told the whole set; reports changes. On no request's path. */
+/** Probes, warm-up and load of the replicas, wherever they run. Told the whole set; reports changes. On no request's path. */
 export interface Sidecar {
   /** Replaces the whole set of containers to look after. Those that stay keep their progress. */
   target(targets: readonly ProbeTarget[]): void;

@@ -126,7 +126,7 @@ export interface Note {
   readonly style: Style;
 }
 
-export function nodeStyle(state: NodeState): Style {
+function nodeStyle(state: NodeState): Style {
   switch (state) {
     case 'answering':
       return 'green';

@@ -87,7 +87,7 @@ const checks = {
   container: orNothing({}).optional().describe("Reads the state of the container's own healthcheck."),
 };
 
-export const CHECK_KINDS = ['grpc', 'http', 'tcp', 'container'] as const;
+const CHECK_KINDS = ['grpc', 'http', 'tcp', 'container'] as const;
 
 function atMostOneCheck(probe: Partial<Record<(typeof CHECK_KINDS)[number], unknown>>): boolean {
   return CHECK_KINDS.filter(kind => probe[kind] !== undefined).length <= 1;

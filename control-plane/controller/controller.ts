@@ -126,7 +126,7 @@ export class Controller implements LoopAccess {
       deviceReports: this.#deviceWatch.reports(),
       images: this.#effects.images,
       effects: this.#effects.states,
-      withdrawn: (service, replicaId) => this.#isWithdrawn(service as ServiceKey, replicaId),
+      withdrawn: (service, replicaId) => this.#isWithdrawn(service, replicaId),
       standing: replicaId => this.#standing(replicaId),
     };
   }
@@ -272,7 +272,7 @@ export class Controller implements LoopAccess {
       troubles.told();
       this.#publication.publish(plan);
       this.#effects.begin(plan.actions);
-      this.#effects.prune();
+      this.#effects.prune(() => this.state.images());
       for (const node of plan.relisted) this.nodes.refresh(node);
       this.nodes.release(plan.vacated);
       this.#changed();

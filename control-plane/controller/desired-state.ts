@@ -36,6 +36,11 @@ export class DesiredState implements Desired {
   readonly specOf = (service: ServiceKey, generation: number): ServiceSpec | undefined =>
     this.#generations.get(generationKey(service, generation))?.spec;
 
+  /** The images that are or were wanted, as far as their generations are kept. */
+  images(): ReadonlySet<string> {
+    return new Set([...this.#generations.values()].map(g => g.spec.image));
+  }
+
   /** The state after the changes; those of kind `event` leave it as it is. */
   with(changes: readonly Change[]): DesiredState {
     const services = new Map(this.services);

@@ -1,6 +1,6 @@
 import { type Action, actionKey, pullAction } from '../core/actions.ts';
 import { OutriggerError, toOutriggerError } from '../core/errors.ts';
-import { type EffectState, type ImageState, imageKey } from '../core/observed.ts';
+import { type EffectState, type ImageState, imageKey, partsOf } from '../core/observed.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import type { Clock, Engine } from '../ports.ts';
 import { within } from '../within.ts';
@@ -22,6 +22,7 @@ export class Effects {
   /** How many run, by node and lane: one whose engine hangs keeps no other waiting. */
   readonly #inLane = new Map<string, number>();
   readonly #failuresInARow = new Map<string, number>();
+  #imagesPrunedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
     engines: ReadonlyMap<string, Engine>;
@@ -57,9 +58,20 @@ export class Effects {
     }
   }
 
-  /** Forgets outcomes that a listing has long shown; called once a pass. */
-  prune(): void {
+  /**
+   * Forgets outcomes that a listing has long shown, and what was found of images that nobody names any more; called once a pass.
+   * @param named the images of all specs there are
+   */
+  prune(named: () => ReadonlySet<string>): void {
     const now = this.#clock.now();
+    if (now >= this.#imagesPrunedAt + REMEMBERED_MS) {
+      this.#imagesPrunedAt = now;
+      const images = named();
+      for (const key of this.images.keys()) {
+        const { node, image } = partsOf(key);
+        if (!images.has(image) || !this.#engines.has(node)) this.images.delete(key);
+      }
+    }
     for (const [key, state] of this.states) {
       if (state.kind === 'under_way' || state.kind === 'queued') continue;
       const until = state.kind === 'failed' ? state.notBefore + FAILURES_REMEMBERED_MS : state.at + REMEMBERED_MS;

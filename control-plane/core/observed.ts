@@ -1,4 +1,5 @@
 import type { ErrorCode } from './errors.ts';
+import type { ServiceKey } from './spec.ts';
 
 /** What the controller sees of the world at one moment. Everything here is a report; nothing of it is a wish. */
 export interface Observed {
@@ -12,7 +13,7 @@ export interface Observed {
   /** What became of the effects that were asked for, by actionKey. */
   readonly effects: ReadonlyMap<string, EffectState>;
   /** Replica ids that every watcher and the registry have confirmed to have left. */
-  readonly withdrawn: (service: string, replicaId: string) => boolean;
+  readonly withdrawn: (service: ServiceKey, replicaId: string) => boolean;
   /** What is known of a replica's place in the registry. */
   readonly standing: (replicaId: string) => RegistryStanding;
 }
@@ -118,7 +119,7 @@ export interface ObservedContainer {
   readonly id: string;
   readonly name: string;
   readonly replicaId: string;
-  readonly service: string;
+  readonly service: ServiceKey;
   readonly generation: number;
   readonly attempt: number;
   readonly image: string;
@@ -190,4 +191,10 @@ export type ImageState =
 /** Policies and platforms apart: what one of them fails to get, another may have. */
 export function imageKey(pull: { node: string; image: string; policy: string; platform?: string }): string {
   return `${pull.node} ${pull.policy} ${pull.platform ?? 'any'} ${pull.image}`;
+}
+
+/** What an imageKey is about: no name of a node, policy or platform has a space. */
+export function partsOf(key: string): { readonly node: string; readonly image: string } {
+  const [node = '', , , ...image] = key.split(' ');
+  return { node, image: image.join(' ') };
 }

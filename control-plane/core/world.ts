@@ -105,5 +105,5 @@ export interface LocatedContainer {
 }
 
 export function isNamedByUs(container: ObservedContainer): boolean {
-  return container.name === containerName(container.service as ServiceKey, container.replicaId);
+  return container.name === containerName(container.service, container.replicaId);
 }

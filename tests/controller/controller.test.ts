@@ -130,6 +130,43 @@ test('what an action did is looked at right after it, though every event is lost
   await world.end();
 });
 
+test('what an action did is looked at right after it, though its answer was lost with every event', async t => {
+  const world = await running();
+  await world.advance(11_000);
+  world.engine.loseEvents = true;
+  world.engine.failNext('remove', { kind: 'break_after_commit' });
+  await remove(world);
+  await world.clock.advanceUntil(() => ours(world).length === 0, 10_000);
+  await world.advance(400);
+  t.deepEqual(phases(world), []);
+  t.is(calls(world, 'remove'), 1, 'it is known to be gone before anybody would ask for that again');
+  await world.end();
+});
+
+test('what was done for a service, and found of its image, is forgotten a while after it is gone', async t => {
+  const world = await running();
+  const { images, effects } = world.controller.observed;
+  t.is(images.size, 1);
+  t.true(effects.size > 0);
+  await remove(world);
+  await world.advance(180_000);
+  t.is(images.size, 0);
+  t.is(effects.size, 0);
+  await world.end();
+});
+
+test('how long silence is waited out counts at once when somebody changes it', async t => {
+  const world = await running({}, { nodes: ['a', 'b'].map(name => ({ name, cpus: 4, devices: [] })) });
+  const [replica] = world.controlPlane.services()[0]!.replicas;
+  world.suffer(replica!.node!, 'cut_down');
+  await world.advance(20_000);
+  t.deepEqual(phases(world), ['ready']);
+  world.controller.setNodePolicy({ ...world.controller.nodePolicy, lostAfterMs: 5_000 });
+  await settle();
+  t.deepEqual(phases(world), ['lost']);
+  await world.end();
+});
+
 test('a replica that gave up without a container is gone soon after it was removed, though every event is lost', async t => {
   const world = new SimulatedWorld();
   await world.begin();

@@ -11,6 +11,7 @@ import { FakeEngine } from '../fakes/engine.ts';
 const SPEC = aSpec();
 const PULL: Action = pullAction('local', SPEC);
 const IMAGE = imageKey(pullAction('local', SPEC));
+const NAMED = () => new Set([SPEC.image]);
 
 function create(replicaId = 'r1'): Extract<Action, { kind: 'create' }> {
   const name = containerName('ns/svc', replicaId);
@@ -100,7 +101,7 @@ test('what is queued and not asked for again is forgotten', t => {
   const { effects } = onFakes();
   effects.begin(Array.from({ length: 65 }, (_, i) => remove(`c${i}`)));
   t.true(effects.states.has('remove c64'));
-  effects.prune();
+  effects.prune(NAMED);
   effects.begin([]);
   t.false(effects.states.has('remove c64'));
 });
@@ -201,10 +202,10 @@ test('an outcome is remembered for a minute after it', async t => {
   effects.begin([stop('c1')]);
   await clock.advance(10);
   await clock.advance(60_000);
-  effects.prune();
+  effects.prune(NAMED);
   t.true(effects.states.has('stop c1'));
   await clock.advance(1);
-  effects.prune();
+  effects.prune(NAMED);
   t.false(effects.states.has('stop c1'));
 });
 
@@ -217,13 +218,13 @@ test('a failure is remembered for ten minutes after the time of its next try, so
   };
   for (let i = 0; i < 8; i += 1) await fail();
   await clock.advance(625_000);
-  effects.prune();
+  effects.prune(NAMED);
   t.like(effects.states.get('stop c1'), { kind: 'failed' });
   await fail();
   const state = effects.states.get('stop c1');
   t.true(state?.kind === 'failed' && state.notBefore - state.at === 30_000);
   await clock.advance(630_001);
-  effects.prune();
+  effects.prune(NAMED);
   t.false(effects.states.has('stop c1'));
   await fail();
   const fresh = effects.states.get('stop c1');
@@ -235,8 +236,21 @@ test('what runs is never forgotten', async t => {
   engine.failNext('pull', { kind: 'hang' });
   effects.begin([PULL]);
   await clock.advance(3_600_000);
-  effects.prune();
+  effects.prune(NAMED);
   t.like(effects.states.get(actionKey(PULL)), { kind: 'under_way' });
+});
+
+test('what was found of an image is forgotten once nobody names it any more', async t => {
+  const { clock, engine, effects } = onFakes();
+  engine.machine.remoteImages.set('image:1', { id: 'sha', bytes: 400, durationMs: 400 });
+  effects.begin([PULL]);
+  await clock.advance(1_000);
+  t.like(effects.images.get(IMAGE), { kind: 'present' });
+  effects.prune(NAMED);
+  t.true(effects.images.has(IMAGE));
+  await clock.advance(60_000);
+  effects.prune(() => new Set());
+  t.false(effects.images.has(IMAGE));
 });
 
 test('a pull tells its progress and, at the end, that the image is there', async t => {

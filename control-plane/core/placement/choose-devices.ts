@@ -33,7 +33,7 @@ export interface DeviceChoice {
   readonly roomGib: number;
 }
 
-export const NO_DEVICES: DeviceChoice = { devices: [], opened: 0, openedGib: 0, roomGib: 0 };
+const NO_DEVICES: DeviceChoice = { devices: [], opened: 0, openedGib: 0, roomGib: 0 };
 
 /** The ledgers of a node's devices, in the order of the listing, nothing held. */
 export function deviceLedgers(

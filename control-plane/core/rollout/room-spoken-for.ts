@@ -2,17 +2,18 @@ import type { Cluster } from '../placement/cluster.ts';
 import type { ServiceSpec } from '../spec.ts';
 import { requestOf } from '../waiting/cluster-in.ts';
 import type { World } from '../world.ts';
-import { isNext, type Successors } from './successors.ts';
+import { nextIn, type Successors } from './successors.ts';
 
 /**
  * Books what those that wait for a place are going to take, of all services, in the order in which they are placed: what is
  * free is theirs before anybody gives up a place for it. Returns the ids of those that fit.
  */
 export function bookWaiting(world: World, cluster: Cluster, { waiting, owed }: Successors): Set<string> {
+  const isNext = nextIn(world);
   const inherits = new Set(waiting.map(r => r.id));
   const others = world
     .lookedAfter()
-    .filter(r => !inherits.has(r.id) && isNext(world, r))
+    .filter(r => !inherits.has(r.id) && isNext(r))
     .map(r => requestOf(world, r))
     .sort(
       (a, b) => b.spec.priority - a.spec.priority || a.createdAt - b.createdAt || (a.replicaId < b.replicaId ? -1 : 1),

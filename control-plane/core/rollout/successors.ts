@@ -3,7 +3,7 @@ import { isLive, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
 import { isOnItsWayOut } from '../waiting/displace-idle.ts';
-import { beyondSurge, unmetDependencies } from '../waiting/unmet.ts';
+import { beyondSurgeIn, unmetDependencies } from '../waiting/unmet.ts';
 import type { World } from '../world.ts';
 import type { Newcomer } from './rollout.ts';
 
@@ -19,13 +19,14 @@ export interface Successors {
 export function successorsIn(world: World): Successors {
   const waiting: Replica[] = [];
   const owed: Newcomer[] = [];
+  const isNext = nextIn(world);
   for (const service of world.services.values()) {
     const { key, generation, removal, rollout, replicas: wanted } = service;
     if (removal || rollout.kind === 'paused' || world.isLeftAlone(key)) continue;
     const counted = world.ofService(key).filter(r => !world.nodes.isGivenUp(r));
     const leaving = counted.filter(isMakingWay).length;
     if (leaving === 0 || yields(world, service)) continue;
-    const next = counted.filter(r => isNext(world, r) && r.generation === generation);
+    const next = counted.filter(r => isNext(r) && r.generation === generation);
     waiting.push(...next.sort(byAge).slice(0, leaving));
     const placed = counted.filter(r => isLive(r) && r.phase.kind !== 'pending').length;
     const missing = Math.min(leaving, wanted - placed) - next.length;
@@ -55,10 +56,13 @@ export function keepRoom(world: World, cluster: Cluster, successors: readonly Ne
   return kept;
 }
 
-/** It is placed as soon as there is room. */
-export function isNext(world: World, replica: Replica): boolean {
-  if (replica.phase.kind !== 'pending') return false;
-  return unmetDependencies(world, world.specOf(replica)).length === 0 && beyondSurge(world, replica).length === 0;
+/** Which replicas are placed as soon as there is room, as long as none begins or ends. */
+export function nextIn(world: World): (replica: Replica) => boolean {
+  const beyondSurge = beyondSurgeIn(world);
+  return replica =>
+    replica.phase.kind === 'pending' &&
+    beyondSurge(replica).length === 0 &&
+    unmetDependencies(world, world.specOf(replica)).length === 0;
 }
 
 /** Also what has just ended: this pass gives away what it had. */

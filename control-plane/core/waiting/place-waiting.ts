@@ -7,7 +7,7 @@ import { clusterIn, requestOf, untidyNodes } from './cluster-in.ts';
 import { displaceIdle } from './displace-idle.ts';
 import type { PendingReason } from './pending-reason.ts';
 import { placeSuccessors } from './place-successors.ts';
-import { beyondSurge, unmetDependencies } from './unmet.ts';
+import { beyondSurgeIn, unmetDependencies } from './unmet.ts';
 
 /**
  * Places the replicas that wait, the most important first. One that fits nowhere may have idle replicas of lower priority
@@ -18,9 +18,10 @@ export function placeWaiting(world: World): number | null {
   if (waiting.length === 0) return null;
   const ready: Replica[] = [];
   const extra: Replica[] = [];
+  const beyondSurge = beyondSurgeIn(world);
   for (const replica of waiting) {
     const dependencies = unmetDependencies(world, world.specOf(replica));
-    const surge = beyondSurge(world, replica);
+    const surge = beyondSurge(replica);
     if (dependencies.length > 0) {
       const reasons = [...dependencies, ...surge];
       world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
@@ -63,7 +64,7 @@ export function placeWaiting(world: World): number | null {
   for (const alike of Map.groupBy(extra, r => world.specOf(r)).values()) {
     const lacking = told.of(cluster.rejections(requestOf(world, alike[0]!)));
     for (const replica of alike) {
-      const reasons = [...beyondSurge(world, replica), ...lacking];
+      const reasons = [...beyondSurge(replica), ...lacking];
       world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
     }
   }

@@ -27,13 +27,28 @@ export function unmetDependencies(known: Needed, spec: ServiceSpec): UnmetDepend
 
 const STARTED: ReadonlySet<Replica['phase']['kind']> = new Set(['starting', 'warming', 'ready']);
 
-/** Replicas that were given up count again once they are heard of: what was made in their place waits for what leaves. */
-export function beyondSurge(world: World, replica: Replica): PendingReason[] {
-  const service = world.services.get(replica.service);
+/**
+ * Why a replica of a service may have no place yet for the number of its siblings. Counted once for each service: it holds
+ * as long as none of them begins or ends. Those that were given up count again once they are heard of: what was made in
+ * their place waits for what leaves.
+ */
+export function beyondSurgeIn(world: World): (replica: Pick<Replica, 'service'>) => readonly PendingReason[] {
+  const told = new Map<ServiceKey, readonly PendingReason[]>();
+  return ({ service: key }) => {
+    const known = told.get(key);
+    if (known) return known;
+    const reasons = beyondSurge(world, key);
+    told.set(key, reasons);
+    return reasons;
+  };
+}
+
+function beyondSurge(world: World, key: ServiceKey): readonly PendingReason[] {
+  const service = world.services.get(key);
   if (!service || service.removal) return [];
   const others = world
-    .ofService(service.key)
+    .ofService(key)
     .filter(({ phase }) => phase.kind !== 'pending' && phase.kind !== 'stopped')
     .filter(r => !world.nodes.isGivenUp(r)).length;
-  return others < service.replicas + surgeOf(service) ? [] : [{ kind: 'surge', service: service.key }];
+  return others < service.replicas + surgeOf(service) ? [] : [{ kind: 'surge', service: key }];
 }
