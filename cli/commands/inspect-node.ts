@@ -1,11 +1,10 @@
-import type { NodeView, ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
+import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import type { Context } from '../context.ts';
-import { fields } from '../render/fields.ts';
-import { deviceColumns, deviceNotes, isUnheardOf, labelsInWords, offered, stateInWords } from '../render/nodes.ts';
+import { nodeFields } from '../render/node-fields.ts';
+import { deviceColumns, deviceNotes } from '../render/nodes.ts';
 import { phaseStyle } from '../render/phase.ts';
 import { type Column, renderTable } from '../render/table.ts';
-import { singleLine } from '../render/text.ts';
-import { formatAge, formatBytes, formatCpus } from '../render/units.ts';
+import { formatAge } from '../render/units.ts';
 import { wrap } from '../render/wrap.ts';
 import { requireNode } from '../require-node.ts';
 
@@ -40,44 +39,6 @@ export async function inspectNode(context: Context, given: string | undefined): 
   for (const { text, style } of notes) {
     for (const line of wrap(text, out.width(), '  ')) out.line(out.style(style, line));
   }
-}
-
-function nodeFields(node: NodeView, { nowMs, width }: { nowMs: number; width: number }): string[] {
-  const { cpus, memoryBytes } = offered(node);
-  const held = (some: string, all: string, kept: string | null) => {
-    if (isUnheardOf(node)) return '-';
-    return `${some} of ${all} held${kept === null ? '' : `; ${kept} kept from replicas`}`;
-  };
-  const error = node.error === undefined ? '' : `: ${singleLine(node.error)}`;
-  return fields(
-    [
-      ['node', node.name],
-      ['state', `${stateInWords(node, nowMs)}${error}`],
-      ['connection', node.connection],
-      [
-        'address',
-        `${node.address} (${node.reach === 'containers' ? "and the containers' own" : 'published ports only'})`,
-      ],
-      [
-        'CPUs',
-        held(formatCpus(node.reservedCpus), formatCpus(cpus), node.keptCpus > 0 ? formatCpus(node.keptCpus) : null),
-      ],
-      [
-        'memory',
-        held(
-          formatBytes(node.reservedMemoryBytes),
-          formatBytes(memoryBytes),
-          node.keptMemoryBytes > 0 ? formatBytes(node.keptMemoryBytes) : null,
-        ),
-      ],
-      ['replicas', String(node.replicas)],
-      ['labels', labelsInWords(node.labels)],
-      ...(node.driverTrouble === undefined
-        ? []
-        : [['GPU driver', `could not be asked: ${singleLine(node.driverTrouble)}`] as const]),
-    ],
-    width,
-  );
 }
 
 interface Placed {

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { nodeFields } from '../../../cli/render/node-fields.ts';
 import { type DeviceRow, deviceColumns, nodeColumns, nodeNotes } from '../../../cli/render/nodes.ts';
 import { renderTable } from '../../../cli/render/table.ts';
 import type { DeviceView, NodeView } from '../../../control-plane/views/views.ts';
@@ -130,4 +131,14 @@ test('use that is not as declared is said beside what is declared', t => {
   ]);
   t.is(told('underused').length, 1);
   t.deepEqual(told('as_declared'), []);
+});
+
+test('of a node that was never heard of there are no figures, and of one that is silent the last ones', t => {
+  const lines = (given: Partial<NodeView>) =>
+    nodeFields(node({ state: 'silent', answering: false, ...given }), { nowMs: 0, width: 100 }).join('\n');
+  const unheard = lines({ cpus: 0, memoryBytes: 0, keptCpus: 0, keptMemoryBytes: 0, reservedCpus: 0, replicas: 0 });
+  t.regex(unheard, /^CPUs: +-$/m);
+  t.regex(unheard, /^memory: +-$/m);
+  t.regex(lines({}), /^CPUs: +2\.5 of 15 held; 1 kept from replicas$/m);
+  t.regex(lines({}), /^memory: +8 GiB of 62 GiB held; 2 GiB kept from replicas$/m);
 });

@@ -1,0 +1,44 @@
+import type { NodeView } from '../../control-plane/views/views.ts';
+import { fields } from './fields.ts';
+import { isUnheardOf, labelsInWords, offered, stateInWords } from './nodes.ts';
+import { singleLine } from './text.ts';
+import { formatBytes, formatCpus } from './units.ts';
+
+/** Everything about one node but its devices and replicas, a line for each. */
+export function nodeFields(node: NodeView, { nowMs, width }: { nowMs: number; width: number }): string[] {
+  const { cpus, memoryBytes } = offered(node);
+  const held = (some: string, all: string, kept: string | null) => {
+    if (isUnheardOf(node)) return '-';
+    return `${some} of ${all} held${kept === null ? '' : `; ${kept} kept from replicas`}`;
+  };
+  const error = node.error === undefined ? '' : `: ${singleLine(node.error)}`;
+  return fields(
+    [
+      ['node', node.name],
+      ['state', `${stateInWords(node, nowMs)}${error}`],
+      ['connection', node.connection],
+      [
+        'address',
+        `${node.address} (${node.reach === 'containers' ? "and the containers' own" : 'published ports only'})`,
+      ],
+      [
+        'CPUs',
+        held(formatCpus(node.reservedCpus), formatCpus(cpus), node.keptCpus > 0 ? formatCpus(node.keptCpus) : null),
+      ],
+      [
+        'memory',
+        held(
+          formatBytes(node.reservedMemoryBytes),
+          formatBytes(memoryBytes),
+          node.keptMemoryBytes > 0 ? formatBytes(node.keptMemoryBytes) : null,
+        ),
+      ],
+      ['replicas', String(node.replicas)],
+      ['labels', labelsInWords(node.labels)],
+      ...(node.driverTrouble === undefined
+        ? []
+        : [['GPU driver', `could not be asked: ${singleLine(node.driverTrouble)}`] as const]),
+    ],
+    width,
+  );
+}
