@@ -3,6 +3,7 @@ import { DiscoveryError } from './client-error.ts';
 import { hostAndPort } from './control-address.ts';
 import { type DiscoverOptions, type ReachableEndpoint, viewOf, whyNot } from './discover.ts';
 import type { WatchState } from './service-watch.ts';
+import { settleOnce } from './settle-once.ts';
 
 /** A replica to send a request to, and the way there. */
 export interface Choice {
@@ -113,22 +114,14 @@ export class Balancer {
     if (this.#waiting.size >= MAX_WAITING) {
       throw new DiscoveryError('unavailable', `${MAX_WAITING} requests already wait for a replica.`);
     }
-    return new Promise((resolve, reject) => {
-      const settle = (outcome: () => void) => {
-        clearTimeout(timer);
-        this.#waiting.delete(wake);
-        signal.removeEventListener('abort', abort);
-        this.#closed.signal.removeEventListener('abort', close);
-        outcome();
-      };
-      const wake = () => settle(resolve);
-      const abort = () => settle(() => reject(signal.reason));
-      const close = () => settle(() => reject(this.#closed.signal.reason));
-      const timer = setTimeout(() => settle(() => reject(whyNot(this.#view.watch, waitMs))), waitMs);
-      this.#waiting.add(wake);
-      signal.addEventListener('abort', abort, { once: true });
-      this.#closed.signal.addEventListener('abort', close, { once: true });
-    });
+    return settleOnce<void>(
+      resolve => {
+        const wake = () => resolve();
+        this.#waiting.add(wake);
+        return () => this.#waiting.delete(wake);
+      },
+      { timeoutMs: waitMs, expired: () => whyNot(this.#view.watch, waitMs), signals: [signal, this.#closed.signal] },
+    );
   }
 }
 

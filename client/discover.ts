@@ -3,6 +3,7 @@ import { controlAddress } from './control-address.ts';
 import { parseReach, type Reach, reachable, standpointOf } from './reach.ts';
 import { parseServiceName } from './service-name.ts';
 import type { ServiceWatch, WatchState } from './service-watch.ts';
+import { settleOnce } from './settle-once.ts';
 import type { Endpoint, Snapshot } from './snapshot.ts';
 import { watchOf } from './watches.ts';
 
@@ -78,29 +79,18 @@ export function resolve(
 ): Promise<Resolution> {
   const { timeoutMs = 10_000, signal } = options;
   const view = viewOf(service, options);
-  return new Promise((fulfil, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const settle = (outcome: () => void) => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-      unsubscribe();
-      outcome();
-    };
-    const take = ({ snapshot, connection }: WatchState) => {
-      if (!snapshot || (connection.kind !== 'current' && connection.kind !== 'lost')) return;
-      const resolution = view.resolutionOf(snapshot, connection.kind === 'current');
-      if (resolution.endpoints.length > 0) settle(() => fulfil(resolution));
-    };
-    const abort = () => settle(() => reject(signal?.reason));
-    // The deadline keeps the process: somebody waits for the answer.
-    const timer = setTimeout(() => {
-      const reason = whyNot(view.watch, timeoutMs);
-      settle(() => reject(reason));
-    }, timeoutMs);
-    const unsubscribe = view.watch.subscribe(take);
-    signal?.addEventListener('abort', abort, { once: true });
-    process.nextTick(() => take(view.watch.state));
-  });
+  return settleOnce<Resolution>(
+    fulfil => {
+      const take = ({ snapshot, connection }: WatchState) => {
+        if (!snapshot || (connection.kind !== 'current' && connection.kind !== 'lost')) return;
+        const resolution = view.resolutionOf(snapshot, connection.kind === 'current');
+        if (resolution.endpoints.length > 0) fulfil(resolution);
+      };
+      process.nextTick(() => take(view.watch.state));
+      return view.watch.subscribe(take);
+    },
+    { timeoutMs, expired: () => whyNot(view.watch, timeoutMs), signals: [signal] },
+  );
 }
 
 /** Why there is nobody to call, in words. */

@@ -1,6 +1,7 @@
 import type * as grpc from '@grpc/grpc-js';
 import { InterceptingCall } from '@grpc/grpc-js';
 import { DiscoveryError } from './client-error.ts';
+import { settleOnce } from './settle-once.ts';
 
 /** Counts calls, so that a job can wait for those in flight before it takes a checkpoint. */
 export class InFlight {
@@ -44,21 +45,17 @@ export class InFlight {
     const awaited = [...this.#calls];
     const left = () => awaited.filter(call => this.#calls.has(call)).length;
     if (left() === 0) return;
-    await new Promise<void>((resolve, reject) => {
-      const settle = (outcome: () => void) => {
-        clearTimeout(timer);
-        this.#listeners.delete(check);
-        signal?.removeEventListener('abort', abort);
-        outcome();
-      };
-      const check = () => left() === 0 && settle(resolve);
-      const abort = () => settle(() => reject(signal?.reason));
-      const timer = setTimeout(
-        () => settle(() => reject(new DiscoveryError('timeout', `${left()} calls still run after ${timeoutMs} ms.`))),
+    await settleOnce<void>(
+      resolve => {
+        const check = () => left() === 0 && resolve();
+        this.#listeners.add(check);
+        return () => this.#listeners.delete(check);
+      },
+      {
         timeoutMs,
-      );
-      this.#listeners.add(check);
-      signal?.addEventListener('abort', abort, { once: true });
-    });
+        expired: () => new DiscoveryError('timeout', `${left()} calls still run after ${timeoutMs} ms.`),
+        signals: [signal],
+      },
+    );
   }
 }

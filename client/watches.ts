@@ -25,8 +25,3 @@ export function closeWatches(): void {
   for (const watch of watches.values()) watch.close();
   watches.clear();
 }
-
-/** How many watches are open now. */
-export function openWatches(): number {
-  return [...watches.values()].filter(watch => watch.wanted).length;
-}

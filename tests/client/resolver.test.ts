@@ -146,7 +146,9 @@ test('while no replica can be reached calls wait: to their deadlines, or to the 
   const client = new EchoClient(t, `outrigger://${control.address}/${SERVICE}`, { 'grpc.enable_retries': 0 });
   const error = await t.throwsAsync<ServiceError>(client.echo('hello', 3_000));
   t.is(error!.code, status.DEADLINE_EXCEEDED);
-  t.is(client.client.getChannel().getConnectivityState(false), connectivityState.TRANSIENT_FAILURE);
+  // The channel goes on trying, and is CONNECTING for a moment each time.
+  const state = () => client.client.getChannel().getConnectivityState(false);
+  await until('the channel knows that it reaches nobody', () => state() === connectivityState.TRANSIENT_FAILURE);
   const waiting = client.echo();
   const again = await startReplica(t, 'again', { port: a.port });
   t.is(await waiting, again.id);
