@@ -165,7 +165,7 @@ test('what waits to take the place of replicas that move is neither too many nor
   const isMoving = (r: Replica) => moving.includes(r);
   const settled = { rollout: { kind: 'settled' } } as const;
   const step = (target: number, replicas: readonly Replica[]) =>
-    rolloutStep(aService(target, {}, settled), replicas, { ...CALM, isMoving, claimRoom: () => false });
+    rolloutStep(aService(target, {}, settled), replicas, { ...CALM, isMoving, claimRoom: () => 'none' });
   t.like(step(2, moving), { create: 1, drain: [] });
   t.like(step(2, [...moving, waiting]), { create: 0, drain: [] });
   const [first, ...others] = step(1, [...moving, waiting]).drain;

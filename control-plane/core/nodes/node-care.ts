@@ -85,6 +85,13 @@ export class NodeCare {
     return this.isLost(name) && this.#othersTake(name);
   }
 
+  /** It is silent, and was not for so long yet that what runs there is given up: what it has free may be had again soon. */
+  isAwaited(name: string): boolean {
+    const node = this.node(name);
+    if (!node || node.answering || node.silentSince === null || this.isEmptying(name)) return false;
+    return this.#now < this.#lostSince(name) + this.#policy.replaceAfterMs;
+  }
+
   /**
    * The replica is not waited for any more: neither runs it for sure nor does it free its place. What was to run is given
    * up after `replaceAfterMs`; what is on its way out ends when its node is back, and something else may begin before.

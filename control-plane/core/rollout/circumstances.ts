@@ -25,6 +25,13 @@ export function circumstancesIn(world: World): Circumstances {
     for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) cluster.release(replica.id);
     return { cluster, booked: bookWaiting(world, cluster, successorsIn(world)) };
   });
+  // The same with the nodes that were silent for a while only, as they were last seen.
+  const hoped = lazily(() => {
+    if (![...world.observed.nodes.keys()].some(name => nodes.isAwaited(name))) return new Set<string>();
+    const cluster = clusterIn(world, node => (nodes.isAwaited(node.name) ? { ...node, answering: true } : node));
+    for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) cluster.release(replica.id);
+    return bookWaiting(world, cluster, successorsIn(world));
+  });
   return {
     isGivenUp: replica => nodes.isGivenUp(replica),
     isMoving: ({ phase }) =>
@@ -33,11 +40,12 @@ export function circumstancesIn(world: World): Circumstances {
     claimRoom: replica => {
       const request = requestOf(world, replica);
       const placement = claimed().find(request);
-      if (!placement) return false;
+      if (!placement) return 'none';
       const next = { replicaId: `after ${replica.id}`, service: replica.service };
       claimed().hold(next, request.spec, placement);
-      return true;
+      return 'claimed';
     },
+    mayFitSoon: ({ id }) => hoped().has(id) && !future().booked.has(id),
     roomFrom: (pending, old) => {
       const request = requestOf(world, pending);
       if (unmetDependencies(world, request.spec).length > 0) return { kind: 'none' };
@@ -68,8 +76,9 @@ export function withoutRoom(circumstances: Circumstances, onAsked: () => void): 
     ...circumstances,
     claimRoom: () => {
       onAsked();
-      return false;
+      return 'untold';
     },
+    mayFitSoon: () => false,
     roomFrom: () => {
       onAsked();
       return { kind: 'untold' };

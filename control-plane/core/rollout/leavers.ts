@@ -25,7 +25,7 @@ export function leaversOf(
     readonly mayGo: number;
     readonly isQuiet: boolean;
   },
-  { roomFrom }: Circumstances,
+  { roomFrom, mayFitSoon }: Circumstances,
 ): Leavers {
   const { staying, servingOld, mayGo, isQuiet } = found;
   // One leaves for a successor at a time where nobody may be missing: what has a place and does not serve is missing already,
@@ -41,6 +41,8 @@ export function leaversOf(
   let without = 0;
   for (const newcomer of newcomers) {
     if (making.length > 0 && making.length >= mayGo) break;
+    // A node that is silent for a moment is waited for, before its silence costs another one a replica that serves.
+    if (mayGo === 0 && mayFitSoon(newcomer)) continue;
     const others = servingOld.filter(r => !making.includes(r));
     const room = roomFrom(newcomer, others);
     if (room.kind === 'untold') return NOBODY;

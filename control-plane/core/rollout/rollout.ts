@@ -24,10 +24,12 @@ export interface Circumstances {
   /** Its node gives its replicas away. */
   readonly isMoving: (replica: Replica) => boolean;
   /**
-   * Takes room for one more like it, on nodes that take replicas; false: there is none. No room is given twice, nor is that
-   * given which anybody waits for.
+   * Takes room for one more like it, on nodes that take replicas. No room is given twice, nor is that given which anybody
+   * waits for. `untold`: it is too early to say, and nobody gives way yet.
    */
-  readonly claimRoom: (replica: Replica) => boolean;
+  readonly claimRoom: (replica: Replica) => 'claimed' | 'none' | 'untold';
+  /** It finds no room, and would if a node answered that has not been silent for long. */
+  readonly mayFitSoon: (pending: Newcomer) => boolean;
   /** What room there is for a replica that has no place, also once others have left; it is its own then. */
   readonly roomFrom: (pending: Newcomer, old: readonly Replica[]) => Room;
 }
@@ -48,7 +50,8 @@ export type Newcomer = Pick<Replica, 'id' | 'service' | 'generation' | 'createdA
 export const CALM: Circumstances = {
   isGivenUp: () => false,
   isMoving: () => false,
-  claimRoom: () => true,
+  claimRoom: () => 'claimed',
+  mayFitSoon: () => false,
   roomFrom: (_, old) => ({ kind: 'made', by: old.slice(0, 1) }),
 };
 
@@ -99,14 +102,8 @@ export function rolloutStep(
   const serving = kept.filter(isAvailable).length + servingOld.length;
   const mayGo = Math.max(0, serving + (surge === 0 ? doubtful : 0) - Math.max(0, target - mayBeUnavailable));
   const isQuiet = live.length === counted.length;
-  const found = { staying, servingOld, serving, mayGo, isQuiet };
-  const { leaving: leavers, isStuck } = leaversOf(service, found, circumstances);
-  // What drains or stops still takes its memory, its devices and its host port: it counts until its end was observed, and leaves
-  // its place to its successor in that pass, before anybody else has it. One that finds no room takes nothing, and says what
-  // it waits for.
-  const there = counted.filter(r => r.phase.kind !== 'stopped').length;
-  const mayCome = Math.max(target + surge - there, isStuck ? 1 - staying.filter(isPending).length : 0);
-  const create = Math.max(0, Math.min(target - staying.length, mayCome));
+  const given = { staying, servingOld, serving, mayGo, isQuiet };
+  const { leaving: leavers, isStuck } = leaversOf(service, given, circumstances);
   const spare = Math.max(mayGo, leavers.length);
   const givingWay = [...idleOld, ...leavers];
   for (const replica of givingWay) drain.push({ replica, reason: 'replaced' });
@@ -121,10 +118,17 @@ export function rolloutStep(
     ...moving.filter(mayServe).sort(byWorth).slice(0, Math.max(0, spareMoving)),
     ...idleMoving.slice(0, Math.max(0, spareIdle)),
   ];
-  for (const replica of leaving) {
-    const hasNext = surge > 0 || claimRoom(replica);
-    if (hasNext) drain.push({ replica, reason: 'moved' });
-  }
+  const found = leaving.map(replica => ({ replica, room: surge > 0 ? 'claimed' : claimRoom(replica) }));
+  const moves = found.filter(f => f.room === 'claimed');
+  for (const { replica } of moves) drain.push({ replica, reason: 'moved' });
+  const isHeld = isQuiet && moves.length === 0 && found.some(f => f.room === 'none');
+
+  // What drains or stops still takes its memory, its devices and its host port: it counts until its end was observed, and leaves
+  // its place to its successor in that pass, before anybody else has it. One that finds no room takes nothing, and says what
+  // it waits for.
+  const there = counted.filter(r => r.phase.kind !== 'stopped').length;
+  const mayTell = isStuck || isHeld ? 1 - staying.filter(isPending).length : 0;
+  const create = Math.max(0, Math.min(target - staying.length, Math.max(target + surge - there, mayTell)));
   return { create, drain, settled };
 }
 

@@ -1,4 +1,4 @@
-import type { ObservedContainer } from '../observed.ts';
+import type { ObservedContainer, ObservedNode } from '../observed.ts';
 import { type Cluster, clusterOf, type PlacementRequest } from '../placement/cluster.ts';
 import { heldPlacement, type Replica } from '../replica.ts';
 import type { ServiceKey } from '../spec.ts';
@@ -7,11 +7,13 @@ import { isNamedByUs, type World } from '../world.ts';
 /**
  * The nodes with all that is held of them at this point of a pass. One where something runs that no account knows of, such
  * as on a node that was forgotten and is back, takes nothing before that has ended: it may have any device.
+ * @param seenAs nodes that are taken for other than they are observed
  */
-export function clusterIn(world: World): Cluster {
+export function clusterIn(world: World, seenAs: (node: ObservedNode) => ObservedNode = node => node): Cluster {
   const { replicas, nodes, observed } = world;
   const untidy = untidyNodes(world);
-  const open = new Map([...observed.nodes].filter(([name]) => !untidy.has(name)));
+  const tidy = [...observed.nodes].filter(([name]) => !untidy.has(name));
+  const open = new Map(tidy.map(([name, node]) => [name, seenAs(node)]));
   const specOf = (service: ServiceKey, generation: number) => world.keptSpec(service, generation);
   return clusterOf({ replicas, nodes: nodes.records, specOf }, { nodes: open, images: observed.images });
 }

@@ -1,0 +1,58 @@
+import test from 'ava';
+import { NAMESPACE, type SimulatedWorld } from './simulated-world.ts';
+import { exactly, running, serving, smallCluster, timeUntil, up } from './small-cluster.ts';
+
+const ONE_GPU = { resources: { gpu: { count: 1 } } };
+const FOUR = { ...ONE_GPU, replicas: exactly(4) };
+
+/** Four replicas, two on each node; on a one GPU is free, on b none. */
+async function inUse(): Promise<SimulatedWorld> {
+  const world = await smallCluster({ a: 3, b: 2 });
+  await up(world, 's', FOUR);
+  return world;
+}
+
+const runningOn = (world: SimulatedWorld, node: string, ids: readonly string[]) =>
+  running(world, 's').filter(id => ids.includes(id) && world.node(node).machine.containers.has(id)).length;
+
+for (const what of ['update', 'restart'] as const)
+  test(`${what === 'update' ? 'an update' : 'a restart'} stops nobody on one node because another one, which had room, is silent for a moment`, async t => {
+    const world = await inUse();
+    const old = running(world, 's');
+    world.suffer('a', 'cut_down');
+    await world.advance(8_000);
+    if (what === 'update') await up(world, 's', { ...FOUR, image: 'image:2' }, 0);
+    else await world.ask(c => c.restart({ namespace: NAMESPACE, name: 's' }, {}));
+    for (let passedMs = 8_000; passedMs < 85_000; passedMs += 500) {
+      await world.advance(500);
+      t.is(runningOn(world, 'b', old), 2, `after ${passedMs} ms`);
+    }
+    world.suffer('a', 'fine');
+    const isOver = () => serving(world, 's') === 4 && running(world, 's').every(id => !old.includes(id));
+    t.not(await timeUntil(world, isOver, 120_000), null);
+    await world.end();
+  });
+
+test('an update goes on without a node that stays silent', async t => {
+  const world = await inUse();
+  const old = running(world, 's');
+  world.suffer('a', 'cut_down');
+  await up(world, 's', { ...FOUR, image: 'image:2' }, 60_000);
+  t.is(runningOn(world, 'b', old), 2);
+  t.not(await timeUntil(world, () => runningOn(world, 'b', old) === 0, 180_000), null);
+  t.is(serving(world, 's'), 2);
+  await world.end();
+});
+
+test('an update on full GPUs does not wait for a silent node where it would find no room either', async t => {
+  const world = await smallCluster({ a: 2, b: 2 });
+  await up(world, 'other', { ...ONE_GPU, replicas: exactly(2), placement: { constraints: ['node.labels.zone == b'] } });
+  await up(world, 's', { ...ONE_GPU, replicas: exactly(2) });
+  const old = running(world, 's');
+  world.suffer('b', 'cut_down');
+  await world.advance(8_000);
+  await up(world, 's', { ...ONE_GPU, replicas: exactly(2), image: 'image:2' }, 30_000);
+  t.is(serving(world, 's'), 2);
+  t.true(running(world, 's').every(id => !old.includes(id)));
+  await world.end();
+});
