@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import https from 'node:https';
+import type https from 'node:https';
 import type { Credentials } from '../client/credentials.ts';
 import { ERROR_CODES, type ErrorCode, OutriggerError } from '../control-plane/core/errors.ts';
 import { http } from '../control-plane/node-http.ts';
@@ -43,7 +43,9 @@ export function exchange(
       : {}),
   };
   return new Promise((resolve, reject) => {
-    const send = address.kind === 'tcp' && address.secure ? https.request : http.request;
+    // TLS takes longer to load than most commands take, and a socket needs none.
+    const isSecure = address.kind === 'tcp' && address.secure;
+    const send = isSecure ? process.getBuiltinModule('node:https').request : http.request;
     const outgoing = send(options, response => {
       const status = response.statusCode ?? 0;
       if (status >= 200 && status < 300) resolve(response);
