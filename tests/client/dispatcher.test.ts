@@ -208,6 +208,26 @@ for (const [what, answer] of Object.entries(endless)) {
   });
 }
 
+test('of a 503 that never stops no more is taken than an answer that says why', async t => {
+  const control = await TestControlPlane.start(t);
+  let sentBytes = 0;
+  const busy = await replica(t, 'busy', (incoming, response) => {
+    response.on('close', () => {
+      sentBytes += incoming.socket.bytesWritten;
+    });
+    endless['never stops']?.(incoming, response);
+  });
+  const ready = await replica(t, 'ready');
+  publish(control.hub, [busy, ready]);
+  const fetch = fetchOf(t, control);
+  await until('its answer is given up', async () => {
+    t.is(await text(fetch('http://any/')), 'ready');
+    return sentBytes > 0;
+  });
+  // What lies in the sockets comes on top of the 64 KiB.
+  t.true(sentBytes / busy.requests.length < 16 * 1024 * 1024, `${sentBytes} bytes`);
+});
+
 test('an answer of 503 that ends leaves its connection to the next request', async t => {
   const control = await TestControlPlane.start(t);
   const sockets = new Set<unknown>();

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import { parseControlAddress } from '../../client/control-address.ts';
 import { ServiceWatch, type WatchState, type WatchTiming } from '../../client/service-watch.ts';
@@ -108,6 +110,37 @@ for (const [what, speak] of Object.entries({
     );
   });
 }
+
+test('whoever waits hurries the next try, and does not put off the one that is due', async t => {
+  const server = await tcpServer(socket => socket.destroy());
+  t.teardown(() => server.close());
+  const { close, watch } = watching(`127.0.0.1:${server.port}`, { firstRetryMs: 20, longestRetryMs: 3_600_000 });
+  t.teardown(close);
+  const impatience = setInterval(() => watch.hurry(), 1);
+  t.teardown(() => clearInterval(impatience));
+  // By itself it would come to the twentieth try after hours.
+  await until('tried twenty times', () => server.accepted() >= 20, { deadlineMs: 30_000 });
+  t.pass();
+});
+
+test('an answer that promises more than any snapshot has is no snapshot', async t => {
+  const frame = Buffer.alloc(5);
+  frame.writeUInt32BE(16 * 1024 * 1024 + 1, 1);
+  const server = createServer();
+  server.on('sessionError', () => {});
+  server.on('stream', stream => {
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+    stream.write(frame);
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => void server.close());
+  const { close, watch } = watching(`127.0.0.1:${(server.address() as AddressInfo).port}`);
+  t.teardown(close);
+  const problem = () => (watch.state.connection.kind === 'lost' ? watch.state.connection.problem : '');
+  await until('it says so', () => problem().includes('the answer is not a snapshot'), { deadlineMs: 20_000 });
+  t.pass();
+});
 
 test('the end of the last subscription ends the watch; what it knew is kept', async t => {
   const control = await TestControlPlane.start(t);
