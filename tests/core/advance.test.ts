@@ -8,7 +8,7 @@ import { NodeCare } from '../../control-plane/core/nodes/node-care.ts';
 import { type EffectState, imageKey, type ProbeReport } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import { mayServe } from '../../control-plane/core/rollout/may-serve.ts';
-import type { ServiceSpec } from '../../control-plane/core/spec.ts';
+import type { ServiceSpec, ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { aContainer, aNode, aReplica, CAUSE, PLACED, phaseOf, seen } from './replicas.ts';
 import { aSpec } from './specs.ts';
 
@@ -109,6 +109,19 @@ test('a create whose name is taken for good fails the attempt, on its budget', t
   const patient = aSpec({ restart: { startAttempts: null } });
   const effects = { [actionKey(createAction(creating, PLACED, patient))]: [...observed.effects.values()][0]! };
   t.is(moved(creating, { spec: patient, observed: seen({ effects }) }).phase.kind, 'backoff');
+});
+
+test('a create that meets conflicts in a row fails the attempt once it is long between two, on its budget', t => {
+  const creating = aReplica(phaseOf('creating', 100));
+  const after = (pauseMs: number, restart: ServiceSpecInput['restart']) => {
+    const spec = aSpec({ restart });
+    const refused = { ...failedAt(999_000, 'conflict'), notBefore: 999_000 + pauseMs } as EffectState;
+    const effects = { [actionKey(createAction(creating, PLACED, spec))]: refused };
+    return moved(creating, { spec, now: 1_000_000, observed: seen({ effects }) }).phase;
+  };
+  t.is(after(14_999, { startAttempts: 1 }).kind, 'creating', 'however long it waited for its turn before');
+  t.like(after(15_000, { startAttempts: 1 }), { kind: 'failed', cause: { kind: 'rejected', message: 'why' } });
+  t.is(after(15_000, { startAttempts: null }).kind, 'backoff');
 });
 
 test('a start that a conflict keeps up for seconds is given to another container, whatever the budget', t => {

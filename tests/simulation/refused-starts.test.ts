@@ -143,3 +143,17 @@ test('one that came back from a lost node and is not ready keeps no neighbour fr
   world.safety.check();
   await world.end();
 });
+
+test('an update of which every create meets a conflict is rolled back', async t => {
+  const world = await smallCluster({ a: 1, b: 0 });
+  await up(world, 's', { ...sharing(10), replicas: exactly(1) });
+  const [before] = running(world, 's');
+  refuse(world, 'create', { service: 's', code: 'conflict' });
+  const update = { image: 'image:2', restart: { startAttempts: 2 } };
+  await up(world, 's', { ...sharing(10), ...update, replicas: exactly(1) }, 0);
+  const kind = () => world.stored.service(`${NAMESPACE}/s`)?.rollout.kind;
+  t.not(await timeUntil(world, () => kind() === 'rolled_back', 2 * MINUTE_MS), null);
+  t.deepEqual(running(world, 's'), [before], 'it serves all the time');
+  world.safety.check();
+  await world.end();
+});

@@ -165,8 +165,10 @@ function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts: Replic
   }
   if (effect?.kind !== 'failed' || effect.at < phase.since) return null;
   if (effect.code === 'image_unavailable') return { kind: 'image_missing' };
-  // A name that somebody else's container has is nothing to wait for in silence, holding the place meanwhile.
-  const isTaken = effect.code === 'conflict' && effect.isForGood === true;
+  // A name that somebody else's container has, or a network that is not there, is nothing to wait for in silence, holding the
+  // place meanwhile. Refusals in a row are told by the pause after them: for its turn it may have waited as well.
+  const isStubborn = effect.notBefore - effect.at >= STUBBORN_PAUSE_MS;
+  const isTaken = effect.code === 'conflict' && (effect.isForGood === true || isStubborn);
   return isFinal(effect.code) || isTaken ? failed(facts.spec, refusal(effect.message)) : null;
 }
 
@@ -198,6 +200,9 @@ function afterStart(replica: Replica, phase: PhaseOf<'starting'>, facts: Replica
 
 /** Enough for several tries: what is in the way for a moment only is waited for. */
 const STUBBORN_AFTER_MS = 5_000;
+
+/** Half a dozen refusals in a row, a quarter of a minute after the first: an engine may take that long to remove something. */
+const STUBBORN_PAUSE_MS = 15_000;
 
 function afterWarmup(phase: PhaseOf<'warming'>, facts: ReplicaFacts): ReplicaEvent | null {
   const report = facts.observed.probes.get(phase.container.id);
