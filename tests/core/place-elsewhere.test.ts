@@ -1,10 +1,17 @@
 import test from 'ava';
+import { DesiredState } from '../../control-plane/controller/desired-state.ts';
+import { pullAction } from '../../control-plane/core/actions.ts';
+import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
-import type { Replica } from '../../control-plane/core/replica.ts';
+import { imageKey } from '../../control-plane/core/observed.ts';
+import { placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { placeElsewhere } from '../../control-plane/core/waiting/place-elsewhere.ts';
+import { World } from '../../control-plane/core/world.ts';
 import { lackInWords } from '../../control-plane/views/lack-in-words.ts';
 import { pendingInWords } from '../../control-plane/views/pending-in-words.ts';
 import { ModelWorld } from './model-world.ts';
+import { aNode, aReplica, phaseOf, seen } from './replicas.ts';
 import { apply, aSpec, exactly } from './specs.ts';
 
 const GIB = 2 ** 30;
@@ -180,6 +187,25 @@ test('a pull that is refused is tried again where no node has the image, and fai
   t.like(replicas(world)[0]!.phase, { kind: 'failed', cause: { kind: 'image' } });
 });
 
+test('only a refusal of the present pull leads elsewhere, and none where each start pulls anew', t => {
+  const after = (failedAt: number, pullPolicy: 'missing' | 'always') => {
+    const spec = aSpec({ pullPolicy });
+    const replica = aReplica(phaseOf('pulling', 100));
+    const generations = [{ service: 'ns/svc' as const, generation: 1, spec }];
+    const state = DesiredState.from({ services: [], replicas: [replica], nodes: [], generations });
+    const refused = { kind: 'failed', code: 'image_unavailable', message: 'no such image', at: failedAt } as const;
+    const images = { [imageKey(pullAction('local', spec))]: refused };
+    const other = aNode({ name: 'other', images: new Set(['image:1']) });
+    const observed = seen({ nodes: [aNode(), other], images });
+    const world = new World(state, observed, { now: 500, policy: DEFAULT_NODE_POLICY });
+    placeElsewhere(world);
+    return world.replicas.get(replica.id)!.phase.kind;
+  };
+  t.is(after(100, 'missing'), 'pending');
+  t.is(after(99, 'missing'), 'pulling', 'it is asked for again');
+  t.is(after(100, 'always'), 'pulling', 'a node that has it would not do either');
+});
+
 // ---- devices that others use
 
 const gpu = (index: number) => ({ id: `nvidia.com/gpu=${index}`, driver: 'cdi' as const, memoryBytes: 80 * GIB });
@@ -240,4 +266,24 @@ test('two that are crowded out do not meet on what has room for one', t => {
   apply(world, sharing('one', 30), sharing('two', 30));
   world.settle();
   t.deepEqual(places(world), ['a nvidia.com/gpu=2']);
+});
+
+test('what is given back where another one waits for more is no room for who is crowded out elsewhere', t => {
+  const world = measuredWorld({ 'a nvidia.com/gpu=0': 70, 'a nvidia.com/gpu=1': 80 }, { a: withGpus });
+  apply(world, sharing('crowded', 30));
+  world.settle();
+  const gpu1 = { memoryBytes: 60 * GIB, exclusive: false, deviceIds: ['1'] };
+  apply(world, sharing('waits', 60, { resources: { gpu: gpu1 } }));
+  world.settle();
+  const given = () => replicas(world).map(r => placementOf(r)?.devices.join());
+  t.deepEqual(given(), ['nvidia.com/gpu=0', 'nvidia.com/gpu=1']);
+  world.foreignBytes.set('a nvidia.com/gpu=1', 40 * GIB);
+  world.advance(70_000);
+  world.settle();
+  t.deepEqual(given(), ['nvidia.com/gpu=0', 'nvidia.com/gpu=1']);
+  t.is(world.running().length, 0);
+  world.foreignBytes.set('a nvidia.com/gpu=1', 10 * GIB);
+  world.advance(70_000);
+  world.settle();
+  t.deepEqual(places(world), ['a nvidia.com/gpu=1']);
 });

@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { ModelWorld } from './model-world.ts';
+import { CAUSE } from './replicas.ts';
 import { apply, aSpec } from './specs.ts';
 
 const gpu = (index: number) => ({ id: `nvidia.com/gpu=${index}`, driver: 'cdi' as const });
@@ -83,7 +84,10 @@ test('idle is who has been so for its idle timeout, and then room is made withou
   world.settle();
   t.deepEqual(serving(world), ['ns/low']);
   t.true((world.step().wakeAt ?? Number.POSITIVE_INFINITY) <= world.now + 5_000, 'load is not announced');
-  world.advance(91_000);
+  world.advance(60_000);
+  world.settle();
+  t.deepEqual(serving(world), ['ns/low']);
+  world.advance(31_000);
   world.settle();
   t.deepEqual(serving(world), ['ns/high']);
 });
@@ -150,4 +154,29 @@ test('nobody leaves where even that would not make room', t => {
   world.settle();
   t.deepEqual(serving(world), ['ns/low']);
   t.is(drained(world), 0);
+});
+
+test('nobody gives way of a service whose update is paused: a person has to look at it first', t => {
+  const world = busy({ inFlight: 0, idleSince: 0 });
+  const service = world.state.services.get('ns/low')!;
+  const rollout = { kind: 'paused', cause: CAUSE, previous: null } as const;
+  world.commit([{ kind: 'put_service', service: { ...service, rollout } }]);
+  apply(world, high(1));
+  world.settle();
+  t.deepEqual(serving(world), ['ns/low']);
+  world.commit([{ kind: 'put_service', service: { ...service, rollout: { kind: 'settled' } } }]);
+  world.settle();
+  t.deepEqual(serving(world), ['ns/high']);
+});
+
+test('what runs on a silent node makes no room, and nobody looks again for its sake', t => {
+  const world = busy({ inFlight: 0, idleSince: 0 });
+  world.silent.add('a');
+  world.list();
+  apply(world, high(1));
+  world.settle();
+  t.deepEqual(serving(world), ['ns/low'], 'its own probe passes');
+  t.false(reasons(world, 'high').some(r => r.kind === 'held_by_lower'));
+  world.advance(3_600_000);
+  t.is(world.step().wakeAt, null);
 });
