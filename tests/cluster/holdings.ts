@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import { LABELS } from '../../control-plane/engine/docker/index.ts';
 import type { NestedEngine } from '../engines/nested-engine.ts';
 import type { SimulatedGpu } from '../engines/simulated-gpus.ts';
+import { FOREIGN_LABEL } from './look-alikes.ts';
 
 /** A container of a replica as its own engine lists it. */
 export interface Holding {
@@ -18,11 +19,14 @@ export interface Holding {
   readonly environment: readonly string[];
 }
 
+/** What never changes of a container. */
+export type Fixed = Pick<Holding, 'devices' | 'environment'>;
+
 /** What the engines themselves say is there, past the control plane and whatever cuts their nodes off. */
 export class Holdings {
   readonly #engines: ReadonlyMap<string, NestedEngine>;
   /** What never changes of a container, read once. */
-  readonly #fixed = new Map<string, Pick<Holding, 'devices' | 'environment'>>();
+  readonly #fixed = new Map<string, Fixed>();
 
   constructor(engines: ReadonlyMap<string, NestedEngine>) {
     this.#engines = engines;
@@ -45,8 +49,8 @@ export class Holdings {
   async #ofNode(node: string, engine: NestedEngine): Promise<readonly Holding[]> {
     const listed = await engine.docker.listContainers({ all: true, filters: { label: [LABELS.replica] } });
     const holdings = await Promise.all(
-      listed.map(async ({ Id, Labels, State }): Promise<Holding[]> => {
-        const fixed = this.#fixed.get(Id) ?? (await read(engine.docker.getContainer(Id), engine.gpus.all));
+      listed.filter(isNotForeign).map(async ({ Id, Labels, State }): Promise<Holding[]> => {
+        const fixed = this.#fixed.get(Id) ?? (await readFixed(engine.docker.getContainer(Id), engine.gpus.all));
         // Gone between the listing and the look at it.
         if (!fixed) return [];
         this.#fixed.set(Id, fixed);
@@ -68,10 +72,12 @@ export class Holdings {
   }
 }
 
-async function read(
-  container: Docker.Container,
-  gpus: readonly SimulatedGpu[],
-): Promise<Pick<Holding, 'devices' | 'environment'> | null> {
+function isNotForeign({ Labels }: { readonly Labels: Readonly<Record<string, string>> }): boolean {
+  return Labels[FOREIGN_LABEL] === undefined;
+}
+
+/** Null where the container is gone. */
+export async function readFixed(container: Docker.Container, gpus: readonly SimulatedGpu[]): Promise<Fixed | null> {
   const inspected = await container.inspect().catch((error: { statusCode?: number }) => {
     if (error.statusCode === 404) return null;
     throw error;
