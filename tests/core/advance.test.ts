@@ -422,3 +422,14 @@ test('a back-off ends at its time and not a millisecond before', t => {
   t.is(moved(waits, { now: 699 }), waits);
   t.is(moved(waits, { now: 700 }).phase.kind, 'pulling');
 });
+
+test('what ends for good waits for a create that is under way, which may bring another container', t => {
+  const stopping = aReplica(phaseOf('stopping', 100));
+  const effects = (create: EffectState): Record<string, EffectState> => ({
+    'remove c1': { kind: 'settled', at: 300 },
+    [createKey(stopping)]: create,
+  });
+  const after = (create: EffectState) => moved(stopping, { observed: seen({ effects: effects(create) }) }).phase.kind;
+  t.is(after({ kind: 'under_way' }), 'stopping');
+  t.is(after({ kind: 'settled', at: 200, containerId: 'c1' }), 'stopped');
+});

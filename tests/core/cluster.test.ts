@@ -333,6 +333,30 @@ test('how many ways to make room are looked at does not grow with the nodes, and
   t.is(cluster.find(wanted), null, 'it is as it was');
 });
 
+test('where only some of the ways can be looked at, the least important leave of equally few', t => {
+  const cpus = (name: string) => aSpec({ name, resources: { cpus: 6 } });
+  const all = [
+    idle('dear', 5, cpus('one'), 'a'),
+    idle('cheap', 1, cpus('two'), 'b'),
+    idle('next', 3, cpus('three'), 'c'),
+  ];
+  const cluster = new Cluster(
+    ['a', 'b', 'c'].map(name => aNode({ name, cpus: 6 })),
+    new Map(),
+  );
+  for (const { replicaId, spec, placement } of all) cluster.hold(request(replicaId, spec), spec, placement);
+  const wanted = asking('wanted', { priority: 10, resources: { cpus: 6 } });
+  t.deepEqual(makeRoom(cluster, wanted, all, { left: 0 }), ['cheap']);
+});
+
+test('one of its own that goes makes room where a node may have only so many of a service', t => {
+  const placement = { maxPerNode: 1 };
+  const own = idle('own', 0, aSpec({ name: 'wanted', placement }), 'a');
+  t.deepEqual(roomFor({ placement }, [aNode({ name: 'a' })], [own]).leaving, ['own']);
+  const other = idle('other', 0, aSpec({ name: 'other', placement }), 'a');
+  t.deepEqual(roomFor({ placement }, [aNode({ name: 'a' })], [own, other]).leaving, ['own']);
+});
+
 test('sharers are not packed where one of them is to be spread, nor away from their image', t => {
   const zone = (name: string, labels: string, given: Partial<ObservedNode> = {}) =>
     aNode({ name, labels: { zone: labels }, devices: h100(1), ...given });

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { scaleService } from '../../control-plane/controller/commands.ts';
 import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import { deviceUses } from '../../control-plane/core/nodes/device-use.ts';
 import { placementOf, type Replica } from '../../control-plane/core/replica.ts';
@@ -101,6 +102,29 @@ test('a stop waits for a start on its device, and a start for a stop', t => {
   t.is(kinds(world, 'stop').length, 1);
 });
 
+test('a stop that waits for a start on one of its devices has its turn on the others before any start', t => {
+  const world = new ModelWorld({ a: machine(gpu(0), gpu(1)) });
+  const on = (index: number) => ({ memoryBytes: 20 * GIB, exclusive: false, deviceIds: [String(index)] });
+  const wide = (count: number) =>
+    sharing('wide', 20, {
+      resources: { gpu: { memoryBytes: 20 * GIB, exclusive: false, count: 2 } },
+      replicas: { min: 0, max: 1, initial: count },
+    });
+  apply(world, wide(1));
+  world.settle();
+  world.loading.add('loads:1');
+  apply(world, sharing('loads', 20, { resources: { gpu: on(0) } }));
+  world.settle();
+  world.commit(scaleService(world.state, { namespace: 'ns', name: 'wide' }, 0, world.now).changes);
+  apply(world, sharing('next', 20, { resources: { gpu: on(1) } }));
+  world.settle();
+  t.deepEqual([phase(world, 'wide'), phase(world, 'next')], ['stopping', 'creating']);
+  t.regex(waiting(world).get(of(world, 'next').id)!, /ns\/wide replica \w+ stops there/);
+  world.advance(11_000);
+  world.settle();
+  t.deepEqual([phase(world, 'wide'), phase(world, 'next')], [undefined, 'ready']);
+});
+
 test('of those that wait for a start the most important goes first, whoever came first', t => {
   const world = new ModelWorld({ a: machine(gpu(0)) });
   world.loading.add('one:1').add('two:1').add('three:1');
@@ -189,10 +213,10 @@ test('where a measurement was asked for and does not come, what is declared has 
 test('use that is far from what is declared is told once all that share the device serve for a while', t => {
   const world = new ModelWorld({ a: machine(gpu(0)) });
   const key = 'a nvidia.com/gpu=0';
-  const use = (usedGib: number) => {
+  const use = (usedGib: number, at = world.now) => {
     const seen = world.observed();
     const node = seen.nodes.get('a')!;
-    const measured = { at: world.now, usedBytes: usedGib * GIB, freeBytes: 0 };
+    const measured = { at, usedBytes: usedGib * GIB, freeBytes: 0 };
     const nodes = new Map([['a', { ...node, devices: node.devices.map(d => ({ ...d, measured })) }]]);
     return deviceUses(world.state, { ...seen, nodes }, world.now).get(key);
   };
@@ -201,6 +225,7 @@ test('use that is far from what is declared is told once all that share the devi
   t.is(use(70), undefined, 'they have just become ready');
   world.advance(61_000);
   world.settle();
+  t.is(use(70, world.now - 10_000), undefined, 'that was measured while they might still load');
   t.is(use(50)?.verdict, 'as_declared', 'a quarter more, and what a driver takes, is no news');
   t.like(use(51), { node: 'a', device: 'nvidia.com/gpu=0', verdict: 'overused' });
   t.regex(use(51)!.message, /51 GiB are in use, 40 GiB are declared; raise/);

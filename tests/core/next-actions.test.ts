@@ -51,6 +51,15 @@ test('what ended stays for its logs while its replica waits for a place, but on 
   t.deepEqual(done(pending, {}), [['stop', 'other']]);
 });
 
+test('what gave up leaves its container for its logs, but runs no more and stays on no node that leaves', t => {
+  const failed = aReplica(phaseOf('failed', 1_000_000));
+  const own = (node: Partial<ObservedNode>, container: Partial<ObservedContainer>) =>
+    actionsFor(worldOf([failed], [aNode({ ...node, containers: [aContainer(container)] })]), failed).map(a => a.kind);
+  t.deepEqual(own({}, EXITED), []);
+  t.deepEqual(own({}, {}), ['stop'], 'somebody started it by hand');
+  t.deepEqual(own({ leaving: true }, EXITED), ['remove']);
+});
+
 test('a node where a replica of another node runs takes nobody before that has ended', t => {
   const elsewhere = aReplica(phaseOf('ready', 1_000_000));
   const waiting = aReplica(phaseOf('pending', 1_000_000), { id: 'r0000002' });

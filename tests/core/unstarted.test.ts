@@ -70,3 +70,13 @@ test('a UUID that was noted outlives a driver that is not read for what was star
   t.deepEqual(noted('ready', 'running'), known);
   t.deepEqual(noted('backoff', 'exited'), known);
 });
+
+test('an id that another device had before tells nothing of who was given it before the driver was read', t => {
+  const read: ObservedDevice = { id: 'nvidia.com/gpu=0', driver: 'cdi', index: '0', uuid: 'GPU-1' };
+  const placement = { node: 'local', devices: [read.id] };
+  const replica = aReplica(phaseOf('ready', SINCE, { placement }));
+  const noted = (vanished: readonly ObservedDevice[]) =>
+    placementOf(withGivenDevices(replica, seen({ nodes: [aNode({ devices: [read], vanished })] })))?.given;
+  t.deepEqual(noted([]), [{ id: read.id, uuid: 'GPU-1' }]);
+  t.is(noted([{ ...read, uuid: 'GPU-0' }]), undefined);
+});
