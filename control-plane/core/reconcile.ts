@@ -18,6 +18,7 @@ import { circumstancesIn, withoutRoom } from './rollout/circumstances.ts';
 import { heldByRegistry } from './rollout/held-by-registry.ts';
 import { judgeRollout } from './rollout/judge-rollout.ts';
 import { type Circumstances, rolloutStep } from './rollout/rollout.ts';
+import { passOnRoom } from './rollout/successors.ts';
 import type { Service } from './service.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 import { untidyNodes } from './waiting/cluster-in.ts';
@@ -121,6 +122,7 @@ function rollAll(world: World, newReplicaId: () => string): void {
     if (world.isLeftAlone(key)) continue;
     roll(world, service, { circumstances: withoutRoom(circumstances, () => asked.add(key)), newReplicaId });
   }
+  passOnRoom(world);
   for (const key of asked) roll(world, world.services.get(key)!, { circumstances, newReplicaId });
 }
 

@@ -86,8 +86,8 @@ interface Held {
 
 /** The phases of product.md; each holds only what is true in it. */
 export type Phase =
-  /** reasons: empty until a place was looked for. */
-  | (In<'pending'> & { readonly reasons: readonly PendingReason[] })
+  /** reasons: empty until a place was looked for. isHeir: a sibling left its place for it, and has ended. */
+  | (In<'pending'> & { readonly reasons: readonly PendingReason[]; readonly isHeir?: true })
   | (In<'pulling'> & { readonly placement: Placement })
   | (In<'creating'> & { readonly placement: Placement })
   | (In<'starting'> & Held)
@@ -101,14 +101,16 @@ export type Phase =
       readonly container: ContainerRef | null;
       readonly afterwards: StopOutcome;
     })
-  | In<'stopped'>
+  /** `reason`: for what it was drained. Absent where nobody drained it, and of what held no place. */
+  | (In<'stopped'> & { readonly reason?: DrainReason })
   /** The failed container stays until the next attempt, for its logs. */
   | (In<'backoff'> & { readonly placement: Placement; readonly until: number; readonly cause: Cause })
   | (In<'failed'> & { readonly placement: Placement; readonly cause: Cause })
   | (In<'lost'> & Held);
 
 export type StopOutcome =
-  | { readonly kind: 'stopped' }
+  /** `reason`: for what it was drained. Absent: it was stored before that was kept. */
+  | { readonly kind: 'stopped'; readonly reason?: DrainReason }
   /** The controller ended it for its own good, such as a failed liveness probe; it is tried again. */
   | { readonly kind: 'retried'; readonly cause: Cause };
 

@@ -64,8 +64,15 @@ const pendingReason = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('other_lacks'), count }),
 ]);
 
+const drainReason = z.enum(['scaled_down', 'replaced', 'deleted', 'moved', 'preempted']);
+
 const phase = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('pending'), since: time, reasons: z.array(pendingReason) }),
+  z.strictObject({
+    kind: z.literal('pending'),
+    since: time,
+    reasons: z.array(pendingReason),
+    isHeir: z.literal(true).exactOptional(),
+  }),
   z.strictObject({ kind: z.literal('pulling'), ...placed }),
   z.strictObject({ kind: z.literal('creating'), ...placed }),
   z.strictObject({ kind: z.literal('starting'), ...held }),
@@ -74,18 +81,18 @@ const phase = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('draining'),
     ...held,
-    reason: z.enum(['scaled_down', 'replaced', 'deleted', 'moved', 'preempted']),
+    reason: drainReason,
   }),
   z.strictObject({
     kind: z.literal('stopping'),
     ...placed,
     container: container.nullable(),
     afterwards: z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('stopped') }),
+      z.strictObject({ kind: z.literal('stopped'), reason: drainReason.exactOptional() }),
       z.strictObject({ kind: z.literal('retried'), cause }),
     ]),
   }),
-  z.strictObject({ kind: z.literal('stopped'), since: time }),
+  z.strictObject({ kind: z.literal('stopped'), since: time, reason: drainReason.exactOptional() }),
   z.strictObject({ kind: z.literal('backoff'), ...placed, until: time, cause }),
   z.strictObject({ kind: z.literal('failed'), ...placed, cause }),
   z.strictObject({ kind: z.literal('lost'), ...held }),

@@ -68,6 +68,10 @@ const phase: fc.Arbitrary<Replica['phase']> = fc.oneof(
     container: fc.option(container),
     afterwards: fc.oneof(
       fc.constant({ kind: 'stopped' as const }),
+      fc.record({
+        kind: fc.constant('stopped' as const),
+        reason: fc.constantFrom('moved' as const, 'replaced' as const),
+      }),
       fc.record({ kind: fc.constant('retried' as const), cause }),
     ),
   }),

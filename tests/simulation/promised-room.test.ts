@@ -105,3 +105,34 @@ test('room is kept no longer than something leaves for it', async t => {
   t.false(isPending(world, 'other'), 'it has a place while the old one still drains');
   await world.end();
 });
+
+for (const update of ORDERS)
+  test(`a successor that could not have its place at once has it before others later (${update.order ?? 'start-first'})`, async t => {
+    const world = await smallCluster({ a: 1 });
+    await up(world, 's', { ...ONE_GPU, ...SLOW, update, replicas: exactly(1) });
+    await up(world, 'other', { ...ONE_GPU, replicas: exactly(1) });
+    allBusy(world);
+    await up(world, 's', { ...ONE_GPU, ...SLOW, update, image: 'image:2', replicas: exactly(1) }, 5_000);
+    await world.ask(c => c.drainNode('a'));
+    await world.advance(30_000);
+    t.deepEqual(running(world, 's'), [], 'the old one has left');
+    await world.ask(c => c.undrainNode('a', {}));
+    await world.advance(30_000);
+    t.deepEqual([serving(world, 's'), serving(world, 'other')], [1, 0]);
+    await world.end();
+  });
+
+test('what stops because fewer were wanted leaves its room to whoever waited first', async t => {
+  const world = await smallCluster({ a: 1 });
+  const slow = { command: ['ignore-stop'], stopGraceMs: 10_000 };
+  await up(world, 's', { ...sharing(30), ...slow, replicas: { min: 1, max: 2, initial: 2 } });
+  await up(world, 'other', { ...sharing(40), replicas: exactly(1) });
+  await world.ask(c => c.scale({ namespace: NAMESPACE, name: 's' }, 1));
+  await world.advance(5_000);
+  await world.ask(c => c.scale({ namespace: NAMESPACE, name: 's' }, 2));
+  await world.advance(1_000);
+  t.true(isPending(world, 's') && isPending(world, 'other'));
+  await world.advance(30_000);
+  t.deepEqual([serving(world, 's'), serving(world, 'other')], [1, 1]);
+  await world.end();
+});

@@ -6,6 +6,8 @@ import { backoffDelayMs, failuresAfter } from './backoff.ts';
 /** What can befall a replica. */
 export type ReplicaEvent =
   | { readonly kind: 'unplaceable'; readonly reasons: readonly PendingReason[] }
+  /** A sibling that left its place for it has ended. */
+  | { readonly kind: 'inherits' }
   | { readonly kind: 'placed'; readonly placement: Placement }
   | { readonly kind: 'image_present' }
   /** The image was there once and is not any more. */
@@ -44,6 +46,9 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
       // The same reasons again are no change, or a waiting service would keep the loop awake.
       if (areSameReasons(phase.reasons, event.reasons)) return replica;
       return { ...replica, phase: { ...phase, reasons: event.reasons } };
+    case 'inherits':
+      if (phase.kind !== 'pending') return impossible(replica, event);
+      return { ...replica, phase: { ...phase, isHeir: true } };
     case 'placed':
       if (phase.kind !== 'pending') return impossible(replica, event);
       return enter(replica, { kind: 'pulling', since: now, placement: event.placement });
@@ -131,11 +136,14 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
         since: now,
         placement: phase.placement,
         container: phase.container,
-        afterwards: { kind: 'stopped' },
+        afterwards: { kind: 'stopped', reason: phase.reason },
       });
     case 'ended':
       if (phase.kind !== 'stopping') return impossible(replica, event);
-      if (phase.afterwards.kind === 'stopped') return enter(replica, { kind: 'stopped', since: now });
+      if (phase.afterwards.kind === 'stopped') {
+        const { kind, ...drained } = phase.afterwards;
+        return enter(replica, { kind, since: now, ...drained });
+      }
       return fail(replica, {
         cause: { ...phase.afterwards.cause, logTail: event.logTail },
         policy: event.policy,
@@ -169,8 +177,9 @@ function drain(replica: Replica, reason: DrainReason, now: number): Replica {
   const { phase } = replica;
   switch (phase.kind) {
     case 'pending':
+      return enter(replica, { kind: 'stopped', since: now, ...(phase.isHeir ? { reason } : {}) });
     case 'pulling':
-      return enter(replica, { kind: 'stopped', since: now });
+      return enter(replica, { kind: 'stopped', since: now, reason });
     case 'creating':
     case 'backoff':
     case 'failed':
@@ -179,7 +188,7 @@ function drain(replica: Replica, reason: DrainReason, now: number): Replica {
         since: now,
         placement: phase.placement,
         container: null,
-        afterwards: { kind: 'stopped' },
+        afterwards: { kind: 'stopped', reason },
       });
     case 'starting':
     case 'warming':
@@ -198,10 +207,10 @@ function drain(replica: Replica, reason: DrainReason, now: number): Replica {
         since: now,
         placement: phase.placement,
         container: phase.container,
-        afterwards: { kind: 'stopped' },
+        afterwards: { kind: 'stopped', reason },
       });
     case 'stopping':
-      return { ...replica, phase: { ...phase, afterwards: { kind: 'stopped' } } };
+      return { ...replica, phase: { ...phase, afterwards: { kind: 'stopped', reason } } };
     case 'draining':
     case 'stopped':
       return impossible(replica, { kind: 'drain', reason });

@@ -1,5 +1,6 @@
+import { transition } from '../lifecycle/transition.ts';
 import type { Cluster } from '../placement/cluster.ts';
-import { isLive, type Replica } from '../replica.ts';
+import { type DrainReason, isLive, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
 import { isOnItsWayOut } from '../waiting/displace-idle.ts';
@@ -25,11 +26,13 @@ export function successorsIn(world: World): Successors {
     if (removal || rollout.kind === 'paused' || world.isLeftAlone(key)) continue;
     const counted = world.ofService(key).filter(r => !world.nodes.isGivenUp(r));
     const leaving = counted.filter(isMakingWay).length;
-    if (leaving === 0 || yields(world, service)) continue;
+    const heirs = counted.filter(isHeir).length;
+    if (leaving + heirs === 0 || yields(world, service)) continue;
     const next = counted.filter(r => isNext(r) && r.generation === generation);
-    waiting.push(...next.sort(byAge).slice(0, leaving));
+    const [inheriting, others] = [next.filter(isHeir), next.filter(r => !isHeir(r))];
+    waiting.push(...inheriting, ...others.sort(byAge).slice(0, leaving));
     const placed = counted.filter(r => isLive(r) && r.phase.kind !== 'pending').length;
-    const missing = Math.min(leaving, wanted - placed) - next.length;
+    const missing = Math.min(leaving, wanted - placed - heirs) - others.length;
     for (let i = 0; i < missing; i += 1)
       owed.push({ id: `next ${i} of ${key}`, service: key, generation, createdAt: world.now });
   }
@@ -65,11 +68,35 @@ export function nextIn(world: World): (replica: Replica) => boolean {
     unmetDependencies(world, world.specOf(replica)).length === 0;
 }
 
-/** Also what has just ended: this pass gives away what it had. */
+/**
+ * What has just ended is gone after this pass: its right to the room is its successor's from now on, however long that
+ * waits for what else is in its way.
+ */
+export function passOnRoom(world: World): void {
+  for (const { key, generation, removal } of [...world.services.values()]) {
+    if (removal || world.isLeftAlone(key)) continue;
+    const siblings = world.ofService(key);
+    const left = siblings.filter(({ phase }) => phase.kind === 'stopped' && isForOthers(phase.reason)).length;
+    if (left === 0) continue;
+    const heirs = siblings.filter(r => r.phase.kind === 'pending' && r.generation === generation && !isHeir(r));
+    for (const heir of heirs.sort(byAge).slice(0, left)) world.put(transition(heir, { kind: 'inherits' }, world.now));
+  }
+}
+
 function isMakingWay(replica: Replica): boolean {
   const { phase } = replica;
-  if (phase.kind === 'draining') return phase.reason === 'replaced' || phase.reason === 'moved';
-  return phase.kind === 'stopped' || isOnItsWayOut(replica);
+  if (phase.kind === 'draining') return isForOthers(phase.reason);
+  if (phase.kind !== 'stopping' || phase.afterwards.kind !== 'stopped') return false;
+  const { reason } = phase.afterwards;
+  return reason === undefined || isForOthers(reason);
+}
+
+function isForOthers(reason: DrainReason | undefined): boolean {
+  return reason === 'replaced' || reason === 'moved';
+}
+
+function isHeir({ phase }: Replica): boolean {
+  return phase.kind === 'pending' && phase.isHeir === true;
 }
 
 /** What may be gone makes room for the more important, and does not come back before those have it. */
