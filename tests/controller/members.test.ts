@@ -189,3 +189,15 @@ test("a replica's logs come from its newest container, whichever node that is on
   await looked();
   t.like(members.newestContainers().get('r0000001'), { node: 'a', containerId: 'c2' });
 });
+
+test('a node that is named again before it is let go stays', async t => {
+  const { clock, engines, member, members, closed } = await onFakes('a', 'b');
+  members.set([member(engines[0]!)]);
+  members.set(engines.map(member));
+  members.release(['b']);
+  await clock.advance(60_000);
+  t.false(members.nodes().get('b')?.leaving);
+  members.release(['b']);
+  t.deepEqual([...members.nodes().keys()].sort(), ['a', 'b']);
+  t.deepEqual(closed, []);
+});

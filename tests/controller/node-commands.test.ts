@@ -1,6 +1,6 @@
 import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
-import { drainNode, releaseDevice, undrainNode } from '../../control-plane/controller/node-commands.ts';
+import { connectionsOf, drainNode, releaseDevice, undrainNode } from '../../control-plane/controller/node-commands.ts';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
 import type { Change } from '../../control-plane/ports.ts';
 import { aNode } from '../core/replicas.ts';
@@ -71,4 +71,21 @@ test('what does not exist is not found, and what does is named', t => {
   const device = t.throws(() => releaseDevice({ ...asked(), device: '9' })) as Error & { code: string; next: string };
   t.is(device.code, 'not_found');
   t.regex(device.next, /nvidia\.com\/gpu=0/);
+});
+
+test('a device that was quarantined under another id than it is listed by now is released', t => {
+  const listed = [{ id: 'GPU-1', driver: 'nvidia' as const, uuid: 'GPU-1', index: '0' }];
+  const quarantined = [{ ...QUARANTINE, uuid: 'GPU-1' }];
+  const nodes = new Map([['a', aNode({ name: 'a', devices: listed })]]);
+  const { changes } = releaseDevice({ ...asked({ quarantined }), nodes, device: 'GPU-1' });
+  t.deepEqual(changes[0], { kind: 'delete_node', name: 'a' });
+});
+
+test('the way to a node is stored once it led to an answer: before, it may be a slip', t => {
+  const { state } = asked();
+  const found = (answering: boolean) =>
+    connectionsOf(state, new Map([['a', aNode({ name: 'a', connection: 'tcp://a:2376', answering })]]));
+  t.deepEqual(found(false), []);
+  const node = { name: 'a', drainingSince: null, quarantined: [], connection: 'tcp://a:2376' };
+  t.deepEqual(found(true), [{ kind: 'put_node', node }]);
 });

@@ -288,3 +288,16 @@ test('closing ends it, also in the midst of a listing that never comes back', as
   t.is(listings(), 0);
   t.is(clock.waiting, 0);
 });
+
+test('a container that was listed once and is not any more is known to be gone, over later listings too', async t => {
+  const { clock, engine, observer } = onFakes();
+  const list = async (...ids: string[]) => {
+    engine.observe = async () => ({ ...bare(), containers: ids.map(id => aContainer({ id })) });
+    await listed(clock, observer);
+    return [...(observer.node().removed ?? [])];
+  };
+  t.deepEqual(await list('c1', 'c2', 'c3'), []);
+  t.deepEqual(await list('c2', 'c3'), ['c1']);
+  t.deepEqual(await list('c3'), ['c1', 'c2']);
+  t.deepEqual(await list('c3'), ['c1', 'c2']);
+});

@@ -4,8 +4,9 @@ import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import { CALM, rolloutStep } from '../../control-plane/core/rollout/rollout.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import type { PendingReason } from '../../control-plane/core/waiting/pending-reason.ts';
 import { ModelWorld } from './model-world.ts';
-import { aReplica, CAUSE, phaseOf } from './replicas.ts';
+import { aReplica, CAUSE, lack, phaseOf } from './replicas.ts';
 import { apply, aSpec, exactly } from './specs.ts';
 
 /** A service of generation 2 in the midst of an update. */
@@ -171,6 +172,33 @@ test('what waits to take the place of replicas that move is neither too many nor
   const [first, ...others] = step(1, [...moving, waiting]).drain;
   t.true(moving.includes(first!.replica), 'of those, one is too many once fewer are wanted');
   t.deepEqual(others, []);
+});
+
+test('what moves and does not serve yet leaves once its replacement has a place, and not while that waits for one', t => {
+  const moving = replica('starting', 2);
+  const given = { ...CALM, isMoving: (r: Replica) => r === moving };
+  const drained = (next: PhaseKind) =>
+    rolloutStep(aService(1), [moving, replica(next, 2)], given).drain.map(d => [d.replica.id, d.reason]);
+  t.deepEqual(drained('pending'), []);
+  t.deepEqual(drained('pulling'), [[moving.id, 'moved']]);
+});
+
+test('where an old replica can be spared, one that moves can not be spared as well', t => {
+  const moving = replica('ready', 2);
+  const old = replica('ready', 1);
+  const given = { ...CALM, isMoving: (r: Replica) => r === moving };
+  const leavers = (replicas: readonly Replica[]) =>
+    rolloutStep(aService(2), replicas, given).drain.map(d => d.replica.id);
+  t.deepEqual(leavers([moving, replica('ready', 2), old]), [old.id]);
+  t.deepEqual(leavers([moving, replica('ready', 2), replica('ready', 2), old]).sort(), [moving.id, old.id].sort());
+});
+
+test('for one that waits only for the number of its siblings nobody leaves to make room', t => {
+  const old = many(2, 'ready', 1);
+  const leavers = (reasons: readonly PendingReason[]) =>
+    rolloutStep(aService(2), [...old, replica('pending', 2, {}, { reasons })]).drain.length;
+  t.is(leavers([{ kind: 'surge', service: 'ns/svc' }, lack(4, 'local')]), 0);
+  t.is(leavers([lack(4, 'local')]), 1);
 });
 
 test('a paused update starts and replaces nobody, and still scales down', t => {

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { scaleService } from '../../control-plane/controller/commands.ts';
 import { isAvailable } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { type ModelNode, ModelWorld } from './model-world.ts';
@@ -68,4 +69,59 @@ test('of two updates that find no room start-first, one after the other gives wa
   world.clung.clear();
   t.is(fewestServed(world), 1);
   t.is(world.running().length, 2, 'one of the new and one of the old');
+});
+
+test('room that one stop-first update makes for its own is no room for another one', t => {
+  const world = new ModelWorld({ a: machine(3) });
+  apply(world, aService('one', 1, stopFirst), aService('two', 1, stopFirst));
+  world.settle();
+  apply(world, aService('one', 2, stopFirst), aService('two', 2, stopFirst));
+  t.is(fewestServed(world), 1);
+  t.is(world.running().length, 2, 'one of the new and one of the old');
+});
+
+test('of old replicas that would make the same room the least worthy leaves: the youngest', t => {
+  const world = new ModelWorld({ a: machine(4) });
+  const replicas = { min: 1, max: 2, initial: 1 };
+  apply(world, aService('svc', 2, { replicas }));
+  world.settle();
+  const [elder] = world.running();
+  world.advance(1_000);
+  world.commit(scaleService(world.state, { namespace: 'ns', name: 'svc' }, 2, world.now).changes);
+  world.settle();
+  apply(world, aService('svc', 2, { replicas, image: 'image:2' }));
+  for (let i = 0; i < 40 && world.running().length === 2; i += 1) world.step();
+  t.deepEqual(
+    world.running().map(c => c.id),
+    [elder!.id],
+  );
+});
+
+test('nobody is moved stop-first into what the more important wait for, though the less important came first', t => {
+  const world = new ModelWorld({ a: machine(1), b: machine(2) });
+  world.drain('b');
+  apply(world, aService('moving', 1, stopFirst));
+  world.settle();
+  apply(world, aService('early', 1));
+  world.settle();
+  world.advance(1_000);
+  apply(world, aService('high', 2, { priority: 10 }));
+  world.settle();
+  world.drain('b', null);
+  world.drain('a');
+  world.settle();
+  t.deepEqual([nodesOf(world, 'moving'), nodesOf(world, 'high'), nodesOf(world, 'early')], [['a'], ['b'], []]);
+});
+
+test('what still starts on a drained node is moved like what serves there', t => {
+  const world = new ModelWorld({ a: machine(1), b: machine(1) });
+  world.drain('b');
+  world.loading.add('image:1');
+  apply(world, aService('svc', 1));
+  world.settle();
+  t.deepEqual(nodesOf(world, 'svc'), ['a']);
+  world.drain('b', null);
+  world.drain('a');
+  world.settle();
+  t.deepEqual(nodesOf(world, 'svc'), ['b'], 'it need not get ready first');
 });
