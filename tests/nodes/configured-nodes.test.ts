@@ -388,6 +388,32 @@ test('a certificate that goes missing later changes nothing; one that is renewed
   t.is(w.made.length, 2, 'an engine that trusts the new one');
 });
 
+test('what is missed of a file that has not changed since is used once it is there, though nobody asks', async t => {
+  const w = await place(t);
+  const tls = path.join(w.folder, 'tls');
+  await writeEngineCertificates(tls, '127.0.0.1');
+  await writeFile(w.file, 'nodes: {c: {engine: tcp://c:2376, tls: {ca: tls/ca.pem}}}');
+  const steady = createSteadyClock();
+  // No event comes for the certificate: the file is looked at again now and then, and here that is soon.
+  const clock: Clock = {
+    now: steady.now,
+    alarm: steady.alarm,
+    sleep: (ms, end) => steady.sleep(Math.min(ms, 50), end),
+  };
+  const source = await w.open(undefined, {}, { clock });
+  w.follow(source);
+  await writeFile(w.file, 'nodes: {c: {engine: tcp://c:2376, tls: {ca: tls/new.pem}}}');
+  await until(
+    () => source.problem(),
+    () => 'it is missed',
+  );
+  t.is(w.changes.length, 0);
+  await rename(path.join(tls, 'other-ca.pem'), path.join(tls, 'new.pem'));
+  await w.changed(1);
+  t.is(source.problem(), null);
+  t.is(w.made.length, 2);
+});
+
 test('one engine under two names is refused to the second, whatever ways lead there', async t => {
   const w = await place(t);
   await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: ssh://b.invalid}}');
