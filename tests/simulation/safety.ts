@@ -19,6 +19,8 @@ export class Safety implements Witness {
   readonly #toldToStop = new Set<string>();
   #commits = { at: 0, count: 0 };
   /** Replicas that drain because somebody wants them gone; the time that clients have counts from then, whatever happens. */
+  /** Whether those might still be called whose end was decided while their service was deleted. */
+  readonly #calledAtDeletion = new Map<string, boolean>();
   readonly #hurried = new Set<string>();
   /** When the present life began. */
   #bornAt = 0;
@@ -69,7 +71,7 @@ export class Safety implements Witness {
     const { id, request } = container;
     this.#toldToStop.add(id);
     this.#toldNow.add(id);
-    const { hub, remote, watchers, stored, now, health } = this.#scene();
+    const { hub, remote, stored, health } = this.#scene();
     const service = `${request.spec.namespace}/${request.spec.name}` as const;
     // Rule 6: whatever it is stopped for, it is published no more when it is told.
     if (hub?.snapshot(service).endpoints.some(e => e.containerId === id)) this.#broken('rule 6', `${id} is in the hub`);
@@ -82,14 +84,14 @@ export class Safety implements Witness {
         this.#broken('3', `${id} is well and was condemned: ${afterwards.cause.message}`);
       return;
     }
-    const isDeleted = (stored.service(service)?.removal ?? null) !== null;
-    const drainedFrom = this.#drainedFrom(replica, { isDeleted });
-    // How long clients may take is a policy: a later file may have changed it for the container that is there.
-    const drainMs = stored.specOf(service, replica.generation)?.drain.timeoutMs ?? 0;
-    if (drainedFrom === undefined || now() >= drainedFrom + drainMs) return;
-    if (watchers.mayCall(service, id, { isDeleted })) this.#broken('rule 6', `a client may still call ${id}`);
-    if (remote && remote.held.get(request.replicaId)?.metadata['container'] === id)
-      this.#broken('rule 6', `the registry still has ${id}`);
+    // What was decided while its service was deleted stands, though that was applied anew before the engine heard of it.
+    const calledAtEnd = this.#calledAtDeletion.get(replica.id);
+    if (this.#mayTakeTime(replica, { isDeleted: calledAtEnd !== undefined }, stored)) {
+      if (calledAtEnd ?? this.#mayBeCalled(replica, { isDeleted: false }))
+        this.#broken('rule 6', `a client may still call ${id}`);
+      if (remote && remote.held.get(request.replicaId)?.metadata['container'] === id)
+        this.#broken('rule 6', `the registry still has ${id}`);
+    }
   }
 
   /** A loop that never waits would keep the test from ever ending; it is broken off, and told. */
@@ -110,6 +112,9 @@ export class Safety implements Witness {
     const scene = this.#scene();
     const service = stored.service(after.service);
     const all = stored.replicasOf(after.service);
+    if (after.phase.kind === 'stopping' && before?.phase.kind !== 'stopping' && service?.removal) {
+      this.#calledAtDeletion.set(after.id, this.#mayBeCalled(after, { isDeleted: true }));
+    }
     const placement = placementInUse(after);
     const isPlaced = before?.phase.kind === 'pending' && placement !== null;
     if ((before === null || isPlaced) && service) this.#checkSurge(service, all);
@@ -128,6 +133,19 @@ export class Safety implements Witness {
   }
 
   // ---- single invariants
+
+  /** Clients are told that it drains, and may take their time still. */
+  #mayTakeTime(replica: Replica, { isDeleted }: { isDeleted: boolean }, stored: Stored): boolean {
+    const drainedFrom = this.#drainedFrom(replica, { isDeleted });
+    // How long they may take is a policy: a later file may have changed it for the container that is there.
+    const drainMs = stored.specOf(replica.service, replica.generation)?.drain.timeoutMs ?? 0;
+    return drainedFrom !== undefined && this.#scene().now() < drainedFrom + drainMs;
+  }
+
+  #mayBeCalled({ service, phase }: Replica, { isDeleted }: { isDeleted: boolean }): boolean {
+    const id = phase.kind === 'stopping' ? phase.container?.id : undefined;
+    return id !== undefined && this.#scene().watchers.mayCall(service, id, { isDeleted });
+  }
 
   /** Since when clients can know that it drains. What an earlier life told of it, if anything, is told again by this one. */
   #drainedFrom({ id, timings }: Replica, { isDeleted }: { isDeleted: boolean }): number | undefined {
