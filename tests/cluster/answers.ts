@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NestedEngine } from '../engines/nested-engine.ts';
 
 /** When each container first answered a request, by what its server wrote about it itself. */
@@ -9,8 +10,20 @@ export class Answers {
     this.#engines = engines;
   }
 
-  /** Milliseconds since the epoch; null: it answered none; `gone`: its log is gone, and nobody looked before. */
-  async firstOf({ node, containerId }: { node: string; containerId: string }): Promise<number | null | 'gone'> {
+  /**
+   * Milliseconds since the epoch; null: it answered none; `gone`: its log is gone, and nobody looked before.
+   * @param options.withinMs how long a line may take from the server through the engine into the log
+   */
+  async firstOf(of: { node: string; containerId: string }, { withinMs = 0 } = {}): Promise<number | null | 'gone'> {
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      const first = await this.#read(of);
+      if (first !== null || performance.now() >= deadline) return first;
+      await sleep(PAUSE_MS);
+    }
+  }
+
+  async #read({ node, containerId }: { node: string; containerId: string }): Promise<number | null | 'gone'> {
     const known = this.#first.get(containerId);
     if (known !== undefined) return known;
     const log = await this.#engines
@@ -28,3 +41,5 @@ export class Answers {
     return Date.parse(at);
   }
 }
+
+const PAUSE_MS = 50;
