@@ -64,7 +64,7 @@ test('the answers to stop and remove are lost: everything goes all the same, onc
   t.deepEqual(await controlPlane.containers(), []);
 });
 
-test("somebody else's container holds the name: it is left alone, and the replica comes once the name is free", async t => {
+test("somebody else's container holds the name: it is left alone, and a replica that goes on trying comes once the name is free", async t => {
   const { proxy, controlPlane } = await begin(t);
   const docker = new Docker();
   let foreign: Docker.Container | undefined;
@@ -75,7 +75,7 @@ test("somebody else's container holds the name: it is left alone, and the replic
     t.teardown(() => foreign?.remove({ force: true }).catch(() => {}));
     await foreign.start();
   };
-  await controlPlane.apply(web({ namespace: 'named' }));
+  await controlPlane.apply(web({ namespace: 'named' }, { restart: { startAttempts: null } }));
   const said = async () => (await controlPlane.service('named', 'web')).replicas[0]?.message ?? '';
   await until(
     async () =>
