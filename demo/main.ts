@@ -41,7 +41,12 @@ try {
   console.error(`\nThe demo failed: ${(error as Error).message}`);
   process.exitCode = 1;
 } finally {
-  if (!cleanedUp) await outrigger(['down', '-f', FILE], environment).catch(() => {});
+  if (!cleanedUp) {
+    await outrigger(['down', '-f', FILE], environment).catch(error => {
+      process.exitCode = 1;
+      console.error(`What the demo started may run on: ${error instanceof Error ? error.message : error}`);
+    });
+  }
   await rm(folder, { recursive: true, force: true });
 }
 // A connection that grpc-js was making to a replica that is gone by now outlasts its channel, until the system gives it up.
