@@ -1,5 +1,6 @@
 import { type Action, actionKey } from './actions.ts';
 import { containTrouble, type Troubles } from './contain-trouble.ts';
+import type { Desired } from './desired.ts';
 import { addressesOf, type Endpoint, type ProbeHost, probeHosts } from './endpoint.ts';
 import { advance } from './lifecycle/advance.ts';
 import { drainEndsAt } from './lifecycle/drain-end.ts';
@@ -26,15 +27,6 @@ import { contestedPlaces } from './waiting/contested-places.ts';
 import { placeElsewhere } from './waiting/place-elsewhere.ts';
 import { placeWaiting } from './waiting/place-waiting.ts';
 import { World } from './world.ts';
-
-/** What is wanted and what was decided so far: the stored state. */
-export interface Desired {
-  readonly services: ReadonlyMap<ServiceKey, Service>;
-  readonly replicas: ReadonlyMap<string, Replica>;
-  readonly nodes: ReadonlyMap<string, NodeRecord>;
-  /** The accepted spec of a generation; every generation that a replica refers to is there. */
-  readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
-}
 
 /** All that follows from one look at the world. The controller stores the states, then carries out the actions. */
 export interface Plan {

@@ -1,9 +1,9 @@
 import { containerName } from './actions.ts';
 import type { Troubles } from './contain-trouble.ts';
+import type { Desired } from './desired.ts';
 import type { NodePolicy } from './node.ts';
 import { NodeCare } from './nodes/node-care.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
-import type { Desired } from './reconcile.ts';
 import { containerOf, placementOf, type Replica } from './replica.ts';
 import type { Service } from './service.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';

@@ -1,4 +1,4 @@
-import type { DesiredState } from '../controller/desired-state.ts';
+import type { Desired } from '../core/desired.ts';
 import {
   currentId,
   DEFAULT_NODE_POLICY,
@@ -18,7 +18,7 @@ import type { DeviceHolderView, DeviceState, DeviceView, NodeState, NodeView } f
 
 /** The nodes and their devices in words for people and programs, with who holds what. Pure. */
 export function describeNodes(
-  state: DesiredState,
+  state: Desired,
   observed: Observed,
   policy: Pick<NodePolicy, 'quarantineMs'> = DEFAULT_NODE_POLICY,
 ): NodeView[] {
@@ -31,7 +31,7 @@ export function describeNodes(
 }
 
 interface Scene {
-  readonly state: DesiredState;
+  readonly state: Desired;
   readonly policy: Pick<NodePolicy, 'quarantineMs'>;
   /** By `node device`. */
   readonly uses: ReadonlyMap<string, DeviceUse>;
@@ -152,7 +152,7 @@ interface Holder {
 }
 
 /** Everyone that holds a place: from the stored intent to the observed exit. */
-function holdersOf(state: DesiredState, { nodes }: Observed): Holder[] {
+function holdersOf(state: Desired, { nodes }: Observed): Holder[] {
   return [...state.replicas.values()].flatMap(replica => {
     const placement = heldPlacement(replica);
     const spec = placement && state.specOf(replica.service, replica.generation);

@@ -1,5 +1,5 @@
-import type { DesiredState } from '../controller/desired-state.ts';
 import { containerName, pullAction } from '../core/actions.ts';
+import type { Desired } from '../core/desired.ts';
 import { mayHold } from '../core/lifecycle/farewells.ts';
 import { imageKey, type Observed } from '../core/observed.ts';
 import { containerOf, isAvailable, isLive, placementOf, type Replica } from '../core/replica.ts';
@@ -13,7 +13,7 @@ import { haltInWords } from './standing-in-words.ts';
 import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 
 /** The state in words for people and programs. Pure. */
-export function describeServices(state: DesiredState, observed: Observed): ServiceView[] {
+export function describeServices(state: Desired, observed: Observed): ServiceView[] {
   const byService = Map.groupBy(state.replicas.values(), r => r.service);
   const scene = { state, observed, turns: turnsIn(state, observed), pending: new PendingLines(state, observed) };
   return [...state.services.values()]
@@ -22,7 +22,7 @@ export function describeServices(state: DesiredState, observed: Observed): Servi
 }
 
 interface Scene {
-  readonly state: DesiredState;
+  readonly state: Desired;
   readonly observed: Observed;
   readonly turns: Turns;
   readonly pending: PendingLines;

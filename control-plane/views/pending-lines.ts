@@ -1,4 +1,4 @@
-import type { DesiredState } from '../controller/desired-state.ts';
+import type { Desired } from '../core/desired.ts';
 import type { Observed } from '../core/observed.ts';
 import { type Cluster, clusterOf } from '../core/placement/cluster.ts';
 import type { PhaseOf, Replica } from '../core/replica.ts';
@@ -11,12 +11,12 @@ import { briefly } from './pending-in-words.ts';
  * wait alike, and not at all where nobody waits.
  */
 export class PendingLines {
-  readonly #state: DesiredState;
+  readonly #state: Desired;
   readonly #observed: Observed;
   readonly #told = new Map<string, string>();
   #cluster: Cluster | null = null;
 
-  constructor(state: DesiredState, observed: Observed) {
+  constructor(state: Desired, observed: Observed) {
     this.#state = state;
     this.#observed = observed;
   }

@@ -1,5 +1,5 @@
-import type { DesiredState } from '../controller/desired-state.ts';
 import { actionKey, createAction, pullAction, startKey, stopKey } from '../core/actions.ts';
+import type { Desired } from '../core/desired.ts';
 import { awaitsDeviceCheckUntil } from '../core/lifecycle/first-device-check.ts';
 import { deviceTurns, type TurnReason } from '../core/nodes/device-turns.ts';
 import type { Observed } from '../core/observed.ts';
@@ -64,7 +64,7 @@ export function phaseInWords(
 
 /** What there is beside the replica. */
 export interface Scene {
-  readonly state: Pick<DesiredState, 'replicas'>;
+  readonly state: Pick<Desired, 'replicas'>;
   readonly observed: Observed;
   readonly turns: Turns;
   readonly pending: PendingLines;
@@ -78,7 +78,7 @@ export interface Turns {
   readonly untidy: ReadonlySet<string>;
 }
 
-export function turnsIn(state: DesiredState, observed: Observed): Turns {
+export function turnsIn(state: Desired, observed: Observed): Turns {
   // Whose turn it is depends on the time for a stop whose patience has ended, and that one is begun, and for what was tried
   // in vain, which says so itself.
   const { waiting } = deviceTurns(state, observed, 0);

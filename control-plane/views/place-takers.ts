@@ -1,4 +1,4 @@
-import type { DesiredState } from '../controller/desired-state.ts';
+import type { Desired } from '../core/desired.ts';
 import type { Observed } from '../core/observed.ts';
 import { isAvailable, isLive, placementOf, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
@@ -11,7 +11,7 @@ import type { Service } from '../core/service.ts';
 export function placeTakers(
   service: Service,
   replicas: readonly Replica[],
-  scene: { readonly state: DesiredState; readonly observed: Observed },
+  scene: { readonly state: Desired; readonly observed: Observed },
 ): ReadonlyMap<string, string> {
   if (service.removal) return new Map();
   const movers: { readonly id: string; readonly from: string }[] = [];
@@ -37,7 +37,7 @@ export function placeTakers(
 
 function emptying(
   node: string,
-  { state, observed }: { readonly state: DesiredState; readonly observed: Observed },
+  { state, observed }: { readonly state: Desired; readonly observed: Observed },
 ): string | null {
   if (state.nodes.get(node)?.drainingSince != null) return 'is drained';
   return observed.nodes.get(node)?.leaving ? 'leaves' : null;

@@ -1,4 +1,4 @@
-import type { DesiredState } from '../controller/desired-state.ts';
+import type { Desired } from '../core/desired.ts';
 import type { NodePolicy } from '../core/node.ts';
 import type { Observed } from '../core/observed.ts';
 import { describeServices } from './describe.ts';
@@ -6,7 +6,7 @@ import { describeNodes } from './describe-nodes.ts';
 import type { NodeView, ServiceView } from './views.ts';
 
 interface Look {
-  readonly state: DesiredState;
+  readonly state: Desired;
   readonly observed: Observed;
   readonly policy?: NodePolicy;
   /** A service with what more is known of it. */

@@ -1,4 +1,4 @@
-import type { DesiredState } from '../controller/desired-state.ts';
+import type { Desired } from '../core/desired.ts';
 import type { Observed } from '../core/observed.ts';
 import { alternativesFor } from '../core/placement/alternatives.ts';
 import { type Cluster, clusterOf } from '../core/placement/cluster.ts';
@@ -16,14 +16,14 @@ import type { WhyGroupView } from './views.ts';
 
 /** Why replicas of a service have no place: found out once for those that wait alike, however many they are. */
 export class PendingReplicas {
-  readonly #state: DesiredState;
+  readonly #state: Desired;
   readonly #observed: Observed;
   readonly #moment: Moment;
   readonly #told = new Map<string, Reasons>();
   #cluster: Cluster | null = null;
   #byService: ReadonlyMap<ServiceKey, readonly Replica[]> | null = null;
 
-  constructor(state: DesiredState, observed: Observed, moment: Moment) {
+  constructor(state: Desired, observed: Observed, moment: Moment) {
     this.#state = state;
     this.#observed = observed;
     this.#moment = moment;

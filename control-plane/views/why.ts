@@ -1,4 +1,4 @@
-import type { DesiredState } from '../controller/desired-state.ts';
+import type { Desired } from '../core/desired.ts';
 import type { TurnReason } from '../core/nodes/device-turns.ts';
 import type { Observed, ObservedNode } from '../core/observed.ts';
 import { nearestFirst } from '../core/placement/nearness.ts';
@@ -19,7 +19,7 @@ import { type AskedPending, likenessOf, PendingReplicas, plain, type Reasons } f
  */
 export function whyService(
   shown: ServiceView,
-  { state, observed, moment }: { readonly state: DesiredState; readonly observed: Observed; readonly moment: Moment },
+  { state, observed, moment }: { readonly state: Desired; readonly observed: Observed; readonly moment: Moment },
 ): WhyView {
   const { namespace, name, message } = shown;
   const key = serviceKey(shown);

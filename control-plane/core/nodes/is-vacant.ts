@@ -1,4 +1,4 @@
-import type { Desired } from '../reconcile.ts';
+import type { Desired } from '../desired.ts';
 import { placementOf } from '../replica.ts';
 
 /**

@@ -1,5 +1,5 @@
+import type { Desired } from '../desired.ts';
 import type { NodeRecord } from '../node.ts';
-import type { Desired } from '../reconcile.ts';
 import { placementOf, type Replica } from '../replica.ts';
 import { formerName } from './former-name.ts';
 
