@@ -4,6 +4,7 @@ import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
 import { isOnItsWayOut } from '../waiting/displace-idle.ts';
 import { unmetDependencies } from '../waiting/unmet.ts';
 import type { World } from '../world.ts';
+import { isMovingIn } from './movers.ts';
 import type { Circumstances } from './rollout.ts';
 import { bookWaiting } from './room-spoken-for.ts';
 import { keepRoom, successorsIn } from './successors.ts';
@@ -34,9 +35,7 @@ export function circumstancesIn(world: World): Circumstances {
   });
   return {
     isGivenUp: replica => nodes.isGivenUp(replica),
-    isMoving: ({ phase }) =>
-      (phase.kind === 'starting' || phase.kind === 'warming' || phase.kind === 'ready') &&
-      nodes.isEmptying(phase.placement.node),
+    isMoving: isMovingIn(nodes),
     claimRoom: replica => {
       const request = requestOf(world, replica);
       const placement = claimed().find(request);

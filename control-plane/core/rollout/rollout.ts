@@ -2,6 +2,8 @@ import { isAvailable, isLive, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import { leaversOf } from './leavers.ts';
 import { mayServe } from './may-serve.ts';
+import { moversOf } from './movers.ts';
+import { inOrderOfWorth } from './order-of-worth.ts';
 
 /** What one service's replica set needs next. */
 export interface RolloutStep {
@@ -93,12 +95,12 @@ export function rolloutStep(
   const surge = surgeOf(service);
   const mayBeUnavailable = surge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable;
   const kept = current.filter(r => !surplus.includes(r));
-  const moving = kept.filter(isMoving);
+  const moving = moversOf(kept, isMoving);
   const staying = kept.filter(r => !isMoving(r));
   // Old replicas that cannot serve give way at once; others only while enough serve without them, those in doubt first.
   const servingOld = old.filter(r => mayServe(r) && !isGivenUp(r)).sort(byWorth);
   const idleOld = old.filter(r => !servingOld.includes(r));
-  const doubtful = moving.filter(r => mayServe(r) && !isAvailable(r)).length;
+  const doubtful = moving.serving.filter(r => !isAvailable(r)).length;
   const serving = kept.filter(isAvailable).length + servingOld.length;
   const mayGo = Math.max(0, serving + (surge === 0 ? doubtful : 0) - Math.max(0, target - mayBeUnavailable));
   const isQuiet = live.length === counted.length;
@@ -111,12 +113,11 @@ export function rolloutStep(
   // A node that is emptied stops nobody: what serves goes once others serve in its place, and stays where there is no room.
   const replaced = Math.min(spare, servingOld.length);
   const spareMoving = surge === 0 ? spare - replaced : serving + doubtful - replaced - target;
-  const idleMoving = moving.filter(r => !mayServe(r));
-  const spareIdle =
-    surge === 0 ? idleMoving.length : staying.filter(r => !isPending(r)).length + moving.length - target;
+  const movingCount = moving.serving.length + moving.idle.length;
+  const spareIdle = surge === 0 ? moving.idle.length : staying.filter(r => !isPending(r)).length + movingCount - target;
   const leaving = [
-    ...moving.filter(mayServe).sort(byWorth).slice(0, Math.max(0, spareMoving)),
-    ...idleMoving.slice(0, Math.max(0, spareIdle)),
+    ...moving.serving.slice(0, Math.max(0, spareMoving)),
+    ...moving.idle.slice(0, Math.max(0, spareIdle)),
   ];
   const found = leaving.map(replica => ({ replica, room: surge > 0 ? 'claimed' : claimRoom(replica) }));
   const moves = found.filter(f => f.room === 'claimed');
@@ -152,44 +153,11 @@ export function surgeOf({ spec: { update } }: Pick<Service, 'spec'>): number {
   return update.order === 'stop-first' ? 0 : update.maxSurge;
 }
 
-function isCurrent(service: Service, replica: Replica): boolean {
+/** Neither of another generation nor to be replaced by a restart. */
+export function isCurrent(service: Service, replica: Replica): boolean {
   return replica.generation === service.generation && !replica.replace;
 }
 
 function isPending({ phase }: Replica): boolean {
   return phase.kind === 'pending';
-}
-
-/**
- * Least worth keeping first: what is furthest from serving, then what has to move anyway, then what was lost for a while
- * and came back, then the youngest.
- */
-function inOrderOfWorth(isMoving: (replica: Replica) => boolean): (a: Replica, b: Replica) => number {
-  const rank = (replica: Replica) => (isMoving(replica) ? 0 : replica.returnedAt !== null ? 1 : 2);
-  return (a, b) => worth(a) - worth(b) || rank(a) - rank(b) || b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1);
-}
-
-function worth(replica: Replica): number {
-  switch (replica.phase.kind) {
-    case 'stopped':
-    case 'draining':
-    case 'failed':
-      return 0;
-    case 'backoff':
-    case 'pending':
-      return 1;
-    case 'pulling':
-    case 'creating':
-    case 'stopping':
-      return 2;
-    case 'lost':
-    case 'starting':
-      return 3;
-    case 'warming':
-      return 4;
-    case 'ready':
-      return replica.phase.impaired ? 5 : 6;
-    default:
-      return replica.phase satisfies never;
-  }
 }
