@@ -66,6 +66,7 @@ export class ServedControlPlane implements ControlPlane {
       shown: view => loop.shown(view),
       state: loop.state,
       observed: loop.observed,
+      now: clock.now(),
       policy: loop.nodePolicy,
     }));
     loop.onChange(() => this.#views.changed());

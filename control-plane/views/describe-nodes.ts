@@ -1,7 +1,6 @@
 import type { Desired } from '../core/desired.ts';
 import {
   currentId,
-  DEFAULT_NODE_POLICY,
   deviceKind,
   type GivenDevice,
   givenDevice,
@@ -20,7 +19,7 @@ import type { DeviceHolderView, DeviceState, DeviceView, NodeState, NodeView } f
 export function describeNodes(
   state: Desired,
   observed: Observed,
-  policy: Pick<NodePolicy, 'quarantineMs'> = DEFAULT_NODE_POLICY,
+  policy: Pick<NodePolicy, 'quarantineMs'>,
 ): NodeView[] {
   const byNode = Map.groupBy(holdersOf(state, observed), h => h.node);
   // What is measured was measured by now, whenever that is.

@@ -1,8 +1,11 @@
 import { containerName, pullAction } from '../core/actions.ts';
 import type { Desired } from '../core/desired.ts';
-import { mayHold } from '../core/lifecycle/farewells.ts';
-import { imageKey, type Observed } from '../core/observed.ts';
+import { isLetOff } from '../core/lifecycle/farewells.ts';
+import type { NodePolicy } from '../core/node.ts';
+import { NodeCare } from '../core/nodes/node-care.ts';
+import { imageKey, type Observed, type ObservedNode } from '../core/observed.ts';
 import { containerOf, isAvailable, isLive, placementOf, type Replica } from '../core/replica.ts';
+import { isCurrent } from '../core/rollout/rollout.ts';
 import type { Service } from '../core/service.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { maskSpec } from './mask-spec.ts';
@@ -13,9 +16,19 @@ import { haltInWords } from './standing-in-words.ts';
 import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 
 /** The state in words for people and programs. Pure. */
-export function describeServices(state: Desired, observed: Observed): ServiceView[] {
+export function describeServices(
+  state: Desired,
+  observed: Observed,
+  given: { readonly now: number; readonly policy: NodePolicy },
+): ServiceView[] {
   const byService = Map.groupBy(state.replicas.values(), r => r.service);
-  const scene = { state, observed, turns: turnsIn(state, observed), pending: new PendingLines(state, observed) };
+  const scene: Scene = {
+    state,
+    observed,
+    nodes: new NodeCare({ observed, records: state.nodes, ...given }),
+    turns: turnsIn(state, observed),
+    pending: new PendingLines(state, observed),
+  };
   return [...state.services.values()]
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(service => describeService(service, byService.get(service.key) ?? [], scene));
@@ -24,12 +37,13 @@ export function describeServices(state: Desired, observed: Observed): ServiceVie
 interface Scene {
   readonly state: Desired;
   readonly observed: Observed;
+  readonly nodes: NodeCare;
   readonly turns: Turns;
   readonly pending: PendingLines;
 }
 
 function describeService(service: Service, replicas: readonly Replica[], scene: Scene): ServiceView {
-  const { state, observed } = scene;
+  const { state, observed, nodes } = scene;
   const { spec } = service;
   const ordered = [...replicas].sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
   const takers = placeTakers(service, replicas, scene);
@@ -39,7 +53,7 @@ function describeService(service: Service, replicas: readonly Replica[], scene: 
     return purpose === undefined ? view : { ...view, purpose };
   });
   const readyReplicas = replicas.filter(isAvailable).length;
-  const serviceState = stateOf(service, replicas, observed);
+  const serviceState = stateOf(service, replicas, nodes);
   return {
     namespace: spec.namespace,
     name: spec.name,
@@ -53,6 +67,7 @@ function describeService(service: Service, replicas: readonly Replica[], scene: 
     message: messageOf(service, serviceState, {
       replicas: views,
       observed,
+      nodes,
       halt: haltInWords(service, replicas, observed),
     }),
     deleting: service.removal !== null,
@@ -79,32 +94,28 @@ function describeRollout({ rollout, generation }: Service): Pick<ServiceView, 'f
   };
 }
 
-function stateOf(service: Service, replicas: readonly Replica[], observed: Observed): ServiceState {
+function stateOf(service: Service, replicas: readonly Replica[], nodes: NodeCare): ServiceState {
   if (service.removal) return 'deleting';
   const current = replicas.filter(r => isLive(r) && r.generation === service.generation);
   const ready = current.filter(isAvailable).length;
   if (service.rollout.kind === 'paused') return 'failed';
   if (current.some(r => r.phase.kind === 'failed')) return ready > 0 ? 'degraded' : 'failed';
   if (service.rollout.kind === 'progressing') return service.rollout.previous === null ? 'starting' : 'updating';
-  // Replicas on their way out are part of a change that is not over, even where enough others serve.
-  const leaving = replicas.some(
-    r => (!isLive(r) || r.generation !== service.generation || r.replace) && !isOutOfSight(r, observed),
-  );
+  // Replicas on their way out are part of a change that is not over, even where enough others serve; who is given up is not.
+  const leaving = replicas.some(r => !(isLive(r) && isCurrent(service, r)) && !nodes.isGivenUp(r));
   if (leaving) return 'updating';
   return ready >= service.replicas ? 'ready' : 'degraded';
-}
-
-/** It ends when its node is back, while others serve elsewhere: no part of a change that is under way. */
-function isOutOfSight(replica: Replica, { nodes }: Observed): boolean {
-  const node = placementOf(replica)?.node;
-  if (isLive(replica) || node === undefined || nodes.get(node)?.answering) return false;
-  return [...nodes.values()].some(n => n.answering);
 }
 
 function messageOf(
   service: Service,
   state: ServiceState,
-  { replicas, observed, halt }: { replicas: readonly ReplicaView[]; observed: Observed; halt: string },
+  {
+    replicas,
+    observed,
+    nodes,
+    halt,
+  }: { replicas: readonly ReplicaView[]; observed: Observed; nodes: NodeCare; halt: string },
 ): string {
   const { rollout } = service;
   if (rollout.kind === 'paused')
@@ -115,7 +126,7 @@ function messageOf(
   );
   if (silent)
     return `node ${silent.name} does not answer (${silent.error ?? 'unknown reason'}); what runs there is left alone`;
-  if (state === 'deleting' && replicas.length === 0) return farewellInWords(service, observed);
+  if (state === 'deleting' && replicas.length === 0) return farewellInWords(service, { observed, nodes });
   if (rollout.kind === 'rolled_back') {
     return `generation ${rollout.failed} failed (${rollout.cause.message}); rolled back to generation ${rollout.to}`;
   }
@@ -135,9 +146,14 @@ function wordsOf(replica: ReplicaView | undefined): string {
 }
 
 /** A node that is away keeps the last service of a project in sight, see core/lifecycle/farewells.ts. */
-function farewellInWords({ spec, removal }: Service, { nodes }: Observed): string {
-  const silent = [...nodes.values()]
-    .filter(n => !n.answering && removal !== null && mayHold(n, spec.namespace, removal))
+function farewellInWords(
+  { spec, removal }: Service,
+  { observed, nodes }: { readonly observed: Observed; readonly nodes: NodeCare },
+): string {
+  const isAwaited = ({ name }: ObservedNode) =>
+    removal !== null && !isLetOff({ observed, nodes }, name, spec.namespace, removal);
+  const silent = [...observed.nodes.values()]
+    .filter(n => !n.answering && isAwaited(n))
     .map(n => `${n.name} (${n.error ?? 'unknown reason'})`);
   return silent.length === 0 ? '' : `its networks and volumes are still to be removed on ${silent.join(', ')}`;
 }

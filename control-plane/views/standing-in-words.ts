@@ -1,5 +1,6 @@
 import type { Observed } from '../core/observed.ts';
 import { isAvailable, type Replica } from '../core/replica.ts';
+import { isCurrent } from '../core/rollout/rollout.ts';
 import type { Service } from '../core/service.ts';
 
 /** What the registry keeps a replica waiting for; empty: nothing. */
@@ -13,6 +14,6 @@ export function standingInWords(replica: Replica, { standing }: Observed): strin
 /** Why an update stands still; empty: not because of the registry. See core/rollout/held-by-registry.ts. */
 export function haltInWords(service: Service, replicas: readonly Replica[], { standing }: Observed): string {
   const isHeld = (r: Replica) => isAvailable(r) && !standing(r.id).withdrawable;
-  if (!replicas.some(r => isHeld(r) && (r.generation !== service.generation || r.replace))) return '';
+  if (!replicas.some(r => isHeld(r) && !isCurrent(service, r))) return '';
   return 'the registry does not answer (`outrigger doctor` says why): who serves stays until it is told of the others';
 }

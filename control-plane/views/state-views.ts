@@ -8,9 +8,11 @@ import type { NodeView, ServiceView } from './views.ts';
 interface Look {
   readonly state: Desired;
   readonly observed: Observed;
-  readonly policy?: NodePolicy;
+  /** By the Clock. */
+  readonly now: number;
+  readonly policy: NodePolicy;
   /** A service with what more is known of it. */
-  readonly shown?: (service: ServiceView) => ServiceView;
+  readonly shown: (service: ServiceView) => ServiceView;
 }
 
 /** The present state in words, made when somebody asks and kept until something changes. */
@@ -26,8 +28,8 @@ export class StateViews {
 
   services(): readonly ServiceView[] {
     if (!this.#services) {
-      const { state, observed, shown = view => view } = this.#look();
-      this.#services = Object.freeze(describeServices(state, observed).map(shown));
+      const { state, observed, shown, now, policy } = this.#look();
+      this.#services = Object.freeze(describeServices(state, observed, { now, policy }).map(shown));
     }
     return this.#services;
   }

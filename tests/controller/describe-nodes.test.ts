@@ -1,6 +1,6 @@
 import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
-import type { NodeRecord } from '../../control-plane/core/node.ts';
+import { DEFAULT_NODE_POLICY, type NodeRecord } from '../../control-plane/core/node.ts';
 import type { ObservedDevice, ObservedNode } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
@@ -33,7 +33,7 @@ function holders(
 }
 
 function shown(state: DesiredState, node: Partial<ObservedNode>) {
-  return describeNodes(state, seen({ nodes: [aNode(node)] }))[0]!;
+  return describeNodes(state, seen({ nodes: [aNode(node)] }), DEFAULT_NODE_POLICY)[0]!;
 }
 
 test('a node says why its driver cannot be asked', t => {
@@ -162,7 +162,11 @@ test('a node that does not answer says why, and what to do', t => {
 });
 
 test('nodes come in the order of their names', t => {
-  const views = describeNodes(holders({}), seen({ nodes: ['b', 'a', 'c'].map(name => aNode({ name })) }));
+  const views = describeNodes(
+    holders({}),
+    seen({ nodes: ['b', 'a', 'c'].map(name => aNode({ name })) }),
+    DEFAULT_NODE_POLICY,
+  );
   t.deepEqual(
     views.map(v => v.name),
     ['a', 'b', 'c'],
@@ -176,6 +180,7 @@ test('a shared device shows how what is measured compares with what is declared'
     return describeNodes(
       sharing(aReplica(phaseOf('ready', 10, { placement: { node: 'local', devices: [device.id] } }), given)),
       seen({ nodes: [aNode({ devices: [device] })] }),
+      DEFAULT_NODE_POLICY,
     )[0]!.devices[0]!.use;
   };
   t.like(use(70), { verdict: 'overused' });

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import { actionKey, createAction, pullAction } from '../../control-plane/core/actions.ts';
+import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import { imageKey, type Observed, type ProbeReport } from '../../control-plane/core/observed.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Rollout, Service } from '../../control-plane/core/service.ts';
@@ -9,6 +10,7 @@ import { describeServices } from '../../control-plane/views/describe.ts';
 import { aNode, aReplica, CAUSE, lack, PLACED, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 
+const MOMENT = { now: 1_000_000, policy: DEFAULT_NODE_POLICY };
 const SETTLED: Rollout = { kind: 'settled' };
 const SPEC = aSpec({ resources: { cpus: 0.5, memoryBytes: 1_000 } });
 
@@ -35,7 +37,7 @@ function stateOf(
 }
 
 function shown(replicas: readonly Replica[], given: Partial<Service> = {}, observed: Observed = seen()) {
-  return describeServices(stateOf(replicas, given), observed)[0]!;
+  return describeServices(stateOf(replicas, given), observed, MOMENT)[0]!;
 }
 
 let count = 0;
@@ -93,7 +95,7 @@ test('services come by name, replicas by age', t => {
     { kind: 'put_service', service: { ...stateOf([], {}, 'ns/a').services.get('ns/a')!, spec: aSpec({ name: 'a' }) } },
   ]);
   t.deepEqual(
-    describeServices(two, seen()).map(s => s.name),
+    describeServices(two, seen(), MOMENT).map(s => s.name),
     ['a', 'svc'],
   );
 });
@@ -205,7 +207,7 @@ test('one that waits for a place tells of the closest node as it is now, and cou
         { service: 'ns/other', generation: 1, spec: aSpec({ name: 'other', resources: { cpus } }) },
       ],
     });
-    return describeServices(state, seen({ nodes: [aNode({ name: 'a' })] }))[0]?.replicas[0]?.message;
+    return describeServices(state, seen({ nodes: [aNode({ name: 'a' })] }), MOMENT)[0]?.replicas[0]?.message;
   };
   t.is(message(5), 'a: needs 4 CPUs, 3 of 8 are free; and 2 more nodes');
   t.is(message(6), 'a: needs 4 CPUs, 2 of 8 are free; and 2 more nodes');
@@ -235,6 +237,34 @@ test('what ends on a node that is away says that it waits for it, and a removal 
   t.is(shown([], { removal: { askedAt: 2, volumes: false } }, seen({ nodes: free })).message, '', 'it is let off');
 });
 
+for (const [words, silentForMs, expected] of [
+  ['may still be reached again', DEFAULT_NODE_POLICY.lostAfterMs - 1, 'updating'],
+  ['is lost, while others take replicas', DEFAULT_NODE_POLICY.lostAfterMs, 'ready'],
+] as const) {
+  test(`what leaves on a node that ${words} leaves its service ${expected}`, t => {
+    const away = aNode({ name: 'a', answering: false, silentSince: MOMENT.now - silentForMs });
+    const leaving = one('draining', {}, { placement: { node: 'a', devices: [] } });
+    const state = (...nodes: ReturnType<typeof aNode>[]) =>
+      shown([one('ready'), one('ready'), leaving], {}, seen({ nodes })).state;
+    t.is(state(aNode(), away), expected);
+    t.is(state(aNode({ leaving: true }), away), 'updating', 'nobody else could take it');
+  });
+}
+
+test('a removal names the nodes that it waits for, and none that it is let off', t => {
+  const silentSince = MOMENT.now - DEFAULT_NODE_POLICY.lostAfterMs;
+  const nodes = ['a', 'b'].map(name => aNode({ name, answering: false, silentSince, error: 'timed out' }));
+  const message = (volumes: boolean, leaving: boolean) => {
+    const [a, b] = nodes as [ReturnType<typeof aNode>, ReturnType<typeof aNode>];
+    const observed = seen({ nodes: [aNode(), { ...a, leaving }, b] });
+    return shown([], { removal: { askedAt: 1, volumes } }, observed).message;
+  };
+  const words = 'its networks and volumes are still to be removed on';
+  t.is(message(true, false), `${words} a (timed out), b (timed out)`);
+  t.is(message(true, true), `${words} b (timed out)`, 'what left takes its own along');
+  t.is(message(false, false), '', "a network on what is lost is in nobody's way");
+});
+
 /** Of one that waits for more than the node is known to have. */
 const NO_ROOM = 'local: needs 99 CPUs, fewer are free';
 
@@ -249,7 +279,7 @@ test('a second replica that is there because of a drain says whose place it take
     const generations = [{ service: 'ns/svc' as const, generation: 1, spec: specOf('ns/svc', 1) ?? SPEC }];
     const state = DesiredState.from({ services: [...services.values()], replicas, nodes, generations });
     const observed = seen({ nodes: [aNode({ name: 'a', leaving: !drained }), aNode({ name: 'b' })] });
-    return describeServices(state, observed)[0]?.replicas.map(r => [r.purpose, r.message]);
+    return describeServices(state, observed, MOMENT)[0]?.replicas.map(r => [r.purpose, r.message]);
   };
   const old = one('ready', {}, on('a'));
   const waiting = one('pending', {}, { reasons: [lack(99, 'local')] });
@@ -269,7 +299,7 @@ test('each of two replacements names another one, in the order in which those le
     const generations = [{ service: 'ns/svc' as const, generation: 1, spec: SPEC }];
     const state = DesiredState.from({ services: [...services.values()], replicas, nodes, generations });
     const observed = seen({ nodes: [aNode({ name: 'a' }), aNode({ name: 'b' })] });
-    return describeServices(state, observed)[0]?.replicas.map(r => [r.purpose, r.message]);
+    return describeServices(state, observed, MOMENT)[0]?.replicas.map(r => [r.purpose, r.message]);
   };
   const [old, young] = [one('ready', {}, on('a')), one('ready', {}, on('a'))];
   const [first, second] = [one('starting', {}, on('b')), one('starting', {}, on('b'))];
@@ -277,6 +307,29 @@ test('each of two replacements names another one, in the order in which those le
   t.deepEqual(messages([old, young, first, second]), [NOTHING, NOTHING, place(young), place(old)]);
   const served = { ...phaseOf('ready', 10, on('b')) };
   t.deepEqual(messages([old, { ...first, phase: served }, second]), [NOTHING, NOTHING, place(old)]);
+});
+
+test('who does not serve yet leaves a drained node before those that do, and so has the first successor', t => {
+  const on = (node: string) => ({ placement: { node, devices: [] } });
+  const purposes = (replicas: readonly Replica[], node = 'a') => {
+    const { services } = stateOf(replicas);
+    const generations = [1, 2].map(generation => ({ service: 'ns/svc' as const, generation, spec: SPEC }));
+    const nodes = [{ name: node, drainingSince: 5, quarantined: [] }];
+    const state = DesiredState.from({ services: [...services.values()], replicas, nodes, generations });
+    const observed = seen({ nodes: [aNode({ name: 'a' }), aNode({ name: 'b' })] });
+    return describeServices(state, observed, MOMENT)[0]?.replicas.map(r => r.purpose);
+  };
+  const [idle, serving] = [one('warming', {}, on('a')), one('ready', {}, on('a'))];
+  const [first, second] = [one('pulling', {}, on('b')), one('pending')];
+  const place = ({ id }: Replica, why = 'is drained') => `to take the place of ${id} on a, which ${why}`;
+  t.deepEqual(purposes([idle, serving, first, second]), [undefined, undefined, place(idle), place(serving)]);
+  const eldest = one('ready', { createdAt: 0 }, on('a'));
+  t.deepEqual(purposes([eldest, serving, first]), [undefined, undefined, place(serving)], 'the youngest of both');
+  const old = one('ready', { generation: 2 }, on('a'));
+  t.deepEqual(purposes([old, first, second]), [undefined, undefined, undefined], 'it is replaced by an update');
+  const gone = one('ready', {}, on('gone'));
+  const [, newcomer] = purposes([gone, one('pending'), one('ready', {}, on('b'))]) ?? [];
+  t.is(newcomer, `to take the place of ${gone.id} on gone, which is no node any more`);
 });
 
 test('a service that is ready says what waits beside those that serve', t => {
@@ -294,7 +347,7 @@ test('what a replica is there for is a part of what its service says', t => {
     nodes: [{ name: 'a', drainingSince: 5, quarantined: [] }],
     generations: [{ service: 'ns/svc', generation: 1, spec: SPEC }],
   });
-  const [view] = describeServices(state, seen({ nodes: [aNode({ name: 'a' }), aNode()] }));
+  const [view] = describeServices(state, seen({ nodes: [aNode({ name: 'a' }), aNode()] }), MOMENT);
   t.is(view?.replicas[1]?.purpose, `to take the place of ${old.id} on a, which is drained`);
   t.is(view?.message, `to take the place of ${old.id} on a, which is drained`);
 });

@@ -1,7 +1,11 @@
 import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
+import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import { StateViews } from '../../control-plane/views/state-views.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
 import { aNode, seen } from '../core/replicas.ts';
+
+const MOMENT = { now: 1_000_000, policy: DEFAULT_NODE_POLICY, shown: (view: ServiceView) => view };
 
 test('views are made once, when they are asked for, and made anew after a change', t => {
   let looks = 0;
@@ -9,7 +13,7 @@ test('views are made once, when they are asked for, and made anew after a change
   const views = new StateViews(() => {
     looks += 1;
     const state = DesiredState.from({ services: [], replicas: [], nodes: [], generations: [] });
-    return { state, observed: seen({ nodes: [aNode({ cpus })] }) };
+    return { ...MOMENT, state, observed: seen({ nodes: [aNode({ cpus })] }) };
   });
   t.is(looks, 0);
   const [services, nodes] = [views.services(), views.nodes()];
@@ -27,7 +31,7 @@ test('views are made once, when they are asked for, and made anew after a change
 test('listeners are told of each change until they leave, and find the new state', t => {
   let cpus = 1;
   const state = DesiredState.from({ services: [], replicas: [], nodes: [], generations: [] });
-  const views = new StateViews(() => ({ state, observed: seen({ nodes: [aNode({ cpus })] }) }));
+  const views = new StateViews(() => ({ ...MOMENT, state, observed: seen({ nodes: [aNode({ cpus })] }) }));
   views.nodes();
   const found: (number | undefined)[] = [];
   const leave = views.onChange(() => found.push(views.nodes()[0]?.cpus));

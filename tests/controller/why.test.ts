@@ -1,6 +1,6 @@
 import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
-import type { NodeRecord } from '../../control-plane/core/node.ts';
+import { DEFAULT_NODE_POLICY, type NodeRecord } from '../../control-plane/core/node.ts';
 import type { ObservedNode, ProbeReport } from '../../control-plane/core/observed.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
@@ -48,7 +48,9 @@ function why({ spec = {}, replicas, nodes = [aNode()], records = [], probes, oth
     generations: services.map(s => ({ service: s.key, generation: 1, spec: s.spec })),
   });
   const observed = seen({ nodes, ...(probes && { probes }) });
-  const shown = describeServices(state, observed).find(s => s.name === 'svc')!;
+  const shown = describeServices(state, observed, { now: NOW, policy: DEFAULT_NODE_POLICY }).find(
+    s => s.name === 'svc',
+  )!;
   return whyService(shown, { state, observed, moment: { now: NOW, quarantineMs: 600_000 } });
 }
 

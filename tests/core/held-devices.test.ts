@@ -67,7 +67,7 @@ test('a device that the driver numbers anew is held by who was given it, and its
   start(world, 'three');
   t.is(phase(world, 'two'), 'ready');
   t.is(phase(world, 'three'), 'pending');
-  t.like(describeNodes(world.state, world.observed())[0]!.devices[0], {
+  t.like(describeNodes(world.state, world.observed(), world.policy)[0]!.devices[0], {
     uuid: 'GPU-1',
     state: 'held',
     holders: [{ service: 'two' }],
@@ -123,7 +123,7 @@ test('where nothing tells which device somebody holds, it may be any that is lis
   apply(world, nvidia);
   world.settle();
   t.is(phase(world, 'two'), 'pending');
-  t.like(describeNodes(world.state, world.observed())[0]!.devices[0], {
+  t.like(describeNodes(world.state, world.observed(), world.policy)[0]!.devices[0], {
     state: 'held',
     message: 'nvidia.com/gpu=0 is in use',
   });
@@ -167,7 +167,7 @@ for (const [before, now] of [
     t.is(phase(world, 'one'), 'pending');
     list(world, now);
     t.is(phase(world, 'one'), 'pending');
-    t.is(describeNodes(world.state, world.observed())[0]!.devices[0]!.state, 'quarantined');
+    t.is(describeNodes(world.state, world.observed(), world.policy)[0]!.devices[0]!.state, 'quarantined');
     world.advance(world.policy.quarantineMs);
     world.settle();
     t.is(phase(world, 'one'), 'ready');

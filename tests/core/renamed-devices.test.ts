@@ -47,7 +47,7 @@ for (const [from, to] of [
     world.settle();
     t.is(phase(world, 'two'), 'pending');
     t.is(world.running().length, 1);
-    const [device] = describeNodes(world.state, world.observed())[0]!.devices;
+    const [device] = describeNodes(world.state, world.observed(), world.policy)[0]!.devices;
     t.like(device, { id: to(0).id, state: 'held', holders: [{ service: 'one' }] });
     world.exit(world.running()[0]!.id);
     world.list();
@@ -136,7 +136,7 @@ test('without UUIDs in the listing, what a replica holds by UUID may be any of t
   world.settle();
   t.is(phase(world, 'one'), 'ready', 'who has it keeps it');
   t.is(phase(world, 'two'), 'pending');
-  const [first] = describeNodes(world.state, world.observed())[0]!.devices;
+  const [first] = describeNodes(world.state, world.observed(), world.policy)[0]!.devices;
   t.like(first, { id: 'nvidia.com/gpu=0', state: 'held', holders: [] });
   list(world, { ...cdi(1), id: 'nvidia.com/gpu=0', index: '0' }, { ...cdi(2), id: 'nvidia.com/gpu=1', index: '1' });
   world.settle();

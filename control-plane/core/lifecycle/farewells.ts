@@ -34,17 +34,21 @@ function openCleanings(world: World, namespace: string, removal: Removal): Actio
  * one that was silent when the removal was asked for, without a container of the namespace as far as is known: a network
  * that may be left there is in nobody's way. And one that never answered has nothing of ours at all.
  */
-function isLetOff(world: World, name: string, namespace: string, removal: Removal): boolean {
-  const { nodes } = world;
+export function isLetOff(
+  { observed, nodes }: Pick<World, 'observed' | 'nodes'>,
+  name: string,
+  namespace: string,
+  removal: Removal,
+): boolean {
   if (nodes.isGone(name)) return true;
   if (!removal.volumes && nodes.isOutOfSight(name)) return true;
   const node = nodes.node(name);
-  const others = [...world.observed.nodes.values()].some(n => n.answering);
+  const others = [...observed.nodes.values()].some(n => n.answering);
   return others && node !== undefined && !mayHold(node, namespace, removal);
 }
 
 /** Whether something of a namespace that is being removed may be left on a node, networks that are in nobody's way aside. */
-export function mayHold(node: ObservedNode, namespace: string, { volumes, askedAt }: Removal): boolean {
+function mayHold(node: ObservedNode, namespace: string, { volumes, askedAt }: Removal): boolean {
   if (node.answering) return true;
   if (node.untouched) return false;
   if (volumes || (node.silentSince ?? 0) > askedAt) return true;
