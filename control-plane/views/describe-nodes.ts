@@ -1,17 +1,11 @@
 import type { Desired } from '../core/desired.ts';
-import {
-  currentId,
-  deviceKind,
-  type GivenDevice,
-  givenDevice,
-  mayBeGiven,
-  type NodePolicy,
-  type Quarantine,
-  quarantinedDevice,
-} from '../core/node.ts';
+import { currentId, deviceKind, type GivenDevice, givenDevice, mayBeGiven, type NodePolicy } from '../core/node.ts';
 import { type DeviceUse, deviceUses } from '../core/nodes/device-use.ts';
 import type { Observed, ObservedDevice, ObservedNode } from '../core/observed.ts';
-import { givenDevices, heldPlacement, type Replica } from '../core/replica.ts';
+import { type DeviceLedger, occupancyOf } from '../core/placement/choose-devices.ts';
+import { NodeLedger } from '../core/placement/cluster-node.ts';
+import { sharedMemoryOf } from '../core/placement/device-fit.ts';
+import { givenDevices, heldPlacement, type Placement, type Replica } from '../core/replica.ts';
 import { type ServiceSpec, splitKey } from '../core/spec.ts';
 import type { DeviceHolderView, DeviceState, DeviceView, NodeState, NodeView } from './views.ts';
 
@@ -21,7 +15,7 @@ export function describeNodes(
   observed: Observed,
   policy: Pick<NodePolicy, 'quarantineMs'>,
 ): NodeView[] {
-  const byNode = Map.groupBy(holdersOf(state, observed), h => h.node);
+  const byNode = Map.groupBy(holdersOf(state, observed), h => h.placement.node);
   // What is measured was measured by now, whenever that is.
   const uses = deviceUses(state, observed, Number.POSITIVE_INFINITY);
   return [...observed.nodes.values()]
@@ -39,10 +33,23 @@ interface Scene {
 function describeNode(node: ObservedNode, holders: readonly Holder[], { state, policy, uses }: Scene): NodeView {
   const record = state.nodes.get(node.name);
   const drainingSince = record?.drainingSince ?? null;
-  const quarantined = new Map(record?.quarantined.map(q => [currentId(node, quarantinedDevice(q)), q]));
-  const gone = node.vanished.map(d => ({ ...d, id: currentId(node, givenDevice(d)) }));
-  const vanished = new Set(gone.map(d => d.id));
-  const devices = [...node.devices, ...gone];
+  const ledger = new NodeLedger(node, record, 0);
+  for (const { replica, spec, placement } of holders)
+    ledger.hold({ replicaId: replica.id, service: replica.service, spec, placement });
+  const { quarantineMs } = policy;
+  const devices = ledger.devices.map(listed => {
+    const { id } = listed.device;
+    return describeDevice(listed, {
+      holders: thoseWith(id, holders),
+      message: messageOf(listed, node, holders),
+      use: uses.get(`${node.name} ${id}`),
+      quarantineMs,
+    });
+  });
+  const vanished = node.vanished.map(device => {
+    const id = currentId(node, givenDevice(device));
+    return describeVanished({ ...device, id }, thoseWith(id, holders));
+  });
   return {
     name: node.name,
     connection: node.connection,
@@ -59,16 +66,7 @@ function describeNode(node: ObservedNode, holders: readonly Holder[], { state, p
     keptMemoryBytes: node.keptMemoryBytes,
     reservedCpus: sum(holders, h => h.spec.resources.cpus),
     reservedMemoryBytes: sum(holders, h => h.spec.resources.memoryBytes),
-    devices: devices.map(device =>
-      describeDevice(device, {
-        holders: holders.filter(h => h.devices.includes(device.id)),
-        relative: relativeInUse(device, devices, holders) ?? unlistedInUse(device, node, holders),
-        isVanished: vanished.has(device.id),
-        quarantine: quarantined.get(device.id),
-        quarantineMs: policy.quarantineMs,
-        use: uses.get(`${node.name} ${device.id}`),
-      }),
-    ),
+    devices: [...devices, ...vanished],
     ...(node.driverTrouble === undefined ? {} : { driverTrouble: node.driverTrouble }),
     replicas: holders.length,
     labels: node.labels,
@@ -82,68 +80,83 @@ function stateOf(node: ObservedNode, draining: boolean, replicas: number): NodeS
   return 'answering';
 }
 
-interface DeviceFacts {
-  readonly holders: readonly Holder[];
-  /** The MIG slice or the device around it that is held, and thereby keeps this one from being given. */
-  readonly relative: string | undefined;
-  readonly isVanished: boolean;
-  readonly quarantine: Quarantine | undefined;
-  readonly quarantineMs: number;
-  /** How what is measured of it compares with what is declared; undefined: that cannot be said. */
-  readonly use: DeviceUse | undefined;
+function thoseWith(id: string, holders: readonly Holder[]): readonly Holder[] {
+  return holders.filter(h => h.devices.includes(id));
 }
 
-function describeDevice(device: ObservedDevice, facts: DeviceFacts): DeviceView {
-  const holders = facts.holders.map(holderView);
-  const { measured, ...rest } = device;
-  const message = messageOf(facts);
+interface DeviceFacts {
+  readonly holders: readonly Holder[];
+  /** Why it is quarantined, or what else keeps it from being given. */
+  readonly message: string | undefined;
+  /** How what is measured of it compares with what is declared; undefined: that cannot be said. */
+  readonly use: DeviceUse | undefined;
+  readonly quarantineMs: number;
+}
+
+function describeDevice(listed: DeviceLedger, { holders, message, use, quarantineMs }: DeviceFacts): DeviceView {
   return {
-    ...rest,
-    kind: deviceKind(device),
-    state: deviceState(facts),
-    holders,
-    declaredBytes: sum(facts.holders, h => declaredOf(h.spec) ?? device.memoryBytes ?? 0),
-    ...(measured ? { measuredUsedBytes: measured.usedBytes, measuredFreeBytes: measured.freeBytes } : {}),
-    ...(facts.use ? { use: { verdict: facts.use.verdict, message: facts.use.message } } : {}),
+    ...commonOf(listed.device, holders),
+    state: deviceState(listed),
+    ...(use ? { use: { verdict: use.verdict, message: use.message } } : {}),
     ...(message === undefined ? {} : { message }),
-    ...(facts.quarantine && !facts.isVanished
-      ? { quarantinedUntilMs: facts.quarantine.since + facts.quarantineMs }
-      : {}),
+    ...(listed.quarantine ? { quarantinedUntilMs: listed.quarantine.since + quarantineMs } : {}),
   };
 }
 
-function deviceState({ holders, isVanished, quarantine, relative }: DeviceFacts): DeviceState {
-  if (isVanished) return 'vanished';
-  if (quarantine !== undefined) return 'quarantined';
-  if (holders.some(h => declaredOf(h.spec) === undefined)) return 'held';
-  if (holders.length > 0) return 'shared';
-  return relative === undefined ? 'free' : 'held';
+function describeVanished(device: ObservedDevice, holders: readonly Holder[]): DeviceView {
+  return { ...commonOf(device, holders), state: 'vanished', message: 'the node does not list it any more' };
 }
 
-function messageOf({ isVanished, quarantine, relative }: DeviceFacts): string | undefined {
-  if (isVanished) return 'the node does not list it any more';
-  if (quarantine !== undefined) return quarantine.reason;
-  return relative === undefined ? undefined : `${relative} is in use`;
+function commonOf({ measured, ...rest }: ObservedDevice, holders: readonly Holder[]): Omit<DeviceView, 'state'> {
+  return {
+    ...rest,
+    kind: deviceKind(rest),
+    holders: holders.map(holderView),
+    declaredBytes: sum(holders, h => sharedMemoryOf(h.spec) ?? rest.memoryBytes ?? 0),
+    ...(measured ? { measuredUsedBytes: measured.usedBytes, measuredFreeBytes: measured.freeBytes } : {}),
+  };
 }
 
-/** A device is not given beside a slice of it that is held, nor a slice beside its device. */
-function relativeInUse(device: ObservedDevice, all: readonly ObservedDevice[], holders: readonly Holder[]) {
-  const isPart = (slice: ObservedDevice, of: ObservedDevice) =>
-    slice.slice !== undefined && (slice.slice.of === of.id || slice.slice.of === of.uuid);
-  return all
-    .filter(other => isPart(other, device) || isPart(device, other))
-    .find(other => holders.some(h => h.devices.includes(other.id)))?.id;
+/** As whoever would share it finds it, however full its memory is. */
+function deviceState(listed: DeviceLedger): DeviceState {
+  const occupancy = occupancyOf(listed, 0);
+  if (occupancy === 'gpu_quarantined') return 'quarantined';
+  if (occupancy === 'gpu_held' || occupancy === 'gpu_slices') return 'held';
+  return listed.holders > 0 ? 'shared' : 'free';
+}
+
+function messageOf(
+  { device, quarantine, relatives, unlistedHolders }: DeviceLedger,
+  node: ObservedNode,
+  holders: readonly Holder[],
+): string | undefined {
+  if (quarantine) return quarantine.reason;
+  // A device is not given beside a slice of it that is held, nor a slice beside its device.
+  const relative = relatives.find(r => r.holders > 0);
+  if (relative) return `${relative.device.id} is in use`;
+  if (unlistedHolders > 0) return unsureInWords(device, 'this one', { node, holders });
+  const unsure = relatives.find(r => r.unlistedHolders > 0)?.device;
+  return unsure && unsureInWords(unsure, unsure.id, { node, holders });
 }
 
 /** What somebody holds that its node lists by no name any more, or not for sure, and that may be this device. */
-function unlistedInUse(device: ObservedDevice, node: ObservedNode, holders: readonly Holder[]): string | undefined {
-  if (!node.devices.includes(device)) return undefined;
-  return holders.flatMap(h => h.given).find(d => mayBeGiven(node, d, device))?.id;
+function unsureInWords(
+  device: ObservedDevice,
+  called: string,
+  { node, holders }: { readonly node: ObservedNode; readonly holders: readonly Holder[] },
+): string | undefined {
+  for (const { replica, given } of holders) {
+    const held = given.find(d => mayBeGiven(node, d, device));
+    if (held === undefined) continue;
+    const what = `${replica.service} holds what was ${held.id} when it was given`;
+    return `${what}, and the node does not tell which device that is now: it may be ${called}`;
+  }
+  return undefined;
 }
 
 interface Holder {
   readonly replica: Replica;
-  readonly node: string;
+  readonly placement: Placement;
   /** By the ids that the node lists now. */
   readonly devices: readonly string[];
   readonly given: readonly GivenDevice[];
@@ -156,21 +169,16 @@ function holdersOf(state: Desired, { nodes }: Observed): Holder[] {
     const placement = heldPlacement(replica);
     const spec = placement && state.specOf(replica.service, replica.generation);
     if (!placement || !spec) return [];
-    const { node } = placement;
+    const node = nodes.get(placement.node);
     const given = givenDevices(placement);
-    return [{ replica, node, devices: given.map(d => currentId(nodes.get(node), d)), given, spec }];
+    return [{ replica, placement, devices: given.map(d => currentId(node, d)), given, spec }];
   });
 }
 
 function holderView({ replica, spec }: Holder): DeviceHolderView {
   const [namespace, service] = splitKey(replica.service);
-  const memoryBytes = declaredOf(spec);
-  return { namespace, service, replicaId: replica.id, ...(memoryBytes === undefined ? {} : { memoryBytes }) };
-}
-
-/** What one that shares said of its use; undefined: the device is all its own. */
-function declaredOf({ resources: { gpu } }: ServiceSpec): number | undefined {
-  return gpu?.exclusive ? undefined : gpu?.memoryBytes;
+  const memoryBytes = sharedMemoryOf(spec);
+  return { namespace, service, replicaId: replica.id, ...(memoryBytes === null ? {} : { memoryBytes }) };
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

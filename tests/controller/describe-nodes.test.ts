@@ -134,6 +134,35 @@ test('a device whose slice is held is not free, nor is a slice whose device is',
   ]);
 });
 
+test('a device that is not given because of what its GPU or slice may be is not shown as free', t => {
+  const before = { id: 'nvidia.com/gpu=0', uuid: 'GPU-1' };
+  const replica = aReplica(
+    phaseOf('ready', 10, { placement: { node: 'local', devices: [before.id], given: [before] } }),
+  );
+  const state = DesiredState.from({
+    services: [],
+    replicas: [replica],
+    nodes: [],
+    generations: [{ service: 'ns/svc', generation: 1, spec: aSpec({ resources: { gpu: {} } }) }],
+  });
+  // Another GPU has the number now, and by this number its slice calls it, as the held one was called.
+  const now = device(before.id, { uuid: 'GPU-2' });
+  const slice = device('nvidia.com/mig=0:0', { slice: { of: before.id, profile: '1g.10gb' } });
+  const holds = 'ns/svc holds what was nvidia.com/gpu=0 when it was given';
+  const untold = 'and the node does not tell which device that is now: it may be';
+  t.deepEqual(
+    shown(state, { devices: [now, slice, device('nvidia.com/gpu=7', { uuid: 'GPU-7' })] }).devices.map(d => [
+      d.state,
+      d.message,
+    ]),
+    [
+      ['held', `${holds}, ${untold} ${slice.id}`],
+      ['held', `${holds}, ${untold} this one`],
+      ['free', undefined],
+    ],
+  );
+});
+
 const DRAINING: NodeRecord = { name: 'local', drainingSince: 7, quarantined: [] };
 for (const [words, node, held, expected] of [
   ['that answers', {}, {}, 'answering'],

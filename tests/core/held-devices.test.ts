@@ -125,7 +125,8 @@ test('where nothing tells which device somebody holds, it may be any that is lis
   t.is(phase(world, 'two'), 'pending');
   t.like(describeNodes(world.state, world.observed(), world.policy)[0]!.devices[0], {
     state: 'held',
-    message: 'nvidia.com/gpu=0 is in use',
+    message:
+      'ns/one holds what was nvidia.com/gpu=0 when it was given, and the node does not tell which device that is now: it may be this one',
   });
   apply(world, aSpec({ name: 'three', image: 'three:1', resources: { gpu: { kind: 'amd.com/gpu' } } }));
   world.settle();
