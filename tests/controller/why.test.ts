@@ -1,7 +1,7 @@
 import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import { DEFAULT_NODE_POLICY, type NodeRecord } from '../../control-plane/core/node.ts';
-import type { ObservedNode, ProbeReport } from '../../control-plane/core/observed.ts';
+import type { ObservedDevice, ObservedNode, ProbeReport } from '../../control-plane/core/observed.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
@@ -94,6 +94,33 @@ test('what other replicas hold is not free, and its holders are named', t => {
   const view = why({ spec: gpu, nodes: [aNode({ devices })], replicas: [one('pending')], others });
   t.deepEqual(constraints(view.replicas[0]), ['gpu_held']);
   t.deepEqual(view.replicas[0]!.groups[0]!.heldBy, ['ns/other']);
+});
+
+test('where the node does not tell which device somebody holds, it is not said that this one is held', t => {
+  const listed = (id: string, given: Partial<ObservedDevice> = {}) => ({ id, driver: 'cdi' as const, ...given });
+  const gpu = { resources: { gpu: {} } };
+  const given = [{ id: 'nvidia.com/gpu=0', uuid: 'GPU-1' }];
+  const holder = one('ready', { placement: { node: 'local', devices: ['nvidia.com/gpu=0'], given } });
+  const others = [{ spec: { name: 'other', ...gpu }, replicas: [holder] }];
+  const reasonsOf = (...devices: ObservedDevice[]) => {
+    const [replica] = why({ spec: gpu, nodes: [aNode({ devices })], replicas: [one('pending')], others }).replicas;
+    return [replica!.groups[0]!.message, ...replica!.rejections.filter(r => r.device).map(r => r.message)];
+  };
+  const untold = 'ns/other holds: the node does not tell which device that is now';
+  t.deepEqual(reasonsOf(listed('nvidia.com/gpu=7')), [
+    `needs 1 GPU: 0 of 1 are free, 1 that may be what ${untold}`,
+    `may be what ${untold}`,
+  ]);
+  t.deepEqual(reasonsOf(listed('nvidia.com/gpu=0'), listed('nvidia.com/gpu=7')), [
+    `needs 1 GPU: 0 of 2 are free, 1 held by ns/other, 1 that may be what ${untold}`,
+    'is held by ns/other',
+    `may be what ${untold}`,
+  ]);
+  const slice = listed('nvidia.com/mig=7:0', { slice: { of: 'nvidia.com/gpu=0', profile: '1g.10gb' } });
+  t.deepEqual(reasonsOf(listed('nvidia.com/gpu=0', { uuid: 'GPU-2' }), slice).slice(1), [
+    `a slice of it may be what ${untold}`,
+    `may be what ${untold}`,
+  ]);
 });
 
 test('without any node that is the reason, and no node is named', t => {

@@ -78,15 +78,17 @@ function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: Service
       return { ...common, quarantinedSince: since, message: `is quarantined: ${reason}` };
     }
     case 'gpu_held': {
-      if (device.exclusiveHolders > 0 || device.unlistedHolders === 0)
-        return { ...common, heldBy: holders, message: `is held${by}` };
+      if (!isUnsure(device, sharedBytes)) return { ...common, heldBy: holders, message: `is held${by}` };
       const heldBy = unlistedHoldersOf(ledger, [device]);
-      const message = `may be what ${heldBy.join(', ')} holds, which its node lists by no name it was given by`;
-      return { ...common, heldBy, message };
+      return { ...common, heldBy, message: `may be what ${untold(heldBy)}` };
     }
     case 'gpu_slices': {
       const relatives = device.relatives;
-      const others = [...holdersOf(ledger, relatives), ...unlistedHoldersOf(ledger, relatives)];
+      const others = [...new Set([...holdersOf(ledger, relatives), ...unlistedHoldersOf(ledger, relatives)])];
+      if (relatives.every(l => l.holders === 0)) {
+        const part = device.device.slice ? 'its whole GPU' : 'a slice of it';
+        return { ...common, heldBy: others, message: `${part} may be what ${untold(others)}` };
+      }
       const what = device.device.slice ? 'its whole GPU is' : 'slices of it are';
       return { ...common, heldBy: others, message: `${what} held by ${others.join(', ')}` };
     }
@@ -101,6 +103,17 @@ function deviceRejection(ledger: NodeLedger, device: DeviceLedger, spec: Service
       };
     }
   }
+}
+
+/** Nobody holds it for sure in the way of the request, and somebody may. */
+function isUnsure(device: DeviceLedger, sharedBytes: number | null): boolean {
+  const isHeld = device.exclusiveHolders > 0 || (sharedBytes === null && device.holders > 0);
+  return device.unlistedHolders > 0 && !isHeld;
+}
+
+/** The node lists what they were given by no name that it had then, or by one that another may have now. */
+function untold(holders: readonly string[]): string {
+  return `${holders.join(', ')} ${holders.length === 1 ? 'holds' : 'hold'}: the node does not tell which device that is now`;
 }
 
 /** Of a device of which that is not known all that there is to tell is its kind. */
@@ -137,7 +150,9 @@ function passingRejection(ledger: NodeLedger, spec: ServiceSpec, perDevice: read
   const common = { node: ledger.node.name, constraint, ...(heldBy.length > 0 ? { heldBy } : {}) };
   const words = `needs ${gpusInWords(gpu)}`;
   const why = counted
-    .map(([c, some]) => `${some.length} ${REASONS[c] ?? c}${c === 'gpu_held' ? by(heldBy) : ''}`)
+    .map(([c, some]) =>
+      c === 'gpu_held' ? heldInWords(ledger, spec, some, heldBy) : `${some.length} ${REASONS[c] ?? c}`,
+    )
     .join(', ');
   if (constraint === 'gpu_memory_left') {
     const most = Math.max(...occupied.map(r => r.free ?? 0));
@@ -148,6 +163,25 @@ function passingRejection(ledger: NodeLedger, spec: ServiceSpec, perDevice: read
   const apart = free < needed ? '' : kindsApart(gpu, freeOnes(ledger, gpu, perDevice));
   const message = `${words}: ${free} of ${fitting} ${areFree(free)}${apart}, ${why}`;
   return { ...common, requested: needed, free, total: fitting, message };
+}
+
+/** @param heldBy by whom all that is occupied is held */
+function heldInWords(
+  ledger: NodeLedger,
+  spec: ServiceSpec,
+  held: readonly Rejection[],
+  heldBy: readonly string[],
+): string {
+  const sharedBytes = sharedMemoryOf(spec);
+  const vague = new Set(ledger.devices.filter(d => isUnsure(d, sharedBytes)).map(d => d.device.id));
+  const unsure = held.filter(r => r.device !== undefined && vague.has(r.device));
+  if (unsure.length === 0) return `${held.length} held${by(heldBy)}`;
+  const sure = held.filter(r => !unsure.includes(r));
+  const byWhom = (some: readonly Rejection[]) => [...new Set(some.flatMap(r => r.heldBy ?? []))].sort();
+  return [
+    ...(sure.length > 0 ? [`${sure.length} held${by(byWhom(sure))}`] : []),
+    `${unsure.length} that may be what ${untold(byWhom(unsure))}`,
+  ].join(', ');
 }
 
 /** Those that fit and that nothing keeps from being given. */
@@ -168,7 +202,6 @@ function kindsApart({ count, deviceIds }: GpuRequest, free: readonly ObservedDev
 }
 
 const REASONS: Partial<Record<RejectionConstraint, string>> = {
-  gpu_held: 'held',
   gpu_quarantined: 'quarantined',
   gpu_vanished: 'not listed any more',
   gpu_slices: 'in use in part, or as slices',
