@@ -2,6 +2,8 @@ import type { Logger } from 'pino';
 import type { Action } from '../core/actions.ts';
 import { type OutriggerError, toOutriggerError } from '../core/errors.ts';
 import { DEFAULT_NODE_POLICY, type NodePolicy } from '../core/node.ts';
+import type { NameChanges } from '../core/nodes/name-changes.ts';
+import { storedNodes } from '../core/nodes/rename-nodes.ts';
 import type { Observed, RegistryStanding } from '../core/observed.ts';
 import { reconcile } from '../core/reconcile.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
@@ -65,8 +67,8 @@ export class Controller implements LoopAccess {
   #hasNews = false;
   #running: Promise<unknown> | null = null;
   #nodePolicy: NodePolicy;
-  /** Nodes that were renamed, by their names before, which are not yet stored so; the oldest first. */
-  #renamed: ReadonlyMap<string, string>[] = [];
+  /** Changes of the nodes' names that are not stored yet; the oldest first. */
+  #renamed: NameChanges[] = [];
   #trouble: string | null = null;
 
   private constructor(options: ControllerOptions, writer: StateWriter) {
@@ -178,10 +180,7 @@ export class Controller implements LoopAccess {
    * is that one, under another name: it keeps its replicas, its drain and its quarantines.
    */
   setMembers(members: readonly Member[]): void {
-    const stored = [...this.state.nodes.values()].flatMap(({ name, connection }): [string, string][] =>
-      connection === undefined ? [] : [[name, connection]],
-    );
-    this.#renamed.push(this.nodes.set(members, new Map(stored)));
+    this.#renamed.push(this.nodes.set(members, storedNodes(this.state)));
     this.wake();
   }
 
@@ -293,9 +292,10 @@ export class Controller implements LoopAccess {
 
   /** Before anything is judged: under their names before, nodes would be unknown, or others. */
   async #storeNames(): Promise<void> {
-    for (let renamed = this.#renamed[0]; renamed; renamed = this.#renamed[0]) {
-      await this.#writer.commit(renamingOf(this.state, renamed, this.#options.clock.now()));
-      this.#nodeNews.renamed(renamed);
+    const nodes = this.nodes.nodes();
+    for (let changes = this.#renamed[0]; changes; changes = this.#renamed[0]) {
+      await this.#writer.commit(renamingOf(this.state, { changes, nodes, now: this.#options.clock.now() }));
+      this.#nodeNews.renamed(changes);
       this.#renamed.shift();
     }
     await this.#writer.commit(connectionsOf(this.state, this.nodes.nodes()));

@@ -1,5 +1,6 @@
 import { OutriggerError } from '../core/errors.ts';
 import { currentId, isCalled, isEmptyRecord, type NodeRecord, quarantinedDevice } from '../core/node.ts';
+import type { NameChanges } from '../core/nodes/name-changes.ts';
 import { renameNodes } from '../core/nodes/rename-nodes.ts';
 import type { Observed, ObservedNode } from '../core/observed.ts';
 import type { Change, Event } from '../ports.ts';
@@ -65,14 +66,17 @@ export function releaseDevice({ state, nodes, name, now, device }: NodeRequest &
   };
 }
 
-/** Nodes have other names now. @param renamed the names now by the names before */
-export function renamingOf(state: DesiredState, renamed: ReadonlyMap<string, string>, now: number): Change[] {
+/** Nodes have other names now; of those that are there it is told. */
+export function renamingOf(
+  state: DesiredState,
+  { changes, nodes, now }: { changes: NameChanges; nodes: Observed['nodes']; now: number },
+): Change[] {
   const { services } = state;
-  const events = [...renamed].map(([before, node]) => {
+  const events = [...changes.goesOn, ...changes.deprived].flatMap(([before, node]) => {
     const message = `it was called ${before} before; its replicas and what was decided about it stay`;
-    return told({ at: now, node, type: 'node.renamed', message });
+    return nodes.has(node) ? [told({ at: now, node, type: 'node.renamed', message })] : [];
   });
-  return [...state.changesTo({ services, ...renameNodes(state, renamed) }), ...events];
+  return [...state.changesTo({ services, ...renameNodes(state, changes) }), ...events];
 }
 
 /**

@@ -1,5 +1,6 @@
 import { currentId, givenDevice, isSameDevice } from '../core/node.ts';
 import { type DeviceUse, deviceUses } from '../core/nodes/device-use.ts';
+import type { NameChanges } from '../core/nodes/name-changes.ts';
 import type { Observed, ObservedDevice, ObservedNode } from '../core/observed.ts';
 import type { Plan } from '../core/reconcile.ts';
 import { givenDevices, heldPlacement, type Replica } from '../core/replica.ts';
@@ -16,9 +17,9 @@ export class NodeNews {
   /** Names that nodes had before. */
   readonly #formerNames = new Set<string>();
 
-  /** Nodes have other names now. @param renamed the names now by the names before */
-  renamed(renamed: ReadonlyMap<string, string>): void {
-    for (const name of renamed.keys()) this.#formerNames.add(name);
+  /** Nodes have other names now. */
+  renamed({ goesOn, deprived }: NameChanges): void {
+    for (const name of [...goesOn.keys(), ...deprived.keys()]) this.#formerNames.add(name);
   }
 
   /** What is new since the last time; `told` remembers it, once it is stored. */

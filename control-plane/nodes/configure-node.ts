@@ -14,6 +14,16 @@ export type Configured =
   /** Something that the entry names (a context, a certificate) is not there or not right. */
   | { readonly kind: 'failed'; readonly name: string; readonly profile: NodeProfile; readonly problem: Problem };
 
+export function nameOf(configured: Configured): string {
+  return configured.kind === 'configured' ? configured.node.name : configured.name;
+}
+
+/** Its name, and how it is reached. */
+export function wayOf(configured: Configured): readonly [string, string] {
+  const { profile } = configured.kind === 'configured' ? configured.node : configured;
+  return [nameOf(configured), profile.connection];
+}
+
 export interface NodeSurroundings {
   /** Relative paths start here: the folder of the nodes file. */
   readonly folder: string;

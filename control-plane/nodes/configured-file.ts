@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { formatLocated } from '../compose/format-located.ts';
 import type { NodePolicy } from '../core/node.ts';
-import { type Configured, configureNode, type NodeSurroundings } from './configure-node.ts';
+import { type Configured, configureNode, type NodeSurroundings, wayOf } from './configure-node.ts';
 import { type NodesNote, type NotedNode, noteOf, wayNoted } from './nodes-note.ts';
 import { readNodesFile } from './read-nodes-file.ts';
 
@@ -67,14 +67,4 @@ export function mayTakeAway(file: string, text: string | null, note: NodesNote):
     const entry = Object.hasOwn(nodes, name) ? nodes[name] : undefined;
     return entry === undefined || wayNoted(noteOf(entry, path.dirname(file))) !== wayNoted(before);
   });
-}
-
-export function nameOf(configured: Configured): string {
-  return configured.kind === 'configured' ? configured.node.name : configured.name;
-}
-
-/** Its name, and how it is reached. */
-export function wayOf(configured: Configured): readonly [string, string] {
-  const { profile } = configured.kind === 'configured' ? configured.node : configured;
-  return [nameOf(configured), profile.connection];
 }

@@ -2,12 +2,12 @@ import type { Logger } from 'pino';
 import { OutriggerError } from '../core/errors.ts';
 import { DEFAULT_NODE_POLICY } from '../core/node.ts';
 import type { Clock, Member } from '../ports.ts';
-import type { Configured } from './configure-node.ts';
-import { type ConfiguredFile, configureFile, mayTakeAway, nameOf, takesAway, wayOf } from './configured-file.ts';
+import { type Configured, nameOf, wayOf } from './configure-node.ts';
+import { type ConfiguredFile, configureFile, mayTakeAway, takesAway } from './configured-file.ts';
 import { CONFIRM_MS, Doubt } from './doubt.ts';
 import type { Engines } from './engines.ts';
 import { FileWatch } from './file-watch.ts';
-import { type Deprived, deprivedNodes, formerNodes } from './former-nodes.ts';
+import { type FormerNodes, formerNodes } from './former-nodes.ts';
 import { NO_NODES_FILE } from './no-nodes-file.ts';
 import type { NodeSource, NodesFileFrom, NodesFileInUse, NodesInUse } from './node-source.ts';
 import type { NodesNote } from './nodes-note.ts';
@@ -72,16 +72,18 @@ export class ConfiguredNodes implements NodeSource {
     const read = await nodes.#configure(text);
     if (read.kind === 'refused') throw refusal(options, read.problems);
     const present = new Map(read.nodes.map(wayOf));
-    const { leaving: former, formerNames, deprived } = await formerNodes(options.note, present, options);
-    nodes.#use(read, deprived);
+    const former = await formerNodes(note, present, options);
+    nodes.#use(read, former);
+    for (const name of former.goesOn.keys()) if (!present.has(name)) note.remove(name);
     if (found === null) nodes.#miss();
     else nodes.#say(read.failures);
-    const leaving = former.map(n => ({ ...nodes.#member(n), leaving: true }));
-    const members = [...nodes.#used.members, ...leaving].map(member => {
+    const formerNames = new Map([...former.goesOn].map(([from, to]) => [to, from]));
+    const members = nodes.#used.members.map(member => {
       const formerName = formerNames.get(member.engine.node);
       return formerName === undefined ? member : { ...member, formerName };
     });
-    nodes.#used = { ...nodes.#used, members };
+    const leaving = former.leaving.map(n => ({ ...nodes.#member(n), leaving: true }));
+    nodes.#used = { ...nodes.#used, members: [...members, ...leaving, ...nodes.#deprived(former)] };
     return nodes;
   }
 
@@ -181,11 +183,11 @@ export class ConfiguredNodes implements NodeSource {
       this.#incomplete = failed.length > 0;
       this.#say(failed);
       if (failed.length > 0 || this.#stop.signal.aborted) return SAME;
-      const deprived = await deprivedNodes(this.#options.note, new Map(read.nodes.map(wayOf)), this.#options);
+      const former = await formerNodes(this.#options.note, new Map(read.nodes.map(wayOf)), this.#options);
       if (this.#stop.signal.aborted) return SAME;
-      this.#use(read, deprived);
-      const leaving = deprived.map(({ node, from }) => ({ ...this.#member(node), leaving: true, formerName: from }));
-      this.#used = { ...this.#used, members: [...this.#used.members, ...leaving] };
+      this.#use(read, former);
+      // Whoever speaks to the others that leave knows of them.
+      this.#used = { ...this.#used, members: [...this.#used.members, ...this.#deprived(former)] };
       log.info({ file, nodes: read.nodes.map(nameOf) }, 'the nodes file was read');
       return { kind: 'changed' };
     } catch (error) {
@@ -222,12 +224,16 @@ export class ConfiguredNodes implements NodeSource {
     return read;
   }
 
-  #use({ text, nodes, noted, policy }: Read, deprived: readonly Deprived[]): void {
+  #use({ text, nodes, noted, policy }: Read, { deprived }: FormerNodes): void {
     this.#nodes = nodes;
     this.#incomplete = nodes.some(n => n.kind === 'failed');
     this.#used = { policy, members: nodes.map(n => this.#member(n)) };
     this.#options.note.add([...noted, ...deprived.map(d => [nameOf(d.node), d.noted] as const)]);
     this.#options.note.use({ path: this.#options.file, text });
+  }
+
+  #deprived({ deprived }: FormerNodes): Member[] {
+    return deprived.map(({ node, from }) => ({ ...this.#member(node), leaving: true, formerName: from }));
   }
 
   #member(configured: Configured): Member {

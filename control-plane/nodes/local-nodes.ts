@@ -125,12 +125,10 @@ async function former(
   stopped: AbortSignal,
 ): Promise<{ own: Pick<Member, 'formerName'>; leaving: readonly Member[] }> {
   const { formerNodes } = await import('./former-nodes.ts');
-  const { leaving, formerNames } = await formerNodes(
-    options.note,
-    new Map([[local.name, local.profile.connection]]),
-    options,
-  );
-  const members = leaving.flatMap(one => {
+  const present = new Map([[local.name, local.profile.connection]]);
+  const { leaving, deprived, goesOn } = await formerNodes(options.note, present, options);
+  for (const name of goesOn.keys()) if (!present.has(name)) options.note.remove(name);
+  const members = [...leaving, ...deprived.map(d => d.node)].flatMap(one => {
     if (one.kind === 'failed') return [];
     const member = options.engines.member(one.node);
     const close = () => {
@@ -139,6 +137,6 @@ async function former(
     };
     return [{ ...member, leaving: true, close }];
   });
-  const formerName = formerNames.get(local.name);
+  const formerName = [...goesOn].find(([, to]) => to === local.name)?.[0];
   return { own: formerName === undefined ? {} : { formerName }, leaving: members };
 }

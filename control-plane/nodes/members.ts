@@ -1,17 +1,16 @@
 import { OutriggerError } from '../core/errors.ts';
-import { formerName } from '../core/nodes/former-name.ts';
+import { type NameChanges, type NodeBefore, nameChanges } from '../core/nodes/name-changes.ts';
 import type { ObservedNode } from '../core/observed.ts';
 import type { Clock, Engine, Member } from '../ports.ts';
 import { within } from '../within.ts';
 import { firstLook, Observer } from './observer.ts';
-import { renamedNodes } from './renamed-nodes.ts';
 
 /** The nodes that the control plane speaks to: their engines, and who looks at them. */
 export class Members {
   /** Of the members, by name. */
   readonly engines: ReadonlyMap<string, Engine>;
   readonly #engines = new Map<string, Engine>();
-  readonly #members = new Map<string, { readonly member: Member; readonly observer: Observer }>();
+  readonly #members = new Map<string, Spoken>();
   readonly #observing = new Set<Promise<void>>();
   readonly #clock: Clock;
   readonly #onListing: () => void;
@@ -29,30 +28,17 @@ export class Members {
   /**
    * One that is new joins; one that is not named any more leaves, or is renamed where its engine has another name now. Of
    * one that stays, engine and profile may be new. One whose name another node has now leaves under a name of its own.
-   * Returns the nodes that were renamed: the name now by the name before.
-   * @param stored how the nodes of the last life were reached by their names, as far as that is known: it counts at first
+   * @param stored the nodes of which something is stored; by how these were reached the nodes of the last life are known
    */
-  set(members: readonly Member[], stored: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, string> {
+  set(members: readonly Member[], stored: ReadonlyMap<string, NodeBefore> = new Map()): NameChanges {
     const named = new Map(members.map(m => [m.engine.node, m.profile.connection]));
-    const isFirst = this.#members.size === 0;
-    const reached = this.#observers().filter(o => !o.meetsAnother);
-    const before = isFirst ? stored : new Map(reached.map(o => [o.node().name, o.node().connection]));
-    const renamed = new Map(renamedNodes(before, named));
-    for (const { formerName: from, engine } of members) {
-      if (from === undefined) continue;
-      // One that is there already may turn out to be one that leaves.
-      const isNews = !this.#members.has(engine.node) || this.#members.has(from);
-      // What is stored knows better than what was noted on the way there.
-      const isStored = isFirst && (stored.has(from) || stored.has(engine.node));
-      if (isNews && !isStored) renamed.set(from, engine.node);
-    }
-    const taken = new Set(renamed.values());
-    const formers = this.#formers(renamed);
+    const changes = nameChanges(this.#before(stored), named, this.#answered(members, stored));
+    const { goesOn, deprived, leaving } = changes;
+    const formers = this.#formers(changes);
     for (const [name, { observer }] of this.#members) {
-      if (named.has(name)) continue;
+      if (leaving.has(name)) observer.leave();
       // What runs there goes on under the other name.
-      if (renamed.has(name)) this.#forget(name);
-      else observer.leave();
+      else if (goesOn.has(name) && !named.has(name)) this.#forget(name);
     }
     for (const member of members) {
       const name = member.engine.node;
@@ -64,26 +50,51 @@ export class Members {
         this.#members.set(name, { member, observer: known.observer });
         continue;
       }
-      if (known && taken.has(name) && !renamed.has(name)) renamed.set(name, this.#deprive(name, known));
+      const former = deprived.get(name);
+      if (known && former !== undefined) this.#deprive(former, known);
       else if (known) this.#forget(name);
-      const former = formers.get(name);
-      const observer = new Observer(member, this.#clock, this.#onListing, former);
+      const observer = new Observer(member, this.#clock, this.#onListing, formers.get(name));
       if (member.leaving) observer.leave();
       this.#members.set(name, { member, observer });
       this.#engines.set(name, member.engine);
       if (this.#isObserving) this.#observe(observer);
     }
-    return renamed;
+    return changes;
+  }
+
+  /** The nodes up to now, as they are known by ourselves, or where we have not spoken to them, by what is stored. */
+  #before(stored: ReadonlyMap<string, NodeBefore>): ReadonlyMap<string, NodeBefore> {
+    if (this.#members.size === 0) return stored;
+    // A way that was not taken in this life may lead elsewhere by now.
+    const before = new Map([...stored].map(([name, { way }]) => [name, { way, isOwn: false }]));
+    for (const observer of this.#observers()) {
+      const { name, connection: way } = observer.node();
+      before.set(name, { way, isOwn: !observer.meetsAnother });
+    }
+    return before;
+  }
+
+  /** The names now, by the names before, of members that are said to have had another one. */
+  #answered(members: readonly Member[], stored: ReadonlyMap<string, NodeBefore>): ReadonlyMap<string, string> {
+    const isFirst = this.#members.size === 0;
+    const isReached = (name: string) => stored.get(name)?.isOwn === true;
+    return new Map(
+      members.flatMap(({ formerName: from, engine: { node: to } }) => {
+        if (from === undefined) return [];
+        // One that is there already may turn out to be one that leaves.
+        const isNews = !this.#members.has(to) || this.#members.has(from);
+        // What is stored knows better than what was noted on the way there.
+        return isNews && !(isFirst && (isReached(from) || isReached(to))) ? [[from, to] as const] : [];
+      }),
+    );
   }
 
   /** Another node has its name: it leaves under one that nobody can give it. */
-  #deprive(name: string, known: { readonly member: Member; readonly observer: Observer }): string {
-    const former = formerName(name, known.observer.node().connection);
+  #deprive(former: string, known: Spoken): void {
     known.observer.rename(former);
     known.observer.leave();
     this.#members.set(former, known);
     this.#engines.set(former, known.member.engine);
-    return former;
   }
 
   /** What is known of each node, in the order in which they joined. */
@@ -198,13 +209,9 @@ export class Members {
   }
 
   /** What was known of each node under its name now, where its engine had that or another name before. */
-  #formers(renamed: ReadonlyMap<string, string>): ReadonlyMap<string, ObservedNode> {
-    const taken = new Set(renamed.values());
-    const nodes = [...this.nodes().values()];
-    return new Map([
-      ...nodes.filter(n => !taken.has(n.name) && !renamed.has(n.name)).map(n => [n.name, n] as const),
-      ...nodes.flatMap(n => (renamed.has(n.name) ? [[renamed.get(n.name)!, n] as const] : [])),
-    ]);
+  #formers({ goesOn, deprived }: NameChanges): ReadonlyMap<string, ObservedNode> {
+    const kept = [...this.nodes()].filter(([name]) => !deprived.has(name));
+    return new Map(kept.map(([name, node]) => [goesOn.get(name) ?? name, node]));
   }
 
   #observers(): Observer[] {
@@ -224,6 +231,11 @@ export class Members {
     known?.observer.close();
     known?.member.close?.();
   }
+}
+
+interface Spoken {
+  readonly member: Member;
+  readonly observer: Observer;
 }
 
 const TIDY_DEADLINE_MS = 10_000;

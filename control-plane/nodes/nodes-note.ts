@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { nameChanges } from '../core/nodes/name-changes.ts';
 import { type NodeEntry, nodeEntry } from './nodes-file.ts';
 
 /** How a node was reached: an entry of a nodes file, with the folder that its paths start from, or as the local one. */
@@ -80,18 +81,22 @@ export class NodesNote {
     return this.#nodes;
   }
 
+  /**
+   * These are in use from now on. The engine that is expected at each is the one of the node that goes on under its name,
+   * else what was known by that.
+   */
   add(nodes: Iterable<readonly [string, NotedNode]>): void {
     const added = [...nodes];
     const before = new Map(this.#nodes);
-    const ways = new Map(added.map(([name, node]) => [wayNoted(node), name]));
+    const { goesOn } = nameChanges(
+      new Map([...before].map(([name, node]) => [name, { way: wayNoted(node), isOwn: isSeen(node) }])),
+      new Map(added.map(([name, node]) => [name, wayNoted(node)])),
+    );
+    const formerNames = new Map([...goesOn].map(([from, to]) => [to, from]));
     for (const [name, node] of added) {
-      const way = wayNoted(node);
-      const known = before.get(name);
-      // What answered by this way under another name is what is expected now; else what had this name before.
-      const former = [...before].find(([other, n]) => other !== name && isSeenBy(n, way))?.[1];
-      const goesOn = known && isSeenBy(known, wayNoted(known)) ? ways.get(wayNoted(known)) : name;
-      const expected = former ?? (goesOn === undefined || goesOn === name ? known : undefined);
-      this.#nodes.set(name, { ...node, ...engineOf(expected, way) });
+      const isElsewhere = goesOn.has(name) && !formerNames.has(name);
+      const expected = isElsewhere ? undefined : before.get(formerNames.get(name) ?? name);
+      this.#nodes.set(name, { ...node, ...engineOf(expected, wayNoted(node)) });
     }
     this.#write();
   }
@@ -151,9 +156,9 @@ function parse(text: string): Noted {
   return { ...(nodesFile.success && { file: nodesFile.data }), nodes: Object.fromEntries(whole) };
 }
 
-/** Its engine answered by this way. */
-function isSeenBy(node: NotedNode, way: string): boolean {
-  return node.engine !== undefined && node.engineBy === undefined && wayNoted(node) === way;
+/** Its engine answered by the way that is noted. */
+function isSeen({ engine, engineBy }: NotedNode): boolean {
+  return engine !== undefined && engineBy === undefined;
 }
 
 function engineOf(node: NotedNode | undefined, way: string): Pick<NotedNode, 'engine' | 'engineBy'> {

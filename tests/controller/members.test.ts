@@ -152,7 +152,7 @@ test('a way that leads to another engine makes whatever has it next no new name 
   await looked();
   t.like(members.nodes().get('a'), { answering: false, error: 'a was another engine' });
   const renamed = members.set([wrongly(new FakeEngine({ clock, node: 'b' }))]);
-  t.deepEqual([...renamed], []);
+  t.deepEqual([...renamed.goesOn], []);
   t.true(members.nodes().get('a')?.leaving);
 });
 

@@ -1,22 +1,7 @@
 import test from 'ava';
-import { renamedNodes } from '../../control-plane/nodes/renamed-nodes.ts';
 import { LOCAL_PROFILE, type Member } from '../../control-plane/ports.ts';
 import { FakeEngine } from '../fakes/engine.ts';
 import { SimulatedWorld } from '../simulation/simulated-world.ts';
-
-const ways = (entries: Record<string, string>) => new Map(Object.entries(entries));
-const changed = (before: Record<string, string>, now: Record<string, string>) =>
-  Object.fromEntries(renamedNodes(ways(before), ways(now)));
-
-test('a node is renamed where its engine is reached in the same way under another name, and under no other', t => {
-  t.deepEqual(changed({ a: 'A', b: 'B' }, { a: 'A', b: 'B' }), {});
-  t.deepEqual(changed({ a: 'A', b: 'B' }, { c: 'A', b: 'B' }), { a: 'c' });
-  t.deepEqual(changed({ a: 'A', b: 'B' }, { a: 'B', b: 'A' }), { a: 'b', b: 'a' });
-  t.deepEqual(changed({ a: 'A' }, { a: 'B', c: 'A' }), { a: 'c' }, 'a new machine has the old name');
-  t.deepEqual(changed({ a: 'A' }, { a: 'B' }), {}, 'another way to the same name');
-  t.deepEqual(changed({ a: 'A' }, { b: 'A', c: 'A' }), {}, 'which of them is it?');
-  t.deepEqual(changed({ a: 'A', b: 'A' }, { b: 'A' }), {}, 'it was the other before');
-});
 
 const DEVICES = ['0', '1'].map(i => ({ id: `nvidia.com/gpu=${i}`, driver: 'cdi' as const }));
 

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { renameNodes } from '../../control-plane/core/nodes/rename-nodes.ts';
+import { nameChanges } from '../../control-plane/core/nodes/name-changes.ts';
+import { renameNodes, storedNodes } from '../../control-plane/core/nodes/rename-nodes.ts';
 import { placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import { ModelWorld } from './model-world.ts';
 import { aContainer, aReplica, phaseOf } from './replicas.ts';
@@ -104,14 +105,11 @@ test('what is stored of nodes is stored of the same machines under the names tha
     ),
     nodes: new Map(['a', 'd'].map(name => [name, { name, connection: `ssh://${name}`, ...drained }])),
   };
-  const now = renameNodes(
-    stored,
-    new Map([
-      ['a', 'b'],
-      ['b', 'a'],
-      ['x', 'd'],
-    ]),
-  );
+  const named = { b: 'ssh://a', a: 'ssh://b', d: 'ssh://x' };
+  const answered = { a: 'b', b: 'a', x: 'd' };
+  const known = new Map([...storedNodes(stored), ['x', { way: 'ssh://x', isOwn: true }] as const]);
+  const changes = nameChanges(known, new Map(Object.entries(named)), new Map(Object.entries(answered)));
+  const now = renameNodes(stored, changes);
   t.deepEqual(
     [...now.replicas.values()].map(r => placementOf(r)?.node),
     ['b', 'a', undefined, 'c', 'd (ssh://d)'],

@@ -505,6 +505,7 @@ test('a node that got another name while no control plane ran does not leave: it
   const after = await w.open();
   t.deepEqual(namesOf(after.inUse()), ['b']);
   t.is(after.inUse().members[0]?.formerName, 'a', 'what is stored of it is found by that');
+  t.throws(() => w.made.at(-1)?.claim(OTHER), { message: /b was the engine ABCD/ }, 'another machine is not it');
   t.notThrows(() => w.made.at(-1)?.claim({ id: 'ABCD', hostName: 'gpu-1' }));
 });
 
