@@ -18,7 +18,7 @@ export class World {
   readonly #alone: Troubles;
   readonly #replicas = new Map<string, Replica>();
   /** The same replicas by service, kept by put(). */
-  readonly #byService = new Map<string, Map<string, Replica>>();
+  readonly #byService = new Map<ServiceKey, Map<string, Replica>>();
   readonly #containers: ReadonlyMap<string, readonly LocatedContainer[]>;
 
   constructor(

@@ -2,7 +2,7 @@ import type { Desired } from '../core/desired.ts';
 import type { Observed } from '../core/observed.ts';
 import { alternativesFor } from '../core/placement/alternatives.ts';
 import { type Cluster, clusterOf } from '../core/placement/cluster.ts';
-import { explain } from '../core/placement/explain.ts';
+import { type Explanation, explain } from '../core/placement/explain.ts';
 import type { Help } from '../core/placement/help.ts';
 import type { Rejection } from '../core/placement/rejection.ts';
 import type { PhaseOf, Replica } from '../core/replica.ts';
@@ -55,7 +55,7 @@ export class PendingReplicas {
       const message = `there is room on ${verdict.placement.node} now`;
       return { groups: turns(summary.length > 0 ? summary : [message]) };
     }
-    const specOf = (key: string) => state.services.get(key as ServiceKey)?.spec;
+    const specOf = (key: ServiceKey) => state.services.get(key)?.spec;
     const waiting = this.#replicasOf(service).filter(r => r.phase.kind === 'pending').length;
     const explained = explain(verdict.rejections, { service, spec, specOf, waiting });
     const inWords = (help: Help) => helpInWords(help, this.#moment);
@@ -78,7 +78,11 @@ export class PendingReplicas {
       }),
     );
     return {
-      groups: [...phase.reasons.filter(isAboutOthers).map(othersGroup), ...groups, ...givenWay(spec, groups, specOf)],
+      groups: [
+        ...phase.reasons.filter(isAboutOthers).map(othersGroup),
+        ...groups,
+        ...givenWay(spec, explained, specOf),
+      ],
       rejections: verdict.rejections,
       ...(summary.length > 0 ? { summary } : {}),
     };
@@ -126,11 +130,11 @@ function othersGroup(reason: PendingReason): WhyGroupView {
 /** What may have no replicas gives way to what is more important, and waits as long as that is there. */
 function givenWay(
   spec: ServiceSpec,
-  groups: readonly WhyGroupView[],
-  specOf: (service: string) => ServiceSpec | undefined,
+  explained: readonly Pick<Explanation, 'heldBy'>[],
+  specOf: (service: ServiceKey) => ServiceSpec | undefined,
 ): WhyGroupView[] {
   if (spec.replicas.min > 0) return [];
-  const holders = [...new Set(groups.flatMap(g => g.heldBy))].filter(
+  const holders = [...new Set(explained.flatMap(e => e.heldBy))].filter(
     key => (specOf(key)?.priority ?? 0) > spec.priority,
   );
   if (holders.length === 0) return [];

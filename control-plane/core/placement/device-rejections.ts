@@ -2,7 +2,7 @@ import { bytesInWords, neededBytesInWords } from '../bytes-in-words.ts';
 import { currentId, deviceKind, isCalled, mayBeGiven } from '../node.ts';
 import type { ObservedDevice } from '../observed.ts';
 import { givenDevices } from '../replica.ts';
-import type { GpuRequest, ServiceSpec } from '../spec.ts';
+import type { GpuRequest, ServiceKey, ServiceSpec } from '../spec.ts';
 import { chooseDevices, type DeviceLedger, occupancyOf } from './choose-devices.ts';
 import type { NodeLedger } from './cluster-node.ts';
 import { gpusInWords, misfitOf, neededOf, sharedMemoryOf } from './device-fit.ts';
@@ -221,14 +221,14 @@ function areFree(count: number): string {
 }
 
 /** The services whose replicas hold any of the devices. */
-function holdersOf({ holders, node }: NodeLedger, devices: readonly DeviceLedger[]): string[] {
+function holdersOf({ holders, node }: NodeLedger, devices: readonly DeviceLedger[]): ServiceKey[] {
   const ids = new Set(devices.map(d => d.device.id));
   const those = [...holders.values()].filter(h => givenDevices(h.placement).some(d => ids.has(currentId(node, d))));
   return [...new Set(those.map(h => h.service))].sort();
 }
 
 /** Those that hold what is not listed, or not for sure, and may be any of the devices. */
-function unlistedHoldersOf(ledger: NodeLedger, devices: readonly DeviceLedger[]): string[] {
+function unlistedHoldersOf(ledger: NodeLedger, devices: readonly DeviceLedger[]): ServiceKey[] {
   const those = [...ledger.holders.values()].filter(h =>
     givenDevices(h.placement).some(d => devices.some(l => mayBeGiven(ledger.node, d, l.device))),
   );

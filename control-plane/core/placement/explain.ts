@@ -14,7 +14,7 @@ export interface Explanation {
   readonly requested?: number | string;
   readonly free?: number;
   readonly total?: number;
-  readonly heldBy: readonly string[];
+  readonly heldBy: readonly ServiceKey[];
   /** In words, of the node that comes closest; which one that is stands in it where the nodes differ. */
   readonly message: string;
   /** What a person can do, the simplest first. */
@@ -26,7 +26,7 @@ export interface Asking {
   readonly service: ServiceKey;
   readonly spec: ServiceSpec;
   /** The specs of the services whose replicas hold something; undefined: not known any more. */
-  readonly specOf: (service: string) => ServiceSpec | undefined;
+  readonly specOf: (service: ServiceKey) => ServiceSpec | undefined;
   /** How many replicas of the service wait for a place. */
   readonly waiting?: number;
 }

@@ -1,3 +1,4 @@
+import type { ServiceKey } from '../spec.ts';
 import { parseConstraint } from './constraints.ts';
 import { gpusInWords } from './device-fit.ts';
 import type { Asking } from './explain.ts';
@@ -282,7 +283,7 @@ function sharing({ group, asking }: Failed): Help[] {
   return services.length === 0 ? [] : [{ kind: 'declare_share', services }];
 }
 
-function holdersOf(group: readonly Rejection[]): string[] {
+function holdersOf(group: readonly Rejection[]): ServiceKey[] {
   return [...new Set(group.flatMap(r => r.heldBy ?? []))].sort();
 }
 

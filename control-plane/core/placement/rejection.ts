@@ -1,3 +1,4 @@
+import type { ServiceKey } from '../spec.ts';
 import { isTooSmall, nearestFirst, worstOf } from './nearness.ts';
 
 /** Why one node, or one device of it, cannot take a replica. Figures in the unit of the constraint: cores, bytes, devices. */
@@ -13,7 +14,7 @@ export interface Rejection {
   /** What is there instead of what was requested: a label's value, the models of the node. */
   readonly found?: string;
   /** Keys of the services whose replicas hold what is missing. */
-  readonly heldBy?: readonly string[];
+  readonly heldBy?: readonly ServiceKey[];
   /** Of a device in quarantine: since when, by the Clock. */
   readonly quarantinedSince?: number;
   /** Of a node that lacks the image: how its engine is reached, as a person writes it. */
