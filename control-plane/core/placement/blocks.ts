@@ -1,7 +1,10 @@
 import type { NodeLedger } from './cluster-node.ts';
 import { BLOCK } from './members.ts';
 
-/** A stretch of blocks: the nodes that share the values of the spread preferences; blocks `from` to `to` - 1. */
+/**
+ * A stretch of blocks: the nodes that share the values of the spread preferences; blocks `from` to `to` - 1, in the order of
+ * their first names.
+ */
 export interface Group {
   readonly path: readonly string[];
   readonly from: number;
@@ -30,9 +33,10 @@ export class Blocks {
     const members: number[] = [];
     for (const group of Map.groupBy(nodes, ledger => pathOf(ledger).join('\n')).values()) {
       const from = starts.length;
-      for (const alike of byKind(group)) {
-        for (let at = 0; at < alike.length; at += BLOCK) starts.push(members.length + at);
-        for (const { index } of alike) members.push(index);
+      const blocks = byKind(group).flatMap(inBlocks);
+      for (const block of blocks.sort((a, b) => a[0]!.index - b[0]!.index)) {
+        starts.push(members.length);
+        for (const { index } of block) members.push(index);
       }
       groups.push({ path: pathOf(group[0]!), from, to: starts.length });
     }
@@ -55,6 +59,11 @@ export class Blocks {
     return this.starts.length - 1;
   }
 
+  /** The member of the block whose name comes first. */
+  firstOf(block: number): number {
+    return this.members[this.starts[block]!]!;
+  }
+
   /** -1 where the node is no member. */
   blockOf(node: number): number {
     return this.#places[node]! >> 6;
@@ -64,6 +73,13 @@ export class Blocks {
   memberOf(node: number): number {
     return this.#places[node]! & (BLOCK - 1);
   }
+}
+
+/** As few as may be, of about the same length. */
+function inBlocks(nodes: readonly NodeLedger[]): readonly (readonly NodeLedger[])[] {
+  const count = Math.ceil(nodes.length / BLOCK);
+  const startOf = (block: number) => Math.floor((block * nodes.length) / count);
+  return Array.from({ length: count }, (_, block) => nodes.slice(startOf(block), startOf(block + 1)));
 }
 
 /** Where nodes are of more kinds, blocks are of mixed ones. */

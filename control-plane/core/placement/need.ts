@@ -1,5 +1,5 @@
 import type { GpuRequest, ServiceSpec } from '../spec.ts';
-import { packingOf } from './cost.ts';
+import { gibOf, packingOf } from './cost.ts';
 import { sharedMemoryOf } from './device-fit.ts';
 
 /** What a request takes of a node, as far as figures tell. */
@@ -61,6 +61,18 @@ export function packingAtLeast(
       return 0;
     default:
       return devices satisfies never;
+  }
+}
+
+/** The same where nothing could be better; `smallestGib`: the memory of the smallest device that it may be given. */
+export function packingAtBest(devices: Need['devices'], smallestGib: number): number {
+  switch (devices.kind) {
+    case 'whole':
+      return packingAtLeast(devices, devices.count, devices.count, smallestGib, -1);
+    case 'share':
+      return packingAtLeast(devices, 0, 0, 0, gibOf(devices.bytes));
+    default:
+      return packingAtLeast(devices, 0, 0, 0, -1);
   }
 }
 

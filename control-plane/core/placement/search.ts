@@ -6,7 +6,7 @@ import { costOf } from './cost.ts';
 import type { NodeRows } from './node-rows.ts';
 import type { ServiceLoad } from './service-load.ts';
 import type { Candidates } from './shapes.ts';
-import type { Shortlist } from './shortlist.ts';
+import type { Places } from './shortlist.ts';
 
 /**
  * The best way to place a replica of the spec, whose service has this load: it goes where its spread preferences have the
@@ -49,20 +49,33 @@ function bestOf(groups: readonly Group[], seek: Seek): Fit | null {
   const { list, need, image, spec, load } = seek;
   const floors = load?.floorsOf(list, spec) ?? null;
   const siblings = floors?.siblings ?? null;
+  const leastCost = (imageAbsent: boolean) => costOf(floors?.least ?? 0, imageAbsent, list.leastPacking(need));
   let best: Fit | null = null;
   if (image.kind === 'some') {
-    const { positions, starts } = image.places;
-    const bounds = list.boundsFor(need, image.places);
-    const costs = floors?.ofPlaces ?? null;
-    best = searchGroups(groups, { imageAbsent: false, positions, starts, bounds, siblings, costs }, seek, best);
+    const { places } = image;
+    const field: Field = {
+      imageAbsent: false,
+      places,
+      starts: places.starts,
+      bounds: list.boundsFor(need, places),
+      siblings,
+      costs: floors?.ofPlaces ?? null,
+      leastCost: leastCost(false),
+    };
+    best = searchGroups(groups, field, seek, best);
     if (image.isMust) return best;
   }
   const imageAbsent = image.kind !== 'everywhere';
-  if (best && best.cost < costOf(0, imageAbsent, 0)) return best;
-  const { starts } = list.blocks;
-  const bounds = list.boundsFor(need, null);
-  const costs = floors?.ofAll ?? null;
-  return searchGroups(groups, { imageAbsent, positions: null, starts, bounds, siblings, costs }, seek, best);
+  const field: Field = {
+    imageAbsent,
+    places: null,
+    starts: list.blocks.starts,
+    bounds: list.boundsFor(need, null),
+    siblings,
+    costs: floors?.ofAll ?? null,
+    leastCost: leastCost(imageAbsent),
+  };
+  return searchGroups(groups, field, seek, best);
 }
 
 function searchGroups(groups: readonly Group[], field: Field, seek: Seek, before: Fit | null): Fit | null {
@@ -75,15 +88,17 @@ function searchGroups(groups: readonly Group[], field: Field, seek: Seek, before
 interface Field {
   /** None of the nodes has the image, but for those of the field that was searched before. */
   readonly imageAbsent: boolean;
-  /** The members, by position; null: all. Those of block b from `starts[b]` to `starts[b + 1]` - 1. */
-  readonly positions: Int32Array | null;
+  /** Null: all members. */
+  readonly places: Places | null;
+  /** Those of block b from `starts[b]` to `starts[b + 1]` - 1, by position: of the members, or among the places. */
   readonly starts: Int32Array;
-  /** Up to date. */
   readonly bounds: Bounds;
   /** Of each block, the fewest replicas of the service that a node has; null: none. */
   readonly siblings: Uint16Array | null;
   /** What was the least cost in the block when it was looked at for this service; null: as `siblings`. */
   readonly costs: Bounds | null;
+  /** No place can cost less. */
+  readonly leastCost: number;
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {
@@ -92,12 +107,29 @@ function compare(a: readonly number[], b: readonly number[]): number {
 }
 
 /**
- * The best of the field's nodes in the group and `before`. The blocks that promise most are looked into first; once a few did
- * not keep what they promised, the others follow in their order.
+ * The best of the field's nodes in the group and `before`. Blocks come in the order of their first names: once there is a place
+ * that costs the least that any could, those behind it have nothing better. A large cluster mostly has one, near the front.
  */
 function searchField(group: Group, field: Field, seek: Seek, before: Fit | null): Fit | null {
+  const { leastCost } = field;
+  const { scratch: costs, blocks } = seek.list;
+  let best = before;
+  for (let block = group.from; block < group.to; block += 1) {
+    if (!isWorth(blocks.firstOf(block), leastCost, best)) return best;
+    costs[block] = costIn(block, field, seek);
+    if (costs[block]! > leastCost || !isWorthLooking(block, field, seek, best)) continue;
+    best = searchBlock(block, field, seek, best);
+    costs[block] = Number.POSITIVE_INFINITY;
+  }
+  return searchRest(group, field, seek, best);
+}
+
+/**
+ * The same where no block promises the least that there can be. The blocks that promise most are looked into first; once a
+ * few did not keep what they promised, the others follow in their order.
+ */
+function searchRest(group: Group, field: Field, seek: Seek, before: Fit | null): Fit | null {
   const costs = seek.list.scratch;
-  fillCosts(costs, group, field, seek.list);
   let best = before;
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const block = indexOfLeast(costs, group);
@@ -120,23 +152,9 @@ function searchField(group: Group, field: Field, seek: Seek, before: Fit | null)
 const MOST_TRIES = 4;
 
 /** Whether any node of the block could be better than the best so far. */
-function isWorthLooking(block: number, { starts, positions }: Field, { list }: Seek, best: Fit | null): boolean {
+function isWorthLooking(block: number, { starts, places }: Field, { list }: Seek, best: Fit | null): boolean {
   const at = starts[block]!;
-  return isWorth(list.blocks.members[positions ? positions[at]! : at]!, list.scratch[block]!, best);
-}
-
-/** What a place in each block costs at least, infinite where the field has nobody. */
-function fillCosts(costs: Float64Array, group: Group, field: Field, list: Shortlist): void {
-  const { imageAbsent, bounds, siblings } = field;
-  const { from, to } = group;
-  if (siblings === null) {
-    // The commonest case, and the one with the most blocks.
-    const { packings } = bounds;
-    const base = costOf(0, imageAbsent, 0);
-    for (let block = from; block < to; block += 1) costs[block] = base + packings[block]!;
-  } else {
-    for (let block = from; block < to; block += 1) costs[block] = costIn(block, field, list);
-  }
+  return isWorth(list.blocks.members[places ? places.positions[at]! : at]!, list.scratch[block]!, best);
 }
 
 /** -1 where all are infinite. */
@@ -151,17 +169,18 @@ function indexOfLeast(costs: Float64Array, { from, to }: Group): number {
   return first;
 }
 
-/** What a place in the block costs at least. */
-function costIn(block: number, { imageAbsent, bounds, siblings, costs }: Field, list: Shortlist): number {
+/** What a place in the block costs at least, infinite where the field has nobody. */
+function costIn(block: number, { places, imageAbsent, bounds, siblings, costs }: Field, { list, need }: Seek): number {
   if (costs && costs.versions[block] === list.versionOf(block)) return costs.packings[block]!;
-  return costOf(siblings ? siblings[block]! : 0, imageAbsent, bounds.packings[block]!);
+  return costOf(siblings ? siblings[block]! : 0, imageAbsent, list.boundOf(block, need, bounds, places));
 }
 
 /** Looks at the figures of each member first: mostly the one of which they say the best keeps that promise. */
 function searchBlock(block: number, field: Field, seek: Seek, best: Fit | null): Fit | null {
   const { list, rows, need, load } = seek;
   const { members } = list.blocks;
-  const { imageAbsent, positions, starts, bounds, costs } = field;
+  const { imageAbsent, places, starts, bounds, costs } = field;
+  const positions = places?.positions ?? null;
   let leastCost = Number.POSITIVE_INFINITY;
   let leastPacking = Number.POSITIVE_INFINITY;
   let promising = -1;
@@ -193,7 +212,8 @@ function searchBlock(block: number, field: Field, seek: Seek, best: Fit | null):
 /** Asks every node of the block that could be better: figures do not tell of ports, slices, or devices by name. */
 function searchEach(block: number, field: Field, seek: Seek, before: Fit | null): Fit | null {
   const { list, rows, need, load } = seek;
-  const { imageAbsent, positions, starts } = field;
+  const { imageAbsent, places, starts } = field;
+  const positions = places?.positions ?? null;
   let best = before;
   for (let at = starts[block]!; at < starts[block + 1]!; at += 1) {
     const node = list.blocks.members[positions ? positions[at]! : at]!;

@@ -22,9 +22,12 @@ export class ServiceLoad {
     const count = (this.counts.get(ledger.index) ?? 0) + change;
     if (count > 0) this.counts.set(ledger.index, count);
     else this.counts.delete(ledger.index);
-    for (const [list, { siblings }] of this.#floors ?? []) {
+    for (const [list, floors] of this.#floors ?? []) {
+      const { siblings } = floors;
       const block = list.blocks.blockOf(ledger.index);
-      if (block >= 0) siblings[block] = list.floorOf(block, this.counts);
+      if (block < 0) continue;
+      siblings[block] = list.floorOf(block, this.counts);
+      floors.least = leastOf(siblings);
     }
     if (!this.#spreads) return;
     for (const { keys, counts } of this.#spreads.values()) countAlong(counts, keys, ledger, change);
@@ -37,10 +40,12 @@ export class ServiceLoad {
     this.#floors ??= new Map();
     let floors = this.#floors.get(list);
     if (floors?.spec !== spec) {
-      const siblings = (_: unknown, block: number) => list.floorOf(block, this.counts);
+      const floorOf = (_: unknown, block: number) => list.floorOf(block, this.counts);
+      const siblings = Uint16Array.from({ length: blocks.count }, floorOf);
       floors = {
         spec,
-        siblings: Uint16Array.from({ length: blocks.count }, siblings),
+        siblings,
+        least: leastOf(siblings),
         ofAll: newBounds(blocks.count),
         ofPlaces: newBounds(blocks.count),
       };
@@ -73,9 +78,17 @@ export interface Floors {
   readonly spec: ServiceSpec;
   /** The fewest replicas that any node has. */
   readonly siblings: Uint16Array;
+  /** The least of those. */
+  least: number;
   /** The whole cost, of all members and of those that have the image, when the block was last looked into. */
   readonly ofAll: Bounds;
   readonly ofPlaces: Bounds;
+}
+
+function leastOf(siblings: Uint16Array): number {
+  let least = Number.MAX_SAFE_INTEGER;
+  for (const count of siblings) if (count < least) least = count;
+  return least;
 }
 
 const MOST_FLOORS = 8;

@@ -4,7 +4,7 @@ import type { NodeLedger } from './cluster-node.ts';
 import { gibOf } from './cost.ts';
 import { Figures } from './figures.ts';
 import type { Members } from './members.ts';
-import type { Need } from './need.ts';
+import { type Need, packingAtBest } from './need.ts';
 import type { MeantTypes, NodeRows } from './node-rows.ts';
 import { Rooms } from './rooms.ts';
 
@@ -36,6 +36,8 @@ export class Shortlist {
   readonly scratch: Float64Array;
   readonly #rows: NodeRows;
   readonly #hasDevices: boolean;
+  /** The memory of the smallest device that the requests may be given. */
+  readonly #smallestGib: number;
   /** Of each block, by how many free devices a node has: the most of anything that any of these nodes has. */
   readonly #figures: Figures;
   /** Null where the requests do not share devices. */
@@ -67,11 +69,16 @@ export class Shortlist {
     this.meant = devices?.meant ?? [];
     this.#rows = rows;
     this.#hasDevices = devices !== null;
-    let [mostDevices, largestBytes] = [0, 0];
+    let [mostDevices, largestBytes, smallestBytes] = [0, 0, Number.MAX_VALUE];
     for (const ledger of nodes) {
       mostDevices = Math.max(mostDevices, ledger.devices.length);
-      for (const { device } of ledger.devices) largestBytes = Math.max(largestBytes, device.memoryBytes ?? 0);
+      for (const { device, type } of ledger.devices) {
+        const { memoryBytes = 0 } = device;
+        largestBytes = Math.max(largestBytes, memoryBytes);
+        if (this.meant[type.index]) smallestBytes = Math.min(smallestBytes, memoryBytes);
+      }
     }
+    this.#smallestGib = gibOf(smallestBytes);
     this.#figures = new Figures(count, mostDevices);
     this.#rooms = devices?.areShared ? new Rooms(count, largestBytes) : null;
     this.#bounds = new BoundsByNeed(count);
@@ -81,6 +88,11 @@ export class Shortlist {
 
   get groups(): readonly Group[] {
     return this.blocks.groups;
+  }
+
+  /** On no node, whatever is held of it, does the need pack better (cost.ts). */
+  leastPacking({ devices }: Need): number {
+    return packingAtBest(devices, this.#smallestGib);
   }
 
   /** How many changes there were since it was last asked for. */
@@ -150,14 +162,15 @@ export class Shortlist {
     this.#seen = entries.length;
   }
 
-  /** Of all members, or of some; brought up to date. Whoever knows a block's bound better writes it there. */
+  /** Of all members, or of some; whoever knows a block's bound better writes it there. */
   boundsFor(need: Need, places: Places | null): Bounds {
-    const bounds = (places ?? { bounds: this.#bounds }).bounds.of(need);
-    const { versions } = bounds;
-    for (let block = 0; block < versions.length; block += 1) {
-      if (versions[block] !== this.#versions[block]) this.#setBound(block, need, bounds, places);
-    }
-    return bounds;
+    return (places ?? { bounds: this.#bounds }).bounds.of(need);
+  }
+
+  /** Of one block, brought up to date. */
+  boundOf(block: number, need: Need, bounds: Bounds, places: Places | null): number {
+    if (bounds.versions[block] !== this.#versions[block]) this.#setBound(block, need, bounds, places);
+    return bounds.packings[block]!;
   }
 
   /** Sees to it that the block's figures promise no more than its nodes have; for when they did. */
