@@ -111,6 +111,18 @@ test('a create whose name is taken for good fails the attempt, on its budget', t
   t.is(moved(creating, { spec: patient, observed: seen({ effects }) }).phase.kind, 'backoff');
 });
 
+test('a create that is refused for what the file itself asks for is final at the first start, whatever the budget', t => {
+  const spec = aSpec({ restart: { startAttempts: null } });
+  const phase = (wasReady: boolean, code: ErrorCode) => {
+    const creating = aReplica(phaseOf('creating', 100), { wasReady });
+    const effects = { [actionKey(createAction(creating, PLACED, spec))]: failedAt(150, code) };
+    return moved(creating, { spec, observed: seen({ effects }) }).phase;
+  };
+  t.like(phase(false, 'invalid_argument'), { kind: 'failed', cause: { kind: 'rejected', message: 'why' } });
+  t.is(phase(false, 'container_rejected').kind, 'backoff', 'what the node lacks may come');
+  t.is(phase(true, 'invalid_argument').kind, 'backoff', 'what served once is an outage');
+});
+
 test('a create that meets conflicts in a row fails the attempt once it is long between two, on its budget', t => {
   const creating = aReplica(phaseOf('creating', 100));
   const after = (pauseMs: number, restart: ServiceSpecInput['restart']) => {

@@ -165,6 +165,11 @@ function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts: Replic
   }
   if (effect?.kind !== 'failed' || effect.at < phase.since) return null;
   if (effect.code === 'image_unavailable') return { kind: 'image_missing' };
+  // What the file asks for itself, such as a subnet that is in use, no further attempt of a first start gets.
+  if (effect.code === 'invalid_argument') {
+    const policy = { ...facts.spec.restart, startAttempts: 1 };
+    return { kind: 'failed', cause: refusal(effect.message), policy };
+  }
   // A name that somebody else's container has, or a network that is not there, is nothing to wait for in silence, holding the
   // place meanwhile. Refusals in a row are told by the pause after them: for its turn it may have waited as well.
   const isStubborn = effect.notBefore - effect.at >= STUBBORN_PAUSE_MS;

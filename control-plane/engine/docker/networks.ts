@@ -168,7 +168,7 @@ export class Networks {
       const by = takenBy(subnet, taken);
       if (by === undefined) continue;
       throw new OutriggerError(
-        'container_rejected',
+        'invalid_argument',
         `The subnet ${subnet} of network ${network.name} (networks.${network.key}) covers ${by.what}`,
         {
           next: 'Leave the subnet out, so that the engine chooses one, or take one that is used nowhere near the node. What you know better: create the network there yourself and declare it `external`.',

@@ -43,6 +43,13 @@ export const REFUSALS: readonly {
     },
   },
   {
+    words: /pool overlaps with other one/i,
+    known: {
+      code: 'invalid_argument',
+      next: 'Another network of the engine has addresses of this subnet. Leave the subnet out, so that the engine chooses one, or take another.',
+    },
+  },
+  {
     words: /port is already allocated|address already in use|ports are not available/i,
     known: {
       code: 'port_in_use',

@@ -44,7 +44,7 @@ test('a subnet over what the node lives by is refused and says what it covers, a
     [bridge, /the network bridge there/],
   ];
   for (const [subnet, covers] of refused) {
-    const error = (await t.throwsAsync(create([subnet]), { code: 'container_rejected' }, subnet)) as OutriggerError;
+    const error = (await t.throwsAsync(create([subnet]), { code: 'invalid_argument' }, subnet)) as OutriggerError;
     t.log(error.message);
     t.regex(error.message, covers);
     t.regex(error.message, new RegExp(`${namespace}_x \\(networks\\.x\\)`));

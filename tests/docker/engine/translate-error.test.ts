@@ -28,6 +28,7 @@ const rows: readonly [string, Error, ErrorCode][] = [
     'out_of_resources',
   ],
   ['no subnet', answer(404, 'could not find an available, non-overlapping IPv4 address pool'), 'out_of_resources'],
+  ['subnet in use', answer(403, 'Pool overlaps with other one on this address space'), 'invalid_argument'],
   ['port of a container', answer(500, 'Bind for 127.0.0.1:80 failed: port is already allocated'), 'port_in_use'],
   ['port of a program', answer(500, 'listen tcp4 0.0.0.0:80: bind: address already in use'), 'port_in_use'],
   ['no GPU driver', answer(500, 'could not select device driver "" with capabilities: [[gpu]]'), 'container_rejected'],
