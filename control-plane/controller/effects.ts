@@ -52,9 +52,11 @@ export class Effects {
         if (!this.states.has(key)) this.states.set(key, { kind: 'queued' });
         continue;
       }
-      this.states.set(key, { kind: 'under_way' });
+      const before = this.states.get(key);
+      const firstAt = (before && 'firstAt' in before ? before.firstAt : undefined) ?? this.#clock.now();
+      this.states.set(key, { kind: 'under_way', firstAt });
       this.#inLane.set(lane.name, inLane + 1);
-      this.#running.set(key, this.#carryOut(key, action));
+      this.#running.set(key, this.#carryOut(key, action, firstAt));
     }
   }
 
@@ -88,7 +90,7 @@ export class Effects {
     await Promise.all(this.#running.values());
   }
 
-  async #carryOut(key: string, action: Action): Promise<void> {
+  async #carryOut(key: string, action: Action, firstAt: number): Promise<void> {
     const engine = this.#engines.get(action.node);
     let error: OutriggerError | null = null;
     try {
@@ -97,7 +99,7 @@ export class Effects {
       const what = `${action.kind} on node ${action.node}`;
       const containerId = await within(limits, what, signal => this.#perform(engine, action, signal));
       const at = this.#clock.now();
-      this.states.set(key, containerId === undefined ? { kind: 'settled', at } : { kind: 'settled', at, containerId });
+      this.states.set(key, { kind: 'settled', at, firstAt, ...(containerId === undefined ? {} : { containerId }) });
       this.#failuresInARow.delete(key);
     } catch (thrown) {
       error = toOutriggerError(thrown);
@@ -106,7 +108,7 @@ export class Effects {
       const at = this.#clock.now();
       const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
       const { code, retryable } = error;
-      const failed = { kind: 'failed', at, code, message: words(error), notBefore: at + pauseMs } as const;
+      const failed = { kind: 'failed', at, firstAt, code, message: words(error), notBefore: at + pauseMs } as const;
       this.states.set(key, retryable ? failed : { ...failed, isForGood: true });
       this.#noteImage(action, error);
     }

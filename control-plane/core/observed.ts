@@ -30,15 +30,17 @@ export interface RegistryStanding {
 
 /**
  * One effect's state. `settled` holds until a listing that began later has shown its result; `failed` holds until the
- * effect is begun again. `queued`: it was asked for, and as much is under way on its node as may be.
+ * effect is begun again. `queued`: it was asked for, and as much is under way on its node as may be. `firstAt`, by the Clock:
+ * when the first of its tries in a row was begun, as far as that is remembered.
  */
 export type EffectState =
   | { readonly kind: 'queued' }
-  | { readonly kind: 'under_way' }
-  | { readonly kind: 'settled'; readonly at: number; readonly containerId?: string }
+  | { readonly kind: 'under_way'; readonly firstAt?: number }
+  | { readonly kind: 'settled'; readonly at: number; readonly firstAt?: number; readonly containerId?: string }
   | {
       readonly kind: 'failed';
       readonly at: number;
+      readonly firstAt?: number;
       readonly code: ErrorCode;
       readonly message: string;
       /** Not to be begun again before; grows with each failure in a row. */
@@ -56,6 +58,8 @@ export interface ObservedNode {
   readonly next?: string;
   /** By the Clock: since when it does not answer; null while it does. */
   readonly silentSince: number | null;
+  /** By the Clock: since when it answers, or answered the last time. Absent: it never did in this life of ours. */
+  readonly answeringSince?: number;
   /** It has never answered yet, in no life of ours: nothing of ours is there. */
   readonly untouched?: boolean;
   /** It is not configured any more: its replicas move away, and what cannot be reached is forgotten. */

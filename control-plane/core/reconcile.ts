@@ -143,7 +143,7 @@ function roll(
 function planOf(world: World, placeAgainAt: number | null): Omit<Plan, 'troubles'> {
   for (const replica of [...world.replicas.values()]) if (replica.phase.kind === 'stopped') world.delete(replica);
   const turns = deviceTurns(
-    { replicas: world.replicas, specOf: (s, g) => world.keptSpec(s, g) },
+    { replicas: world.replicas, specOf: (s, g) => world.keptSpec(s, g), isLeftAlone: s => world.isLeftAlone(s) },
     world.observed,
     world.now,
   );

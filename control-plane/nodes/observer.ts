@@ -139,6 +139,7 @@ export class Observer {
         ...listing,
         answering: true,
         silentSince: null,
+        answeringSince: known.answering ? (known.answeringSince ?? listedFrom) : listedFrom,
         listedFrom,
         labels: { ...listing.labels, ...this.#labels },
         vanished: vanishedFrom(known, listing),

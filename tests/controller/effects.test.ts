@@ -63,12 +63,14 @@ test('an effect is under way from the moment it is begun, and settled once the e
   const { clock, engine, effects, settled } = onFakes();
   engine.machine.images.set('image:1', 'sha');
   effects.begin([create()]);
-  t.deepEqual(effects.states.get(actionKey(create())), { kind: 'under_way' });
+  const firstAt = clock.now();
+  t.deepEqual(effects.states.get(actionKey(create())), { kind: 'under_way', firstAt });
   await clock.advance(10);
   const [container] = engine.machine.containers.values();
   t.deepEqual(effects.states.get(actionKey(create())), {
     kind: 'settled',
     at: clock.now(),
+    firstAt,
     containerId: container!.id,
   });
   t.deepEqual(settled, [['create', null]]);
@@ -124,12 +126,19 @@ test('stops that take their time keep nothing else waiting, and are bounded', as
 test('a failure says its code, its words with what to do next, and when to try again: twice as long each time', async t => {
   const { clock, engine, effects, settled } = onFakes();
   const pauses: number[] = [];
+  const firstAt = clock.now();
   for (let i = 0; i < 9; i += 1) {
     engine.failNext('stop', { kind: 'error', error: down() });
     effects.begin([stop('c1')]);
     await clock.advance(10);
     const state = effects.states.get('stop c1');
-    t.like(state, { kind: 'failed', code: 'unavailable', message: 'Docker is down (start it)', at: clock.now() });
+    t.like(state, {
+      kind: 'failed',
+      code: 'unavailable',
+      message: 'Docker is down (start it)',
+      at: clock.now(),
+      firstAt,
+    });
     if (state?.kind === 'failed') pauses.push(state.notBefore - state.at);
   }
   t.deepEqual(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);

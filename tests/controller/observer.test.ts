@@ -72,6 +72,7 @@ test('an engine that fails keeps its last listing and answers no more; the next 
   const { error, next, silentSince, ...rest } = observer.node();
   const { silentSince: before, ...known } = good;
   t.deepEqual(rest, { ...known, answering: false });
+  t.is(rest.answeringSince, known.listedFrom);
   t.deepEqual([before, silentSince], [null, clock.now()]);
   t.deepEqual([error, next], ['Docker is down', 'start it']);
   t.is(listings(), 2, 'that it fails is news');
@@ -83,9 +84,13 @@ test('an engine that fails keeps its last listing and answers no more; the next 
   t.like(observer.node(), { answering: false, error: 'without advice', silentSince });
   t.false('next' in observer.node(), 'no advice of an earlier error');
   engine.observe = FakeEngine.prototype.observe.bind(engine);
+  const backFrom = clock.now();
   await listed(clock, observer);
   t.true(observer.node().answering);
   t.is(observer.node().error, undefined);
+  await clock.advance(5_000);
+  await listed(clock, observer);
+  t.is(observer.node().answeringSince, backFrom, 'further answers are of the same stretch');
 });
 
 test('that the driver cannot be asked is known until it can', async t => {

@@ -5,7 +5,8 @@ import type { DesiredState } from '../../control-plane/controller/desired-state.
 import { LONGEST_DELAY_MS } from '../../control-plane/core/lifecycle/backoff.ts';
 import { sharedMemoryOf } from '../../control-plane/core/placement/device-fit.ts';
 import type { Plan } from '../../control-plane/core/reconcile.ts';
-import { isAvailable, isLive, placementOf, type Replica } from '../../control-plane/core/replica.ts';
+import { containerOf, isAvailable, isLive, placementOf, type Replica } from '../../control-plane/core/replica.ts';
+import { effectiveProbes } from '../../control-plane/core/spec.ts';
 import { type ModelContainer, type ModelNode, ModelWorld } from './model-world.ts';
 import { apply, aSpec } from './specs.ts';
 
@@ -35,6 +36,8 @@ type Operation =
 const GIB = 2 ** 30;
 /** So long a stop waits for a start on its device, and no longer. */
 const STOP_PATIENCE_MS = 10_000;
+/** So long a start is waited for beyond its startup deadline, by which its sidecar should have had it ended. */
+const START_PATIENCE_MS = 150_000;
 const NAMES = ['a', 'b', 'c'] as const;
 const gpu = (index: number) => ({ id: `nvidia.com/gpu=${index}`, driver: 'cdi' as const, memoryBytes: 40 * GIB });
 const machine = (cpus: number, ...devices: number[]): ModelNode => ({
@@ -203,9 +206,10 @@ function checkedStep(world: ModelWorld): void {
   const emptying = new Set(
     NAMES.filter(n => (before.nodes.get(n)?.drainingSince ?? null) !== null || world.leaving.has(n)),
   );
+  const at = world.now + 1;
   const plan = world.step();
   checkDevices(world);
-  checkActions(world, { before, plan, emptying });
+  checkActions(world, { before, plan, emptying, at });
   checkDrains(world, { before, plan, emptying });
   const running = Map.groupBy(world.running(), c => c.replicaId);
   for (const [id, containers] of running)
@@ -229,8 +233,9 @@ function checkDevices(world: ModelWorld): void {
 
 function checkActions(
   world: ModelWorld,
-  { before, plan, emptying }: { before: DesiredState; plan: Plan; emptying: ReadonlySet<string> },
+  given: { before: DesiredState; plan: Plan; emptying: ReadonlySet<string>; at: number },
 ): void {
+  const { before, plan, emptying, at } = given;
   // Several may stop on a device at once; a start has it alone.
   const started = new Set<string>();
   const stopped = new Set<string>();
@@ -245,7 +250,7 @@ function checkActions(
         const still = given.filter(d => plan.nodes.get(name)?.quarantined.some(q => q.device === d));
         if (still.length > 0) throw new Error(`${replicaId} is given ${still.join()}, which nobody is to have`);
         if (sharedMemoryOf(action.spec) !== null) {
-          checkTurn(plan, action.replicaId, sharersOf(world, plan, name, placement.devices));
+          checkTurn(world, { plan, at }, action.replicaId, { node: name, devices: placement.devices });
           for (const device of placement.devices) {
             const key = `${name} ${device}`;
             if (started.has(key) || stopped.has(key)) throw new Error(`${key} sees a start and something else at once`);
@@ -260,10 +265,11 @@ function checkActions(
           break;
         const phase = plan.replicas.get(container.replicaId)?.phase;
         if (phase?.kind !== 'stopping' || phase.placement.node !== container.node) break;
-        if (world.now < phase.since + STOP_PATIENCE_MS)
-          checkTurn(plan, container.replicaId, sharersOf(world, plan, container.node, container.devices ?? []));
-        for (const device of container.devices ?? []) {
-          const key = `${container.node} ${device}`;
+        const { node: name, devices = [] } = container;
+        if (at < phase.since + STOP_PATIENCE_MS)
+          checkTurn(world, { plan, at }, container.replicaId, { node: name, devices });
+        for (const device of devices) {
+          const key = `${name} ${device}`;
           if (started.has(key)) throw new Error(`${key} sees a stop and a start at once`);
           stopped.add(key);
         }
@@ -289,10 +295,30 @@ function sharersOf(world: ModelWorld, plan: Plan, name: string, devices: readonl
   });
 }
 
-function checkTurn(plan: Plan, replicaId: string, sharers: readonly Replica[]): void {
-  const starting = sharers.find(r => r.id !== replicaId && (r.phase.kind === 'starting' || r.phase.kind === 'warming'));
+function checkTurn(
+  world: ModelWorld,
+  { plan, at }: { plan: Plan; at: number },
+  replicaId: string,
+  { node: name, devices }: { node: string; devices: readonly string[] },
+): void {
+  const starting = sharersOf(world, plan, name, devices).find(
+    r => r.id !== replicaId && isStarting(r) && !isOverdue(world, r, at),
+  );
   if (starting)
     throw new Error(`${replicaId} has its turn while ${starting.id} starts: ${JSON.stringify(plan.actions)}`);
+}
+
+function isStarting({ phase }: Replica): boolean {
+  return phase.kind === 'starting' || phase.kind === 'warming';
+}
+
+/** It runs, and nobody had it ended long after its deadline: the images of this world load for ever, and fail no startup probe. */
+function isOverdue(world: ModelWorld, replica: Replica, at: number): boolean {
+  const spec = world.state.specOf(replica.service, replica.generation);
+  const startedAt = world.containers.get(containerOf(replica)?.id ?? '')?.startedAt;
+  const deadlineMs = spec && effectiveProbes(spec).startup?.deadlineMs;
+  if (startedAt === undefined || deadlineMs === undefined) return false;
+  return at >= startedAt + deadlineMs + START_PATIENCE_MS;
 }
 
 /** Whoever is told to leave is not missed, and is not the healthy newest in favour of one that was away. */

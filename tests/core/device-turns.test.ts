@@ -2,7 +2,7 @@ import test from 'ava';
 import { scaleService } from '../../control-plane/controller/commands.ts';
 import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import { deviceUses } from '../../control-plane/core/nodes/device-use.ts';
-import { placementOf, type Replica } from '../../control-plane/core/replica.ts';
+import { type PhaseOf, placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { turnInWords } from '../../control-plane/views/turn-in-words.ts';
 import { ModelWorld } from './model-world.ts';
@@ -33,6 +33,10 @@ const waiting = (world: ModelWorld) => {
   const reasons = deviceTurns(world.state, world.observed(), world.now).waiting;
   return new Map([...reasons].map(([id, reason]) => [id, turnInWords(reason)]));
 };
+/** The next passes, by the kinds of what is done in each. */
+const passes = (world: ModelWorld, count: number) =>
+  Array.from({ length: count }, () => world.step().actions.map(a => a.kind));
+const ONE_IMAGE = { image: 'one:1' };
 const kinds = (world: ModelWorld, kind: string) => world.history.filter(a => a.kind === kind);
 
 // ---- turns
@@ -145,6 +149,61 @@ test('a start that fails gives its turn on', t => {
   apply(world, sharing('one', 20), sharing('two', 20));
   world.settle();
   t.deepEqual([phase(world, 'one'), phase(world, 'two')], ['failed', 'ready']);
+});
+
+test('a stop that nobody was there to make goes before a start, however long ago it was decided', t => {
+  const world = new ModelWorld({ a: machine(gpu(0)) });
+  apply(world, sharing('one', 20));
+  world.settle();
+  const one = of(world, 'one');
+  const afterwards = { kind: 'stopped', reason: 'scaled_down' } as const;
+  const { placement, container } = one.phase as PhaseOf<'ready'>;
+  const phase = { kind: 'stopping', since: world.now, placement, container, afterwards } as const;
+  world.commit([{ kind: 'put_replica', replica: { ...one, phase } }]);
+  apply(world, sharing('one', 20, { replicas: { min: 0, max: 0, initial: 0 } }), sharing('two', 20, ONE_IMAGE));
+  world.advance(600_000);
+  t.deepEqual(passes(world, 3), [['stop'], ['remove', 'create'], ['start']]);
+});
+
+test('what a silent node was told to stop ends before anything starts there, however long the silence was', t => {
+  const world = new ModelWorld({ a: machine(gpu(0)) });
+  apply(world, sharing('one', 20));
+  world.settle();
+  world.cutOff.add('a');
+  world.list();
+  apply(world, sharing('one', 20, { replicas: { min: 0, max: 0, initial: 0 } }));
+  for (let i = 0; i < 60; i += 1) {
+    world.step();
+    world.advance(5_000);
+  }
+  t.true(kinds(world, 'stop').length > 10);
+  world.cutOff.delete('a');
+  apply(world, sharing('two', 20, ONE_IMAGE));
+  world.advance(1_000);
+  t.deepEqual(passes(world, 3), [['stop'], ['remove', 'create'], ['start']]);
+});
+
+test('a service for which nothing can be done keeps nobody waiting with what it has not begun', t => {
+  const world = new ModelWorld({ a: machine(gpu(0)) });
+  world.loading.add('first:1');
+  for (const name of ['first', 'bad', 'good']) {
+    apply(world, sharing(name, 10));
+    world.settle();
+  }
+  const service = world.state.services.get('ns/bad')!;
+  const spec = { ...service.spec };
+  Object.defineProperty(spec, 'update', {
+    get() {
+      throw new TypeError('a defect');
+    },
+  });
+  world.commit([{ kind: 'put_service', service: { ...service, spec } }]);
+  world.loading.clear();
+  for (let i = 0; i < 5; i += 1) t.deepEqual([...world.step().troubles], [['ns/bad', 'a defect']]);
+  t.deepEqual(
+    ['first', 'bad', 'good'].map(n => phase(world, n)),
+    ['ready', 'creating', 'ready'],
+  );
 });
 
 // ---- measured memory

@@ -74,6 +74,7 @@ export class ModelWorld {
   readonly #images = new Map<string, ImageState>();
   readonly #listings = new Map<string, { from: number; node: ModelNode; containers: readonly ModelContainer[] }>();
   readonly #silentSince = new Map<string, number>();
+  readonly #answeringSince = new Map<string, number>();
   readonly #measured = new Map<string, { at: number; usedBytes: number }>();
   #counter = 0;
 
@@ -162,7 +163,7 @@ export class ModelWorld {
         if (!this.#silentSince.has(name)) this.#silentSince.set(name, this.now);
         continue;
       }
-      this.#silentSince.delete(name);
+      if (this.#silentSince.delete(name) || !this.#answeringSince.has(name)) this.#answeringSince.set(name, this.now);
       const containers = [...this.containers.values()].filter(c => c.node === name);
       this.#listings.set(name, { from: this.now, node, containers });
     }
@@ -201,12 +202,14 @@ export class ModelWorld {
 
   #observedNode(name: string): ObservedNode {
     const listing = this.#listings.get(name);
+    const answeringSince = this.#answeringSince.get(name);
     const node = listing?.node ?? { cpus: 0, memoryBytes: 0, devices: [] };
     return aNode({
       ...node,
       name,
       answering: this.#answers(name),
       silentSince: this.#silentSince.get(name) ?? null,
+      ...(answeringSince === undefined ? {} : { answeringSince }),
       leaving: this.leaving.has(name),
       listedFrom: listing?.from ?? 0,
       devices: node.devices.map(d => this.#measuredDevice(name, d)),
@@ -252,13 +255,16 @@ export class ModelWorld {
   #carryOut(action: Action): void {
     this.history.push(action);
     this.now += 1;
+    const before = this.#effects.get(actionKey(action));
+    const at = this.now;
+    const firstAt = (before && 'firstAt' in before ? before.firstAt : undefined) ?? at;
     if (this.cutOff.has(action.node)) {
-      const failed = { kind: 'failed', at: this.now, code: 'unavailable', message: 'no answer' } as const;
-      this.#effects.set(actionKey(action), { ...failed, notBefore: this.now + 500 });
+      const failed = { kind: 'failed', at, firstAt, code: 'unavailable', message: 'no answer' } as const;
+      this.#effects.set(actionKey(action), { ...failed, notBefore: at + 500 });
       return;
     }
     const settled = (containerId?: string) =>
-      this.#effects.set(actionKey(action), { kind: 'settled', at: this.now, ...(containerId ? { containerId } : {}) });
+      this.#effects.set(actionKey(action), { kind: 'settled', at, firstAt, ...(containerId ? { containerId } : {}) });
     switch (action.kind) {
       case 'pull': {
         const key = imageKey(action);

@@ -1,8 +1,7 @@
 import type { Observed } from '../observed.ts';
-import type { Replica } from '../replica.ts';
-import type { ServiceKey, ServiceSpec } from '../spec.ts';
+import type { ServiceKey } from '../spec.ts';
 import { memoryFor } from './memory-for.ts';
-import { type Sharer, sharersIn } from './sharers.ts';
+import { type Sharer, type Sharing, sharersIn } from './sharers.ts';
 
 /** Who may be created or started, and who may be stopped, on devices that several replicas share. */
 export interface DeviceTurns {
@@ -44,14 +43,7 @@ export type TurnReason =
  * for a moment, since a start may take as long as it likes; one that waits for memory keeps nobody waiting who has enough,
  * and one that is refused again and again nobody at all. Replicas that have their devices to themselves wait for nobody. Pure; the same state gives the same turns.
  */
-export function deviceTurns(
-  state: {
-    readonly replicas: ReadonlyMap<string, Replica>;
-    readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
-  },
-  observed: Observed,
-  now: number,
-): DeviceTurns {
+export function deviceTurns(state: Sharing, observed: Observed, now: number): DeviceTurns {
   const sharers = sharersIn(state, observed, now);
   const waiting = new Map<string, TurnReason>();
   const shortOfMemory = new Set<string>();

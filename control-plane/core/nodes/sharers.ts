@@ -3,7 +3,7 @@ import type { Observed, ObservedContainer } from '../observed.ts';
 import { sharedMemoryOf } from '../placement/device-fit.ts';
 import { givenDevices, type Placement, placementOf, type Replica } from '../replica.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
-import { type TurnStage, turnStage } from './turn-stage.ts';
+import { AT_REST, type TurnStage, turnStage } from './turn-stage.ts';
 
 /** A replica that shares its devices with others. */
 export interface Sharer {
@@ -16,15 +16,16 @@ export interface Sharer {
   readonly stage: TurnStage;
 }
 
+/** What is stored of those who may share devices. */
+export interface Sharing {
+  readonly replicas: ReadonlyMap<string, Replica>;
+  readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
+  /** Services that nothing is begun for in this pass; absent: there are none. */
+  readonly isLeftAlone?: (service: ServiceKey) => boolean;
+}
+
 /** All replicas that have a place on devices which they share. */
-export function sharersIn(
-  state: {
-    readonly replicas: ReadonlyMap<string, Replica>;
-    readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
-  },
-  observed: Observed,
-  now: number,
-): Sharer[] {
+export function sharersIn(state: Sharing, observed: Observed, now: number): Sharer[] {
   const containersOf = byReplica(observed);
   return [...state.replicas.values()].flatMap((replica): Sharer[] => {
     const placement = placementOf(replica);
@@ -35,7 +36,8 @@ export function sharersIn(
     if (!spec || declaredBytes === null) return [];
     const node = observed.nodes.get(placement.node);
     const keys = givenDevices(placement).map(d => `${placement.node} ${currentId(node, d)}`);
-    const stage = turnStage(replica, spec, { observed, containersOf, now });
+    const due = turnStage(replica, spec, { observed, containersOf, now });
+    const stage = 'since' in due && state.isLeftAlone?.(service) ? AT_REST : due;
     return [{ replica, placement, declaredBytes, priority: spec.priority, keys, stage }];
   });
 }

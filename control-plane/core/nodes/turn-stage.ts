@@ -65,14 +65,17 @@ function whileStarting(
   replica: Replica,
   phase: PhaseOf<'starting'>,
   spec: ServiceSpec,
-  { observed, now }: Seen,
+  { observed, containersOf, now }: Seen,
 ): TurnStage {
   // It was lost and is found: it runs, with its memory, and may be a long time in getting ready again.
   if (replica.hasServed) return AT_REST;
   const start = observed.effects.get(startKey(phase.container.id));
   // It may have begun long after its create, and a call has a deadline of its own.
   if (start?.kind === 'under_way') return during('starting', now, now);
-  const since = start?.kind === 'settled' ? start.at : phase.since;
+  const startedAt = containersOf(replica).find(c => c.id === phase.container.id)?.startedAt;
+  // The call is forgotten after a while. An engine whose clock is ahead of ours does not know either.
+  const seenAt = startedAt === undefined || startedAt > now ? phase.since : Math.max(startedAt, phase.since);
+  const since = start?.kind === 'settled' ? start.at : seenAt;
   if (!isUnstarted(replica, observed)) return starting(since, spec, now);
   if (start?.kind === 'failed') return toStart(phase.since, start, now);
   // The turn that its create had goes on. One that was created in an earlier life of ours has none.
@@ -83,11 +86,19 @@ function whileStarting(
 function whileStopping(replica: Replica, phase: PhaseOf<'stopping'>, { observed, containersOf, now }: Seen): TurnStage {
   const running = containersOf(replica).filter(c => c.state === 'running');
   if (running.length === 0) return AT_REST;
-  const stops = running.map(c => observed.effects.get(stopKey(c.id)));
-  const isTold = stops.some(s => s !== undefined && s.kind !== 'queued');
+  const node = observed.nodes.get(phase.placement.node);
+  const answeringSince = node?.answeringSince ?? Number.NEGATIVE_INFINITY;
+  const told = running.flatMap(({ id }) => {
+    const stop = observed.effects.get(stopKey(id));
+    if (stop === undefined || stop.kind === 'queued') return [];
+    // What was said to a silent node was not heard.
+    const isUnheard = stop.kind !== 'under_way' && stop.at < answeringSince;
+    return isUnheard ? [] : [Math.max(stop.firstAt ?? phase.since, answeringSince)];
+  });
+  // However long ago its end was decided: what nobody has told it, as we or its node were away, has not begun.
+  if (told.length === 0) return { kind: 'to_stop', since: phase.since };
   // What the engine cannot stop, or what has a grace of many minutes, goes on as it is.
-  const stage = during('stopping', phase.since, now);
-  return isTold || stage.kind === 'at_rest' ? stage : { kind: 'to_stop', since: phase.since };
+  return during('stopping', node?.answering ? Math.max(...told) : now, now);
 }
 
 function toStart(since: number, effect: EffectState | undefined, now: number): TurnStage {
@@ -105,7 +116,7 @@ function during(kind: 'starting' | 'stopping', deadline: number, now: number): T
   return now < until ? { kind, until } : AT_REST;
 }
 
-const AT_REST: TurnStage = { kind: 'at_rest' };
+export const AT_REST: TurnStage = { kind: 'at_rest' };
 /** Beyond what a start or a stop may take: the longest call to an engine, and until its end is seen. */
 const PATIENCE_MS = 150_000;
 /** How long the pause is after several failures in a row. */
