@@ -5,6 +5,7 @@ import type { ImageState } from '../../core/observed.ts';
 import type { Clock } from '../../ports.ts';
 import type { EngineClient } from './engine-client.ts';
 import { jsonLines } from './json-lines.ts';
+import { pullRefusal } from './pull-refusal.ts';
 import { type RegistryAuth, registryAuth } from './registry-auth.ts';
 import { statusOf, translateError } from './translate-error.ts';
 
@@ -98,7 +99,7 @@ async function pull(
       timer.refresh();
       const message = line as PullMessage;
       if (message.error !== undefined || message.errorDetail) {
-        throw refused(
+        throw pullRefusal(
           request.image,
           message.errorDetail?.message ?? message.error ?? 'no reason given',
           client.address,
@@ -117,7 +118,7 @@ async function pull(
     const translated = translateError(error, { doing, engine: client.address });
     // The engine answered: what it says is about this image and its registry, except that its disk may be full.
     const answered = statusOf(translated) !== undefined && translated.code !== 'out_of_resources';
-    throw answered ? refused(request.image, withoutPrefix(translated.message, doing), client.address) : translated;
+    throw answered ? pullRefusal(request.image, withoutPrefix(translated.message, doing), client.address) : translated;
   } finally {
     clearTimeout(timer);
     stream?.destroy();
@@ -126,22 +127,6 @@ async function pull(
 
 function withoutPrefix(message: string, doing: string): string {
   return message.startsWith(`${doing}: `) ? message.slice(doing.length + 2) : message;
-}
-
-/** What a registry answered, or that it did not. The engine has one status for everything, so its words decide. */
-function refused(image: string, words: string, engine: string): OutriggerError {
-  const doing = `pulling image ${image}`;
-  const cause = Object.assign(new Error(words), { statusCode: 500 });
-  const translated = translateError(cause, { doing, engine });
-  if (translated.code === 'out_of_resources') return translated;
-  const unreachable = translated.code === 'unavailable';
-  return new OutriggerError('image_unavailable', `${doing}: ${words}`, {
-    retryable: unreachable,
-    next: unreachable
-      ? 'The engine could not reach the image registry. Check its network and proxy settings, the spelling of the image, or build it first.'
-      : 'Check the spelling of the image, log in with `docker login` if it is private, or build it first.',
-    cause,
-  });
 }
 
 interface PullMessage {

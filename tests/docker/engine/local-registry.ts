@@ -12,6 +12,8 @@ export interface LocalRegistryOptions {
   readonly credentials?: { readonly username: string; readonly password: string };
   /** The blob of the last layer is not there, so that a pull fails in its middle. */
   readonly missingLayer?: boolean;
+  /** What it answers when it is asked for the image; `break`: it closes the connection. */
+  readonly trouble?: 'break' | { readonly status: number; readonly body: string };
   /** The last layer is begun and never ended. */
   readonly stalls?: boolean;
 }
@@ -98,7 +100,7 @@ export class LocalRegistry {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const { credentials, missingLayer, stalls } = this.#options;
+    const { credentials, missingLayer, stalls, trouble } = this.#options;
     const path = request.url ?? '';
     const last = this.#layers.at(-1)?.digest;
     if (credentials && request.headers.authorization !== basic(credentials)) {
@@ -106,6 +108,11 @@ export class LocalRegistry {
       return void response.end('{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}');
     }
     if (path === '/v2/') return void response.end('{}');
+    if (trouble === 'break') return void request.socket.destroy();
+    if (trouble) {
+      response.writeHead(trouble.status, { 'content-type': 'application/json' });
+      return void response.end(trouble.body);
+    }
     if (path === '/v2/model/manifests/1' || path === `/v2/model/manifests/${digestOf(Buffer.from(this.#manifest))}`) {
       response.writeHead(200, {
         'content-type': MANIFEST,

@@ -121,6 +121,22 @@ test('a registry that is not there may be tried again', async t => {
   t.regex(error.message, /^pulling image 127\.0\.0\.1:\d+\/model:1: .*connection refused/);
 });
 
+for (const [what, trouble, next] of [
+  ['is broken', { status: 500, body: 'oops' }, /an error of its own/],
+  ['is overloaded', { status: 503, body: '{"errors":[{"code":"UNAVAILABLE","message":"later"}]}' }, /error of its own/],
+  ['has had enough', { status: 429, body: '{"errors":[{"code":"TOOMANYREQUESTS","message":"wait"}]}' }, /too often/],
+  ['breaks the connection', 'break', /connection .* broke/],
+] as const) {
+  test(`a registry that ${what} says nothing of the image, and the error does not blame its name`, async t => {
+    const { pull } = await pulling(t, { trouble });
+    const error = await t.throwsAsync<OutriggerError>(pull());
+    t.log(error.message);
+    t.like(error, { code: 'image_unavailable', retryable: true });
+    t.regex(error.next ?? '', next);
+    t.notRegex(error.next ?? '', /spelling/);
+  });
+}
+
 test('without credentials a private image is unavailable', async t => {
   const { pull } = await pulling(t, { credentials: LOGIN });
   t.like(await t.throwsAsync(pull()), { code: 'image_unavailable' });
