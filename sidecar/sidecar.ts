@@ -15,7 +15,7 @@ export interface SidecarOptions {
 /** Probes, warms up and reads the load of the containers it is told to look after. Embedded or alone on a node. */
 export function createSidecar(options: SidecarOptions): Sidecar {
   const { clock, random = Math.random, concurrency = 64 } = options;
-  const slots = new Slots({ clock, limit: concurrency });
+  const slots = new Slots({ clock, limit: concurrency, busyMs: BUSY_MS });
   const beats = new Beats({ clock, random });
   const probers = new Map<string, Prober>();
   const ending = new Set<Promise<void>>();
@@ -69,3 +69,6 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     },
   };
 }
+
+/** A probe that has run for so long waits for an answer. */
+const BUSY_MS = 100;

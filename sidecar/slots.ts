@@ -1,22 +1,30 @@
 import type { Clock } from '../control-plane/ports.ts';
 
 /**
- * Bounds how many probes do work at the same moment. A probe that has run for 100 ms is waiting, not working: it makes
- * room and goes on, so that hung replicas never keep the others from being asked. What waits is bounded by the targets,
- * each of which asks one question of a kind at a time.
+ * Bounds how many tasks do work at the same moment; first come, first served. One that has run for `busyMs` counts as
+ * waiting, not working: it makes room and goes on, so that what hangs keeps nobody else from beginning. How many wait is
+ * for those to bound who bring the tasks.
  */
 export class Slots {
   readonly #clock: Clock;
   readonly #limit: number;
+  readonly #busyMs: number;
   /** When each that holds a slot began, the oldest first. */
   readonly #busySince = new Map<object, number>();
   readonly #waiting: (() => void)[] = [];
-  /** Set only while somebody waits: nobody else cares when a probe stops to count as busy. */
+  /** Set only while somebody waits: nobody else cares when a task stops to count as busy. */
   #cancelAlarm: (() => void) | null = null;
 
-  constructor(options: { clock: Clock; limit: number }) {
+  /** @param options busyMs: absent, a task holds its slot to the end */
+  constructor(options: { clock: Clock; limit: number; busyMs?: number }) {
     this.#clock = options.clock;
     this.#limit = options.limit;
+    this.#busyMs = options.busyMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Nobody holds a slot that counts, and nobody waits for one. */
+  get isIdle(): boolean {
+    return this.#busySince.size === 0 && this.#waiting.length === 0;
   }
 
   /** Runs the task once a slot is free. Rejects with the signal's reason if that fires first. */
@@ -57,7 +65,7 @@ export class Slots {
   #hasRoom(): boolean {
     const now = this.#clock.now();
     for (const [slot, since] of this.#busySince) {
-      if (now - since < BUSY_MS) break;
+      if (now - since < this.#busyMs) break;
       this.#busySince.delete(slot);
     }
     return this.#busySince.size < this.#limit;
@@ -69,9 +77,7 @@ export class Slots {
     this.#cancelAlarm = null;
     while (this.#waiting.length > 0 && this.#hasRoom()) this.#waiting.shift()!();
     const [oldest] = this.#busySince.values();
-    if (this.#waiting.length === 0 || oldest === undefined) return;
-    this.#cancelAlarm = this.#clock.alarm(oldest + BUSY_MS - this.#clock.now(), () => this.#admit());
+    if (this.#waiting.length === 0 || oldest === undefined || this.#busyMs === Number.POSITIVE_INFINITY) return;
+    this.#cancelAlarm = this.#clock.alarm(oldest + this.#busyMs - this.#clock.now(), () => this.#admit());
   }
 }
-
-const BUSY_MS = 100;

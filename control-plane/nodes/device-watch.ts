@@ -1,3 +1,4 @@
+import { Slots } from '../../sidecar/slots.ts';
 import type { GivenDevice } from '../core/node.ts';
 import type { DeviceReport } from '../core/observed.ts';
 import type { Clock, Engine } from '../ports.ts';
@@ -26,8 +27,8 @@ export class DeviceWatch {
   readonly #onChange: () => void;
   readonly #watched = new Map<string, Watched>();
   readonly #reports = new Map<string, DeviceReport>();
-  /** By node: one whose engine hangs keeps no other waiting. */
-  readonly #turns = new Map<string, Turns>();
+  /** By node: one whose engine hangs keeps no other waiting. Each target asks one question at a time. */
+  readonly #slots = new Map<string, Slots>();
 
   constructor(options: {
     clock: Clock;
@@ -61,7 +62,7 @@ export class DeviceWatch {
       watched.ended = this.#watch(watched);
     }
     const nodes = new Set(targets.map(t => t.node));
-    for (const [node, turns] of this.#turns) if (!nodes.has(node) && turns.idle) this.#turns.delete(node);
+    for (const [node, slots] of this.#slots) if (!nodes.has(node) && slots.isIdle) this.#slots.delete(node);
   }
 
   /** The newest report of each target that was asked, by container id. */
@@ -102,19 +103,16 @@ export class DeviceWatch {
     const { containerId, node, devices, check } = target;
     const engine = this.#engines.get(node);
     if (!engine) return null;
-    const turns = this.#turnsOf(node);
-    await turns.take(signal);
+    const limits = { clock: this.#clock, timeoutMs: DEADLINE_MS, signal };
+    const what = `asking container ${containerId.slice(0, 12)} on node ${node} for its devices`;
+    const request = { devices, ...(check && { check }) };
+    const ask = () => within(limits, what, inTime => engine.checkDevices(containerId, request, inTime));
     try {
-      const limits = { clock: this.#clock, timeoutMs: DEADLINE_MS, signal };
-      const what = `asking container ${containerId.slice(0, 12)} on node ${node} for its devices`;
-      const request = { devices, ...(check && { check }) };
-      return await within(limits, what, inTime => engine.checkDevices(containerId, request, inTime));
+      return await this.#slotsOf(node).run(ask, signal);
     } catch {
       // That the engine is away is what its listing reports.
       signal.throwIfAborted();
       return null;
-    } finally {
-      turns.give();
     }
   }
 
@@ -129,12 +127,12 @@ export class DeviceWatch {
     if (before?.kind !== answer.kind || before.message !== answer.message) this.#onChange();
   }
 
-  #turnsOf(node: string): Turns {
-    const known = this.#turns.get(node);
+  #slotsOf(node: string): Slots {
+    const known = this.#slots.get(node);
     if (known) return known;
-    const turns = new Turns(AT_ONCE_PER_NODE);
-    this.#turns.set(node, turns);
-    return turns;
+    const slots = new Slots({ clock: this.#clock, limit: AT_ONCE_PER_NODE });
+    this.#slots.set(node, slots);
+    return slots;
   }
 }
 
@@ -152,45 +150,3 @@ const CONFIRM_AFTER_MS = 1_000;
 const DEADLINE_MS = 15_000;
 const AT_ONCE_PER_NODE = 4;
 const LEFT = new Error('the container is not asked any more');
-
-/** First come, first served. What waits is bounded by the targets, each of which asks one question at a time. */
-class Turns {
-  readonly #waiting: (() => void)[] = [];
-  readonly #all: number;
-  #free: number;
-
-  constructor(limit: number) {
-    this.#all = limit;
-    this.#free = limit;
-  }
-
-  get idle(): boolean {
-    return this.#free === this.#all;
-  }
-
-  async take(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return;
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const admit = () => {
-      signal.removeEventListener('abort', leave);
-      resolve();
-    };
-    const leave = () => {
-      this.#waiting.splice(this.#waiting.indexOf(admit), 1);
-      reject(signal.reason);
-    };
-    this.#waiting.push(admit);
-    signal.addEventListener('abort', leave, { once: true });
-    await promise;
-  }
-
-  give(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free += 1;
-  }
-}

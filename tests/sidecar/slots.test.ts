@@ -2,9 +2,9 @@ import test from 'ava';
 import { Slots } from '../../sidecar/slots.ts';
 import { settle, VirtualClock } from '../fakes/clock.ts';
 
-function watched() {
+function watched(busyMs?: number) {
   const clock = new VirtualClock();
-  const slots = new Slots({ clock, limit: 2 });
+  const slots = new Slots({ clock, limit: 2, ...(busyMs !== undefined && { busyMs }) });
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
   const stop = new AbortController();
@@ -13,7 +13,7 @@ function watched() {
       begun.push(name);
       return new Promise<void>(resolve => ends.set(name, resolve));
     }, signal);
-  return { clock, begun, run, end: (name: string) => ends.get(name)!() };
+  return { clock, slots, begun, run, end: (name: string) => ends.get(name)!() };
 }
 
 test('as many run as there are slots; the next begins when one ends, in their order', async t => {
@@ -33,8 +33,8 @@ test('as many run as there are slots; the next begins when one ends, in their or
   t.is(clock.waiting, 0);
 });
 
-test('one that hangs makes room after 100 ms, and only while somebody waits is that timed', async t => {
-  const { begun, run, clock } = watched();
+test('one that hangs makes room after its time, and only while somebody waits is that timed', async t => {
+  const { begun, run, clock } = watched(100);
   for (const name of ['a', 'b']) void run(name);
   await settle();
   t.is(clock.waiting, 0);
@@ -49,7 +49,7 @@ test('one that hangs makes room after 100 ms, and only while somebody waits is t
 });
 
 test('who leaves while waiting gets no slot, and leaves no alarm behind', async t => {
-  const { begun, run, end, clock } = watched();
+  const { begun, run, end, clock } = watched(100);
   for (const name of ['a', 'b']) void run(name);
   const leaving = new AbortController();
   const left = run('c', leaving.signal);
@@ -61,4 +61,27 @@ test('who leaves while waiting gets no slot, and leaves no alarm behind', async 
   end('a');
   await settle();
   t.deepEqual(begun, ['a', 'b']);
+});
+
+test('where no time is set a slot is held to the end, and whoever waits gives up without one', async t => {
+  const { begun, run, end, clock, slots } = watched();
+  t.true(slots.isIdle);
+  const [a] = ['a', 'b'].map(name => run(name));
+  const leaving = new AbortController();
+  const left = run('c', leaving.signal);
+  const next = run('d');
+  await clock.advance(3_600_000);
+  t.deepEqual(begun, ['a', 'b']);
+  t.is(clock.waiting, 0);
+  leaving.abort(new Error('enough'));
+  await t.throwsAsync(left, { message: 'enough' });
+  end('a');
+  await a;
+  await settle();
+  t.deepEqual(begun, ['a', 'b', 'd']);
+  t.false(slots.isIdle);
+  for (const name of ['b', 'd']) end(name);
+  await next;
+  await settle();
+  t.true(slots.isIdle);
 });
