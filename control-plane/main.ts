@@ -16,6 +16,7 @@ import { Controller } from './controller/controller.ts';
 import { ServedControlPlane } from './controller/served-control-plane.ts';
 import { OutriggerError } from './core/errors.ts';
 import { isVacant } from './core/nodes/is-vacant.ts';
+import { reconcile } from './core/reconcile.ts';
 import type { ServiceSpec } from './core/spec.ts';
 import { createDockerEngine, DialGate } from './engine/docker/index.ts';
 import { randomIds, randomWord } from './ids.ts';
@@ -109,6 +110,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     await Controller.open({
       members: nodes.inUse().members,
       nodePolicy: nodes.inUse().policy,
+      reconcile,
       registry,
       hub,
       store,

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { Action } from '../core/actions.ts';
 import { type OutriggerError, toOutriggerError } from '../core/errors.ts';
-import { DEFAULT_NODE_POLICY, type NodePolicy } from '../core/node.ts';
+import type { NodePolicy } from '../core/node.ts';
 import type { NameChanges } from '../core/nodes/name-changes.ts';
 import { storedNodes } from '../core/nodes/rename-nodes.ts';
 import type { Observed, RegistryStanding } from '../core/observed.ts';
-import { reconcile } from '../core/reconcile.ts';
+import type { reconcile } from '../core/reconcile.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
 import { DeviceWatch } from '../nodes/device-watch.ts';
 import { Members } from '../nodes/members.ts';
@@ -29,7 +29,7 @@ export interface ControllerOptions {
   /** The nodes to begin with; `setMembers` changes them. */
   readonly members: readonly Member[];
   /** How long silence is waited out to begin with; `setNodePolicy` changes it. */
-  readonly nodePolicy?: NodePolicy;
+  readonly nodePolicy: NodePolicy;
   readonly registry: Registry;
   readonly hub: DiscoveryHub;
   readonly store: Store;
@@ -39,8 +39,8 @@ export interface ControllerOptions {
   readonly log: Logger;
   /** Asked anew before each create: rejects with `denied` what the operator's policy does not allow. */
   readonly admit: (spec: ServiceSpec) => Promise<readonly string[]>;
-  /** What is judged by; default: the core. */
-  readonly reconcile?: typeof reconcile;
+  /** What is judged by: the core. */
+  readonly reconcile: typeof reconcile;
 }
 
 /**
@@ -74,7 +74,7 @@ export class Controller implements LoopAccess {
   private constructor(options: ControllerOptions, writer: StateWriter) {
     this.#options = options;
     this.#writer = writer;
-    this.#nodePolicy = options.nodePolicy ?? DEFAULT_NODE_POLICY;
+    this.#nodePolicy = options.nodePolicy;
     const { clock } = options;
     this.nodes = new Members({ clock, onListing: () => this.wake() });
     const { engines } = this.nodes;
@@ -252,8 +252,7 @@ export class Controller implements LoopAccess {
       await this.#commands.run(decide => this.#perform(decide));
       const now = clock.now();
       const observed = this.observed;
-      const judge = this.#options.reconcile ?? reconcile;
-      const plan = judge(this.state, observed, now, () => ids.replicaId(), this.#nodePolicy);
+      const plan = this.#options.reconcile(this.state, observed, now, () => ids.replicaId(), this.#nodePolicy);
       const news = this.#nodeNews.look({ replicas: plan.replicas, specOf: this.state.specOf }, observed, now);
       const troubles = this.#serviceTroubles.look(plan.troubles, now);
       const events = [...news.events, ...troubles.events, ...eventsBetween(this.state, plan, now)];

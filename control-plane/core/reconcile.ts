@@ -8,7 +8,7 @@ import { farewells } from './lifecycle/farewells.ts';
 import { awaitsDeviceCheckUntil } from './lifecycle/first-device-check.ts';
 import { actionsFor, orphanActions } from './lifecycle/next-actions.ts';
 import { transition } from './lifecycle/transition.ts';
-import { DEFAULT_NODE_POLICY, type NodePolicy, type NodeRecord } from './node.ts';
+import type { NodePolicy, NodeRecord } from './node.ts';
 import { type DeviceTurns, deviceTurns } from './nodes/device-turns.ts';
 import { nodesToList } from './nodes/nodes-to-list.ts';
 import { vacatedNodes } from './nodes/vacated-nodes.ts';
@@ -72,7 +72,7 @@ export function reconcile(
   observed: Observed,
   now: number,
   newReplicaId: () => string,
-  policy: NodePolicy = DEFAULT_NODE_POLICY,
+  policy: NodePolicy,
 ): Plan {
   return containTrouble(desired.services.keys(), alone => {
     const world = new World(desired, observed, { now, policy, alone });

@@ -2,6 +2,7 @@ import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import { Publication } from '../../control-plane/controller/publication.ts';
 import type { Endpoint } from '../../control-plane/core/endpoint.ts';
+import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import { reconcile } from '../../control-plane/core/reconcile.ts';
 import { aReplica, phaseOf, seen } from '../core/replicas.ts';
 
@@ -26,6 +27,7 @@ test('what cannot be stored leaves those published alone that are stored as read
       seen(),
       1,
       () => '',
+      DEFAULT_NODE_POLICY,
     );
     new Publication({ registry, hub } as never).withdraw({ ...empty, endpoints }, stored);
     t.deepEqual(published[0], published[1], 'clients and the registry are told the same');

@@ -3,6 +3,7 @@ import { removeServices } from '../../control-plane/controller/commands.ts';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import type { Action } from '../../control-plane/core/actions.ts';
 import { FIRST_DELAY_MS } from '../../control-plane/core/lifecycle/backoff.ts';
+import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import type { EffectState, Observed } from '../../control-plane/core/observed.ts';
 import { type Plan, reconcile } from '../../control-plane/core/reconcile.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
@@ -38,7 +39,7 @@ function stored(replicas: readonly Replica[], specs: readonly ServiceSpec[] = [a
 
 function planOf(state: DesiredState, observed: Observed, now = 10_000): Plan {
   let count = 0;
-  return reconcile(state, observed, now, () => `new${(count++).toString()}`);
+  return reconcile(state, observed, now, () => `new${(count++).toString()}`, DEFAULT_NODE_POLICY);
 }
 
 const phaseIn = (world: ModelWorld, service: string) =>

@@ -23,7 +23,7 @@ function passWith({ nodes, replicas }: { nodes: number; replicas: number }) {
   });
   const { replicaId } = countingIds();
   const observed = { ...world.observed(), nodes: new Map(silent) };
-  const plan = reconcile(world.state, observed, world.now, replicaId);
+  const plan = reconcile(world.state, observed, world.now, replicaId, world.policy);
   const reasons = [...plan.replicas.values()].map(r => (r.phase.kind === 'pending' ? r.phase.reasons : []));
   return { reads, reasons };
 }
@@ -47,7 +47,7 @@ test('to place a small replica changes nothing of those that go on waiting for m
   const before = waiting();
   t.is(before.length, 37);
   apply(world, aSpec({ name: 'small', resources: { cpus: 1 } }));
-  const plan = reconcile(world.state, world.observed(), world.now, countingIds().replicaId);
+  const plan = reconcile(world.state, world.observed(), world.now, countingIds().replicaId, world.policy);
   const changed = [...plan.replicas.values()].filter(r => r !== world.state.replicas.get(r.id));
   t.deepEqual(
     changed.map(r => r.service),

@@ -335,7 +335,9 @@ test('a container that a listing shows before its create has settled is not star
   while (world.history.at(-1)?.kind !== 'create') world.step();
   const create = world.history.at(-1) as Action;
   const actions = (effects: Observed['effects']) =>
-    reconcile(world.state, { ...world.observed(), effects }, world.now, () => 'unused').actions.map(a => a.kind);
+    reconcile(world.state, { ...world.observed(), effects }, world.now, () => 'unused', world.policy).actions.map(
+      a => a.kind,
+    );
   t.deepEqual(actions(new Map([[actionKey(create), { kind: 'under_way' }]])), [], 'files may still be on their way');
   t.deepEqual(actions(new Map()), ['create'], 'nobody knows whether it was finished');
   t.deepEqual(actions(world.observed().effects), ['start']);

@@ -2,7 +2,8 @@ import { pino } from 'pino';
 import { Controller } from '../../control-plane/controller/controller.ts';
 import { ServedControlPlane } from '../../control-plane/controller/served-control-plane.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
-import type { reconcile } from '../../control-plane/core/reconcile.ts';
+import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
+import { reconcile } from '../../control-plane/core/reconcile.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import type { Registry } from '../../control-plane/ports.ts';
 import { EmbeddedRegistry } from '../../control-plane/registry/embedded.ts';
@@ -51,7 +52,7 @@ export class SimulatedWorld {
   #lives = 0;
   readonly #isRemote: boolean;
   readonly #passAfterMs: number;
-  readonly #reconcile: typeof reconcile | undefined;
+  readonly #reconcile: typeof reconcile;
   readonly #ids = countingIds();
 
   constructor(
@@ -62,7 +63,7 @@ export class SimulatedWorld {
       reconcile?: typeof reconcile;
     } = {},
   ) {
-    this.#reconcile = options.reconcile;
+    this.#reconcile = options.reconcile ?? reconcile;
     this.#isRemote = options.registry === 'remote';
     this.#passAfterMs = options.probesPassAfterMs ?? 40;
     this.safety = new Safety(() => ({
@@ -138,7 +139,8 @@ export class SimulatedWorld {
       ...around,
       members: this.nodes.filter(n => n.configured).map(n => n.newMember()),
       sidecar: this.sidecar,
-      ...(this.#reconcile && { reconcile: this.#reconcile }),
+      nodePolicy: DEFAULT_NODE_POLICY,
+      reconcile: this.#reconcile,
       ids: this.#ids,
       log: pino({ level: 'error' }, { write: line => this.safety.onLog(line) }),
       admit,
