@@ -1,10 +1,18 @@
 import { containerName, pullAction } from '../core/actions.ts';
 import type { Desired } from '../core/desired.ts';
 import { isLetOff } from '../core/lifecycle/farewells.ts';
-import type { NodePolicy } from '../core/node.ts';
+import { currentId, type NodePolicy } from '../core/node.ts';
 import { NodeCare } from '../core/nodes/node-care.ts';
 import { imageKey, type Observed, type ObservedNode } from '../core/observed.ts';
-import { containerOf, isAvailable, isLive, placementOf, type Replica } from '../core/replica.ts';
+import {
+  containerOf,
+  givenDevices,
+  isAvailable,
+  isLive,
+  type Placement,
+  placementOf,
+  type Replica,
+} from '../core/replica.ts';
 import { isCurrent } from '../core/rollout/rollout.ts';
 import type { Service } from '../core/service.ts';
 import type { ServiceSpec } from '../core/spec.ts';
@@ -174,7 +182,7 @@ function describeReplica(replica: Replica, spec: ServiceSpec, scene: Scene): Rep
     sinceMs: phase.since,
     message: phaseInWords(replica, spec, scene),
     ...(placement ? { node: placement.node } : {}),
-    devices: placement?.devices ?? [],
+    devices: placement === null ? [] : devicesOf(placement, observed),
     ...(container ? { containerId: container.id } : {}),
     containerName: containerName(replica.service, replica.id),
     attempt: replica.attempt,
@@ -187,4 +195,10 @@ function describeReplica(replica: Replica, spec: ServiceSpec, scene: Scene): Rep
     createdAtMs: replica.createdAt,
     timings: replica.timings.map(t => ({ phase: t.phase, enteredAtMs: t.at })),
   };
+}
+
+/** By the ids that the node lists them by now, where it does: numbers may be others than when they were given. */
+function devicesOf(placement: Placement, { nodes }: Observed): readonly string[] {
+  const node = nodes.get(placement.node);
+  return givenDevices(placement).map(device => currentId(node, device));
 }

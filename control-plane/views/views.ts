@@ -54,6 +54,7 @@ export interface ReplicaView {
   /** What it is there for, where that is not to be one of those that are wanted: whose place it is to take, and why. */
   readonly purpose?: string;
   readonly node?: string;
+  /** By the ids that the node lists now; by those they were given as, or their UUIDs, where it does not list them. */
   readonly devices: readonly string[];
   readonly containerId?: string;
   readonly containerName: string;

@@ -146,6 +146,22 @@ test('a replica is shown with where it is, its container, and when it is tried a
   t.false('containerId' in waits!);
 });
 
+test('the devices of a replica are shown by the ids that its node lists them by now', t => {
+  const gpu = (id: number, uuid: string) => ({ id: `nvidia.com/gpu=${id}`, driver: 'cdi' as const, uuid });
+  const given = [gpu(0, 'GPU-a'), gpu(1, 'GPU-b')].map(({ id, uuid }) => ({ id, uuid }));
+  const placement = { node: 'local', devices: given.map(d => d.id), given };
+  const devices = (...listed: ReturnType<typeof gpu>[]) =>
+    shown([one('ready', {}, { placement })], {}, seen({ nodes: [aNode({ devices: listed })] })).replicas[0]?.devices;
+  t.deepEqual(devices(gpu(0, 'GPU-a'), gpu(1, 'GPU-b')), ['nvidia.com/gpu=0', 'nvidia.com/gpu=1']);
+  t.deepEqual(devices(gpu(0, 'GPU-b'), gpu(1, 'GPU-a')), ['nvidia.com/gpu=1', 'nvidia.com/gpu=0']);
+  t.deepEqual(devices(gpu(0, 'GPU-b')), ['GPU-a', 'nvidia.com/gpu=0'], 'the number of the first is another one now');
+  t.deepEqual(devices(), ['nvidia.com/gpu=0', 'nvidia.com/gpu=1']);
+  t.deepEqual(
+    shown([one('ready', {}, { placement })], {}, seen({ nodes: [] })).replicas[0]?.devices,
+    placement.devices,
+  );
+});
+
 test('addresses are shown only while somebody may call them', t => {
   const addresses = [{ kind: 'network' as const, network: 'n', host: '10.0.0.2', port: 1 }];
   const count = (kind: PhaseKind) => shown([one(kind, { addresses })]).replicas[0]?.addresses.length;
