@@ -1,19 +1,18 @@
 import type { Logger } from 'pino';
 import { OutriggerError } from '../core/errors.ts';
-import { DEFAULT_NODE_POLICY } from '../core/node.ts';
-import type { Clock, Member } from '../ports.ts';
-import { type Configured, nameOf, wayOf } from './configure-node.ts';
+import type { Clock } from '../ports.ts';
+import { nameOf } from './configure-node.ts';
 import { type ConfiguredFile, configureFile, mayTakeAway, takesAway } from './configured-file.ts';
+import { ConfiguredMembers, waysOf } from './configured-members.ts';
 import { CONFIRM_MS, Doubt } from './doubt.ts';
 import type { Engines } from './engines.ts';
 import { FileWatch } from './file-watch.ts';
-import { type FormerNodes, formerNodes } from './former-nodes.ts';
+import { formerNodes } from './former-nodes.ts';
 import { NO_NODES_FILE } from './no-nodes-file.ts';
 import type { NodeSource, NodesFileFrom, NodesFileInUse, NodesInUse } from './node-source.ts';
 import type { NodesNote } from './nodes-note.ts';
 import { readNodesText } from './nodes-text.ts';
 import { settledText } from './settled-text.ts';
-import { unreachableEngine } from './unreachable-engine.ts';
 
 export interface ConfiguredNodesOptions {
   /** Absolute. */
@@ -41,8 +40,7 @@ export class ConfiguredNodes implements NodeSource {
   readonly #stop = new AbortController();
   /** Of the last version that was tried. */
   #text = '';
-  #used: NodesInUse = { members: [], policy: DEFAULT_NODE_POLICY };
-  #nodes: readonly Configured[] = [];
+  readonly #members: ConfiguredMembers;
   #problem: string | null = null;
   /** Something that the file names was not there: it may come without the file being touched. */
   #incomplete = false;
@@ -52,6 +50,7 @@ export class ConfiguredNodes implements NodeSource {
 
   private constructor(options: ConfiguredNodesOptions) {
     this.#options = options;
+    this.#members = new ConfiguredMembers({ ...options, stopped: this.#stop.signal });
     this.#doubt = new Doubt({ clock: options.clock, confirmMs: options.confirmMs ?? CONFIRM_MS });
   }
 
@@ -71,24 +70,15 @@ export class ConfiguredNodes implements NodeSource {
     nodes.#text = text;
     const read = await nodes.#configure(text);
     if (read.kind === 'refused') throw refusal(options, read.problems);
-    const present = new Map(read.nodes.map(wayOf));
-    const former = await formerNodes(note, present, options);
-    nodes.#use(read, former);
-    for (const name of former.goesOn.keys()) if (!present.has(name)) note.remove(name);
+    nodes.#members.begin(read, await formerNodes(note, waysOf(read), options));
+    nodes.#incomplete = read.failures.length > 0;
     if (found === null) nodes.#miss();
     else nodes.#say(read.failures);
-    const formerNames = new Map([...former.goesOn].map(([from, to]) => [to, from]));
-    const members = nodes.#used.members.map(member => {
-      const formerName = formerNames.get(member.engine.node);
-      return formerName === undefined ? member : { ...member, formerName };
-    });
-    const leaving = former.leaving.map(n => ({ ...nodes.#member(n), leaving: true }));
-    nodes.#used = { ...nodes.#used, members: [...members, ...leaving, ...nodes.#deprived(former)] };
     return nodes;
   }
 
   inUse(): NodesInUse {
-    return this.#used;
+    return this.#members.inUse();
   }
 
   file(): NodesFileInUse {
@@ -101,13 +91,7 @@ export class ConfiguredNodes implements NodeSource {
   }
 
   hiddenPaths(): readonly string[] {
-    const ofNodes = this.#nodes.flatMap(configured => {
-      if (configured.kind === 'failed') return [];
-      const { engine, secretFiles } = configured.node;
-      const socket = engine.connection.kind === 'tcp' ? undefined : engine.connection.socketPath;
-      return socket === undefined ? secretFiles : [...secretFiles, socket];
-    });
-    return [this.#options.file, ...ofNodes];
+    return [this.#options.file, ...this.#members.hiddenPaths()];
   }
 
   follow(onChange: (nodes: NodesInUse) => void, isVacant?: (node: string) => boolean): void {
@@ -115,14 +99,14 @@ export class ConfiguredNodes implements NodeSource {
     const { file, clock, engines } = this.#options;
     if (isVacant) engines.onAnotherEngine(isVacant);
     engines.onOneEngine((from, to) => {
-      const renamed = this.#renamed(from, to);
+      const renamed = this.#members.renamed(from, to);
       if (renamed) onChange(renamed);
       return renamed !== null;
     });
     this.#watch = new FileWatch(file, { clock, signal: this.#stop.signal });
     this.#following = this.#watch.run(async asked => {
       const outcome = await this.#reread(asked);
-      if (outcome.kind === 'changed') onChange(this.#used);
+      if (outcome.kind === 'changed') onChange(this.#members.inUse());
       return outcome.kind === 'doubtful' ? outcome.leftMs : null;
     });
   }
@@ -135,21 +119,6 @@ export class ConfiguredNodes implements NodeSource {
     this.#stop.abort();
     await this.#following;
     await this.#options.note.close();
-  }
-
-  /**
-   * An engine that was in use under a name that is not in the file any more answers under one that is: whichever way it is
-   * reached now, what is there and what was decided about it goes on under that. Null: it is not so.
-   */
-  #renamed(from: string, to: string): NodesInUse | null {
-    const names = this.#nodes.map(nameOf);
-    if (this.#stop.signal.aborted || names.includes(from) || !names.includes(to)) return null;
-    // Those that leave do so without being named again: some of them may be gone by now.
-    const members = this.#used.members.filter(m => !m.leaving);
-    return {
-      ...this.#used,
-      members: members.map(m => (m.engine.node === to ? { ...m, formerName: from } : m)),
-    };
   }
 
   /** Never rejects. */
@@ -167,7 +136,7 @@ export class ConfiguredNodes implements NodeSource {
       }
       const read = await this.#configure(text);
       const failed = read.kind === 'read' ? read.failures : [];
-      if (read.kind === 'read' && failed.length === 0 && !asked && takesAway(this.#nodes, read.nodes)) {
+      if (read.kind === 'read' && failed.length === 0 && !asked && takesAway(this.#members.nodes(), read.nodes)) {
         if (text !== this.#doubt.text)
           log.info({ file }, 'the nodes file takes nodes away; it is read again before it counts');
         const leftMs = this.#doubt.leftMs(text);
@@ -183,11 +152,9 @@ export class ConfiguredNodes implements NodeSource {
       this.#incomplete = failed.length > 0;
       this.#say(failed);
       if (failed.length > 0 || this.#stop.signal.aborted) return SAME;
-      const former = await formerNodes(this.#options.note, new Map(read.nodes.map(wayOf)), this.#options);
+      const former = await formerNodes(this.#options.note, waysOf(read), this.#options);
       if (this.#stop.signal.aborted) return SAME;
-      this.#use(read, former);
-      // Whoever speaks to the others that leave knows of them.
-      this.#used = { ...this.#used, members: [...this.#used.members, ...this.#deprived(former)] };
+      this.#members.replace(read, former);
       log.info({ file, nodes: read.nodes.map(nameOf) }, 'the nodes file was read');
       return { kind: 'changed' };
     } catch (error) {
@@ -219,43 +186,9 @@ export class ConfiguredNodes implements NodeSource {
   async #configure(text: string): Promise<ConfiguredFile> {
     const { file, log } = this.#options;
     const read = await configureFile(file, text, this.#options);
-    const isNews = (text !== this.#text && text !== this.#doubt.text) || this.#nodes.length === 0;
+    const isNews = (text !== this.#text && text !== this.#doubt.text) || this.#members.nodes().length === 0;
     if (read.kind === 'read' && isNews) for (const warning of read.warnings) log.warn({ file }, warning);
     return read;
-  }
-
-  #use({ text, nodes, noted, policy }: Read, { deprived }: FormerNodes): void {
-    this.#nodes = nodes;
-    this.#incomplete = nodes.some(n => n.kind === 'failed');
-    this.#used = { policy, members: nodes.map(n => this.#member(n)) };
-    this.#options.note.add([...noted, ...deprived.map(d => [nameOf(d.node), d.noted] as const)]);
-    this.#options.note.use({ path: this.#options.file, text });
-  }
-
-  #deprived({ deprived }: FormerNodes): Member[] {
-    return deprived.map(({ node, from }) => ({ ...this.#member(node), leaving: true, formerName: from }));
-  }
-
-  #member(configured: Configured): Member {
-    const name = nameOf(configured);
-    const member =
-      configured.kind === 'configured' ? this.#options.engines.member(configured.node) : this.#silent(configured);
-    return {
-      ...member,
-      close: () => {
-        member.close?.();
-        // At our own end all are closed, and the next control plane has them again.
-        if (!this.#stop.signal.aborted && !this.#nodes.some(n => nameOf(n) === name)) this.#options.note.remove(name);
-      },
-    };
-  }
-
-  #silent({ name, profile, problem }: Failed): Member {
-    const error = new OutriggerError('unavailable', problem.message, {
-      next: `Mend nodes.${name} in ${this.#options.file}; it is looked at again.`,
-      retryable: false,
-    });
-    return { engine: unreachableEngine(name, error), profile };
   }
 
   /** Remembers what is wrong; logged when it changes. */
@@ -274,9 +207,6 @@ type Reread =
   /** It may be half of a file. */
   | { readonly kind: 'doubtful'; readonly leftMs: number };
 const SAME: Reread = { kind: 'same' };
-
-type Read = Extract<ConfiguredFile, { kind: 'read' }>;
-type Failed = Extract<Configured, { kind: 'failed' }>;
 
 function refusal({ file, from }: { file: string; from: NodesFileFrom }, problems: readonly string[]): OutriggerError {
   const other = ` It is the file of the last start; --nodes FILE names another, --nodes ${NO_NODES_FILE} none.`;
