@@ -28,7 +28,7 @@ export class NodeNews {
     observed: Observed,
     now: number,
   ): { readonly events: readonly Event[]; readonly told: () => void } {
-    const nodes = new Map([...observed.nodes].map(([name, node]) => [name, this.#stateOf(node, plan.replicas, now)]));
+    const nodes = new Map([...observed.nodes].map(([name, node]) => [name, this.#toldOf(node, plan.replicas, now)]));
     // Where nothing can be said at present, what was said last stands while the device is there.
     const listed = new Set([...observed.nodes.values()].flatMap(n => n.devices.map(d => `${n.name} ${d.id}`)));
     const kept = [...(this.#told?.uses ?? [])].filter(([key]) => listed.has(key));
@@ -47,8 +47,8 @@ export class NodeNews {
     };
   }
 
-  /** Since when it has been silent, for as long that it is worth telling. */
-  #stateOf(node: ObservedNode, replicas: ReadonlyMap<string, Replica>, now: number): NodeState {
+  /** What is to be told of it by now. */
+  #toldOf(node: ObservedNode, replicas: ReadonlyMap<string, Replica>, now: number): ToldNode {
     const { name, answering, silentSince, leaving, connection } = node;
     const before = this.#told?.nodes.get(name);
     const isTold =
@@ -116,11 +116,13 @@ export class NodeNews {
 }
 
 interface Told {
-  readonly nodes: ReadonlyMap<string, NodeState>;
+  readonly nodes: ReadonlyMap<string, ToldNode>;
   readonly uses: ReadonlyMap<string, DeviceUse>;
 }
 
-interface NodeState {
+/** A node as it was told of last, for comparison with what is seen of it. */
+interface ToldNode {
+  /** Null also while it is silent for too short a time to be told of. */
   readonly silentSince: number | null;
   readonly leaving: boolean;
   readonly connection: string;
@@ -143,7 +145,7 @@ function holdersOf(device: ObservedDevice, node: ObservedNode, replicas: Readonl
 
 const RENAMED = 'it goes on under another name';
 
-function farewellTo({ unheard }: NodeState): string {
+function farewellTo({ unheard }: ToldNode): string {
   if (unheard === 0) return 'nothing is waited for there any more';
   const what = unheard === 1 ? '1 container of ours' : `${unheard} containers of ours`;
   return `it does not answer: ${what} may still run there, with their devices, and nobody looks after them; name the node in the nodes file again to have them ended once it answers, or end there what "docker ps --filter label=dev.outrigger.instance" lists`;
