@@ -15,10 +15,18 @@ export function warnNotYet(service: Fields, x: XOutrigger, replicas: ServiceSpec
   const { min = 1, max = 1, initial = 1, targetInFlight } = replicas ?? {};
   if (x.idle_timeout !== undefined && min > 0) {
     warn(['idle_timeout'], 'replicas run on, however long nobody calls them');
+  } else if (min === 0 && max > 0 && (x.protocol ?? 'tcp') === 'tcp') {
+    // The sidecar has nothing to read it by.
+    service.findings.warn(
+      [...service.at('x-outrigger'), x.idle_timeout === undefined ? 'replicas' : 'idle_timeout'],
+      'its replicas never make room for services of higher priority: nobody knows when they are idle, as load is read with ' +
+        '`protocol: grpc` or `http` only',
+    );
   } else if (x.idle_timeout !== undefined) {
     service.findings.warn(
       [...service.at('x-outrigger'), 'idle_timeout'],
-      'does not scale to zero by itself yet: replicas run on, and after so long make room for services of higher priority',
+      'does not scale to zero by itself yet: replicas run on, and after so long make room for services of higher priority, ' +
+        'where their server counts its requests (docs/sidecar.md)',
     );
   }
   const untilScaled = `${initial} of ${min} to ${max} replicas run until \`outrigger scale\` says otherwise`;

@@ -24,14 +24,22 @@ test(says, '{scope: job}', [
 test(says, '{idle_timeout: 5m, replicas: 2}', [
   `idle_timeout: ${NO_EFFECT}: replicas run on, however long nobody calls them`,
 ]);
-test(says, '{idle_timeout: 5m, replicas: {min: 0, max: 1}}', [
-  'idle_timeout: does not scale to zero by itself yet: replicas run on, and after so long make room for services of higher priority',
+test(says, '{protocol: http, port: 80, idle_timeout: 5m, replicas: {min: 0, max: 1}}', [
+  'idle_timeout: does not scale to zero by itself yet: replicas run on, and after so long make room for services of higher priority, where their server counts its requests (docs/sidecar.md)',
   'replicas: nothing scales between the two by itself yet: 1 of 0 to 1 replicas run until `outrigger scale` says otherwise',
 ]);
+const NEVER =
+  'its replicas never make room for services of higher priority: nobody knows when they are idle, as load is read with `protocol: grpc` or `http` only';
+const BETWEEN =
+  'replicas: nothing scales between the two by itself yet: 1 of 0 to 1 replicas run until `outrigger scale` says otherwise';
+test(says, '{port: 80, idle_timeout: 5m, replicas: {min: 0, max: 1}}', [`idle_timeout: ${NEVER}`, BETWEEN]);
+test(says, '{replicas: {min: 0, max: 1}}', [`replicas: ${NEVER}`, BETWEEN]);
+test(says, '{replicas: 0}', []);
+test(says, '{protocol: grpc, port: 50051, replicas: {min: 0, max: 1}}', [BETWEEN]);
 test(says, '{replicas: {min: 1, max: 4}}', [
   'replicas: nothing scales between the two by itself yet: 1 of 1 to 4 replicas run until `outrigger scale` says otherwise',
 ]);
-test(says, '{replicas: {min: 0, max: 4, initial: 2, target_in_flight: 8}}', [
+test(says, '{protocol: grpc, port: 1, replicas: {min: 0, max: 4, initial: 2, target_in_flight: 8}}', [
   `replicas.target_in_flight: ${NO_EFFECT}: nothing scales by load; 2 of 0 to 4 replicas run until \`outrigger scale\` says otherwise`,
 ]);
 test(says, '{replicas: {min: 2, max: 2, target_in_flight: 8}}', [
