@@ -2,7 +2,7 @@ import { containerName } from './actions.ts';
 import type { Troubles } from './contain-trouble.ts';
 import type { Desired } from './desired.ts';
 import type { NodePolicy } from './node.ts';
-import { NodeCare } from './nodes/node-care.ts';
+import { JudgedNodes } from './nodes/judged-nodes.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { containerOf, placementOf, type Replica } from './replica.ts';
 import type { Service } from './service.ts';
@@ -13,7 +13,7 @@ export class World {
   readonly observed: Observed;
   readonly now: number;
   readonly services: Map<ServiceKey, Service>;
-  readonly nodes: NodeCare;
+  readonly nodes: JudgedNodes;
   readonly #desired: Desired;
   readonly #alone: Troubles;
   readonly #replicas = new Map<string, Replica>();
@@ -31,7 +31,7 @@ export class World {
     this.observed = observed;
     this.now = given.now;
     this.services = new Map(desired.services);
-    this.nodes = new NodeCare({ observed, records: desired.nodes, ...given });
+    this.nodes = new JudgedNodes({ observed, records: desired.nodes, ...given });
     for (const replica of desired.replicas.values()) this.put(replica);
     // `docker commit` copies labels into an image and so into its containers: only the name that we gave says whose it is,
     // or the id, where somebody renamed it.

@@ -2,7 +2,7 @@ import { containerName, pullAction } from '../core/actions.ts';
 import type { Desired } from '../core/desired.ts';
 import { isLetOff } from '../core/lifecycle/farewells.ts';
 import { currentId, type NodePolicy } from '../core/node.ts';
-import { NodeCare } from '../core/nodes/node-care.ts';
+import { JudgedNodes } from '../core/nodes/judged-nodes.ts';
 import { imageKey, type Observed, type ObservedNode } from '../core/observed.ts';
 import {
   containerOf,
@@ -33,7 +33,7 @@ export function describeServices(
   const scene: Scene = {
     state,
     observed,
-    nodes: new NodeCare({ observed, records: state.nodes, ...given }),
+    nodes: new JudgedNodes({ observed, records: state.nodes, ...given }),
     turns: turnsIn(state, observed),
     pending: new PendingLines(state, observed),
   };
@@ -45,7 +45,7 @@ export function describeServices(
 interface Scene {
   readonly state: Desired;
   readonly observed: Observed;
-  readonly nodes: NodeCare;
+  readonly nodes: JudgedNodes;
   readonly turns: Turns;
   readonly pending: PendingLines;
 }
@@ -102,7 +102,7 @@ function describeRollout({ rollout, generation }: Service): Pick<ServiceView, 'f
   };
 }
 
-function stateOf(service: Service, replicas: readonly Replica[], nodes: NodeCare): ServiceState {
+function stateOf(service: Service, replicas: readonly Replica[], nodes: JudgedNodes): ServiceState {
   if (service.removal) return 'deleting';
   const current = replicas.filter(r => isLive(r) && r.generation === service.generation);
   const ready = current.filter(isAvailable).length;
@@ -123,7 +123,7 @@ function messageOf(
     observed,
     nodes,
     halt,
-  }: { replicas: readonly ReplicaView[]; observed: Observed; nodes: NodeCare; halt: string },
+  }: { replicas: readonly ReplicaView[]; observed: Observed; nodes: JudgedNodes; halt: string },
 ): string {
   const { rollout } = service;
   if (rollout.kind === 'paused')
@@ -156,7 +156,7 @@ function wordsOf(replica: ReplicaView | undefined): string {
 /** A node that is away keeps the last service of a project in sight, see core/lifecycle/farewells.ts. */
 function farewellInWords(
   { spec, removal }: Service,
-  { observed, nodes }: { readonly observed: Observed; readonly nodes: NodeCare },
+  { observed, nodes }: { readonly observed: Observed; readonly nodes: JudgedNodes },
 ): string {
   const isAwaited = ({ name }: ObservedNode) =>
     removal !== null && !isLetOff({ observed, nodes }, name, spec.namespace, removal);

@@ -1,5 +1,5 @@
 import type { Desired } from '../core/desired.ts';
-import type { NodeCare } from '../core/nodes/node-care.ts';
+import type { JudgedNodes } from '../core/nodes/judged-nodes.ts';
 import { isAvailable, isLive, placementOf, type Replica } from '../core/replica.ts';
 import { isMovingIn, moversOf } from '../core/rollout/movers.ts';
 import { isCurrent } from '../core/rollout/rollout.ts';
@@ -13,7 +13,7 @@ import type { Service } from '../core/service.ts';
 export function placeTakers(
   service: Service,
   replicas: readonly Replica[],
-  { state, nodes }: { readonly state: Desired; readonly nodes: NodeCare },
+  { state, nodes }: { readonly state: Desired; readonly nodes: JudgedNodes },
 ): ReadonlyMap<string, string> {
   if (service.removal) return new Map();
   const isMoving = isMovingIn(nodes);
@@ -34,7 +34,7 @@ export function placeTakers(
   );
 }
 
-function whence(mover: Replica, { state, nodes }: { readonly state: Desired; readonly nodes: NodeCare }): string {
+function whence(mover: Replica, { state, nodes }: { readonly state: Desired; readonly nodes: JudgedNodes }): string {
   const name = placementOf(mover)?.node ?? '';
   if (state.nodes.get(name)?.drainingSince != null) return `${name}, which is drained`;
   return `${name}, which ${nodes.node(name) ? 'leaves' : 'is no node any more'}`;

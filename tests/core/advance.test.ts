@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../control-plane/core/errors.ts';
 import { advance, type ReplicaFacts } from '../../control-plane/core/lifecycle/advance.ts';
 import { transition } from '../../control-plane/core/lifecycle/transition.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
-import { NodeCare } from '../../control-plane/core/nodes/node-care.ts';
+import { JudgedNodes } from '../../control-plane/core/nodes/judged-nodes.ts';
 import { type EffectState, imageKey, type ProbeReport } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import { mayServe } from '../../control-plane/core/rollout/may-serve.ts';
@@ -16,7 +16,7 @@ const imageOf = (spec = aSpec()) => imageKey(pullAction('local', spec));
 
 function moved(replica: Replica, facts: Partial<ReplicaFacts>): Replica {
   const { observed = seen(), now = 500 } = facts;
-  const nodes = new NodeCare({ observed, records: new Map(), policy: DEFAULT_NODE_POLICY, now });
+  const nodes = new JudgedNodes({ observed, records: new Map(), policy: DEFAULT_NODE_POLICY, now });
   return advance(replica, {
     spec: aSpec(),
     observed,

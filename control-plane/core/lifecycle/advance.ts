@@ -1,7 +1,7 @@
 import { actionKey, createAction, pullAction, startKey } from '../actions.ts';
 import { addressesOf } from '../endpoint.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { NodeCare } from '../nodes/node-care.ts';
+import type { JudgedNodes } from '../nodes/judged-nodes.ts';
 import { imageKey, type Observed, type ObservedContainer } from '../observed.ts';
 import { hasImage } from '../placement/cluster-node.ts';
 import type { Cause, CauseKind, PhaseOf, Placement, Replica } from '../replica.ts';
@@ -31,7 +31,7 @@ export interface ReplicaFacts {
   readonly observed: Observed;
   /** Containers of this replica, of all its attempts, as the last listings of its node and of answering ones showed them. */
   readonly containers: readonly ObservedContainer[];
-  readonly nodes: NodeCare;
+  readonly nodes: JudgedNodes;
   readonly now: number;
   /** Somebody else holds the devices of its place. */
   readonly isContested: boolean;

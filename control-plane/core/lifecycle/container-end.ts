@@ -1,5 +1,5 @@
 import { removeKey } from '../actions.ts';
-import type { NodeCare } from '../nodes/node-care.ts';
+import type { JudgedNodes } from '../nodes/judged-nodes.ts';
 import type { Observed, ObservedContainer } from '../observed.ts';
 import { type Cause, type ContainerRef, placementOf, type Replica } from '../replica.ts';
 
@@ -10,7 +10,7 @@ export function endOfContainer(
   facts: {
     readonly containers: readonly ObservedContainer[];
     readonly observed: Observed;
-    readonly nodes: NodeCare;
+    readonly nodes: JudgedNodes;
   },
 ): Cause | null {
   const seen = facts.containers.find(c => c.id === container.id);

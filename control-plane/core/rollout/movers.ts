@@ -1,4 +1,4 @@
-import type { NodeCare } from '../nodes/node-care.ts';
+import type { JudgedNodes } from '../nodes/judged-nodes.ts';
 import type { Replica } from '../replica.ts';
 import { mayServe } from './may-serve.ts';
 import { inOrderOfWorth } from './order-of-worth.ts';
@@ -21,7 +21,7 @@ export function moversOf(some: readonly Replica[], isMoving: (replica: Replica) 
 }
 
 /** Its node gives its replicas away, and it has a container there; what has none is placed anew. */
-export function isMovingIn(nodes: Pick<NodeCare, 'isEmptying'>): (replica: Replica) => boolean {
+export function isMovingIn(nodes: Pick<JudgedNodes, 'isEmptying'>): (replica: Replica) => boolean {
   return ({ phase }) =>
     (phase.kind === 'starting' || phase.kind === 'warming' || phase.kind === 'ready') &&
     nodes.isEmptying(phase.placement.node);

@@ -12,10 +12,10 @@ import type { Observed, ObservedNode } from '../observed.ts';
 import { type ContainerRef, givenDevices, isLive, type Placement, type Replica } from '../replica.ts';
 
 /**
- * What follows from the state of the nodes for what is placed on them, and what is decided about the nodes themselves:
- * the records of one pass, with quarantines that begin and end.
+ * The nodes of one pass as they are judged: what follows from the state of each for what is placed there, and what is
+ * decided about itself, the records with quarantines that begin and end.
  */
-export class NodeCare {
+export class JudgedNodes {
   readonly #observed: Observed;
   readonly #policy: NodePolicy;
   readonly #now: number;

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import { isVacant } from '../../control-plane/core/nodes/is-vacant.ts';
-import { NodeCare } from '../../control-plane/core/nodes/node-care.ts';
+import { JudgedNodes } from '../../control-plane/core/nodes/judged-nodes.ts';
 import type { Phase } from '../../control-plane/core/replica.ts';
 import { aNode, aReplica, CAUSE, phaseOf, seen } from './replicas.ts';
 
@@ -10,12 +10,12 @@ const SILENT_SINCE = 1_000;
 const LOST = SILENT_SINCE + lostAfterMs;
 
 /** Beside `local`, which is silent, another node answers. */
-function careAt(now: number): NodeCare {
+function judgedAt(now: number): JudgedNodes {
   const nodes = [aNode({ answering: false, silentSince: SILENT_SINCE }), aNode({ name: 'other' })];
-  return new NodeCare({ observed: seen({ nodes }), records: new Map(), policy: DEFAULT_NODE_POLICY, now });
+  return new JudgedNodes({ observed: seen({ nodes }), records: new Map(), policy: DEFAULT_NODE_POLICY, now });
 }
 
-const isGivenUp = (phase: Phase, now: number) => careAt(now).isGivenUp(aReplica(phase));
+const isGivenUp = (phase: Phase, now: number) => judgedAt(now).isGivenUp(aReplica(phase));
 
 test('what is on its way out for good is not waited for from when its node is lost', t => {
   for (const phase of [phaseOf('draining', 500), phaseOf('stopping', 500)]) {
@@ -33,7 +33,7 @@ test('what is to run again has its time from when its node was lost, and what wa
   t.false(isGivenUp(lost, LOST + 50_000 + replaceAfterMs - 1));
   t.true(isGivenUp(lost, LOST + 50_000 + replaceAfterMs));
   t.true(
-    careAt(LOST)
+    judgedAt(LOST)
       .wakeTimes([aReplica(lost)])
       .includes(LOST + 50_000 + replaceAfterMs),
     'that is looked at then',
