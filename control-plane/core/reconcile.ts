@@ -19,13 +19,13 @@ import { circumstancesIn, withoutRoom } from './rollout/circumstances.ts';
 import { heldByRegistry } from './rollout/held-by-registry.ts';
 import { judgeRollout } from './rollout/judge-rollout.ts';
 import { type Circumstances, rolloutStep } from './rollout/rollout.ts';
-import { passOnRoom } from './rollout/successors.ts';
 import type { Service } from './service.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 import { untidyNodes } from './waiting/cluster-in.ts';
 import { contestedPlaces } from './waiting/contested-places.ts';
 import { placeElsewhere } from './waiting/place-elsewhere.ts';
 import { placeWaiting } from './waiting/place-waiting.ts';
+import { passOnRoom } from './waiting/successors.ts';
 import { World } from './world.ts';
 
 /** All that follows from one look at the world. The controller stores the states, then carries out the actions. */

@@ -1,7 +1,7 @@
 import type { EndpointAddress } from './endpoint.ts';
 import type { GivenDevice } from './node.ts';
+import type { PendingReason } from './pending-reason.ts';
 import type { ServiceKey } from './spec.ts';
-import type { PendingReason } from './waiting/pending-reason.ts';
 
 /** One container of a service: its identity, where it is placed and the phase it is in. Stored as it stands here. */
 export interface Replica {
@@ -30,6 +30,9 @@ export interface Replica {
   /** When the phases of the present attempt were entered, in order; the newest 16. */
   readonly timings: readonly PhaseTiming[];
 }
+
+/** A replica that has no place yet, or is not even there. */
+export type Newcomer = Pick<Replica, 'id' | 'service' | 'generation' | 'createdAt'>;
 
 export interface PhaseTiming {
   readonly phase: PhaseKind;
@@ -137,6 +140,12 @@ export function isLive(replica: Replica): boolean {
   const { phase } = replica;
   if (phase.kind === 'stopping') return phase.afterwards.kind === 'retried';
   return phase.kind !== 'draining' && phase.kind !== 'stopped';
+}
+
+/** It is to end for good, and what it holds is free before long. */
+export function isOnItsWayOut(replica: Replica): boolean {
+  const { kind } = replica.phase;
+  return (kind === 'draining' || kind === 'stopping') && !isLive(replica);
 }
 
 /** Clients may call it. */

@@ -36,3 +36,8 @@ export type Rollout =
   | { readonly kind: 'rolled_back'; readonly failed: number; readonly to: number; readonly cause: Cause }
   /** `previous`: the last generation that is known to work. */
   | { readonly kind: 'paused'; readonly cause: Cause; readonly previous: number | null };
+
+/** How many more than wanted there may be at a time. */
+export function surgeOf({ spec: { update } }: Pick<Service, 'spec'>): number {
+  return update.order === 'stop-first' ? 0 : update.maxSurge;
+}

@@ -1,5 +1,5 @@
+import type { HeldByLower, PendingReason } from '../core/pending-reason.ts';
 import type { NodesLack } from '../core/placement/rejection.ts';
-import type { HeldByLower, PendingReason } from '../core/waiting/pending-reason.ts';
 import type { LackWords } from './lack-in-words.ts';
 
 /** What a replica without a place waits for, in words for people. @param words for what nodes lack */

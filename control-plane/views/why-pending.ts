@@ -1,5 +1,6 @@
 import type { Desired } from '../core/desired.ts';
 import type { Observed } from '../core/observed.ts';
+import type { PendingReason, UnmetDependency } from '../core/pending-reason.ts';
 import { alternativesFor } from '../core/placement/alternatives.ts';
 import { type Cluster, clusterOf } from '../core/placement/cluster.ts';
 import { type Explanation, explain } from '../core/placement/explain.ts';
@@ -7,7 +8,6 @@ import type { Help } from '../core/placement/help.ts';
 import type { Rejection } from '../core/placement/rejection.ts';
 import type { PhaseOf, Replica } from '../core/replica.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
-import type { PendingReason, UnmetDependency } from '../core/waiting/pending-reason.ts';
 import { unmetDependencies } from '../core/waiting/unmet.ts';
 import { helpInWords, type Moment } from './help-in-words.ts';
 import { lackInWords, lackWith } from './lack-in-words.ts';

@@ -6,8 +6,8 @@ import type {
   ObservedNode,
   RegistryStanding,
 } from '../../control-plane/core/observed.ts';
+import type { PendingReason } from '../../control-plane/core/pending-reason.ts';
 import type { Cause, Phase, PhaseKind, PhaseOf, Placement, Replica } from '../../control-plane/core/replica.ts';
-import type { PendingReason } from '../../control-plane/core/waiting/pending-reason.ts';
 
 export const PLACED: Placement = { node: 'local', devices: [] };
 export const CAUSE: Cause = { kind: 'exited', message: 'exited with code 1', logTail: [] };

@@ -1,10 +1,10 @@
 import test from 'ava';
 import { scaleService } from '../../control-plane/controller/commands.ts';
+import type { PendingReason } from '../../control-plane/core/pending-reason.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import { CALM, rolloutStep } from '../../control-plane/core/rollout/rollout.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
-import type { PendingReason } from '../../control-plane/core/waiting/pending-reason.ts';
 import { ModelWorld } from './model-world.ts';
 import { aReplica, CAUSE, lack, phaseOf } from './replicas.ts';
 import { apply, aSpec, exactly } from './specs.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isUnstarted } from '../../control-plane/core/lifecycle/is-unstarted.ts';
+import { isUnstarted } from '../../control-plane/core/is-unstarted.ts';
 import { withGivenDevices } from '../../control-plane/core/nodes/with-given-devices.ts';
 import type {
   EffectState,

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import type { NodeRecord } from '../../control-plane/core/node.ts';
+import type { PendingReason } from '../../control-plane/core/pending-reason.ts';
 import { REJECTION_CONSTRAINTS } from '../../control-plane/core/placement/rejection.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import { type ServiceKey, serviceSpec, splitKey } from '../../control-plane/core/spec.ts';
-import type { PendingReason } from '../../control-plane/core/waiting/pending-reason.ts';
 
 /** Stored records of every shape, for properties. Small pools of names, so that changes meet. */
 const time = fc.integer({ min: 0, max: 2 ** 42 });

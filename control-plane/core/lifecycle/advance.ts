@@ -1,15 +1,16 @@
 import { actionKey, createAction, pullAction, startKey } from '../actions.ts';
 import { addressesOf } from '../endpoint.ts';
 import type { ErrorCode } from '../errors.ts';
+import { isRemoved } from '../is-removed.ts';
+import { isUnstarted } from '../is-unstarted.ts';
 import type { JudgedNodes } from '../nodes/judged-nodes.ts';
 import { imageKey, type Observed, type ObservedContainer } from '../observed.ts';
 import { hasImage } from '../placement/cluster-node.ts';
 import type { Cause, CauseKind, PhaseOf, Placement, Replica } from '../replica.ts';
 import { effectiveProbes, type ServiceSpec } from '../spec.ts';
-import { endOfContainer, isRemoved } from './container-end.ts';
+import { endOfContainer } from './container-end.ts';
 import { drainEndsAt } from './drain-end.ts';
 import { awaitsDeviceCheckUntil } from './first-device-check.ts';
-import { isUnstarted } from './is-unstarted.ts';
 import { type ReplicaEvent, transition } from './transition.ts';
 
 /** Moves one replica as far as what is observed carries it. Level-triggered: the same facts give the same end. */

@@ -1,4 +1,3 @@
-import { removeKey } from '../actions.ts';
 import type { JudgedNodes } from '../nodes/judged-nodes.ts';
 import type { Observed, ObservedContainer } from '../observed.ts';
 import { type Cause, type ContainerRef, placementOf, type Replica } from '../replica.ts';
@@ -34,9 +33,4 @@ function exitCause(container: ObservedContainer, replica: Replica): Cause {
   const before = replica.phase.kind === 'ready' ? '' : ' before it was ready';
   const words = exit.error === '' ? '' : `: ${exit.error}`;
   return { kind: 'exited', message: `exited with code ${exit.code}${before}${words}`, ...base };
-}
-
-/** A listing may be older than the removal; what we removed by its immutable id is gone for good. */
-export function isRemoved(containerId: string, observed: Observed): boolean {
-  return observed.effects.get(removeKey(containerId))?.kind === 'settled';
 }

@@ -1,6 +1,6 @@
+import { areSameReasons, type PendingReason } from '../pending-reason.ts';
 import type { Cause, ContainerRef, DrainReason, Phase, Placement, Replica } from '../replica.ts';
 import type { ServiceSpec } from '../spec.ts';
-import { areSameReasons, type PendingReason } from '../waiting/pending-reason.ts';
 import { backoffDelayMs, failuresAfter } from './backoff.ts';
 
 /** What can befall a replica. */

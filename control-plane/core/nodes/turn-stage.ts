@@ -1,6 +1,6 @@
 import { actionKey, createAction, startKey, stopKey } from '../actions.ts';
-import { isRemoved } from '../lifecycle/container-end.ts';
-import { isUnstarted } from '../lifecycle/is-unstarted.ts';
+import { isRemoved } from '../is-removed.ts';
+import { isUnstarted } from '../is-unstarted.ts';
 import type { EffectState, Observed, ObservedContainer } from '../observed.ts';
 import type { PhaseOf, Replica } from '../replica.ts';
 import { effectiveProbes, type ServiceSpec } from '../spec.ts';

@@ -1,4 +1,4 @@
-import { isUnstarted } from '../lifecycle/is-unstarted.ts';
+import { isUnstarted } from '../is-unstarted.ts';
 import { deviceOf, type GivenDevice, givenDevice } from '../node.ts';
 import type { Observed, ObservedNode } from '../observed.ts';
 import { givenDevices, heldPlacement, type Placement, type Replica } from '../replica.ts';

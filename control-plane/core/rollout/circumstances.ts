@@ -1,13 +1,12 @@
 import { type IdleReplica, makeRoom } from '../placement/make-room.ts';
-import { heldPlacement } from '../replica.ts';
+import { heldPlacement, isOnItsWayOut } from '../replica.ts';
+import { bookWaiting } from '../waiting/book-waiting.ts';
 import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
-import { isOnItsWayOut } from '../waiting/displace-idle.ts';
+import { keepRoom, successorsIn } from '../waiting/successors.ts';
 import { unmetDependencies } from '../waiting/unmet.ts';
 import type { World } from '../world.ts';
 import { isMovingIn } from './movers.ts';
 import type { Circumstances } from './rollout.ts';
-import { bookWaiting } from './room-spoken-for.ts';
-import { keepRoom, successorsIn } from './successors.ts';
 
 /** What the nodes of a pass have to say to the rollouts of its services. */
 export function circumstancesIn(world: World): Circumstances {

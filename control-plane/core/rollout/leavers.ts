@@ -1,6 +1,6 @@
-import { isAvailable, type Replica } from '../replica.ts';
+import { isAvailable, type Newcomer, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
-import type { Circumstances, Newcomer } from './rollout.ts';
+import type { Circumstances } from './rollout.ts';
 
 export interface Leavers {
   /** The serving replicas of older generations that leave now. */

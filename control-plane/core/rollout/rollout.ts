@@ -1,5 +1,5 @@
-import { isAvailable, isLive, type Replica } from '../replica.ts';
-import type { Service } from '../service.ts';
+import { isAvailable, isLive, type Newcomer, type Replica } from '../replica.ts';
+import { type Service, surgeOf } from '../service.ts';
 import { leaversOf } from './leavers.ts';
 import { mayServe } from './may-serve.ts';
 import { moversOf } from './movers.ts';
@@ -44,9 +44,6 @@ export type Room =
   | { readonly kind: 'none' }
   /** It is too early to say, and nobody gives way yet. */
   | { readonly kind: 'untold' };
-
-/** A replica that has no place yet, or is not even there. */
-export type Newcomer = Pick<Replica, 'id' | 'service' | 'generation' | 'createdAt'>;
 
 /** All nodes answer and take replicas; what waits for room waits for that which others of its service take. */
 export const CALM: Circumstances = {
@@ -146,11 +143,6 @@ function surplusOf(some: readonly Replica[], target: number): readonly Replica[]
   const neededLost = Math.max(0, target - inReach.filter(isAvailable).length);
   const leavingLost = lost.slice(0, Math.max(0, Math.min(excess - leaving.length, lost.length - neededLost)));
   return [...leaving, ...leavingLost];
-}
-
-/** How many more than wanted there may be at a time. */
-export function surgeOf({ spec: { update } }: Pick<Service, 'spec'>): number {
-  return update.order === 'stop-first' ? 0 : update.maxSurge;
 }
 
 /** Neither of another generation nor to be replaced by a restart. */

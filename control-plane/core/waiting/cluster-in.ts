@@ -1,6 +1,6 @@
 import type { ObservedContainer, ObservedNode } from '../observed.ts';
 import { type Cluster, clusterOf, type PlacementRequest } from '../placement/cluster.ts';
-import { heldPlacement, type Replica } from '../replica.ts';
+import { heldPlacement, type Newcomer } from '../replica.ts';
 import type { ServiceKey } from '../spec.ts';
 import { isNamedByUs, type World } from '../world.ts';
 
@@ -31,10 +31,8 @@ export function untidyNodes({ observed, replicas }: Pick<World, 'observed' | 're
   return untidy;
 }
 
-export function requestOf(
-  world: World,
-  replica: Pick<Replica, 'id' | 'service' | 'generation' | 'createdAt'>,
-): PlacementRequest {
-  const { id: replicaId, service, createdAt } = replica;
-  return { replicaId, service, spec: world.specOf(replica), createdAt };
+/** The place that it needs. */
+export function requestOf(world: World, newcomer: Newcomer): PlacementRequest {
+  const { id: replicaId, service, createdAt } = newcomer;
+  return { replicaId, service, spec: world.specOf(newcomer), createdAt };
 }

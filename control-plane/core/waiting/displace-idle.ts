@@ -1,10 +1,10 @@
 import { transition } from '../lifecycle/transition.ts';
+import type { HeldByLower } from '../pending-reason.ts';
 import { type Cluster, makeRoom, type PlacementRequest } from '../placement/cluster.ts';
 import { ROOM_TRIES } from '../placement/make-room.ts';
-import { isLive, type Placement, placementOf, type Replica } from '../replica.ts';
+import { isOnItsWayOut, type Placement, placementOf, type Replica } from '../replica.ts';
 import type { ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
-import type { HeldByLower } from './pending-reason.ts';
 
 /** What became of those that fit nowhere. */
 export interface Displacing {
@@ -151,10 +151,4 @@ function leavingPriorities(world: World): number[] {
     .lookedAfter()
     .filter(isOnItsWayOut)
     .map(r => world.specOf(r).priority);
-}
-
-/** What it holds is free before long. */
-export function isOnItsWayOut(replica: Replica): boolean {
-  const { kind } = replica.phase;
-  return (kind === 'draining' || kind === 'stopping') && !isLive(replica);
 }

@@ -1,8 +1,8 @@
 import { transition } from '../lifecycle/transition.ts';
 import { type Cluster, placeTogether } from '../placement/cluster.ts';
-import { keepRoom, successorsIn } from '../rollout/successors.ts';
 import type { World } from '../world.ts';
 import { requestOf } from './cluster-in.ts';
+import { keepRoom, successorsIn } from './successors.ts';
 
 /**
  * Places those first for whom others of their service leave: that room was given up for them alone, whoever else waits. What

@@ -1,11 +1,11 @@
 import { transition } from '../lifecycle/transition.ts';
+import type { PendingReason } from '../pending-reason.ts';
 import { placeTogether } from '../placement/cluster.ts';
 import { type Rejection, summarise } from '../placement/rejection.ts';
 import type { Replica } from '../replica.ts';
 import type { World } from '../world.ts';
 import { clusterIn, requestOf, untidyNodes } from './cluster-in.ts';
 import { displaceIdle } from './displace-idle.ts';
-import type { PendingReason } from './pending-reason.ts';
 import { placeSuccessors } from './place-successors.ts';
 import { beyondSurgeIn, unmetDependencies } from './unmet.ts';
 

@@ -1,9 +1,8 @@
+import type { PendingReason, UnmetDependency } from '../pending-reason.ts';
 import { isAvailable, type Replica } from '../replica.ts';
-import { surgeOf } from '../rollout/rollout.ts';
-import type { Service } from '../service.ts';
+import { type Service, surgeOf } from '../service.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
-import type { PendingReason, UnmetDependency } from './pending-reason.ts';
 
 /** What is known of the services that others depend on. */
 export interface Needed {

@@ -1,7 +1,7 @@
 import type { Cluster } from '../placement/cluster.ts';
 import type { ServiceSpec } from '../spec.ts';
-import { requestOf } from '../waiting/cluster-in.ts';
 import type { World } from '../world.ts';
+import { requestOf } from './cluster-in.ts';
 import { nextIn, type Successors } from './successors.ts';
 
 /**

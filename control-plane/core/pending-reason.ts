@@ -1,5 +1,5 @@
-import type { Lack } from '../placement/rejection.ts';
-import type { ServiceKey, ServiceSpec } from '../spec.ts';
+import type { Lack } from './placement/rejection.ts';
+import type { ServiceKey, ServiceSpec } from './spec.ts';
 
 /** What a replica without a place waits for. Words for it are made where it is shown. */
 export type PendingReason =

@@ -1,6 +1,6 @@
-import { startKey } from '../actions.ts';
-import type { Observed } from '../observed.ts';
-import type { Replica } from '../replica.ts';
+import { startKey } from './actions.ts';
+import type { Observed } from './observed.ts';
+import type { Replica } from './replica.ts';
 
 /**
  * Whether it has a place, and no container of its present attempt was started there as far as anybody can tell. What its ids

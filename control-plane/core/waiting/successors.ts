@@ -1,12 +1,10 @@
 import { transition } from '../lifecycle/transition.ts';
 import type { Cluster } from '../placement/cluster.ts';
-import { type DrainReason, isLive, type Replica } from '../replica.ts';
+import { type DrainReason, isLive, isOnItsWayOut, type Newcomer, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
-import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
-import { isOnItsWayOut } from '../waiting/displace-idle.ts';
-import { beyondSurgeIn, unmetDependencies } from '../waiting/unmet.ts';
 import type { World } from '../world.ts';
-import type { Newcomer } from './rollout.ts';
+import { clusterIn, requestOf } from './cluster-in.ts';
+import { beyondSurgeIn, unmetDependencies } from './unmet.ts';
 
 /** Who comes for what siblings leave, all services together, the oldest first. Their place is nobody else's. */
 export interface Successors {
