@@ -91,8 +91,8 @@ export interface NodeProfile {
   readonly reach: Reach;
   /** On top of the engine's own labels. */
   readonly labels: Readonly<Record<string, string>>;
-  readonly keptCpus: number;
-  readonly keptMemoryBytes: number;
+  readonly reservedCpus: number;
+  readonly reservedMemoryBytes: number;
 }
 
 /** One Docker Engine on this machine, without any configuration. */
@@ -101,8 +101,8 @@ export const LOCAL_PROFILE: NodeProfile = {
   address: '127.0.0.1',
   reach: 'containers',
   labels: {},
-  keptCpus: 0,
-  keptMemoryBytes: 0,
+  reservedCpus: 0,
+  reservedMemoryBytes: 0,
 };
 
 export interface EngineListing {

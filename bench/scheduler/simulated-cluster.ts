@@ -91,8 +91,8 @@ function simulatedNode(i: number): ObservedNode {
     listedFrom: 0,
     cpus: 64,
     memoryBytes: 512 * GIB,
-    keptCpus: 1,
-    keptMemoryBytes: 2 * GIB,
+    reservedCpus: 1,
+    reservedMemoryBytes: 2 * GIB,
     devices: Array.from({ length: 8 }, (_, d) => {
       return { id: `nvidia.com/gpu=${d}`, index: `${d}`, driver: 'cdi' as const, model, memoryBytes: gib * GIB };
     }),

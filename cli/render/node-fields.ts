@@ -23,14 +23,14 @@ export function nodeFields(node: NodeView, { nowMs, width }: { nowMs: number; wi
       ],
       [
         'CPUs',
-        held(formatCpus(node.reservedCpus), formatCpus(cpus), node.keptCpus > 0 ? formatCpus(node.keptCpus) : null),
+        held(formatCpus(node.heldCpus), formatCpus(cpus), node.reservedCpus > 0 ? formatCpus(node.reservedCpus) : null),
       ],
       [
         'memory',
         held(
-          formatBytes(node.reservedMemoryBytes),
+          formatBytes(node.heldMemoryBytes),
           formatBytes(memoryBytes),
-          node.keptMemoryBytes > 0 ? formatBytes(node.keptMemoryBytes) : null,
+          node.reservedMemoryBytes > 0 ? formatBytes(node.reservedMemoryBytes) : null,
         ),
       ],
       ['replicas', String(node.replicas)],

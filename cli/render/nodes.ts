@@ -14,13 +14,13 @@ export function nodeColumns(nowMs: number): Column<NodeView>[] {
       title: 'CPUS',
       priority: 70,
       align: 'right',
-      cell: n => share(n, formatCpus(n.reservedCpus), formatCpus(offered(n).cpus)),
+      cell: n => share(n, formatCpus(n.heldCpus), formatCpus(offered(n).cpus)),
     },
     {
       title: 'MEMORY',
       priority: 65,
       align: 'right',
-      cell: n => share(n, formatBytes(n.reservedMemoryBytes), formatBytes(offered(n).memoryBytes)),
+      cell: n => share(n, formatBytes(n.heldMemoryBytes), formatBytes(offered(n).memoryBytes)),
     },
     {
       title: 'GPUS',
@@ -176,8 +176,8 @@ export function isUnheardOf({ cpus, answering }: NodeView): boolean {
 /** What replicas may have of the node. */
 export function offered(node: NodeView): { readonly cpus: number; readonly memoryBytes: number } {
   return {
-    cpus: Math.max(0, node.cpus - node.keptCpus),
-    memoryBytes: Math.max(0, node.memoryBytes - node.keptMemoryBytes),
+    cpus: Math.max(0, node.cpus - node.reservedCpus),
+    memoryBytes: Math.max(0, node.memoryBytes - node.reservedMemoryBytes),
   };
 }
 

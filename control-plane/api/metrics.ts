@@ -97,21 +97,21 @@ function showNodes(gauge: MakeGauge, controlPlane: ControlPlane): void {
   });
   gauge(
     'outrigger_node_cpus',
-    'CPUs of the node, those kept from replicas, and those that replicas hold.',
+    'CPUs of the node, those reserved by the operator, and those that replicas hold.',
     SHARES,
     g => {
-      for (const { name: node, cpus, keptCpus, reservedCpus } of controlPlane.nodes()) {
+      for (const { name: node, cpus, reservedCpus, heldCpus } of controlPlane.nodes()) {
         g.set({ node, share: 'all' }, cpus);
-        g.set({ node, share: 'kept' }, keptCpus);
         g.set({ node, share: 'reserved' }, reservedCpus);
+        g.set({ node, share: 'held' }, heldCpus);
       }
     },
   );
   gauge('outrigger_node_memory_bytes', 'Memory of the node, as its CPUs.', SHARES, g => {
-    for (const { name: node, memoryBytes, keptMemoryBytes, reservedMemoryBytes } of controlPlane.nodes()) {
+    for (const { name: node, memoryBytes, reservedMemoryBytes, heldMemoryBytes } of controlPlane.nodes()) {
       g.set({ node, share: 'all' }, memoryBytes);
-      g.set({ node, share: 'kept' }, keptMemoryBytes);
       g.set({ node, share: 'reserved' }, reservedMemoryBytes);
+      g.set({ node, share: 'held' }, heldMemoryBytes);
     }
   });
   gauge('outrigger_devices', 'Devices by node, kind and state.', ['node', 'kind', 'state'], g => {

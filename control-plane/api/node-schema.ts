@@ -50,10 +50,10 @@ export const nodeView = z
     drainingSinceMs: optional(timeMs),
     cpus: z.number(),
     memoryBytes: count,
-    keptCpus: z.number().meta({ description: 'what the operator keeps from replicas' }),
-    keptMemoryBytes: count,
-    reservedCpus: z.number().meta({ description: 'what replicas hold' }),
+    reservedCpus: z.number().meta({ description: 'what the operator keeps from replicas' }),
     reservedMemoryBytes: count,
+    heldCpus: z.number().meta({ description: 'what replicas hold' }),
+    heldMemoryBytes: count,
     devices: z.array(device),
     driverTrouble: optional(z.string()).meta({
       description: "why NVIDIA's driver could not be asked the last time: the devices are as they were last known",

@@ -75,8 +75,8 @@ export interface ObservedNode {
   /** All that the engine has, and what of it the operator keeps back from replicas. */
   readonly cpus: number;
   readonly memoryBytes: number;
-  readonly keptCpus: number;
-  readonly keptMemoryBytes: number;
+  readonly reservedCpus: number;
+  readonly reservedMemoryBytes: number;
   readonly devices: readonly ObservedDevice[];
   /** Why NVIDIA's driver could not be asked the last time: `devices` are as they were last known, or known by name alone. */
   readonly driverTrouble?: string;

@@ -73,8 +73,8 @@ function profileOf(entry: NodeEntry, connection: string, address: string, reach:
     address: entry.address ?? address,
     reach,
     labels: entry.labels,
-    keptCpus: entry.reserved.cpus,
-    keptMemoryBytes: entry.reserved.memory,
+    reservedCpus: entry.reserved.cpus,
+    reservedMemoryBytes: entry.reserved.memory,
   };
 }
 

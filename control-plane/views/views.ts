@@ -83,13 +83,13 @@ export interface NodeView {
   readonly error?: string;
   readonly silentSinceMs?: number;
   readonly drainingSinceMs?: number;
-  /** All that the engine has; `kept` of it is the operator's, `reserved` what replicas hold. */
+  /** All that the engine has; `reserved` of it is the operator's, `held` what replicas hold. */
   readonly cpus: number;
   readonly memoryBytes: number;
-  readonly keptCpus: number;
-  readonly keptMemoryBytes: number;
   readonly reservedCpus: number;
   readonly reservedMemoryBytes: number;
+  readonly heldCpus: number;
+  readonly heldMemoryBytes: number;
   readonly devices: readonly DeviceView[];
   /** Why NVIDIA's driver could not be asked the last time: the devices are as they were last known, or known by name alone. */
   readonly driverTrouble?: string;

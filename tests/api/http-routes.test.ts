@@ -311,7 +311,7 @@ test('metrics show services, replicas, nodes, devices, endpoints and the request
     'outrigger_registry_healthy{kind="embedded"} 1',
     'outrigger_replicas_waiting{namespace="feature-store",service="embedder"} 0',
     'outrigger_node_answering{node="local"} 1',
-    'outrigger_node_cpus{node="local",share="reserved"} 0.5',
+    'outrigger_node_cpus{node="local",share="held"} 0.5',
     'outrigger_devices{node="local",kind="nvidia.com/gpu",state="free"} 1',
     'outrigger_device_memory_bytes{node="local",device="GPU-0",share="all"} 85899345920',
   ]) {

@@ -43,9 +43,9 @@ test('a node says why its driver cannot be asked', t => {
 
 test('a node is shown with what is reserved on it and who holds its devices', t => {
   const state = holders({ holder: { devices: ['a'], gpu: {} }, other: { devices: [] } });
-  const view = shown(state, { devices: [device('a'), device('b')], cpus: 4, labels: { zone: 'a' }, keptCpus: 1 });
-  t.like(view, { name: 'local', state: 'answering', cpus: 4, keptCpus: 1, labels: { zone: 'a' } });
-  t.like(view, { reservedCpus: 1, reservedMemoryBytes: 2_000, replicas: 2 });
+  const view = shown(state, { devices: [device('a'), device('b')], cpus: 4, labels: { zone: 'a' }, reservedCpus: 1 });
+  t.like(view, { name: 'local', state: 'answering', cpus: 4, reservedCpus: 1, labels: { zone: 'a' } });
+  t.like(view, { heldCpus: 1, heldMemoryBytes: 2_000, replicas: 2 });
   t.deepEqual(view.devices, [
     {
       id: 'a',

@@ -208,12 +208,12 @@ test('labels of the operator come on top of those of the engine, and may change'
   const { clock, engine, observer } = onFakes();
   const labelled = async () => ({ ...bare(), labels: { zone: 'east', rack: '7' } });
   engine.observe = labelled;
-  observer.reconfigure({ ...LOCAL_PROFILE, labels: { zone: 'west' }, keptCpus: 1 });
-  t.like(observer.node(), { labels: { zone: 'west' }, keptCpus: 1, answering: false });
+  observer.reconfigure({ ...LOCAL_PROFILE, labels: { zone: 'west' }, reservedCpus: 1 });
+  t.like(observer.node(), { labels: { zone: 'west' }, reservedCpus: 1, answering: false });
   await listed(clock, observer);
   t.deepEqual(observer.node().labels, { zone: 'west', rack: '7' });
   observer.reconfigure(LOCAL_PROFILE);
-  t.like(observer.node(), { labels: { zone: 'east', rack: '7' }, keptCpus: 0, answering: true });
+  t.like(observer.node(), { labels: { zone: 'east', rack: '7' }, reservedCpus: 0, answering: true });
 });
 
 test('a node that leaves says so until it is configured again', async t => {

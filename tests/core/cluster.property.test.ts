@@ -129,8 +129,8 @@ test('nothing is ever promised twice: CPUs, memory, shares of devices, whole dev
 
 function checkNode(node: ObservedNode, held: readonly { spec: ServiceSpec; placement: Placement }[]): void {
   const sum = (of: (spec: ServiceSpec) => number) => held.reduce((total, h) => total + of(h.spec), 0);
-  if (sum(s => s.resources.cpus) > node.cpus - node.keptCpus + 1e-6) throw new Error(`${node.name}: too many CPUs`);
-  if (sum(s => s.resources.memoryBytes) > node.memoryBytes - node.keptMemoryBytes)
+  if (sum(s => s.resources.cpus) > node.cpus - node.reservedCpus + 1e-6) throw new Error(`${node.name}: too many CPUs`);
+  if (sum(s => s.resources.memoryBytes) > node.memoryBytes - node.reservedMemoryBytes)
     throw new Error(`${node.name}: too much memory`);
   const ports = held.flatMap(h => h.spec.ports.map(p => p.hostPort)).filter(p => p > 0);
   if (new Set(ports).size !== ports.length) throw new Error(`${node.name}: a host port twice`);

@@ -123,7 +123,7 @@ test('what vanished is given to nobody, and its holder keeps what it holds', t =
 // ---- nodes
 
 test('a node is full at its CPUs and its memory less what is kept, to the last byte and hundredth', t => {
-  const node = aNode({ name: 'a', cpus: 2.5, keptCpus: 0.5, memoryBytes: 5 * GIB, keptMemoryBytes: GIB });
+  const node = aNode({ name: 'a', cpus: 2.5, reservedCpus: 0.5, memoryBytes: 5 * GIB, reservedMemoryBytes: GIB });
   const spec = (cpus: number, memoryBytes: number) => aSpec({ resources: { cpus, memoryBytes } });
   t.is(place(clusterWith([node]), spec(2, 4 * GIB)), 'a');
   t.is(place(clusterWith([node]), spec(2.01, 0)), null);

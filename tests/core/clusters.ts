@@ -49,7 +49,7 @@ export function someNodes(limits: {
   const node = fc.record({
     name: fc.stringMatching(/^[a-z]{1,4}$/),
     cpus: fc.constantFrom(2, 4, 8),
-    keptCpus: fc.constantFrom(0, 0, 0.5),
+    reservedCpus: fc.constantFrom(0, 0, 0.5),
     memoryBytes: fc.constantFrom(8, 16).map(gib => gib * GIB),
     devices: inventory,
     zone: fc.constantFrom('', 'x', 'y'),

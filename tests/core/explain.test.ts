@@ -157,7 +157,7 @@ const UNPLACEABLE: {
     title: 'more memory than is free',
     input: { resources: { memoryBytes: 30 * GIB } },
     given: {
-      nodes: [aNode({ name: 'only', memoryBytes: 64 * GIB, keptMemoryBytes: 4 * GIB })],
+      nodes: [aNode({ name: 'only', memoryBytes: 64 * GIB, reservedMemoryBytes: 4 * GIB })],
       held: [[{ resources: { memoryBytes: 40 * GIB } }, 'only', []]],
     },
     constraint: 'memory',
@@ -471,7 +471,7 @@ test('that no node has more is said only where that is so', t => {
 
 test('what may be asked for at most is the most of all nodes, not that of the one that comes closest', t => {
   const nodes = [
-    aNode({ name: 'desk', cpus: 2, keptCpus: 0.5, memoryBytes: 24 * GIB }),
+    aNode({ name: 'desk', cpus: 2, reservedCpus: 0.5, memoryBytes: 24 * GIB }),
     aNode({ name: 'gpu-a', cpus: 2, memoryBytes: 23.5 * GIB }),
   ];
   const groups = explain(reject({ resources: { cpus: 8, memoryBytes: 64 * GIB } }, { nodes }));

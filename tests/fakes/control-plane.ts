@@ -167,10 +167,10 @@ export class FakeControlPlane implements ControlPlane {
         ...(this.#drainingSinceMs === null ? {} : { drainingSinceMs: this.#drainingSinceMs }),
         cpus: 8,
         memoryBytes: 2 ** 34,
-        keptCpus: 0,
-        keptMemoryBytes: 0,
-        reservedCpus: 0.5,
+        reservedCpus: 0,
         reservedMemoryBytes: 0,
+        heldCpus: 0.5,
+        heldMemoryBytes: 0,
         devices: [
           {
             id: 'GPU-0',

@@ -306,7 +306,7 @@ test('another way to the engine makes another engine; the old one is closed by w
   );
   t.not(after.members[0]?.engine, before.members[0]?.engine);
   t.is(after.members[1]?.engine, before.members[1]?.engine);
-  t.is(after.members[1]?.profile.keptCpus, 1);
+  t.is(after.members[1]?.profile.reservedCpus, 1);
   before.members[0]?.close?.();
   t.deepEqual(
     w.made.map(m => m.closed),

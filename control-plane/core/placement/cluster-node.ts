@@ -66,8 +66,8 @@ export class NodeLedger {
     this.#rows = cluster?.rows ?? new NodeRows([this.devices.length]);
     this.#row = cluster ? index : 0;
     this.#rows.add(this.#row, {
-      microCpus: microCpus(node.cpus) - microCpus(node.keptCpus),
-      memoryBytes: node.memoryBytes - node.keptMemoryBytes,
+      microCpus: microCpus(node.cpus) - microCpus(node.reservedCpus),
+      memoryBytes: node.memoryBytes - node.reservedMemoryBytes,
       devices: this.devices.length,
     });
     this.#isPlain = this.devices.every(ledger => ledger.relatives.length === 0);

@@ -93,13 +93,13 @@ function sizeRejections(ledger: NodeLedger, spec: ServiceSpec): Rejection[] {
   const { cpus, memoryBytes } = spec.resources;
   const rejections: Rejection[] = [];
   if (cpus > 0 && microCpus(cpus) > freeMicroCpus) {
-    const [free, total] = [freeMicroCpus / 1e6, (microCpus(node.cpus) - microCpus(node.keptCpus)) / 1e6];
+    const [free, total] = [freeMicroCpus / 1e6, (microCpus(node.cpus) - microCpus(node.reservedCpus)) / 1e6];
     const message = `needs ${cpus} CPUs, ${inCores(free)} of ${inCores(total)} are free`;
     const held = heldBy(ledger, spec, s => s.resources.cpus);
     rejections.push({ node: node.name, constraint: 'cpus', requested: cpus, free, total, ...held, message });
   }
   if (memoryBytes > 0 && memoryBytes > freeMemoryBytes) {
-    const [free, total] = [freeMemoryBytes, node.memoryBytes - node.keptMemoryBytes];
+    const [free, total] = [freeMemoryBytes, node.memoryBytes - node.reservedMemoryBytes];
     const message = `needs ${neededBytesInWords(memoryBytes)} of memory, ${bytesInWords(free)} of ${bytesInWords(total)} are free`;
     const held = heldBy(ledger, spec, s => s.resources.memoryBytes);
     rejections.push({ node: node.name, constraint: 'memory', requested: memoryBytes, free, total, ...held, message });

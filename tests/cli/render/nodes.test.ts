@@ -30,10 +30,10 @@ function node(given: Partial<NodeView> = {}): NodeView {
     answering: true,
     cpus: 16,
     memoryBytes: 64 * GIB,
-    keptCpus: 1,
-    keptMemoryBytes: 2 * GIB,
-    reservedCpus: 2.5,
-    reservedMemoryBytes: 8 * GIB,
+    reservedCpus: 1,
+    reservedMemoryBytes: 2 * GIB,
+    heldCpus: 2.5,
+    heldMemoryBytes: 8 * GIB,
     devices: [],
     replicas: 3,
     labels: {},
@@ -67,7 +67,7 @@ test('a node that is silent or draining says since when', t => {
 });
 
 test('of a node that was never heard of nothing is claimed', t => {
-  const never = { state: 'silent', answering: false, cpus: 0, keptCpus: 0, reservedCpus: 0, memoryBytes: 0 } as const;
+  const never = { state: 'silent', answering: false, cpus: 0, reservedCpus: 0, heldCpus: 0, memoryBytes: 0 } as const;
   t.regex(nodeLine(never), /- +- +- {2}10\.0\.0\.5/);
 });
 
@@ -136,7 +136,7 @@ test('use that is not as declared is said beside what is declared', t => {
 test('of a node that was never heard of there are no figures, and of one that is silent the last ones', t => {
   const lines = (given: Partial<NodeView>) =>
     nodeFields(node({ state: 'silent', answering: false, ...given }), { nowMs: 0, width: 100 }).join('\n');
-  const unheard = lines({ cpus: 0, memoryBytes: 0, keptCpus: 0, keptMemoryBytes: 0, reservedCpus: 0, replicas: 0 });
+  const unheard = lines({ cpus: 0, memoryBytes: 0, reservedCpus: 0, reservedMemoryBytes: 0, heldCpus: 0, replicas: 0 });
   t.regex(unheard, /^CPUs: +-$/m);
   t.regex(unheard, /^memory: +-$/m);
   t.regex(lines({}), /^CPUs: +2\.5 of 15 held; 1 kept from replicas$/m);

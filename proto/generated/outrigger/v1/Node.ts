@@ -9,8 +9,8 @@ export interface Node {
   'error'?: (string);
   'cpus'?: (number | string);
   'memoryBytes'?: (number | string | Long);
-  'reservedCpus'?: (number | string);
-  'reservedMemoryBytes'?: (number | string | Long);
+  'heldCpus'?: (number | string);
+  'heldMemoryBytes'?: (number | string | Long);
   'devices'?: (_outrigger_v1_Device)[];
   'replicas'?: (number);
   'labels'?: ({[key: string]: string});
@@ -20,8 +20,8 @@ export interface Node {
   'state'?: (string);
   'silentSinceMs'?: (number | string | Long);
   'drainingSinceMs'?: (number | string | Long);
-  'keptCpus'?: (number | string);
-  'keptMemoryBytes'?: (number | string | Long);
+  'reservedCpus'?: (number | string);
+  'reservedMemoryBytes'?: (number | string | Long);
   'driverTrouble'?: (string);
 }
 
@@ -31,8 +31,8 @@ export interface Node__Output {
   'error': (string);
   'cpus': (number);
   'memoryBytes': (number);
-  'reservedCpus': (number);
-  'reservedMemoryBytes': (number);
+  'heldCpus': (number);
+  'heldMemoryBytes': (number);
   'devices': (_outrigger_v1_Device__Output)[];
   'replicas': (number);
   'labels': ({[key: string]: string});
@@ -42,7 +42,7 @@ export interface Node__Output {
   'state': (string);
   'silentSinceMs': (number);
   'drainingSinceMs': (number);
-  'keptCpus': (number);
-  'keptMemoryBytes': (number);
+  'reservedCpus': (number);
+  'reservedMemoryBytes': (number);
   'driverTrouble': (string);
 }
