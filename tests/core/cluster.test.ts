@@ -273,11 +273,11 @@ test('one that fits alone only where an older one would go is placed, and the ol
 
 // ---- making room
 
-function idle(name: string, priority: number, spec: ServiceSpec, node: string, devices: readonly string[] = []) {
-  return { replicaId: name, priority, spec, placement: { node, devices } };
+function leaver(name: string, cost: number, spec: ServiceSpec, node: string, devices: readonly string[] = []) {
+  return { replicaId: name, spec, placement: { node, devices }, cost };
 }
 
-function roomFor(input: Partial<ServiceSpecInput>, nodes: readonly ObservedNode[], all: ReturnType<typeof idle>[]) {
+function roomFor(input: Partial<ServiceSpecInput>, nodes: readonly ObservedNode[], all: ReturnType<typeof leaver>[]) {
   const cluster = new Cluster(nodes, new Map());
   for (const { replicaId, spec, placement } of all) cluster.hold(request(replicaId, spec), spec, placement);
   const wanted = asking('wanted', { priority: 10, ...input });
@@ -286,28 +286,26 @@ function roomFor(input: Partial<ServiceSpecInput>, nodes: readonly ObservedNode[
   return { leaving, isAsBefore: JSON.stringify(cluster.place(wanted)) === before };
 }
 
-test('the fewest idle replicas make room, the least important of them, and nothing is changed by asking', t => {
+test('the fewest make room, those of them that cost least, and nothing is changed by asking', t => {
   const all = [
-    idle('a1', 0, gpu({}, 'one'), 'a', [id(0)]),
-    idle('a2', 0, gpu({}, 'one'), 'a', [id(1)]),
-    idle('b1', 5, gpu({ count: 2 }, 'two'), 'b', [id(0), id(1)]),
+    leaver('a1', 0, gpu({}, 'one'), 'a', [id(0)]),
+    leaver('a2', 0, gpu({}, 'one'), 'a', [id(1)]),
+    leaver('b1', 5, gpu({ count: 2 }, 'two'), 'b', [id(0), id(1)]),
   ];
   const nodes = [on(h100(2)), on(h100(2), { name: 'b' })];
   t.deepEqual(roomFor({ resources: { gpu: { count: 2 } } }, nodes, all), { leaving: ['b1'], isAsBefore: true });
   t.deepEqual(roomFor({ resources: { gpu: {} } }, nodes, all), { leaving: ['a1'], isAsBefore: true });
 });
 
-test('nobody leaves for one of the same priority, nor where it would not help, nor where there is room', t => {
-  const one = idle('a1', 10, gpu({}, 'one'), 'a', [id(0)]);
-  t.is(roomFor({ resources: { gpu: {} } }, [on(h100(1))], [one]).leaving, null);
-  const lower = { ...one, priority: 0 };
-  t.is(roomFor({ resources: { gpu: { count: 2 } } }, [on(h100(1))], [lower]).leaving, null);
-  t.deepEqual(roomFor({ resources: { gpu: {} } }, [on(h100(2))], [lower]).leaving, []);
+test('nobody leaves where it would not help, nor where there is room', t => {
+  const one = leaver('a1', 0, gpu({}, 'one'), 'a', [id(0)]);
+  t.is(roomFor({ resources: { gpu: { count: 2 } } }, [on(h100(1))], [one]).leaving, null);
+  t.deepEqual(roomFor({ resources: { gpu: {} } }, [on(h100(2))], [one]).leaving, []);
 });
 
 test('of those that could leave, only those leave that have to', t => {
   const cpus = (n: number, name: string) => aSpec({ name, resources: { cpus: n } });
-  const all = [1, 2, 3, 4].map(n => idle(`r${n}`, n, cpus(n, `s${n}`), 'a'));
+  const all = [1, 2, 3, 4].map(n => leaver(`r${n}`, n, cpus(n, `s${n}`), 'a'));
   t.deepEqual(roomFor({ resources: { cpus: 5 } }, [aNode({ name: 'a', cpus: 10 })], all).leaving, ['r1', 'r4']);
 });
 
@@ -317,9 +315,9 @@ test('how many ways to make room are looked at does not grow with the nodes, and
   const nodes = names.map(name => aNode({ name, cpus: 6 }));
   const cpus = (n: number) => aSpec({ name: `s${n}`, resources: { cpus: n } });
   const ones = names.flatMap((name, i) =>
-    i < 99 ? [0, 1, 2, 3, 4, 5].map(n => idle(`${name}${n}`, n, cpus(1), name)) : [],
+    i < 99 ? [0, 1, 2, 3, 4, 5].map(n => leaver(`${name}${n}`, n, cpus(1), name)) : [],
   );
-  const all = [...ones, idle('large', 9, cpus(6), names[99]!)];
+  const all = [...ones, leaver('large', 9, cpus(6), names[99]!)];
   const cluster = new Cluster(nodes, new Map());
   for (const { replicaId, spec, placement } of all) cluster.hold(request(replicaId, spec), spec, placement);
   const wanted = asking('wanted', { priority: 10, resources: { cpus: 2 } });
@@ -333,12 +331,12 @@ test('how many ways to make room are looked at does not grow with the nodes, and
   t.is(cluster.find(wanted), null, 'it is as it was');
 });
 
-test('where only some of the ways can be looked at, the least important leave of equally few', t => {
+test('where only some of the ways can be looked at, those leave of equally few that cost least', t => {
   const cpus = (name: string) => aSpec({ name, resources: { cpus: 6 } });
   const all = [
-    idle('dear', 5, cpus('one'), 'a'),
-    idle('cheap', 1, cpus('two'), 'b'),
-    idle('next', 3, cpus('three'), 'c'),
+    leaver('dear', 5, cpus('one'), 'a'),
+    leaver('cheap', 1, cpus('two'), 'b'),
+    leaver('next', 3, cpus('three'), 'c'),
   ];
   const cluster = new Cluster(
     ['a', 'b', 'c'].map(name => aNode({ name, cpus: 6 })),
@@ -351,9 +349,9 @@ test('where only some of the ways can be looked at, the least important leave of
 
 test('one of its own that goes makes room where a node may have only so many of a service', t => {
   const placement = { maxPerNode: 1 };
-  const own = idle('own', 0, aSpec({ name: 'wanted', placement }), 'a');
+  const own = leaver('own', 0, aSpec({ name: 'wanted', placement }), 'a');
   t.deepEqual(roomFor({ placement }, [aNode({ name: 'a' })], [own]).leaving, ['own']);
-  const other = idle('other', 0, aSpec({ name: 'other', placement }), 'a');
+  const other = leaver('other', 0, aSpec({ name: 'other', placement }), 'a');
   t.deepEqual(roomFor({ placement }, [aNode({ name: 'a' })], [own, other]).leaving, ['own']);
 });
 

@@ -1,4 +1,4 @@
-import { type IdleReplica, makeRoom } from '../placement/make-room.ts';
+import { type Leaver, makeRoom } from '../placement/make-room.ts';
 import { heldPlacement, isOnItsWayOut } from '../replica.ts';
 import { bookWaiting } from '../waiting/book-waiting.ts';
 import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
@@ -49,12 +49,12 @@ export function circumstancesIn(world: World): Circumstances {
       if (unmetDependencies(world, request.spec).length > 0) return { kind: 'none' };
       const { cluster, booked } = future();
       if (booked.has(pending.id)) return { kind: 'free' };
-      const inOrder = old.flatMap((replica, nth): IdleReplica[] => {
+      // Of equally few, those go that are least worth keeping.
+      const leavers = old.flatMap((replica, nth): Leaver[] => {
         const placement = heldPlacement(replica);
-        const priority = request.spec.priority - old.length + nth;
-        return placement ? [{ replicaId: replica.id, priority, spec: world.specOf(replica), placement }] : [];
+        return placement ? [{ replicaId: replica.id, spec: world.specOf(replica), placement, cost: nth }] : [];
       });
-      const going = makeRoom(cluster, request, inOrder);
+      const going = makeRoom(cluster, request, leavers);
       if (going === null) return { kind: 'none' };
       for (const id of going) cluster.release(id);
       const placement = cluster.find(request);

@@ -1,8 +1,8 @@
 import { transition } from '../lifecycle/transition.ts';
 import type { HeldByLower } from '../pending-reason.ts';
 import { type Cluster, makeRoom, type PlacementRequest } from '../placement/cluster.ts';
-import { ROOM_TRIES } from '../placement/make-room.ts';
-import { isOnItsWayOut, type Placement, placementOf, type Replica } from '../replica.ts';
+import { type Leaver, ROOM_TRIES } from '../placement/make-room.ts';
+import { isOnItsWayOut, placementOf, type Replica } from '../replica.ts';
 import type { ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
 
@@ -29,7 +29,7 @@ export function displaceIdle(
   const awaited = new Set<string>();
   const held = new Map<string, readonly HeldByLower[]>();
   const candidates = left.length > 0 ? displaceable(world) : [];
-  const least = Math.min(...candidates.map(c => c.priority), ...leavingPriorities(world));
+  const least = Math.min(...candidates.map(c => c.cost), ...leavingPriorities(world));
   const higher = left.filter(r => r.spec.priority > least);
   if (higher.length === 0) return { awaited, held, lookAgainAt: null };
   // The cluster as it will be, once all that is on its way out is gone.
@@ -40,7 +40,7 @@ export function displaceIdle(
   const budget = { left: ROOM_TRIES };
   const told = new Map<ServiceSpec, readonly HeldByLower[]>();
   for (const request of higher) {
-    const there = candidates.filter(stillThere);
+    const there = candidates.filter(c => c.cost < request.spec.priority && stillThere(c));
     const going = makeRoom(
       future,
       request,
@@ -93,7 +93,7 @@ function whyTheyStay(
   given: { readonly future: Cluster; readonly fresh: () => Cluster; readonly candidates: readonly Candidate[] },
 ): HeldByLower[] {
   const { future, fresh, candidates } = given;
-  if (!candidates.some(c => c.priority < request.spec.priority)) return [];
+  if (candidates.length === 0) return [];
   const named = (ids: readonly string[], because: HeldByLower['because']): HeldByLower[] => {
     const services = new Set(ids.flatMap(id => world.replicas.get(id)?.service ?? []));
     return services.size === 0 ? [] : [{ kind: 'held_by_lower', services: [...services].sort(), because }];
@@ -118,11 +118,8 @@ const IDLE_LOOK_MS = 2_000;
 /** Without requests for so long a replica is idle, where its service says nothing else (`idle_timeout`). */
 const IDLE_TIMEOUT_MS = 30_000;
 
-interface Candidate {
-  readonly replicaId: string;
-  readonly priority: number;
-  readonly spec: ServiceSpec;
-  readonly placement: Placement;
+/** What its going costs is its service's priority. */
+interface Candidate extends Leaver {
   /** From when on it counts as idle; infinite while it works, or does not say. */
   readonly idleAt: number;
   /** It says whether it works. */
@@ -141,7 +138,7 @@ function displaceable(world: World): Candidate[] {
         idleSince === null ? Number.POSITIVE_INFINITY : idleSince + (wanted.idleTimeoutMs ?? IDLE_TIMEOUT_MS);
       const spec = world.specOf({ service: key, generation });
       const isTold = load !== undefined && (load.inFlight > 0 || load.idleSince !== undefined);
-      return [{ replicaId: id, priority: wanted.priority, spec, placement: phase.placement, idleAt, isTold }];
+      return [{ replicaId: id, spec, placement: phase.placement, cost: wanted.priority, idleAt, isTold }];
     });
   });
 }
