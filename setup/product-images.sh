@@ -45,7 +45,7 @@ sdk_image() {
 
 control-plane() {
   local image=outrigger/control-plane:demo digest
-  digest=$(digest_of package.json package-lock.json tsconfig.json tsconfig.build.json proto control-plane sidecar client cli \
+  digest=$(digest_of package.json package-lock.json tsconfig.json tsconfig.build.json proto control-plane sidecar client cli packaging \
     compose/images/control-plane .dockerignore -- outrigger-base/node outrigger-base/compose)
   if outdated $image "$digest"; then
     say "building $image" "$why"

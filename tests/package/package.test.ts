@@ -9,7 +9,7 @@ import { OutriggerCommand, output, startCommand, withoutSettings } from '../prod
 const ROOT = path.join(import.meta.dirname, '../..');
 /** What the package is made from; nothing else may be needed to pack it. */
 const SOURCES = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'LICENSE'];
-const FOLDERS = ['cli', 'client', 'control-plane', 'sidecar', 'proto', 'docs'];
+const FOLDERS = ['cli', 'client', 'control-plane', 'sidecar', 'packaging', 'proto', 'docs'];
 /** Node 24, whatever the machine has. */
 const NODE_FOLDER = path.dirname(process.execPath);
 const environment = {
@@ -74,7 +74,7 @@ test('the package holds compiled programs, the types of the client, the contract
     t.true(paths.includes(needed), needed);
   }
   const expected =
-    /^(package\.json|LICENSE|README\.md|docs\/[a-z-.]+\.json|proto\/.+\.proto|dist\/(cli|client|control-plane|sidecar|proto)\/.+\.js|dist\/(client|proto)\/.+\.d\.ts)$/;
+    /^(package\.json|LICENSE|README\.md|docs\/[a-z-.]+\.json|proto\/.+\.proto|dist\/cli\/[\w-]+\.js|dist\/cli\/THIRD-PARTY-LICENCES\.txt|dist\/(client|proto)\/.+\.(js|d\.ts))$/;
   t.deepEqual(
     paths.filter(file => !expected.test(file)),
     [],
@@ -82,6 +82,49 @@ test('the package holds compiled programs, the types of the client, the contract
   t.log(`${(packed.size / 1024).toFixed(0)} KiB packed, ${(packed.unpackedSize / 1024).toFixed(0)} KiB unpacked`);
   t.true(packed.size < 1024 * 1024, 'less than 1 MiB');
 });
+
+test('every package of which something is in the command has its licence there', async t => {
+  const files = await readdir(installed('dist/cli'));
+  const texts = await Promise.all(files.map(file => readFile(installed('dist/cli', file), 'utf8')));
+  const inside = texts.flatMap(text =>
+    [...text.matchAll(/^\/\/ .*node_modules\/((?:@[^/]+\/)?[^/\s]+)\//gm)].map(m => m[1]!),
+  );
+  const told = await readFile(installed('dist/cli/THIRD-PARTY-LICENCES.txt'), 'utf8');
+  const licensed = told.split(/\n-{80}\n\n/).map(licence => /^(\S+) \d+\.\d+\.\d+\n\n.{10}/.exec(licence)?.[1]);
+  t.deepEqual(licensed, [...new Set(inside)].sort());
+  const { dependencies } = JSON.parse(await readFile(installed('package.json'), 'utf8'));
+  t.deepEqual(
+    licensed.filter(name => name === undefined || name in dependencies),
+    [],
+    'it is not installed as well',
+  );
+});
+
+test('a command loads what it needs and nothing of the others', async t => {
+  const files = await readdir(installed('dist/cli'));
+  const heavy = /^(compile|consul|docker|serve|yaml|zod)-/;
+  for (const command of ['run', 'up', 'down', 'ps', 'logs', 'resolve', 'scale', 'events', 'nodes', 'why']) {
+    const first = files.find(file => new RegExp(`^${command}-[\\w-]{8}\\.js$`).test(file));
+    t.truthy(first, command);
+    const loaded = await loadedAtOnce(first ?? '');
+    t.deepEqual(
+      [...loaded].filter(file => heavy.test(file)),
+      [],
+      command,
+    );
+    t.true(loaded.size <= 12, `${command} takes ${loaded.size} files: see the groups in packaging/bundle.ts`);
+  }
+});
+
+/** The files of the command that are loaded together with one of them. */
+async function loadedAtOnce(file: string, found = new Set<string>()): Promise<Set<string>> {
+  if (found.has(file)) return found;
+  found.add(file);
+  const text = await readFile(installed('dist/cli', file), 'utf8');
+  for (const [, other] of text.matchAll(/^(?:import|export) (?:.* from )?"\.\/(.+)";$/gm))
+    await loadedAtOnce(other!, found);
+  return found;
+}
 
 test('nothing that only development needs is installed, and grpc-js is there once', async t => {
   const { devDependencies } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));

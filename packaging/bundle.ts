@@ -1,0 +1,123 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type OutputChunk, rolldown } from 'rolldown';
+
+/**
+ * `node packaging/bundle.ts [folder]`: makes the `outrigger` command that is published, by default in dist/cli. Its 400
+ * modules become a few files, because Node takes a quarter of a millisecond to find and link each, which for `up` adds up to
+ * half of what the command costs. What package.json calls a dependency stays outside; what is only a development
+ * dependency goes in, as far as it is used, and its licence with it.
+ *
+ * Nothing is minified: what is compiled is cached by Node anyway, and a stack trace names functions and the lines of files
+ * that can be read. A comment before each module says which source it was.
+ */
+const ROOT = path.join(import.meta.dirname, '..');
+const LICENCES = 'THIRD-PARTY-LICENCES.txt';
+
+export async function bundle(folder: string): Promise<void> {
+  const { dependencies } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
+  const outside = Object.keys(dependencies);
+  await using build = await rolldown({
+    cwd: ROOT,
+    input: { main: 'cli/main.ts' },
+    platform: 'node',
+    external: module => outside.some(name => module === name || module.startsWith(`${name}/`)),
+    transform: { target: 'node24' },
+    // Completion loads the tree of commands by itself, which the command line has loaded already.
+    checks: { ineffectiveDynamicImport: false },
+    onLog: (_level, log) => {
+      throw new Error(log.message);
+    },
+  });
+  const { output } = await build.write({
+    dir: folder,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    // A control plane that runs on loads what it needs later from the files that it was started from, or not at all.
+    chunkFileNames: '[name]-[hash].js',
+    comments: { jsdoc: false },
+    codeSplitting: { groups: [...GROUPS] },
+  });
+  const chunks = output.filter(file => file.type === 'chunk');
+  await writeFile(path.join(folder, LICENCES), await licencesOf(chunks));
+  const written = new Set([LICENCES, ...output.map(file => file.fileName)]);
+  const stale = (await readdir(folder)).filter(name => !written.has(name));
+  for (const name of stale) await rm(path.join(folder, name), { recursive: true });
+}
+
+/**
+ * Which modules share a file. Without this each set of commands that have a module in common makes one of its own, some
+ * hundred; with it, what one command needs together mostly lies together. No module may come into a group that loads
+ * more than whoever needs that module: tests/package says so.
+ */
+const GROUPS = [
+  { name: 'yaml', test: packageNamed('yaml') },
+  { name: 'zod', test: packageNamed('zod') },
+  {
+    // What is there before it is known which command it is.
+    name: 'command-line',
+    test: either(
+      packageNamed('commander', 'fastest-levenshtein'),
+      source(/^cli\/(declare\/|(context|exit-code|interruption|output|program|run|usage-error)\.ts)/),
+      source(/^control-plane\/(core\/errors|version)\.ts/),
+    ),
+  },
+  {
+    // What most commands do: connect, ask, follow, and show it.
+    name: 'command',
+    test: either(
+      source(/^cli\/(?!main\.ts|commands\/|doctor\/)/),
+      source(/^client\/(client-error|control-address|credentials)\.ts/),
+      source(
+        /^control-plane\/(admission\/bind-folders|core\/bytes-in-words|node-http|nodes\/no-nodes-file|state-folder)\.ts/,
+      ),
+    ),
+    minShareCount: 2,
+  },
+  {
+    // What is there before Compose has answered.
+    name: 'ask-compose',
+    test: source(
+      /^control-plane\/compose\/(are-harmless|build-images|compose-command|declared-services|find-files|format-located|index|load-service-file|missing-images|project-name|provider-options|read|run-compose)\.ts/,
+    ),
+  },
+];
+
+type Belongs = (module: string) => boolean;
+
+function source(pattern: RegExp): Belongs {
+  return module => pattern.test(path.relative(ROOT, module));
+}
+
+function packageNamed(...names: readonly string[]): Belongs {
+  return module => names.includes(packageOf(module)?.name ?? '');
+}
+
+function either(...rules: readonly Belongs[]): Belongs {
+  return module => rules.some(belongs => belongs(module));
+}
+
+/** The package that a module comes from, and its folder; null for a source of our own. */
+function packageOf(module: string): { name: string; folder: string } | null {
+  const [, folder, name] = /^(.*\/node_modules\/((?:@[^/]+\/)?[^/]+))\//.exec(module) ?? [];
+  return folder === undefined || name === undefined ? null : { name, folder };
+}
+
+/** The licence of each package of which something went in. */
+async function licencesOf(chunks: readonly OutputChunk[]): Promise<string> {
+  const used = new Map<string, string>();
+  for (const module of chunks.flatMap(chunk => chunk.moduleIds)) {
+    const { name, folder } = packageOf(module) ?? {};
+    if (name !== undefined && folder !== undefined) used.set(name, folder);
+  }
+  const texts: string[] = [];
+  for (const [name, folder] of [...used].sort()) {
+    const file = (await readdir(folder)).find(entry => /^licen[cs]e/i.test(entry));
+    if (file === undefined) throw new Error(`${folder} has no licence: expected a file LICENSE in it`);
+    const { version } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
+    texts.push(`${name} ${version}\n\n${(await readFile(path.join(folder, file), 'utf8')).trim()}\n`);
+  }
+  return texts.join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+if (import.meta.main) await bundle(path.resolve(process.argv[2] ?? path.join(ROOT, 'dist/cli')));
