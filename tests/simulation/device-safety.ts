@@ -1,6 +1,6 @@
 import type { ObservedDevice } from '../../control-plane/core/observed.ts';
-import type { Placement, Replica } from '../../control-plane/core/replica.ts';
-import type { GpuRequest } from '../../control-plane/core/spec.ts';
+import type { Phase, Placement, Replica } from '../../control-plane/core/replica.ts';
+import { effectiveProbes, type GpuRequest } from '../../control-plane/core/spec.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
 import { setupId } from './device-names.ts';
 import { type Broken, nodeOf, placementInUse, runningOn, type Scene } from './scene.ts';
@@ -51,13 +51,13 @@ export function checkLedger(scene: Scene, broken: Broken): void {
 
 /** A stop waits no longer than this for a start. */
 const STOP_PATIENCE_MS = 10_000;
-/** A start waits no longer than this for a stop. */
+/** A start waits no longer than this for a stop that was told, nor for a start that should have ended. */
 const END_PATIENCE_MS = 150_000;
 
 /**
  * One start at a time of those who share a device, none while one stops, no stop in the first moments of a start, and no
  * start where its memory was not free. What is only created, as its start was refused, or was ready before, starts nothing.
- * @param toldToStart ids of containers, as is toldToStop
+ * @param toldToStart when each container was told, by id, as is toldToStop
  */
 export function checkTurn(
   scene: Scene,
@@ -69,34 +69,46 @@ export function checkTurn(
   }: {
     what: 'start' | 'stop';
     container: FakeContainer;
-    toldToStart: ReadonlySet<string>;
-    toldToStop: ReadonlySet<string>;
+    toldToStart: ReadonlyMap<string, number>;
+    toldToStop: ReadonlyMap<string, number>;
   },
   broken: Broken,
 ): void {
   const { replicaId, placement, spec } = container.request;
-  const running = new Set(scene.nodes.flatMap(n => runningOn(n, scene.instance)).map(c => c.id));
+  const now = scene.now();
+  const running = new Map(scene.nodes.flatMap(n => runningOn(n, scene.instance)).map(c => [c.id, c]));
   const bytes = bytesOf(spec.resources.gpu);
   if (bytes === null) return;
   // A request that was given up may be made again, for what has begun long ago.
   if (what === 'start' && container.state === 'running') return;
   const stored = scene.stored.replicas().find(r => r.id === replicaId)?.phase;
-  const isPatient = what === 'start' || (stored?.kind === 'stopping' && scene.now() < stored.since + STOP_PATIENCE_MS);
+  const isPatient = what === 'start' || (stored?.kind === 'stopping' && now < stored.since + STOP_PATIENCE_MS);
   for (const device of placement.devices) {
     for (const other of sharing(scene.stored, placement.node, device)) {
       const { id, phase } = other;
       if (id === replicaId) continue;
       const begun = phase.kind === 'starting' || phase.kind === 'warming' ? phase.container.id : undefined;
-      const begins = begun !== undefined && !other.hasServed && (running.has(begun) || toldToStart.has(begun));
-      const ending = phase.kind === 'stopping' ? phase.container?.id : undefined;
-      const endsBy = phase.since + END_PATIENCE_MS;
-      const ends = ending !== undefined && running.has(ending) && toldToStop.has(ending) && scene.now() < endsBy;
-      if (begins && isPatient)
+      const begunAt = begun === undefined ? undefined : toldToStart.get(begun);
+      const runs = begun === undefined ? undefined : running.get(begun);
+      const isOnItsWay = runs !== undefined && now < startEndsBy(runs, phase);
+      const begins = !other.hasServed && (isOnItsWay || begunAt !== undefined);
+      const ending = phase.kind === 'stopping' && phase.container ? phase.container.id : '';
+      const toldAt = running.has(ending) ? toldToStop.get(ending) : undefined;
+      const ends = toldAt !== undefined && now < toldAt + END_PATIENCE_MS;
+      // However long it waited for it, it does not go together with one that begins, which would have waited for it.
+      const isAtOnce = what === 'stop' && toldToStop.get(container.id) === now && begunAt === now;
+      if (begins && (isPatient || isAtOnce))
         broken('2', `${replicaId} was told to ${what} on ${device} while ${id} is ${phase.kind}`);
       if (ends && what === 'start') broken('2', `${replicaId} was told to start on ${device} while ${id} is stopping`);
     }
     if (what === 'start') checkMemoryIsFree(scene, placement, device, bytes, broken);
   }
+}
+
+/** When a start that nobody ended should long have ended; found on a node that was lost, it is looked at anew from then on. */
+function startEndsBy({ startedAt, request: { spec } }: FakeContainer, { kind, since }: Phase): number {
+  if (kind === 'warming') return since + (spec.warmup?.deadlineMs ?? 0) + END_PATIENCE_MS;
+  return Math.max(startedAt ?? since, since) + (effectiveProbes(spec).startup?.deadlineMs ?? 0) + END_PATIENCE_MS;
 }
 
 /** What a stranger took only now, nobody can have seen. */

@@ -24,10 +24,10 @@ export class Safety implements Witness {
   readonly #hurried = new Set<string>();
   /** When the present life began. */
   #bornAt = 0;
-  /** By the present life: what an earlier one has told nobody remembers, and it is told again in its turn. */
-  readonly #toldNow = new Set<string>();
-  /** Told to start by the present life, and not answered yet. */
-  readonly #beginning = new Set<string>();
+  /** By the present life, and when first: what an earlier one has told nobody remembers, and it is told again in its turn. */
+  readonly #toldNow = new Map<string, number>();
+  /** Told to start by the present life and not answered yet, since when. */
+  readonly #beginning = new Map<string, number>();
 
   constructor(scene: () => Scene) {
     this.#scene = scene;
@@ -60,7 +60,7 @@ export class Safety implements Witness {
 
   onStart(container: FakeContainer, _node: string): void {
     this.#checkTurn('start', container);
-    this.#beginning.add(container.id);
+    this.#beginning.set(container.id, this.#scene().now());
   }
 
   onStartAnswered({ id }: FakeContainer): void {
@@ -70,7 +70,7 @@ export class Safety implements Witness {
   onStop(container: FakeContainer, _node: string): void {
     const { id, request } = container;
     this.#toldToStop.add(id);
-    this.#toldNow.add(id);
+    if (!this.#toldNow.has(id)) this.#toldNow.set(id, this.#scene().now());
     const { hub, remote, stored, health } = this.#scene();
     const service = `${request.spec.namespace}/${request.spec.name}` as const;
     // Rule 6: whatever it is stopped for, it is published no more when it is told.

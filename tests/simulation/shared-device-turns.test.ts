@@ -77,3 +77,20 @@ test('a replica that hangs is restarted though its neighbour never gets ready', 
   t.not(await timeUntil(world, () => !running(world, 'hung').includes(id!), 60_000), null);
   await world.end();
 });
+
+test('what ends on a node that was away for long has ended before anything starts on its device', async t => {
+  const world = await smallCluster({ a: 1 });
+  const slow = { command: ['slow-stop', '8000'], stopGraceMs: 30_000 };
+  await up(world, 'old', { ...sharing(8), ...slow, replicas: exactly(1) });
+  world.suffer('a', 'down');
+  await world.ask(c => c.remove({ namespace: NAMESPACE, names: ['old'], volumes: false }));
+  await world.advance(5 * 60_000);
+  await up(world, 'new', { ...sharing(8), replicas: exactly(1) }, 10_000);
+  t.is(running(world, 'old').length, 1);
+  world.suffer('a', 'fine');
+  const hasBegun = () => running(world, 'new').length === 1;
+  t.not(await timeUntil(world, hasBegun, 2 * 60_000), null);
+  t.is(running(world, 'old').length, 0);
+  world.safety.check();
+  await world.end();
+});
