@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { until } from './until.ts';
+import { until } from '../until.ts';
 
 /** A real Consul agent in development mode (its state is in memory), on loopback, with ports of its own. */
 export interface ConsulAgent {

@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib';
 import type { ServiceError } from '@grpc/grpc-js';
 import test from 'ava';
 import fc from 'fast-check';
-import { call, embedder, grpcClients, type Served, serve, until } from './served.ts';
+import { until } from '../until.ts';
+import { call, embedder, grpcClients, type Served, serve } from './served.ts';
 
 /** Everything that comes back for these bytes until the server closes the connection. */
 async function exchange(served: Served, chunks: readonly (string | Uint8Array)[]): Promise<string> {

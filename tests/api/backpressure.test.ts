@@ -6,7 +6,8 @@ import { OpenStreams } from '../../control-plane/api/open-streams.ts';
 import { Outflow } from '../../control-plane/api/outflow.ts';
 import type { Snapshot__Output } from '../../proto/generated/outrigger/v1/Snapshot.ts';
 import { contractDefinition } from '../../proto/load.ts';
-import { embedder, embedderRef, grpcClients, type Served, serve, until } from './served.ts';
+import { until } from '../until.ts';
+import { embedder, embedderRef, grpcClients, type Served, serve } from './served.ts';
 
 /** A spec whose view alone is larger than what sockets buffer. */
 const large = { ...embedder, labels: Object.fromEntries([...'abcdefgh'].map(k => [k, k.repeat(120_000)])) };
@@ -166,11 +167,11 @@ test('ten thousand watchers get each change, from little memory', async t => {
       });
       stream.write(framed(subscribeBytes()));
     }
-    await until('they watch', () => served.controlPlane.hub.watcherCount() === (connection + 1) * (count / 10), 60_000);
+    await until('they watch', () => served.controlPlane.hub.watcherCount() === (connection + 1) * (count / 10));
   }
-  await until('all have the first snapshot', () => received.every(n => n === 1), 60_000);
+  await until('all have the first snapshot', () => received.every(n => n === 1));
   served.controlPlane.settle(embedderRef);
-  await until('all have the second', () => received.every(n => n === 2), 60_000);
+  await until('all have the second', () => received.every(n => n === 2));
   const grownMiB = (process.memoryUsage().rss - before) / 2 ** 20;
   // Both sides of all streams live in this process; a server that queued or copied per watcher would need far more.
   t.log(`${Math.round(grownMiB)} MiB for both sides of ${count} watches`);

@@ -91,15 +91,6 @@ export function call<A>(start: (callback: (error: Error | null, answer?: A) => v
   });
 }
 
-/** Resolves once the condition holds; rejects with `what` after the deadline. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, deadlineMs = 60_000): Promise<void> {
-  const end = Date.now() + deadlineMs;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await new Promise(resolve => setTimeout(resolve, 10));
-  }
-}
-
 export const embedder = {
   namespace: 'feature-store',
   name: 'embedder',

@@ -3,8 +3,9 @@ import { type ClientDuplexStream, type ClientReadableStream, type ServiceError, 
 import test from 'ava';
 import type { ListServicesResponse__Output } from '../../proto/generated/outrigger/v1/ListServicesResponse.ts';
 import type { Snapshot__Output } from '../../proto/generated/outrigger/v1/Snapshot.ts';
+import { until } from '../until.ts';
 import { eventSource } from './event-source.ts';
-import { embedder, embedderRef, grpcClients, type Served, serve, until } from './served.ts';
+import { embedder, embedderRef, grpcClients, type Served, serve } from './served.ts';
 
 const key = 'feature-store/embedder';
 const subscription = { subscribe: { namespace: 'feature-store', service: 'embedder' } };

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { serve, until } from '../api/served.ts';
+import { serve } from '../api/served.ts';
+import { until } from '../until.ts';
 import { runCli, startCli, testFolder } from './run-cli.ts';
 
 const MAIN = path.join(import.meta.dirname, '..', '..', 'cli', 'main.ts');

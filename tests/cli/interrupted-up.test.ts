@@ -7,8 +7,9 @@ import type { Context } from '../../cli/context.ts';
 import type { Project } from '../../cli/project.ts';
 import { ServedProject } from '../../cli/served-project.ts';
 import type { ApplyRequest } from '../../control-plane/control-plane.ts';
-import { serve, until } from '../api/served.ts';
+import { serve } from '../api/served.ts';
 import { FakeControlPlane } from '../fakes/control-plane.ts';
+import { until } from '../until.ts';
 import { startCli, testFolder } from './run-cli.ts';
 
 const FILE = 'name: demo\nservices:\n  llm: {image: "llm:1", x-outrigger: {protocol: grpc, port: 50051}}\n';

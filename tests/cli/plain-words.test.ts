@@ -4,7 +4,8 @@ import test, { type ExecutionContext } from 'ava';
 import { deviceColumns } from '../../cli/render/nodes.ts';
 import { renderTable } from '../../cli/render/table.ts';
 import type { DeviceView } from '../../control-plane/views/views.ts';
-import { serve, until } from '../api/served.ts';
+import { serve } from '../api/served.ts';
+import { until } from '../until.ts';
 import { runCli, startCli, testFolder } from './run-cli.ts';
 
 /** A folder with a service file, and a control plane that runs nothing yet. */

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { serve, until } from '../api/served.ts';
+import { serve } from '../api/served.ts';
+import { until } from '../until.ts';
 import { runCli, startCli, testFolder } from './run-cli.ts';
 
 const LLM = { namespace: 'demo', name: 'llm' };

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { Balancer } from '../../client/balancer.ts';
 import { httpServer, tcpServer } from '../sidecar/servers.ts';
-import { until } from '../sidecar/until.ts';
+import { until } from '../until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
 
 const signal = new AbortController().signal;

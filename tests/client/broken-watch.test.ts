@@ -5,7 +5,7 @@ import { createFetch, watch } from '../../client/index.ts';
 import { ServiceWatch } from '../../client/service-watch.ts';
 import { Line } from '../faults/line.ts';
 import { httpServer } from '../sidecar/servers.ts';
-import { until } from '../sidecar/until.ts';
+import { until } from '../until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
 
 /** A request runs on replica `a`, which leaves; all that is known of it is what this client says. */

@@ -3,7 +3,7 @@ import { controlAddress } from '../../client/control-address.ts';
 import { InFlight, type Resolution, resolve, watch } from '../../client/index.ts';
 import { parseServiceName } from '../../client/service-name.ts';
 import { watchOf } from '../../client/watches.ts';
-import { until } from '../sidecar/until.ts';
+import { until } from '../until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
 import { EchoClient, startReplica } from './replicas.ts';
 

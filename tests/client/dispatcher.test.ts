@@ -5,7 +5,7 @@ import { controlAddress } from '../../client/control-address.ts';
 import { createFetch, type DispatcherOptions, OutriggerDispatcher, watch } from '../../client/index.ts';
 import { watchOf } from '../../client/watches.ts';
 import { freePort, httpServer, type RunningServer, tcpServer } from '../sidecar/servers.ts';
-import { until } from '../sidecar/until.ts';
+import { until } from '../until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
 
 interface HttpReplica extends RunningServer {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { until } from '../sidecar/until.ts';
+import { until } from '../until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
 import { startReplica } from './replicas.ts';
 import { silentPort } from './silent-port.ts';

@@ -1,7 +1,7 @@
 import { connectivityState, type ServiceError, status } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
 import { SERVICE_CONFIG } from '../../client/index.ts';
-import { until } from '../sidecar/until.ts';
+import { until } from '../until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
 import { EchoClient, Load, type Replica, startReplica } from './replicas.ts';
 

@@ -4,7 +4,7 @@ import test from 'ava';
 import { parseControlAddress } from '../../client/control-address.ts';
 import { ServiceWatch, type WatchState, type WatchTiming } from '../../client/service-watch.ts';
 import { tcpServer } from '../sidecar/servers.ts';
-import { until } from '../sidecar/until.ts';
+import { until } from '../until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
 
 const NAME = { namespace: 'shop', service: 'embedder' };

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { gpuService } from './gpu-service.ts';
 import { TestCluster } from './test-cluster.ts';
 
@@ -25,8 +25,8 @@ test.serial(
     t.is(state, 'silent');
     // Long enough for a replacement, where one were made.
     await until(
+      'a stays silent',
       async () => (await cluster.node('a')).state === 'silent' && Date.now() > silentSinceMs + 10_000,
-      () => 'a stays silent',
       { deadlineMs: 30_000 },
     );
     t.deepEqual(await running(), before);
@@ -41,8 +41,8 @@ test.serial(
     );
     await controlPlane.request('DELETE', `/v1/services/${NAMESPACE}`);
     await until(
-      async () => (await running()).length === 0,
       async () => `nothing is left; there are ${await running()}`,
+      async () => (await running()).length === 0,
       { deadlineMs: 60_000 },
     );
   },

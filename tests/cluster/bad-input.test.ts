@@ -4,7 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
 import type { NodeView } from '../../control-plane/views/views.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { GIB, gpuService } from './gpu-service.ts';
 import { TestCluster } from './test-cluster.ts';
 
@@ -98,8 +98,8 @@ test.serial('a nodes file that is broken changes nothing, and its error says whe
     const written = cluster.controlPlane.output.length;
     await writeFile(cluster.nodesFile, text);
     await until(
-      () => words.test(cluster.controlPlane.output.slice(written).replaceAll('\\n', '\n')),
       () => `the log says ${words} of\n${text}\nit says ${cluster.controlPlane.output.slice(written)}`,
+      () => words.test(cluster.controlPlane.output.slice(written).replaceAll('\\n', '\n')),
     );
     t.deepEqual(names(await cluster.controlPlane.nodes()), before, text);
   }

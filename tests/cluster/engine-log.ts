@@ -1,6 +1,6 @@
 import { LABELS } from '../../control-plane/engine/docker/index.ts';
 import type { NestedEngine } from '../engines/nested-engine.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { type Fixed, type Holding, readFixed } from './holdings.ts';
 import { FOREIGN_LABEL } from './look-alikes.ts';
 
@@ -53,8 +53,8 @@ export class EngineLog {
         const name = `marker-${this.#count++}`;
         await docker.createVolume({ Name: name });
         await until(
-          () => this.#markers.has(name) || this.#trouble !== null,
           () => `the engine tells of ${name}`,
+          () => this.#markers.has(name) || this.#trouble !== null,
           { pauseMs: 2 },
         );
       }),

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { DeviceView } from '../../control-plane/views/views.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { gpuService } from './gpu-service.ts';
 import { TestCluster } from './test-cluster.ts';
 
@@ -94,7 +94,7 @@ async function deviceOf(
   { node, devices: [id] }: { node?: string; devices: readonly string[] },
 ): Promise<DeviceView> {
   return await until(
-    async () => (await cluster.node(node ?? '')).devices.find(d => d.id === id),
     () => `${node} has the device ${id}`,
+    async () => (await cluster.node(node ?? '')).devices.find(d => d.id === id),
   );
 }

@@ -4,7 +4,7 @@ import type { ServiceView } from '../../control-plane/views/views.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { EndpointLog } from '../faults/endpoint-log.ts';
 import { Load } from '../product/load.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { gpuService } from './gpu-service.ts';
 import { TestCluster } from './test-cluster.ts';
 
@@ -85,8 +85,8 @@ test.serial(
       'and nobody else was touched',
     );
     await until(
-      async () => (await cluster.holdings.all()).length === 3,
       async () => `its container is gone; there are ${JSON.stringify(await cluster.holdings.all())}`,
+      async () => (await cluster.holdings.all()).length === 3,
     );
     await load.goesOn();
     t.deepEqual(load.takeFailures(), []);
@@ -101,11 +101,11 @@ test.serial('a node that is cut off for a while and comes back in time loses not
   await cluster.engine('a').cutOff();
   // Longer than it takes for every probe of what runs there to have failed as often as may be.
   await until(
+    async () => `a is silent for long: ${JSON.stringify(await cluster.node('a'))}`,
     async () => {
       const { silentSinceMs } = await cluster.node('a');
       return silentSinceMs !== undefined && Date.now() - silentSinceMs > 25_000;
     },
-    async () => `a is silent for long: ${JSON.stringify(await cluster.node('a'))}`,
   );
   await cluster.engine('a').reconnect();
   await cluster.answering(['a', 'b', 'c']);
@@ -132,8 +132,8 @@ test.serial('what a node that is cut off keeps from ending is told by down, and 
   t.regex(stderr, /outrigger nodes/);
   await cluster.engine('a').reconnect();
   await until(
-    async () => (await cluster.holdings.all()).length === 0,
     async () => `nothing is left; there are ${JSON.stringify(await cluster.holdings.all())}`,
+    async () => (await cluster.holdings.all()).length === 0,
   );
 });
 
@@ -145,12 +145,12 @@ test.serial('a node whose engine alone is silent keeps its replicas, as they ans
   const { load, endpoints } = await callers(t, cluster, namespace);
   await cluster.engine('b').freezeDaemon();
   const silent = await until(
+    async () => `b is silent for long: ${JSON.stringify(await cluster.node('b'))}`,
     async () => {
       const node = await cluster.node('b');
       // Well after everything that is waited out: lost after 3 s, replaced 3 s later.
       return node.silentSinceMs !== undefined && Date.now() - node.silentSinceMs > 10_000 ? node : null;
     },
-    async () => `b is silent for long: ${JSON.stringify(await cluster.node('b'))}`,
   );
   t.is(silent.state, 'silent');
   t.deepEqual(
@@ -301,10 +301,7 @@ test.serial(
     await cluster.engine('a').reconnect();
     await cluster.writeNodes(['a', 'b', 'c']);
     await cluster.answering(['a', 'b', 'c']);
-    await until(
-      async () => (await cluster.holdings.all()).every(h => h.node !== 'a'),
-      () => 'nothing is left on a',
-    );
+    await until('nothing is left on a', async () => (await cluster.holdings.all()).every(h => h.node !== 'a'));
     t.deepEqual(
       (await isWhole(cluster, namespace)).replicas.map(r => r.id),
       after.replicas.map(r => r.id),

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventView, ServiceView } from '../../control-plane/views/views.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { Acknowledged, type Change } from './acknowledged.ts';
 import { Answers } from './answers.ts';
 import { EngineLog } from './engine-log.ts';
@@ -48,10 +48,7 @@ export class RandomWorld {
     const faults = new Faults();
     const log = await EngineLog.follow(cluster.engines, id => faults.killed.has(id));
     for (const first of FIRST) await cluster.controlPlane.apply(specOf(first));
-    const one = await until(
-      async () => (await cluster.holdings.live())[0],
-      () => 'there is a replica to look like',
-    );
+    const one = await until('there is a replica to look like', async () => (await cluster.holdings.live())[0]);
     const { Config } = await cluster.engine(one.node).docker.getContainer(one.containerId).inspect();
     const lookAlikes = await plantLookAlikes(cluster.engines, Config.Labels);
     const world = new RandomWorld({ cluster, log, faults, lookAlikes, lookAlikesBefore: await lookAlikes() });

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { ServiceView } from '../../control-plane/views/views.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { GIB, gpuService, SLOW_COMMAND } from './gpu-service.ts';
 import { TestCluster } from './test-cluster.ts';
 
@@ -18,8 +18,8 @@ async function letGo(cluster: TestCluster, replica: { id: string }): Promise<voi
 async function running(cluster: TestCluster, namespace: string, count: number): Promise<ServiceView> {
   const live = async () => (await cluster.holdings.live()).filter(h => h.namespace === namespace);
   await until(
-    async () => (await live()).filter(h => h.state === 'running').length === count,
     async () => `${count} containers run: ${JSON.stringify(await live())}`,
+    async () => (await live()).filter(h => h.state === 'running').length === count,
   );
   return await cluster.serviceIs({ namespace, name: 'model' }, 'knows of them', s => {
     return s.replicas.filter(r => ['starting', 'warming', 'ready'].includes(r.phase)).length === count;

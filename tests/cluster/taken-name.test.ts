@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { parse, stringify } from 'yaml';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { gpuService } from './gpu-service.ts';
 import { TestCluster } from './test-cluster.ts';
 
@@ -17,6 +17,7 @@ test('a node that takes over the name of another one begins nothing on devices t
   await rename(`${cluster.nodesFile}.new`, cluster.nodesFile);
   const doubled: string[] = [];
   await until(
+    async () => `all is on the one node that is left: ${JSON.stringify(await cluster.controlPlane.nodes())}`,
     async () => {
       const live = await cluster.holdings.live();
       const held = live.flatMap(h => h.devices.map(device => `${h.node} ${device}`));
@@ -25,7 +26,6 @@ test('a node that takes over the name of another one begins nothing on devices t
       const { readyReplicas } = await cluster.controlPlane.service(namespace, name);
       return left === 'b' && readyReplicas === 4 && live.length === 4 && live.every(h => h.node === 'a');
     },
-    async () => `all is on the one node that is left: ${JSON.stringify(await cluster.controlPlane.nodes())}`,
     { deadlineMs: 120_000 },
   );
   t.deepEqual(doubled, []);

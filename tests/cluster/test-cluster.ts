@@ -8,7 +8,7 @@ import { NestedEngine } from '../engines/nested-engine.ts';
 import type { SimulatedGpuFacts } from '../engines/simulated-gpus.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { type Holding, Holdings } from './holdings.ts';
 
 /** Two small devices and two big ones, as every node of these tests has. */
@@ -129,8 +129,8 @@ export class TestCluster {
 
   async nodesAre(what: string, holds: (nodes: readonly NodeView[]) => boolean): Promise<void> {
     await until(
-      async () => holds(await this.controlPlane.nodes()),
       async () => `${what}; they are ${JSON.stringify(await this.controlPlane.nodes().catch(String))}`,
+      async () => holds(await this.controlPlane.nodes()),
       { deadlineMs: DEADLINE_MS },
     );
   }
@@ -142,12 +142,12 @@ export class TestCluster {
     holds: (service: ServiceView) => boolean,
   ): Promise<ServiceView> {
     return await until(
+      async () =>
+        `${ref.namespace}/${ref.name} ${what}; it is ${inWords(await this.controlPlane.service(ref.namespace, ref.name).catch(() => null))}`,
       async () => {
         const service = await this.controlPlane.service(ref.namespace, ref.name).catch(() => null);
         return service && holds(service) ? service : null;
       },
-      async () =>
-        `${ref.namespace}/${ref.name} ${what}; it is ${inWords(await this.controlPlane.service(ref.namespace, ref.name).catch(() => null))}`,
       { deadlineMs: DEADLINE_MS },
     );
   }

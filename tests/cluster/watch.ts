@@ -1,5 +1,5 @@
 import type { ExecutionContext } from 'ava';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import type { Run } from './engine-log.ts';
 import { lookInside } from './inside.ts';
 import { doubled, violations } from './invariants.ts';
@@ -71,8 +71,8 @@ export class Watch {
       await world.carryOut({ what: 'undrain', node });
     }
     await until(
-      async () => (await unrest(world)).length === 0,
       async () => `all comes to rest after ${told}; but\n${(await unrest(world)).join('\n')}`,
+      async () => (await unrest(world)).length === 0,
       // Back-off doubles with each kill of the same replica.
       { deadlineMs: 5 * 60_000, pauseMs: 200 },
     );
@@ -170,8 +170,8 @@ export class Watch {
         .map(e => `5: ${e.namespace}/${e.replicaId} (${e.containerId.slice(0, 12)}) on ${e.node} answers ${e.answer}`);
     };
     await until(
-      async () => (await wrong()).length === 0,
       async () => `every endpoint answers after ${told}: ${(await wrong()).join('\n')}`,
+      async () => (await wrong()).length === 0,
     );
   }
 

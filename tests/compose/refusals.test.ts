@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { runCompose } from '../../control-plane/compose/run-compose.ts';
-import { until } from '../agents/until.ts';
+import { until } from '../until.ts';
 import { load, plainEnvironment, projectFolder } from './project-folder.ts';
 
 /** A PATH on which `docker` is this shell script. */

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { ObservedDevice } from '../../control-plane/core/observed.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { type EngineWorld, requestOf, soon } from './engine.ts';
 
 /** An engine whose node has two GPUs of 24 GiB, of which nothing is in use at first. */
@@ -84,12 +84,12 @@ export function deviceContract(
     const before = await described(w);
     const lists = (...ids: string[]) =>
       until(
+        () => `the devices are ${ids.join()}`,
         async () => {
           await w.engine.measure(soon());
           const { devices } = await w.engine.observe(soon());
           return devices.map(d => d.id).join() === ids.join();
         },
-        () => `the devices are ${ids.join()}`,
       );
     await w.gpus.hide(a);
     await lists(b);
@@ -130,13 +130,10 @@ const GIB = 1024 ** 3;
 
 /** The devices as soon as everything of them is known. */
 function described(w: DeviceWorld): Promise<readonly ObservedDevice[]> {
-  return until(
-    async () => {
-      const { devices } = await w.engine.observe(soon());
-      return devices.length === 2 && devices.every(d => d.measured) ? devices : null;
-    },
-    () => 'two devices are listed and measured',
-  );
+  return until('two devices are listed and measured', async () => {
+    const { devices } = await w.engine.observe(soon());
+    return devices.length === 2 && devices.every(d => d.measured) ? devices : null;
+  });
 }
 
 async function device(w: DeviceWorld, id: string): Promise<ObservedDevice> {

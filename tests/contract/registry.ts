@@ -2,8 +2,8 @@ import type { TestFn } from 'ava';
 import type { Endpoint } from '../../control-plane/core/endpoint.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
 import type { Registry } from '../../control-plane/ports.ts';
-import { until } from '../agents/until.ts';
 import { endpoint } from '../fakes/endpoint.ts';
+import { until } from '../until.ts';
 
 /** A registry under test. Each `open` begins empty, unless it is given the instance of an earlier one. */
 export type OpenRegistry = (options?: { instance?: string }) => Promise<Registry>;

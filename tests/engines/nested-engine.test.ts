@@ -5,7 +5,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import Docker from 'dockerode';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import type { TlsPaths } from './engine-certificates.ts';
 import { NestedEngine, type NestedEngineOptions } from './nested-engine.ts';
 
@@ -78,8 +78,8 @@ test('a simulated GPU vanishes and comes back, a container loses its own, a driv
   await engine.gpus.hide(1);
   const listed = (present: boolean) =>
     until(
-      async () => (await discovered(engine)).includes('nvidia.com/gpu=1') === present,
       () => `nvidia.com/gpu=1 is ${present ? '' : 'not '}listed`,
+      async () => (await discovered(engine)).includes('nvidia.com/gpu=1') === present,
     );
   await listed(false);
   t.is((await smi(engine, container, '-L')).exitCode, 0, 'what has it keeps it');
@@ -120,7 +120,7 @@ test('a node that is cut off or frozen answers nothing over the network, and goe
       () => false,
     );
   t.true(await answers());
-  await until(serves, () => 'its container serves');
+  await until('its container serves', serves);
 
   for (const [stop, goOn] of [
     [() => engine.cutOff(), () => engine.reconnect()],
@@ -130,8 +130,8 @@ test('a node that is cut off or frozen answers nothing over the network, and goe
     t.false(await answers());
     t.false(await serves());
     await goOn();
-    await until(answers, () => 'it answers again');
-    await until(serves, () => 'its container serves again');
+    await until('it answers again', answers);
+    await until('its container serves again', serves);
   }
   t.is((await container.inspect()).RestartCount, 0);
 });
@@ -169,8 +169,5 @@ test('the engines of a test process that is killed go with it', async t => {
   const ofChild = () => new Docker().listContainers({ filters: { label: [`outrigger-test.engine-of=${child.pid}`] } });
   t.is((await ofChild()).length, 1);
   child.kill('SIGKILL');
-  await until(
-    async () => (await ofChild()).length === 0,
-    () => 'no engine is left',
-  );
+  await until('no engine is left', async () => (await ofChild()).length === 0);
 });

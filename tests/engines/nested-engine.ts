@@ -5,7 +5,7 @@ import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { type EngineCertificates, writeEngineCertificates } from './engine-certificates.ts';
 import { type EngineAge, ensureEngineImage } from './engine-image.ts';
 import { type SimulatedGpuFacts, SimulatedGpus } from './simulated-gpus.ts';
@@ -113,12 +113,12 @@ export class NestedEngine {
     const command = `${CGROUP_PARENT}exec dockerd $parent ${options.join(' ')} >>${SHARED}/dockerd.log 2>&1`;
     await run('docker', ['exec', '--detach', this.#outer.id, 'sh', '-c', command]);
     await until(
+      () => this.log(),
       () =>
         this.docker.listContainers({ limit: 1, abortSignal: AbortSignal.timeout(1_000) }).then(
           () => true,
           () => false,
         ),
-      () => this.log(),
     );
   }
 
@@ -126,8 +126,8 @@ export class NestedEngine {
   async endDaemon(signal: 'KILL' | 'TERM'): Promise<void> {
     await this.run(`kill -${signal} $(cat /var/run/docker.pid)`);
     await until(
-      async () => (await this.run('cat /proc/[0-9]*/comm | grep -cx dockerd || true')).trim() === '0',
       () => `dockerd is gone after SIG${signal}`,
+      async () => (await this.run('cat /proc/[0-9]*/comm | grep -cx dockerd || true')).trim() === '0',
     );
   }
 

@@ -4,7 +4,7 @@ import type { StatusView } from '../../control-plane/views/views.ts';
 import { type ConsulAgent, startConsul } from '../agents/consul.ts';
 import { ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { EndpointLog } from './endpoint-log.ts';
 import { Line } from './line.ts';
 import { livesOf, web } from './services.ts';
@@ -32,19 +32,19 @@ const REGISTERED_AGAIN_WITHIN_MS = 10_000;
 
 async function isRegistered(name: string, replicas: readonly string[], deadlineMs?: number): Promise<void> {
   await until(
-    async () => JSON.stringify(await registered(name)) === JSON.stringify([...replicas].sort()),
     async () => `Consul knows ${replicas.join(', ')}; it knows ${(await registered(name)).join(', ')}`,
+    async () => JSON.stringify(await registered(name)) === JSON.stringify([...replicas].sort()),
     deadlineMs === undefined ? {} : { deadlineMs },
   );
 }
 
 async function registryIs(controlPlane: RunningControlPlane, healthy: boolean): Promise<StatusView['registry']> {
   return await until(
+    () => `the control plane ${healthy ? 'reaches' : 'misses'} Consul`,
     async () => {
       const { registry } = await controlPlane.get<StatusView>('/v1/status');
       return registry.healthy === healthy ? registry : null;
     },
-    () => `the control plane ${healthy ? 'reaches' : 'misses'} Consul`,
   );
 }
 
@@ -97,6 +97,7 @@ const goesOn = test.macro(async (t: ExecutionContext, word: string, fault: Fault
 /** What the service is called there; found by its replicas, as a person would. */
 async function nameInConsul(replicas: readonly string[]): Promise<string> {
   return await until(
+    () => `Consul knows one of ${replicas.join(', ')}`,
     async () => {
       const services = (await consul.request('GET', 'agent/services')) as Record<
         string,
@@ -104,7 +105,6 @@ async function nameInConsul(replicas: readonly string[]): Promise<string> {
       >;
       return Object.values(services).find(s => replicas.includes(s.Meta['replica'] ?? ''))?.Service;
     },
-    () => `Consul knows one of ${replicas.join(', ')}`,
   );
 }
 

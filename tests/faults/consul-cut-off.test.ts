@@ -3,7 +3,7 @@ import type { ServiceView } from '../../control-plane/views/views.ts';
 import { type ConsulAgent, startConsul } from '../agents/consul.ts';
 import { ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { Line } from './line.ts';
 import { web } from './services.ts';
 
@@ -31,8 +31,8 @@ async function begin(t: ExecutionContext, namespace: string, replicas: number) {
   await controlPlane.apply(version(namespace, replicas, '1'));
   await controlPlane.ready(namespace);
   await until(
-    async () => (await handedOut(namespace)).length === replicas,
     () => `Consul hands out ${replicas}`,
+    async () => (await handedOut(namespace)).length === replicas,
   );
   return { line, controlPlane };
 }
@@ -74,12 +74,12 @@ test.serial(
     line.cut();
     await controlPlane.apply(version(namespace, 2, '2'));
     await until(
+      async () => `the update waits for the registry; ${JSON.stringify(await controlPlane.service(namespace, 'web'))}`,
       async () => {
         t.deepEqual(await deadEnds(namespace), [], 'Consul sends nobody to a replica that is gone');
         const service = await controlPlane.service(namespace, 'web');
         return service.state === 'ready' || /registry/.test(service.message);
       },
-      async () => `the update waits for the registry; ${JSON.stringify(await controlPlane.service(namespace, 'web'))}`,
     );
     const halted = await controlPlane.service(namespace, 'web');
     t.log(halted.message);
@@ -90,8 +90,8 @@ test.serial(
     await controlPlane.ready(namespace);
     t.deepEqual(generations(await controlPlane.service(namespace, 'web')), [2, 2]);
     await until(
-      async () => (await handedOut(namespace)).length === 2 && (await handedOut(namespace, /^2$/)).length === 2,
       async () => `Consul hands out the new ones alone; it does ${(await handedOut(namespace)).join(', ')}`,
+      async () => (await handedOut(namespace)).length === 2 && (await handedOut(namespace, /^2$/)).length === 2,
     );
     t.deepEqual(await deadEnds(namespace), []);
   },
@@ -102,17 +102,17 @@ test.serial('nobody is taken away first either, where the old one has to leave b
   const { line, controlPlane } = await begin(t, namespace, 1);
   line.cut();
   await until(
+    'the control plane misses Consul',
     async () => !(await controlPlane.get<{ registry: { healthy: boolean } }>('/v1/status')).registry.healthy,
-    () => 'the control plane misses Consul',
   );
   await controlPlane.apply(version(namespace, 1, '2', { order: 'stop-first' }));
   await until(
+    async () => `the update waits for the registry; ${JSON.stringify(await controlPlane.service(namespace, 'web'))}`,
     async () => {
       t.deepEqual(await deadEnds(namespace), []);
       const service = await controlPlane.service(namespace, 'web');
       return service.state === 'ready' || /registry/.test(service.message);
     },
-    async () => `the update waits for the registry; ${JSON.stringify(await controlPlane.service(namespace, 'web'))}`,
   );
   t.deepEqual(generations(await controlPlane.service(namespace, 'web')), [1]);
   line.mend();
@@ -125,16 +125,15 @@ test.serial('down does not wait for a Consul that is cut off, not even in the mi
   const { line, controlPlane } = await begin(t, namespace, 2);
   line.cut();
   await controlPlane.apply(version(namespace, 2, '2'));
-  await until(
-    async () => generations(await controlPlane.service(namespace, 'web')).includes(2),
-    () => 'the update is under way',
+  await until('the update is under way', async () =>
+    generations(await controlPlane.service(namespace, 'web')).includes(2),
   );
   await controlPlane.remove(namespace);
   await controlPlane.gone(namespace);
   line.mend();
   await until(
-    async () => (await handedOut(namespace)).length === 0,
     async () => `Consul hands out none of them; it does ${(await handedOut(namespace)).join(', ')}`,
+    async () => (await handedOut(namespace)).length === 0,
   );
   t.pass();
 });

@@ -3,7 +3,7 @@ import Docker from 'dockerode';
 import { LABELS, resolveConnection } from '../../control-plane/engine/docker/index.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { CuttingProxy } from './cutting-proxy.ts';
 import { livesOf, web } from './services.ts';
 
@@ -78,9 +78,9 @@ test("somebody else's container holds the name: it is left alone, and a replica 
   await controlPlane.apply(web({ namespace: 'named' }, { restart: { startAttempts: null } }));
   const said = async () => (await controlPlane.service('named', 'web')).replicas[0]?.message ?? '';
   await until(
+    async () => `the replica says what it waits for; it says "${await said()}"`,
     async () =>
       /belongs to a container that is not of this control plane \(Remove it with `docker rm/.test(await said()),
-    async () => `the replica says what it waits for; it says "${await said()}"`,
   );
   t.true((await foreign?.inspect())?.State.Running, 'it runs on');
   t.is((await controlPlane.containers()).length, 0);

@@ -1,5 +1,5 @@
 import { type Resolution, watch } from '../../client/index.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 
 /** What a client's watch of one service was told, and when. */
 export class EndpointLog {
@@ -24,8 +24,8 @@ export class EndpointLog {
   async shows(replicas: readonly string[]): Promise<number> {
     const wanted = JSON.stringify([...replicas].sort());
     await until(
-      () => JSON.stringify(this.replicas) === wanted,
       () => `the clients of ${this.#service} know ${wanted}; they know ${JSON.stringify(this.replicas)}`,
+      () => JSON.stringify(this.replicas) === wanted,
     );
     return this.told.at(-1)?.at ?? 0;
   }

@@ -3,7 +3,7 @@ import type { EventView } from '../../control-plane/views/views.ts';
 import { NestedEngine } from '../engines/nested-engine.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { EndpointLog } from './endpoint-log.ts';
 import { livesOf, SERVE, web } from './services.ts';
 
@@ -38,8 +38,8 @@ async function clientOf(t: ExecutionContext, controlPlane: RunningControlPlane, 
 
 async function isSilent(controlPlane: RunningControlPlane, words: RegExp): Promise<void> {
   await until(
-    async () => (await controlPlane.nodes()).some(n => !n.answering && words.test(n.error ?? '')),
     async () => `the node counts as not answering; it is ${JSON.stringify(await controlPlane.nodes())}`,
+    async () => (await controlPlane.nodes()).some(n => !n.answering && words.test(n.error ?? '')),
   );
 }
 
@@ -123,9 +123,8 @@ test.serial('an engine killed with live-restore: what lives is untouched, what d
   t.deepEqual(clients.replicas, [...replicas].sort(), 'clients keep their endpoints');
 
   await engine.startDaemon({ liveRestore: true });
-  const failed = await until(
-    async () => (await controlPlane.service('crashed', 'mortal')).replicas.find(r => r.phase === 'backoff'),
-    () => 'the one that died is in backoff',
+  const failed = await until('the one that died is in backoff', async () =>
+    (await controlPlane.service('crashed', 'mortal')).replicas.find(r => r.phase === 'backoff'),
   );
   t.is(failed.exitCode, 7);
   t.regex(failed.logTail.join('\n'), /serving/);
@@ -194,12 +193,12 @@ for (const [how, signal] of [
     await engine.startDaemon({ liveRestore: false });
     // Each fell once, told to end by the engine: it died of SIGTERM.
     const causes = await until(
+      async () => `both wait to be restarted: ${JSON.stringify(await controlPlane.services('restarted'))}`,
       async () => {
         const { events } = await controlPlane.get<{ events: EventView[] }>('/v1/events?namespace=restarted&past=1000');
         const falls = events.filter(e => e.type === 'replica.backoff');
         return falls.length >= 2 ? falls : null;
       },
-      async () => `both wait to be restarted: ${JSON.stringify(await controlPlane.services('restarted'))}`,
     );
     t.deepEqual(causes.map(e => e.replicaId).sort(), ids);
     t.true(

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
 import { OutriggerCommand } from '../product/outrigger-command.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { web } from './services.ts';
 
 const SERVICE_FILE = `
@@ -42,8 +42,8 @@ async function person(
 /** The control plane that a failed `up` started goes by itself, as nothing runs. */
 async function leavesNobody(command: OutriggerCommand): Promise<void> {
   await until(
+    'the control plane that was started for the command has ended',
     async () => (await command.controlPlane()) === null,
-    () => 'the control plane that was started for the command has ended',
   );
 }
 
@@ -130,10 +130,7 @@ test('a control plane that was started before Docker takes it up when it comes',
   const controlPlane = await RunningControlPlane.start({ environment: { DOCKER_HOST: `unix://${socket}` } });
   t.teardown(() => controlPlane.dispose());
   await controlPlane.apply(web({ namespace: 'early' }));
-  const waiting = await until(
-    async () => (await controlPlane.service('early', 'web')).replicas[0],
-    () => 'a replica waits',
-  );
+  const waiting = await until('a replica waits', async () => (await controlPlane.service('early', 'web')).replicas[0]);
   t.is(waiting.phase, 'pending');
   t.regex(waiting.message, /local: no answer: Docker is not running at/);
   await symlink('/var/run/docker.sock', socket);

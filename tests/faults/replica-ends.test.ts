@@ -5,7 +5,7 @@ import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import type { ReplicaView } from '../../control-plane/views/views.ts';
 import { ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { EndpointLog } from './endpoint-log.ts';
 import { livesOf, SERVE, web } from './services.ts';
 
@@ -64,11 +64,11 @@ function container(replica: ReplicaView): Docker.Container {
 
 async function reaches(scene: Scene, phase: ReplicaView['phase']): Promise<ReplicaView> {
   return await until(
+    async () => `the replica is ${phase}; it is ${JSON.stringify(await scene.view())}`,
     async () => {
       const view = await scene.view();
       return view.phase === phase ? view : null;
     },
-    async () => `the replica is ${phase}; it is ${JSON.stringify(await scene.view())}`,
   );
 }
 

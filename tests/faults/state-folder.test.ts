@@ -10,7 +10,7 @@ import { close } from '../../client/index.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
 import { type CommandResult, OutriggerCommand, startCommand } from '../product/outrigger-command.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { EndpointLog } from './endpoint-log.ts';
 import { livesOf, SERVE, web } from './services.ts';
 
@@ -146,9 +146,8 @@ async function fill(folder: string): Promise<string> {
     t.is((await controlPlane.get<{ pid: number }>('/v1/status')).pid, controlPlane.pid, 'it lives, and answers');
 
     await rm(filler);
-    const fell = await until(
-      async () => (await controlPlane.service('full', 'web')).replicas.find(r => r.phase === 'backoff'),
-      () => 'the fall is on record once there is room',
+    const fell = await until('the fall is on record once there is room', async () =>
+      (await controlPlane.service('full', 'web')).replicas.find(r => r.phase === 'backoff'),
     );
     t.is(fell.id, fallen?.id ?? '');
     await controlPlane.apply(web({ namespace: 'full', name: 'another' }));
@@ -185,8 +184,8 @@ async function fill(folder: string): Promise<string> {
   const [service] = await command.services('logged');
   await new Docker().getContainer(service?.replicas[0]?.containerId ?? '').kill();
   await until(
+    'nobody is sent to the dead replica',
     async () => (await command.run('resolve', '-p', 'logged', 'web')).status !== 0,
-    () => 'nobody is sent to the dead replica',
   );
   const refused = await command.run('scale', '-p', 'logged', 'web=2');
   t.is(refused.status, 1);
@@ -194,8 +193,8 @@ async function fill(folder: string): Promise<string> {
   t.is((await command.controlPlane())?.pid, before?.pid, 'it is the same process');
   await rm(filler);
   await until(
+    'it goes on once there is room',
     async () => (await command.services('logged'))[0]?.replicas[0]?.phase === 'backoff',
-    () => 'it goes on once there is room',
   );
   await command.must('down', '-p', 'logged');
 });

@@ -14,7 +14,7 @@ import { unreachableEngine } from '../../control-plane/nodes/unreachable-engine.
 import type { Clock } from '../../control-plane/ports.ts';
 import { writeEngineCertificates } from '../engines/engine-certificates.ts';
 import { VirtualClock } from '../fakes/clock.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 
 interface Made {
   readonly name: string;
@@ -69,8 +69,8 @@ async function place(t: ExecutionContext) {
   const follow = (source: NodeSource) => source.follow(nodes => changes.push(nodes));
   const changed = (count: number) =>
     until(
-      () => (changes.length >= count ? changes.at(-1) : undefined),
       () => `the nodes changed ${count} times, and not ${changes.length}`,
+      () => (changes.length >= count ? changes.at(-1) : undefined),
     );
   return { folder, file, made, logged, changes, changed, open, follow };
 }
@@ -114,10 +114,7 @@ test('a new version that is wrong leaves the nodes as they are and says why, unt
   const source = await w.open();
   w.follow(source);
   await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock, labls: {}}}');
-  await until(
-    () => source.problem(),
-    () => 'the mistake is noticed',
-  );
+  await until('the mistake is noticed', () => source.problem());
   t.regex(source.problem() ?? '', /nodes\.yaml:1:37: nodes\.a\.labls: unknown key "labls".*did you mean "labels"/);
   t.deepEqual(namesOf(source.inUse()), ['a']);
   t.is(w.changes.length, 0);
@@ -135,10 +132,7 @@ test('a file that is taken away takes no node away', async t => {
   const source = await w.open();
   w.follow(source);
   await rm(w.file);
-  await until(
-    () => source.problem(),
-    () => 'that is noticed',
-  );
+  await until('that is noticed', () => source.problem());
   t.regex(source.problem() ?? '', /is not there any more; the nodes stay as they were/);
   await writeFile(`${w.file}.new`, 'nodes: {b: {engine: unix:///b.sock}}');
   await rename(`${w.file}.new`, w.file);
@@ -168,8 +162,8 @@ test('a file that is written in steps takes no node away', async t => {
   const doubts = () => w.logged.filter(line => line.includes('read again before it counts')).length;
   const half = (count: number) =>
     until(
-      () => doubts() === count,
       () => `the half is read, ${doubts()} and not ${count} times`,
+      () => doubts() === count,
     );
   await writeFile(w.file, 'nodes:\n  a: {engine: unix:///a.sock}\n');
   await half(1);
@@ -214,11 +208,7 @@ async function usedBefore(t: ExecutionContext) {
   const w = await place(t);
   await writeFile(w.file, WHOLE);
   await (await w.open(w.file)).close();
-  const waits = () =>
-    until(
-      () => w.logged.some(line => line.includes('was just written')),
-      () => 'the start waits',
-    );
+  const waits = () => until('the start waits', () => w.logged.some(line => line.includes('was just written')));
   return { ...w, waits };
 }
 
@@ -376,10 +366,7 @@ test('a certificate that goes missing later changes nothing; one that is renewed
   w.follow(source);
   await rename(path.join(tls, 'ca.pem'), path.join(tls, 'away.pem'));
   source.reread();
-  await until(
-    () => source.problem(),
-    () => 'it is missed',
-  );
+  await until('it is missed', () => source.problem());
   t.is(w.changes.length, 0);
   await rename(path.join(tls, 'other-ca.pem'), path.join(tls, 'ca.pem'));
   source.reread();
@@ -403,10 +390,7 @@ test('what is missed of a file that has not changed since is used once it is the
   const source = await w.open(undefined, {}, { clock });
   w.follow(source);
   await writeFile(w.file, 'nodes: {c: {engine: tcp://c:2376, tls: {ca: tls/new.pem}}}');
-  await until(
-    () => source.problem(),
-    () => 'it is missed',
-  );
+  await until('it is missed', () => source.problem());
   t.is(w.changes.length, 0);
   await rename(path.join(tls, 'other-ca.pem'), path.join(tls, 'new.pem'));
   await w.changed(1);
@@ -571,8 +555,8 @@ test('a file that was taken away while no control plane ran takes no node away, 
     w.follow(source);
     await writeFile(named, text);
     await until(
-      () => source.problem() === null,
       () => `it is seen that the file is back: ${source.problem()}`,
+      () => source.problem() === null,
     );
     await source.close();
     await t.throwsAsync(w.open(path.join(w.folder, 'other.yaml')), { message: /other\.yaml does not exist/ });

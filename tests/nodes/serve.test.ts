@@ -4,7 +4,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { runCli, startCli, testFolder } from '../cli/run-cli.ts';
 import { dockerProject } from '../docker/cli/project.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { SshServer } from './ssh-server.ts';
 
 const SERVICE = `
@@ -51,11 +51,11 @@ async function serving(t: ExecutionContext, nodes: string, environment: Readonly
   const untilNode = async (name: string, holds: (node: Node | undefined) => boolean) => {
     let last: readonly Node[] = [];
     await until(
+      () => `node ${name} is as it should be: ${JSON.stringify(last)}\n${running.stdout()}`,
       async () => {
         last = await shown();
         return holds(last.find(n => n.name === name));
       },
-      () => `node ${name} is as it should be: ${JSON.stringify(last)}\n${running.stdout()}`,
       { pauseMs: 200 },
     );
     return last.find(n => n.name === name);
@@ -188,8 +188,8 @@ test('up uses the nodes of OUTRIGGER_NODES as seen from where it is run; another
 
   await writeFile(path.join(project.folder, 'my-nodes.yaml'), nodes.replace('own', 'renamed'));
   await until(
+    'the replica is on the node of the new name',
     async () => /"node": ?"renamed"/.test((await project.cli('ps', '--json')).stdout),
-    () => 'the replica is on the node of the new name',
     { pauseMs: 200 },
   );
   const after = await project.containers();

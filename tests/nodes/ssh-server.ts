@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { ensureEngineImage } from '../engines/engine-image.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 
 /**
  * An sshd in a container, with docker there that speaks to this machine's engine; and the ssh of a user who may enter:
@@ -59,12 +59,12 @@ export class SshServer {
   /** Notes the server's host key as known. */
   async trust(): Promise<void> {
     const keys = await until(
+      () => `sshd at ${this.address} answers`,
       () =>
         run('ssh-keyscan', ['-T', '2', '-t', 'ed25519', this.address]).then(
           ({ stdout }) => stdout,
           () => '',
         ),
-      () => `sshd at ${this.address} answers`,
     );
     await writeFile(path.join(this.folder, 'known_hosts'), keys);
   }

@@ -14,7 +14,7 @@ import { configureNode } from '../../control-plane/nodes/configure-node.ts';
 import { nodesFile } from '../../control-plane/nodes/nodes-file.ts';
 import { requestOf } from '../contract/engine.ts';
 import { dockerWorld } from '../contract/engine-docker.ts';
-import { until } from '../product/until.ts';
+import { until } from '../until.ts';
 import { SshServer } from './ssh-server.ts';
 
 // One after the other: several of them change what the one server and its user are like.
@@ -106,10 +106,7 @@ test('once what kept us out is mended the same engine is reached again', async t
   t.teardown(() => engine.close());
   await t.throwsAsync(engine.observe(soon()));
   await server.run('mv /usr/bin/docker-away /usr/bin/docker');
-  const listing = await until(
-    () => engine.observe(soon()).catch(() => null),
-    () => 'it is asked again',
-  );
+  const listing = await until('it is asked again', () => engine.observe(soon()).catch(() => null));
   t.true(listing.cpus > 0);
 });
 
@@ -129,19 +126,13 @@ test('connections that are killed in their midst are made anew: a log goes on, e
   const says = { command: ['sh', '-c', 'i=0; while sleep 0.1; do i=$((i+1)); echo line $i; done'], init: true };
   const { containerId } = await world.engine.create(requestOf(world, says), soon());
   await world.engine.start(containerId, soon());
-  await until(
-    () => wakes > 0,
-    () => 'events come',
-  );
+  await until('events come', () => wakes > 0);
 
   const lines: string[] = [];
   const reading = (async () => {
     for await (const line of world.engine.logs(containerId, { follow: true }, soon())) lines.push(line.text);
   })().catch((error: unknown) => error as OutriggerError);
-  await until(
-    () => lines.length > 2,
-    () => 'the log is followed',
-  );
+  await until('the log is followed', () => lines.length > 2);
   await killConnections();
   const broken = await reading;
   t.is(broken?.code, 'unavailable', 'a stream that broke off is no end of the log');
@@ -149,10 +140,7 @@ test('connections that are killed in their midst are made anew: a log goes on, e
   const before = wakes;
   const { containers } = await world.engine.observe(soon());
   t.is(containers[0]?.state, 'running');
-  await until(
-    () => wakes > before,
-    () => 'the watch has connected again',
-  );
+  await until('the watch has connected again', () => wakes > before);
   await world.engine.stop(containerId, { graceMs: 5_000 }, soon());
   t.is((await world.engine.observe(soon())).containers[0]?.state, 'exited');
 });
@@ -169,10 +157,7 @@ test('closing an engine ends every ssh that it started', async t => {
   stop.abort();
   engine.close();
   await watching;
-  await until(
-    async () => !(await processes()).some(pid => own.includes(pid)),
-    () => 'they are gone',
-  );
+  await until('they are gone', async () => !(await processes()).some(pid => own.includes(pid)));
 });
 
 test('connections that the user shares work, more of them than sshd allows on one as well', async t => {

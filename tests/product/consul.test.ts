@@ -4,10 +4,10 @@ import Docker from 'dockerode';
 import { close } from '../../client/index.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { type ConsulAgent, startConsul } from '../agents/consul.ts';
+import { until } from '../until.ts';
 import { EchoClient } from './example-clients.ts';
 import { Load } from './load.ts';
 import { RunningControlPlane } from './running-control-plane.ts';
-import { until } from './until.ts';
 
 const NAMESPACE = 'consul-product';
 /** The service's name in Consul. */
@@ -67,8 +67,8 @@ test.serial("replicas are found by Consul's health API, with what a client has t
   const addresses = await ready();
   t.is(addresses.length, 2);
   await until(
-    async () => String(await inConsul()) === String(addresses),
     async () => `Consul has ${addresses}; it has ${await inConsul()}`,
+    async () => String(await inConsul()) === String(addresses),
   );
   const [entry] = (await consul.request('GET', `health/service/${NAME}?passing`)) as Entry[];
   t.like(entry?.Service.Meta, { namespace: NAMESPACE, service: 'echo', protocol: 'grpc', generation: '1' });
@@ -109,8 +109,8 @@ test.serial('a replica has left Consul before its container is told to stop', as
   });
   await controlPlane.apply(echo(2));
   await until(
-    () => seen.length >= 2,
     () => `both old containers are told to stop; ${seen.length} were`,
+    () => seen.length >= 2,
   );
   (events as unknown as { destroy(): void }).destroy();
   for (const { addresses, then } of await Promise.all(seen)) {
@@ -133,22 +133,22 @@ test.serial('no call fails while Consul is killed, and it is told everything whe
   await consul.kill();
   await load.goesOn();
   await until(
+    'the control plane says that Consul is away',
     async () => !(await controlPlane.get<{ registry: { healthy: boolean } }>('/v1/status')).registry.healthy,
-    () => 'the control plane says that Consul is away',
   );
   // Placement, probes and discovery go on without it.
   await controlPlane.apply(echo(2, 3));
   await until(
+    'a third replica becomes ready while Consul is away',
     async () => (await controlPlane.service(NAMESPACE, 'echo')).readyReplicas === 3,
-    () => 'a third replica becomes ready while Consul is away',
   );
   await load.goesOn();
   await consul.start();
   const addresses = await ready();
   t.is(addresses.length, 3);
   await until(
-    async () => String(await inConsul()) === String(addresses),
     async () => `Consul has ${addresses} again; it has ${await inConsul()}`,
+    async () => String(await inConsul()) === String(addresses),
   );
   await load.goesOn();
   await load.stop();

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
 import Docker from 'dockerode';
-import { until } from './until.ts';
+import { until } from '../until.ts';
 
 const FILE = path.join(import.meta.dirname, '../../compose/deployment/compose.yaml');
 const PROJECT = 'outrigger-deployment-test';
@@ -38,13 +38,10 @@ test('a Compose deployment with the control plane in a container runs models tha
 
   await compose('down', '-v');
   const docker = new Docker();
-  const left = await until(
-    async () => ({
-      containers: (await docker.listContainers({ all: true })).filter(c => c.Names.some(n => n.includes(PROJECT))),
-      networks: (await docker.listNetworks()).filter(n => n.Name.startsWith(PROJECT)),
-      volumes: (await docker.listVolumes()).Volumes.filter(v => v.Name.startsWith(PROJECT)),
-    }),
-    () => 'the engine answers',
-  );
+  const left = await until('the engine answers', async () => ({
+    containers: (await docker.listContainers({ all: true })).filter(c => c.Names.some(n => n.includes(PROJECT))),
+    networks: (await docker.listNetworks()).filter(n => n.Name.startsWith(PROJECT)),
+    volumes: (await docker.listVolumes()).Volumes.filter(v => v.Name.startsWith(PROJECT)),
+  }));
   t.deepEqual(left, { containers: [], networks: [], volumes: [] });
 });

@@ -1,4 +1,4 @@
-import { until } from './until.ts';
+import { until } from '../until.ts';
 
 /** Calls without a pause, several at a time, and every failure kept; so that what a client saw of an event is known. */
 export class Load {
@@ -36,9 +36,9 @@ export class Load {
     // Those that are under way now do not count.
     const enough = this.#served + this.#failures.length + calls + this.#workers.length;
     await until(
-      () => this.#served + this.#failures.length >= enough,
       () =>
         `${this.name} goes on: ${enough} calls; ${this.#served} were served, and failed: ${this.#failures.slice(0, 5).join('; ')}`,
+      () => this.#served + this.#failures.length >= enough,
     );
   }
 

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { close, createFetch } from '../../client/index.ts';
+import { until } from '../until.ts';
 import { DigitsClient, EXAMPLES } from './example-clients.ts';
 import { OutriggerCommand, output } from './outrigger-command.ts';
-import { until } from './until.ts';
 
 /** The demo's models, brought up from their Compose file as a person does, and called by everything that may call them. */
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -95,10 +95,7 @@ test.serial('no request passes through the control plane: calls go on while its 
   const pid = (await outrigger.controlPlane())?.pid ?? -1;
   process.kill(pid, 'SIGSTOP');
   try {
-    await until(
-      async () => /\) T /.test(await readFile(`/proc/${pid}/stat`, 'utf8')),
-      () => 'the process is stopped',
-    );
+    await until('the process is stopped', async () => /\) T /.test(await readFile(`/proc/${pid}/stat`, 'utf8')));
     const { accuracy, replicas } = await classify(client, rows);
     t.true(accuracy > 0.95, `accuracy ${accuracy}`);
     t.is(replicas, 2);

@@ -6,10 +6,10 @@ import { CHANNEL_OPTIONS, close, createFetch, type OutriggerFetch, SERVICE_CONFI
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import { Line } from '../faults/line.ts';
+import { until } from '../until.ts';
 import { EchoClient, EXAMPLES } from './example-clients.ts';
 import { Load } from './load.ts';
 import { RunningControlPlane } from './running-control-plane.ts';
-import { until } from './until.ts';
 
 /**
  * Five kinds of servers under continuous load from one client process, while everything happens to them that may happen
@@ -162,6 +162,7 @@ async function meanwhile(t: ExecutionContext, happening: (context: Context) => P
 
 async function settled({ controlPlane, loads, unrepeated }: Context): Promise<void> {
   await until(
+    async () => `only ready replicas are left: ${JSON.stringify(phases(await controlPlane.services(NAMESPACE)))}`,
     async () =>
       (await controlPlane.services(NAMESPACE)).every(
         service =>
@@ -169,7 +170,6 @@ async function settled({ controlPlane, loads, unrepeated }: Context): Promise<vo
           service.replicas.length === service.wantedReplicas &&
           service.replicas.every(isReady),
       ),
-    async () => `only ready replicas are left: ${JSON.stringify(phases(await controlPlane.services(NAMESPACE)))}`,
   );
   await goOn([...loads, ...unrepeated]);
 }
@@ -243,17 +243,11 @@ async function whileOneDrains(
   answers.catch(() => {});
   await scaleTo(1);
   try {
-    await until(
-      async () => (await replicas()).some(r => r.phase === 'draining'),
-      () => 'one of them drains',
-    );
+    await until('one of them drains', async () => (await replicas()).some(r => r.phase === 'draining'));
     await happening(answers);
     await answers;
     // The client is back, and says that it is done.
-    await until(
-      async () => (await replicas()).length === 1,
-      () => 'the one that drained is gone',
-    );
+    await until('the one that drained is gone', async () => (await replicas()).length === 1);
   } finally {
     await scaleTo(2);
     await fetch.close();
@@ -339,13 +333,13 @@ const NAMES = ['sdk', 'grpcjs', 'web', 'abrupt', 'llm'];
 /** Resolves once each of these replicas is ready in another container. */
 async function returned({ controlPlane }: Context, victims: readonly ReplicaView[]): Promise<void> {
   await until(
+    async () => `killed replicas return: ${JSON.stringify(phases(await controlPlane.services(NAMESPACE)))}`,
     async () => {
       const now = (await controlPlane.services(NAMESPACE)).flatMap(service => service.replicas);
       return victims.every(({ id, containerId }) =>
         now.some(r => r.id === id && r.containerId !== containerId && isReady(r)),
       );
     },
-    async () => `killed replicas return: ${JSON.stringify(phases(await controlPlane.services(NAMESPACE)))}`,
   );
 }
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import Docker from 'dockerode';
 import { LABELS } from '../../control-plane/engine/docker/index.ts';
 import type { ServiceView, StatusView } from '../../control-plane/views/views.ts';
-import { until } from './until.ts';
+import { until } from '../until.ts';
 
 export interface CommandResult {
   readonly status: number | null;
@@ -120,10 +120,7 @@ export class OutriggerCommand {
     if (status) {
       this.#instance ??= status.instance;
       process.kill(status.pid, 'SIGKILL');
-      await until(
-        () => !isAlive(status.pid),
-        () => 'the control plane is gone',
-      );
+      await until('the control plane is gone', () => !isAlive(status.pid));
     }
     if (this.#instance !== undefined) {
       const filters = { label: [`${LABELS.instance}=${this.#instance}`] };
@@ -171,7 +168,7 @@ export function startCommand(
     async says(text) {
       const said = () => text.test(written.stdout) || text.test(written.stderr);
       const report = () => `${args.join(' ')} says ${text}; it wrote:\n${written.stdout}\n${written.stderr}`;
-      await until(() => said() || over, report);
+      await until(report, () => said() || over);
       if (!said()) throw new Error(`it ended first: ${report()}`);
     },
   };

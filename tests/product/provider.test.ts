@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
 import Docker from 'dockerode';
-import { until } from './until.ts';
+import { until } from '../until.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const FOLDER = path.join(ROOT, 'compose/provider');
@@ -30,11 +30,11 @@ test('docker compose up brings models up through Outrigger, hands their addresse
   const { stderr: progress } = await compose('--progress', 'plain', 'up', '-d');
   t.regex(progress, /digits +\w{8} {2}ready/, "the model's phases show in Compose's display");
   const said = await until(
+    async () => `the application prints its line; it printed ${JSON.stringify(await compose('logs', 'app'))}`,
     async () => {
       const { stdout } = await compose('logs', '--no-log-prefix', 'app');
       return stdout.split('\n').find(line => line.startsWith('{'));
     },
-    async () => `the application prints its line; it printed ${JSON.stringify(await compose('logs', 'app'))}`,
   );
   const result = JSON.parse(said) as { replicas: number; correct: number; calls: number; llm: string };
   t.is(result.replicas, 2);

@@ -7,7 +7,7 @@ import { Client } from 'undici';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { LABELS } from '../../control-plane/engine/docker/index.ts';
 import type { NodeView, ServiceView, StatusView } from '../../control-plane/views/views.ts';
-import { until } from './until.ts';
+import { until } from '../until.ts';
 
 const OUTRIGGER = path.join(import.meta.dirname, '../../bin/outrigger');
 
@@ -83,11 +83,11 @@ export class RunningControlPlane {
 
   async serving(): Promise<void> {
     await until(
+      () => `the control plane serves; it wrote:\n${this.#output}`,
       async () => {
         if (this.#process?.exitCode !== null) throw new Error(`the control plane ended:\n${this.#output}`);
         return (await this.get<StatusView>('/v1/status').catch(() => null))?.pid === this.pid;
       },
-      () => `the control plane serves; it wrote:\n${this.#output}`,
     );
   }
 
@@ -145,19 +145,19 @@ export class RunningControlPlane {
   /** Resolves once every service of the namespace is as wanted. */
   async ready(namespace: string, options: { deadlineMs?: number } = {}): Promise<ServiceView[]> {
     return await until(
+      async () => `${namespace} is ready; it is ${JSON.stringify(await this.services(namespace).catch(String))}`,
       async () => {
         const services = await this.services(namespace);
         return services.length > 0 && services.every(s => s.state === 'ready') ? services : null;
       },
-      async () => `${namespace} is ready; it is ${JSON.stringify(await this.services(namespace).catch(String))}`,
       options,
     );
   }
 
   async gone(namespace: string): Promise<void> {
     await until(
-      async () => (await this.services(namespace)).length === 0,
       () => `${namespace} is gone`,
+      async () => (await this.services(namespace)).length === 0,
     );
   }
 

@@ -4,8 +4,8 @@ import test, { type ExecutionContext } from 'ava';
 import Docker from 'dockerode';
 import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
+import { until } from '../until.ts';
 import { isAlive, OutriggerCommand } from './outrigger-command.ts';
-import { until } from './until.ts';
 
 /** One person, several terminals: each command is a process of its own, and all of them see the same. */
 const docker = new Docker();
@@ -162,11 +162,11 @@ function isReady(replica: ReplicaView): boolean {
 
 async function onlyReady(outrigger: OutriggerCommand, count: number): Promise<void> {
   await until(
+    async () => `${count} ready replicas and no others; ${await outrigger.must('ps')}`,
     async () => {
       const { replicas } = await web(outrigger);
       return replicas.length === count && replicas.every(isReady);
     },
-    async () => `${count} ready replicas and no others; ${await outrigger.must('ps')}`,
     { pauseMs: 200 },
   );
 }
@@ -175,16 +175,16 @@ async function nothingIsLeft(t: ExecutionContext, outrigger: OutriggerCommand, p
   await outrigger.instance();
   t.deepEqual(await outrigger.left(), { containers: [], networks: [] });
   await until(
-    () => !isAlive(pid),
     () => `the control plane ${pid} ends by itself once nothing is left to run`,
+    () => !isAlive(pid),
   );
   const state = path.join(outrigger.folder, 'state');
   const kept = /^(state\.db|control-plane\.log|bind-folders\.jsonl|nodes-in-use\.json)$/;
   const rest = async () => (await readdir(state)).filter(name => !kept.test(name));
   // Where the first had ended already, the last `down` began another one, which is on its way out.
   await until(
-    async () => (await rest()).length === 0,
     async () => `of the state folder only what a next time needs is kept; there is ${await rest()}`,
+    async () => (await rest()).length === 0,
   );
   t.notRegex(await readFile(path.join(state, 'control-plane.log'), 'utf8'), /"level":50/, 'no error was logged');
 }

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
+import { until } from '../until.ts';
 import { isAlive, OutriggerCommand, type RunningCommand } from './outrigger-command.ts';
-import { until } from './until.ts';
 
 test.before(async () => {
   await ensureBusyboxImage();
@@ -30,12 +30,12 @@ async function waiting(t: ExecutionContext, project: string, ...args: string[]) 
   await outrigger.write('compose.yaml', file(project));
   const command = outrigger.start(...args);
   await until(
+    () => `the containers run; it wrote\n${command.stdout()}\n${command.stderr()}`,
     async () => {
       if (command.child.exitCode !== null) throw new Error(`it ended first:\n${command.stderr()}`);
       const running = await outrigger.services(project).catch(() => []);
       return running.length === 1 && running[0]!.replicas.filter(r => r.phase === 'starting').length === 2;
     },
-    () => `the containers run; it wrote\n${command.stdout()}\n${command.stderr()}`,
   );
   await outrigger.instance();
   const { pid = -1 } = (await outrigger.controlPlane()) ?? {};
@@ -44,10 +44,7 @@ async function waiting(t: ExecutionContext, project: string, ...args: string[]) 
 
 async function kill(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL');
-  await until(
-    () => !isAlive(pid),
-    () => 'the control plane is gone',
-  );
+  await until('the control plane is gone', () => !isAlive(pid));
 }
 
 async function isOver(t: ExecutionContext, outrigger: OutriggerCommand, command: RunningCommand, code: number) {
@@ -66,19 +63,19 @@ for (const args of [['up', '-d'], ['up'], ['compose', '--project-name=killed-pro
     await kill(pid);
     await command.says(/Services go on; it is started again/);
     const revived = await until(
+      () => `another control plane answers; it wrote\n${command.stderr()}`,
       async () => {
         const status = await outrigger.controlPlane().catch(() => null);
         return status !== null && status.pid !== pid ? status : null;
       },
-      () => `another control plane answers; it wrote\n${command.stderr()}`,
     );
     t.not(revived.pid, pid);
     t.deepEqual((await outrigger.services(project))[0]!.replicas.map(r => r.containerId).sort(), before);
     command.child.kill('SIGINT');
     await command.ended;
     await until(
-      async () => (await outrigger.left()).containers.length === 0,
       () => `nothing is left; it wrote\n${command.stderr()}`,
+      async () => (await outrigger.left()).containers.length === 0,
     );
     t.is((await command.ended).status, 130);
   });
@@ -116,11 +113,7 @@ for (const args of [['up'], ['up', '-d']]) {
     for (let round = 0; round < 4; round++) {
       const before = await accepted();
       const command = outrigger.start(...args);
-      await until(
-        async () => (await accepted()) > before,
-        () => 'it is accepted',
-        { pauseMs: 1 },
-      );
+      await until('it is accepted', async () => (await accepted()) > before, { pauseMs: 1 });
       command.child.kill('SIGINT');
       const { status, stderr } = await command.ended;
       t.is(status, 130, stderr);

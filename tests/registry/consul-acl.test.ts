@@ -2,8 +2,8 @@ import test from 'ava';
 import { createSteadyClock } from '../../control-plane/clock.ts';
 import { ConsulRegistry } from '../../control-plane/registry/consul.ts';
 import { startConsul } from '../agents/consul.ts';
-import { until } from '../agents/until.ts';
 import { endpoint } from '../fakes/endpoint.ts';
+import { until } from '../until.ts';
 
 const limit = () => AbortSignal.timeout(60_000);
 const operator = '00000000-0000-4000-8000-000000000001';

@@ -5,8 +5,8 @@ import { createSteadyClock } from '../../control-plane/clock.ts';
 import { randomWord } from '../../control-plane/ids.ts';
 import { ConsulRegistry, type ConsulTimings } from '../../control-plane/registry/consul.ts';
 import { startConsul } from '../agents/consul.ts';
-import { until } from '../agents/until.ts';
 import { endpoint } from '../fakes/endpoint.ts';
+import { until } from '../until.ts';
 
 const limit = () => AbortSignal.timeout(60_000);
 const opened: ConsulRegistry[] = [];

@@ -4,9 +4,9 @@ import { createSteadyClock } from '../../control-plane/clock.ts';
 import { randomWord } from '../../control-plane/ids.ts';
 import { ConsulRegistry, type ConsulRegistryOptions } from '../../control-plane/registry/consul.ts';
 import { type ConsulAgent, startConsul } from '../agents/consul.ts';
-import { until } from '../agents/until.ts';
 import { registryContract } from '../contract/registry.ts';
 import { endpoint } from '../fakes/endpoint.ts';
+import { until } from '../until.ts';
 
 let consul: ConsulAgent;
 test.before(async () => {

@@ -2,9 +2,9 @@ import test, { type ExecutionContext } from 'ava';
 import type { ProbeReport } from '../../control-plane/core/observed.ts';
 import { createSidecar } from '../../sidecar/index.ts';
 import { VirtualClock } from '../fakes/clock.ts';
+import { until } from '../until.ts';
 import { healthServer, httpServer, orcaServer } from './servers.ts';
 import { probeTarget } from './targets.ts';
-import { until } from './until.ts';
 
 /** A replica that has just become ready, on a clock that stands still; `withdraw` tells that everybody let go of it. */
 async function justReady(

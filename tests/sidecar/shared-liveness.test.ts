@@ -2,9 +2,9 @@ import test, { type ExecutionContext } from 'ava';
 import type { ProbeReport } from '../../control-plane/core/observed.ts';
 import { createSidecar } from '../../sidecar/index.ts';
 import { VirtualClock } from '../fakes/clock.ts';
+import { until } from '../until.ts';
 import { type HealthServer, healthServer } from './servers.ts';
 import { probeTarget } from './targets.ts';
-import { until } from './until.ts';
 
 /**
  * No answer of a slow machine comes near to the timeouts: virtual time passes only where nobody is being asked. They are

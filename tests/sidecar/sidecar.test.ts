@@ -4,9 +4,9 @@ import type { ProbeReport } from '../../control-plane/core/observed.ts';
 import type { ProbeTarget, Sidecar } from '../../control-plane/ports.ts';
 import { createSidecar, type SidecarOptions } from '../../sidecar/index.ts';
 import { VirtualClock } from '../fakes/clock.ts';
+import { until } from '../until.ts';
 import { freePort, healthServer, httpServer, orcaServer, tcpServer } from './servers.ts';
 import { probeTarget } from './targets.ts';
-import { until } from './until.ts';
 
 const GRPC = { kind: 'grpc' } as const;
 const TCP = { kind: 'tcp' } as const;
@@ -33,11 +33,12 @@ async function owned<T extends { close(): Promise<void> }>(t: ExecutionContext, 
 
 /** Lets virtual time pass in small steps, with real time between them for the sockets, until it is so. */
 async function advanceUntil(clock: VirtualClock, what: string, condition: () => boolean): Promise<void> {
-  await until(what, async () => {
+  const advanced = async () => {
     if (condition()) return true;
     await clock.advance(10);
     return condition();
-  });
+  };
+  await until(what, advanced, { pauseMs: 1 });
 }
 
 test('without any probe a container is started and ready at once', async t => {

@@ -2,9 +2,9 @@ import test, { type ExecutionContext } from 'ava';
 import type { ProbeReport } from '../../control-plane/core/observed.ts';
 import { createSidecar } from '../../sidecar/index.ts';
 import { VirtualClock } from '../fakes/clock.ts';
+import { until } from '../until.ts';
 import { httpServer } from './servers.ts';
 import { probeTarget } from './targets.ts';
-import { until } from './until.ts';
 
 /** What becomes of a warm-up request on its way. */
 type Manner = 'answer' | 'refuse' | 'break' | 'break_answering' | 'hang';

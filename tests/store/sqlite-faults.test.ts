@@ -22,8 +22,8 @@ import fc from 'fast-check';
 import type { Change } from '../../control-plane/ports.ts';
 import { SCHEMA_VERSION } from '../../control-plane/store/schema.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite.ts';
-import { until } from '../agents/until.ts';
 import { anyReplica } from '../fakes/records.ts';
+import { until } from '../until.ts';
 
 async function folderFor(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-store-'));

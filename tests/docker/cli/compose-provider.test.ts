@@ -3,7 +3,7 @@ import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { BUSYBOX_IMAGE } from '../../images/busybox.ts';
-import { until } from '../../product/until.ts';
+import { until } from '../../until.ts';
 import { dockerProject, type Project } from './project.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
@@ -100,11 +100,11 @@ test.serial('a file of another name is given as an option of the provider', asyn
 async function logsUntil(compose: (...args: string[]) => Promise<{ output: string }>, text: string): Promise<string> {
   let written = '';
   await until(
+    () => `the application writes ${text}; it wrote:\n${written}`,
     async () => {
       written = (await compose('logs', '--no-log-prefix', 'app')).output;
       return written.includes(text);
     },
-    () => `the application writes ${text}; it wrote:\n${written}`,
   );
   return written;
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { until } from '../../product/until.ts';
+import { until } from '../../until.ts';
 import { dockerProject, type Project } from './project.ts';
 
 /** Answers on port 8080 with the value of ANSWER, and ends in order. */
@@ -270,7 +270,7 @@ test.serial('Ctrl-C during an update says that the update goes on', async t => {
 /** Resolves once some replica has written this. */
 async function logsUntil(project: Project, text: string): Promise<void> {
   await until(
-    async () => (await project.cli('logs')).stdout.includes(text),
     () => `some replica writes ${text}`,
+    async () => (await project.cli('logs')).stdout.includes(text),
   );
 }

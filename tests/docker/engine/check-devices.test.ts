@@ -5,7 +5,7 @@ import { EngineClient } from '../../../control-plane/engine/docker/engine-client
 import { resolveConnection } from '../../../control-plane/engine/docker/index.ts';
 import { requestOf, soon, started } from '../../contract/engine.ts';
 import { dockerWorld } from '../../contract/engine-docker.ts';
-import { until } from '../../product/until.ts';
+import { until } from '../../until.ts';
 import { MIG_LIST } from './smi-outputs.ts';
 
 const GPU0 = 'nvidia.com/gpu=0';
@@ -154,9 +154,6 @@ test('a check that hangs says nothing, and no second one is put beside it until 
     message: 'the check before this one still hangs',
   });
   await w.engine.checkDevices(id, { devices: [], check: ['touch', '/tmp/go'] }, soon());
-  await until(
-    async () => (await checks.ask(id, sees, soon())).kind === 'sees',
-    () => 'the container is asked again',
-  );
+  await until('the container is asked again', async () => (await checks.ask(id, sees, soon())).kind === 'sees');
   t.pass();
 });

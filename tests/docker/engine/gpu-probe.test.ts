@@ -10,7 +10,7 @@ import { requestOf, soon } from '../../contract/engine.ts';
 import { dockerWorld } from '../../contract/engine-docker.ts';
 import { NestedEngine } from '../../engines/nested-engine.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../../images/busybox.ts';
-import { until } from '../../product/until.ts';
+import { until } from '../../until.ts';
 
 test.before(() => ensureBusyboxImage().then(() => {}));
 
@@ -64,10 +64,7 @@ test('the GPUs of another machine are read in a container, which is gone afterwa
       [1, engine.gpus.all[1]?.uuid, 'SIM-B 80GB', 1_000 * MIB, 81_920 * MIB],
     ],
   );
-  await until(
-    async () => (await containers()).length === 0,
-    () => 'the probe is removed',
-  );
+  await until('the probe is removed', async () => (await containers()).length === 0);
 });
 
 test('a driver that hangs there ends with its container at the deadline', async t => {

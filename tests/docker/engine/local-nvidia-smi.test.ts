@@ -8,7 +8,7 @@ import { OutriggerError } from '../../../control-plane/core/errors.ts';
 import { createDockerEngine, resolveConnection } from '../../../control-plane/engine/docker/index.ts';
 import { findNvidiaHook, LocalNvidiaSmi } from '../../../control-plane/engine/docker/local-nvidia-smi.ts';
 import { soon } from '../../contract/engine.ts';
-import { until } from '../../product/until.ts';
+import { until } from '../../until.ts';
 import { MIG_LIST, MIG_QUERY, MIG_TABLE } from './smi-outputs.ts';
 
 const running = new AbortController().signal;
@@ -86,14 +86,11 @@ test('one that hangs is given up and ended, whoever holds its output, and read a
   await t.throwsAsync(smi.read(running), { message: /did not end within 500 ms/ });
   const pids = await numbersIn(path.join(m.folder, 'pids'));
   await until(
-    () => !pids.some(isAlive),
     () => `the processes ${pids.join(', ')} are gone`,
+    () => !pids.some(isAlive),
   );
   await m.replace(prints({ query: '0, GPU-aa, NVIDIA L4, 1, 0, 1, [N/A]\n', list: '' }));
-  const reading = await until(
-    () => smi.read(running).catch(() => null),
-    () => 'nvidia-smi is read again',
-  );
+  const reading = await until('nvidia-smi is read again', () => smi.read(running).catch(() => null));
   t.is(reading.gpus.length, 1);
 });
 

@@ -12,7 +12,7 @@ import { parseSmi } from '../../../control-plane/engine/docker/nvidia-smi.ts';
 import { imageNames } from '../../../control-plane/engine/docker/present-images.ts';
 import { Steady } from '../../../control-plane/engine/docker/steady.ts';
 import { VirtualClock } from '../../fakes/clock.ts';
-import { until } from '../../product/until.ts';
+import { until } from '../../until.ts';
 
 const MIB = 1024 ** 2;
 const CDI = ['nvidia.com/gpu=0', 'nvidia.com/gpu=1', 'nvidia.com/gpu=all'];
@@ -80,11 +80,11 @@ async function node(
   /** Reads as an observer does, until it is so. */
   const eventually = (holds: (devices: readonly ObservedDevice[]) => boolean) =>
     until(
+      async () => `the devices are as expected; they are ${JSON.stringify(await devices())}`,
       async () => {
         const now = await devices();
         return holds(now) ? now : null;
       },
-      async () => `the devices are as expected; they are ${JSON.stringify(await devices())}`,
     );
   return { world, capacity, clock, inventory, devices, eventually };
 }
@@ -308,16 +308,13 @@ test('images are listed once for many readings, and again when an event said so'
 
   world.images = [{ Id: 'sha256:n', RepoTags: ['new:1'], RepoDigests: [] }];
   for (let i = 0; i < 100; i += 1) capacity.forgetImages();
-  await until(
-    async () => (await capacity.read(soon())).images.has('new:1'),
-    () => 'the new image is listed',
-  );
+  await until('the new image is listed', async () => (await capacity.read(soon())).images.has('new:1'));
   t.is(world.asked['/images/json'], 2);
   await clock.advance(5 * 60_000);
   await capacity.read(soon());
   await until(
+    'images are asked for again after five minutes, as events get lost',
     () => world.asked['/images/json'] === 3,
-    () => 'images are asked for again after five minutes, as events get lost',
   );
 });
 

@@ -11,7 +11,7 @@ import { DialGate } from '../../../control-plane/engine/docker/dial-gate.ts';
 import type { SshConnection } from '../../../control-plane/engine/docker/ssh-address.ts';
 import { SshDialer } from '../../../control-plane/engine/docker/ssh-dialer.ts';
 import { SshSocket } from '../../../control-plane/engine/docker/ssh-socket.ts';
-import { until } from '../../product/until.ts';
+import { until } from '../../until.ts';
 
 /** A connection whose `ssh` is this shell script. */
 async function scripted(t: ExecutionContext, script: string): Promise<SshConnection & { readonly folder: string }> {
@@ -98,22 +98,16 @@ test('a destroyed socket ends its ssh, one that ignores it as well', async t => 
   const connection = await scripted(t, 'trap "" TERM; echo $$ >"$(dirname "$0")/pid"; while :; do sleep 0.05; done');
   const socket = new SshSocket(connection, () => {});
   socket.open();
-  const pid = await until(
-    () => readFile(path.join(connection.folder, 'pid'), 'utf8').then(Number, () => 0),
-    () => 'it runs',
-  );
+  const pid = await until('it runs', () => readFile(path.join(connection.folder, 'pid'), 'utf8').then(Number, () => 0));
   socket.destroy();
-  await until(
-    () => {
-      try {
-        process.kill(pid, 0);
-        return false;
-      } catch {
-        return true;
-      }
-    },
-    () => 'it is gone',
-  );
+  await until('it is gone', () => {
+    try {
+      process.kill(pid, 0);
+      return false;
+    } catch {
+      return true;
+    }
+  });
   t.true(socket.destroyed);
 });
 
@@ -124,22 +118,13 @@ test('until one connection has come through they are opened one at a time, then 
   t.teardown(() => {
     for (const socket of sockets) socket.destroy();
   });
-  await until(
-    async () => (await runs(connection)) > 0,
-    () => 'the first one runs',
-  );
+  await until('the first one runs', async () => (await runs(connection)) > 0);
   t.is(await runs(connection), 1);
   sockets[0]?.write('x');
-  await until(
-    async () => (await runs(connection)) > 4,
-    () => 'four more run once it came through',
-  );
+  await until('four more run once it came through', async () => (await runs(connection)) > 4);
   t.is(await runs(connection), 5);
   for (const socket of sockets.slice(1)) socket.write('x');
-  await until(
-    async () => (await runs(connection)) === 8,
-    () => 'all run',
-  );
+  await until('all run', async () => (await runs(connection)) === 8);
 });
 
 /** `count` dialers of one gate, to machines that say nothing until something is said to them. */
@@ -151,8 +136,8 @@ async function throughOneGate(t: ExecutionContext, count: number, gate: DialGate
   });
   const running = async (wanted: number) => {
     await until(
-      async () => (await runs(connection)) >= wanted,
       () => `${wanted} run`,
+      async () => (await runs(connection)) >= wanted,
     );
     return runs(connection);
   };
