@@ -15,10 +15,11 @@ import { vacatedNodes } from './nodes/vacated-nodes.ts';
 import { withGivenDevices } from './nodes/with-given-devices.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { containerOf, placementOf, type Replica } from './replica.ts';
-import { circumstancesIn, withoutRoom } from './rollout/circumstances.ts';
 import { heldByRegistry } from './rollout/held-by-registry.ts';
 import { judgeRollout } from './rollout/judge-rollout.ts';
-import { type Circumstances, rolloutStep } from './rollout/rollout.ts';
+import type { Leeway } from './rollout/leeway.ts';
+import { leewayIn, withoutRoom } from './rollout/leeway-in.ts';
+import { rolloutStep } from './rollout/rollout.ts';
 import type { Service } from './service.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 import { untidyNodes } from './waiting/cluster-in.ts';
@@ -107,15 +108,15 @@ function advanceAll(world: World, contested: ReadonlySet<string>): void {
 
 /** Who would give up a place for another one is asked last: by then all that waits for a place is there. */
 function rollAll(world: World, newReplicaId: () => string): void {
-  const circumstances = circumstancesIn(world);
+  const leeway = leewayIn(world);
   const asked = new Set<ServiceKey>();
   for (const service of [...world.services.values()]) {
     const { key } = service;
     if (world.isLeftAlone(key)) continue;
-    roll(world, service, { circumstances: withoutRoom(circumstances, () => asked.add(key)), newReplicaId });
+    roll(world, service, { leeway: withoutRoom(leeway, () => asked.add(key)), newReplicaId });
   }
   passOnRoom(world);
-  for (const key of asked) roll(world, world.services.get(key)!, { circumstances, newReplicaId });
+  for (const key of asked) roll(world, world.services.get(key)!, { leeway, newReplicaId });
 }
 
 /** What a container lost sight of is given to nobody else before somebody has looked at it. */
@@ -128,12 +129,12 @@ function quarantineLost({ nodes }: World, before: Replica, { id, service, phase 
 function roll(
   world: World,
   service: Service,
-  { circumstances, newReplicaId }: { circumstances: Circumstances; newReplicaId: () => string },
+  { leeway, newReplicaId }: { leeway: Leeway; newReplicaId: () => string },
 ): void {
   const { now } = world;
   const judged = judgeRollout(world, service);
   const replicas = world.ofService(service.key);
-  const step = heldByRegistry(rolloutStep(judged, replicas, circumstances), replicas, world.observed.standing);
+  const step = heldByRegistry(rolloutStep(judged, replicas, leeway), replicas, world.observed.standing);
   for (const { replica, reason } of step.drain) world.put(transition(replica, { kind: 'drain', reason }, now));
   for (let i = 0; i < step.create; i += 1) world.put(newReplica(newReplicaId(), judged, now));
   const settled = step.settled && judged.rollout.kind === 'progressing';

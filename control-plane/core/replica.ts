@@ -135,6 +135,11 @@ export const PHASE_KINDS = [
   'lost',
 ] as const satisfies readonly PhaseKind[];
 
+/** It has no place. */
+export function isPending({ phase }: Replica): boolean {
+  return phase.kind === 'pending';
+}
+
 /** Wanted to run: not on its way out. */
 export function isLive(replica: Replica): boolean {
   const { phase } = replica;

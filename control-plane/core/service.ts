@@ -1,4 +1,4 @@
-import type { Cause } from './replica.ts';
+import type { Cause, Replica } from './replica.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 
 /** What is wanted of one service; stored. The accepted specs of older generations live as long as replicas of them do. */
@@ -40,4 +40,9 @@ export type Rollout =
 /** How many more than wanted there may be at a time. */
 export function surgeOf({ spec: { update } }: Pick<Service, 'spec'>): number {
   return update.order === 'stop-first' ? 0 : update.maxSurge;
+}
+
+/** Neither of another generation nor to be replaced by a restart. */
+export function isCurrent({ generation }: Pick<Service, 'generation'>, replica: Replica): boolean {
+  return replica.generation === generation && !replica.replace;
 }

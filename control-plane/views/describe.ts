@@ -13,8 +13,7 @@ import {
   placementOf,
   type Replica,
 } from '../core/replica.ts';
-import { isCurrent } from '../core/rollout/rollout.ts';
-import type { Service } from '../core/service.ts';
+import { isCurrent, type Service } from '../core/service.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { maskSpec } from './mask-spec.ts';
 import { PendingLines } from './pending-lines.ts';

@@ -2,8 +2,7 @@ import type { Desired } from '../core/desired.ts';
 import type { JudgedNodes } from '../core/nodes/judged-nodes.ts';
 import { isAvailable, isLive, placementOf, type Replica } from '../core/replica.ts';
 import { isMovingIn, moversOf } from '../core/rollout/movers.ts';
-import { isCurrent } from '../core/rollout/rollout.ts';
-import type { Service } from '../core/service.ts';
+import { isCurrent, type Service } from '../core/service.ts';
 
 /**
  * Which replicas of a service are there to take the place of one that moves away from its node, in words, by the id of

@@ -1,7 +1,6 @@
 import type { Observed } from '../core/observed.ts';
 import { isAvailable, type Replica } from '../core/replica.ts';
-import { isCurrent } from '../core/rollout/rollout.ts';
-import type { Service } from '../core/service.ts';
+import { isCurrent, type Service } from '../core/service.ts';
 
 /** What the registry keeps a replica waiting for; empty: nothing. */
 export function standingInWords(replica: Replica, { standing }: Observed): string {

@@ -2,7 +2,8 @@ import test from 'ava';
 import { scaleService } from '../../control-plane/controller/commands.ts';
 import type { PendingReason } from '../../control-plane/core/pending-reason.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
-import { CALM, rolloutStep } from '../../control-plane/core/rollout/rollout.ts';
+import type { Leeway } from '../../control-plane/core/rollout/leeway.ts';
+import { rolloutStep } from '../../control-plane/core/rollout/rollout.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { ModelWorld } from './model-world.ts';
@@ -26,6 +27,18 @@ function aService(replicas: number, update: ServiceSpecInput['update'] = {}, giv
   };
 }
 
+/** All nodes answer and take replicas; what waits for room waits for that which others of its service take. */
+const CALM: Leeway = {
+  isGivenUp: () => false,
+  isMoving: () => false,
+  claimRoom: () => 'claimed',
+  mayFitSoon: () => false,
+  roomFrom: (_, old) => ({ kind: 'made', by: old.slice(0, 1) }),
+};
+
+const stepOf = (service: Service, replicas: readonly Replica[], leeway: Leeway = CALM) =>
+  rolloutStep(service, replicas, leeway);
+
 let count = 0;
 function replica(kind: PhaseKind, generation: number, given: Partial<Replica> = {}, phase = {}): Replica {
   count += 1;
@@ -36,18 +49,18 @@ const many = (n: number, kind: PhaseKind, generation: number) =>
 
 test('an update is settled only once nothing that leaves is left', t => {
   const current = many(2, 'ready', 2);
-  t.true(rolloutStep(aService(2), current).settled);
-  t.false(rolloutStep(aService(2), [...current, replica('draining', 2)]).settled);
-  t.false(rolloutStep(aService(2), [...current, replica('stopping', 1)]).settled);
-  t.false(rolloutStep(aService(2), [...current, replica('ready', 1)]).settled);
-  t.false(rolloutStep(aService(2), [current[0]!, replica('starting', 2)]).settled);
-  t.false(rolloutStep(aService(2), [current[0]!, replica('ready', 2, {}, { impaired: true })]).settled);
-  t.false(rolloutStep(aService(3), current).settled);
+  t.true(stepOf(aService(2), current).settled);
+  t.false(stepOf(aService(2), [...current, replica('draining', 2)]).settled);
+  t.false(stepOf(aService(2), [...current, replica('stopping', 1)]).settled);
+  t.false(stepOf(aService(2), [...current, replica('ready', 1)]).settled);
+  t.false(stepOf(aService(2), [current[0]!, replica('starting', 2)]).settled);
+  t.false(stepOf(aService(2), [current[0]!, replica('ready', 2, {}, { impaired: true })]).settled);
+  t.false(stepOf(aService(3), current).settled);
 });
 
 test('what is in reach never leaves for what is lost, and what is lost leaves once enough serve without it', t => {
   const drained = (target: number, replicas: Replica[]) =>
-    rolloutStep(aService(target), replicas).drain.map(d => d.replica.phase.kind);
+    stepOf(aService(target), replicas).drain.map(d => d.replica.phase.kind);
   t.deepEqual(drained(3, [...many(2, 'lost', 2), ...many(2, 'ready', 2), replica('starting', 2)]), ['lost']);
   t.deepEqual(drained(2, [...many(2, 'lost', 2), ...many(2, 'starting', 2)]), []);
   t.deepEqual(drained(2, [...many(2, 'lost', 2), ...many(2, 'ready', 2)]), ['lost', 'lost']);
@@ -56,14 +69,14 @@ test('what is in reach never leaves for what is lost, and what is lost leaves on
 });
 
 test('start-first starts as many as may surge, and drains nobody while all are needed', t => {
-  const step = rolloutStep(aService(3, { maxSurge: 2 }), many(3, 'ready', 1));
+  const step = stepOf(aService(3, { maxSurge: 2 }), many(3, 'ready', 1));
   t.is(step.create, 2);
   t.deepEqual(step.drain, []);
 });
 
 test('start-first drains one old replica for each new one that serves', t => {
   const replicas = [...many(3, 'ready', 1), replica('ready', 2)];
-  const step = rolloutStep(aService(3), replicas);
+  const step = stepOf(aService(3), replicas);
   t.is(step.drain.length, 1);
   t.is(step.drain[0]?.replica.generation, 1);
   t.is(step.drain[0]?.reason, 'replaced');
@@ -72,29 +85,29 @@ test('start-first drains one old replica for each new one that serves', t => {
 
 test('what leaves still counts: no more than wanted plus surge, whatever phase they are in', t => {
   for (const leaving of ['draining', 'stopping'] as const) {
-    t.is(rolloutStep(aService(2), [replica('ready', 1), replica(leaving, 1), replica('ready', 2)]).create, 0, leaving);
-    t.is(rolloutStep(aService(2), [replica('ready', 1), replica(leaving, 1)]).create, 1, leaving);
+    t.is(stepOf(aService(2), [replica('ready', 1), replica(leaving, 1), replica('ready', 2)]).create, 0, leaving);
+    t.is(stepOf(aService(2), [replica('ready', 1), replica(leaving, 1)]).create, 1, leaving);
   }
 });
 
 test('stop-first begins with a drain, and starts no new replica before an old one has left', t => {
   const update = { order: 'stop-first' as const, maxSurge: 2 };
-  const begun = rolloutStep(aService(2, update), many(2, 'ready', 1));
+  const begun = stepOf(aService(2, update), many(2, 'ready', 1));
   t.is(begun.create, 0);
   t.is(begun.drain.length, 1);
   for (const leaving of ['draining', 'stopping'] as const)
-    t.is(rolloutStep(aService(2, update), [replica('ready', 1), replica(leaving, 1)]).create, 0, leaving);
-  t.is(rolloutStep(aService(2, update), [replica('ready', 1)]).create, 1);
+    t.is(stepOf(aService(2, update), [replica('ready', 1), replica(leaving, 1)]).create, 0, leaving);
+  t.is(stepOf(aService(2, update), [replica('ready', 1)]).create, 1);
 });
 
 test('max_unavailable says how many may be missing during an update', t => {
-  const step = rolloutStep(aService(4, { maxSurge: 0, maxUnavailable: 2 }), many(4, 'ready', 1));
+  const step = stepOf(aService(4, { maxSurge: 0, maxUnavailable: 2 }), many(4, 'ready', 1));
   t.is(step.drain.length, 2);
 });
 
 test('old replicas that cannot serve give way at once', t => {
   const idle = [replica('backoff', 1), replica('starting', 1), replica('warming', 1), replica('failed', 1)];
-  const step = rolloutStep(aService(5), [...idle, replica('ready', 1)]);
+  const step = stepOf(aService(5), [...idle, replica('ready', 1)]);
   t.deepEqual(new Set(step.drain.map(d => d.replica.id)), new Set(idle.map(r => r.id)));
 });
 
@@ -109,7 +122,7 @@ function inDoubt(): Replica[] {
 test('old replicas that served and may serve again leave like those that do, and before them', t => {
   const serving = replica('ready', 1);
   const goneAfter = (count: number) =>
-    rolloutStep(aService(4), [...inDoubt(), serving, ...many(count, 'ready', 2)]).drain.map(d => d.replica.phase.kind);
+    stepOf(aService(4), [...inDoubt(), serving, ...many(count, 'ready', 2)]).drain.map(d => d.replica.phase.kind);
   t.deepEqual(goneAfter(0), []);
   t.is(goneAfter(1).length, 1);
   t.deepEqual(goneAfter(3).sort(), ['lost', 'ready', 'starting']);
@@ -118,7 +131,7 @@ test('old replicas that served and may serve again leave like those that do, and
 
 test('an old replica whose node was given up is not waited for', t => {
   const lost = inDoubt()[0]!;
-  const step = rolloutStep(aService(1), [lost], { ...CALM, isGivenUp: () => true });
+  const step = stepOf(aService(1), [lost], { ...CALM, isGivenUp: () => true });
   t.deepEqual(
     step.drain.map(d => d.replica.id),
     [lost.id],
@@ -126,7 +139,7 @@ test('an old replica whose node was given up is not waited for', t => {
 });
 
 test('stop-first goes on also where nothing old serves', t => {
-  const step = rolloutStep(aService(2, { order: 'stop-first' }), [impaired(), impaired()]);
+  const step = stepOf(aService(2, { order: 'stop-first' }), [impaired(), impaired()]);
   t.is(step.drain.length, 1);
 });
 
@@ -144,7 +157,7 @@ test('scaling down takes first what is furthest from serving, then the youngest'
     elder,
   ];
   for (let wanted = 0; wanted < line.length; wanted += 1) {
-    const { drain } = rolloutStep(aService(wanted), [...line].reverse());
+    const { drain } = stepOf(aService(wanted), [...line].reverse());
     t.deepEqual(
       drain.map(d => d.replica.id),
       line.slice(0, line.length - wanted).map(r => r.id),
@@ -156,7 +169,7 @@ test('scaling down takes first what is furthest from serving, then the youngest'
 
 test('replicas of one age leave in an order that does not depend on the order of asking', t => {
   const replicas = many(4, 'ready', 2);
-  const leaves = (list: readonly Replica[]) => rolloutStep(aService(2), list).drain.map(d => d.replica.id);
+  const leaves = (list: readonly Replica[]) => stepOf(aService(2), list).drain.map(d => d.replica.id);
   t.deepEqual(leaves(replicas), leaves([...replicas].reverse()));
 });
 
@@ -166,7 +179,7 @@ test('what waits to take the place of replicas that move is neither too many nor
   const isMoving = (r: Replica) => moving.includes(r);
   const settled = { rollout: { kind: 'settled' } } as const;
   const step = (target: number, replicas: readonly Replica[]) =>
-    rolloutStep(aService(target, {}, settled), replicas, { ...CALM, isMoving, claimRoom: () => 'none' });
+    stepOf(aService(target, {}, settled), replicas, { ...CALM, isMoving, claimRoom: () => 'none' });
   t.like(step(2, moving), { create: 1, drain: [] });
   t.like(step(2, [...moving, waiting]), { create: 0, drain: [] });
   const [first, ...others] = step(1, [...moving, waiting]).drain;
@@ -178,7 +191,7 @@ test('what moves and does not serve yet leaves once its replacement has a place,
   const moving = replica('starting', 2);
   const given = { ...CALM, isMoving: (r: Replica) => r === moving };
   const drained = (next: PhaseKind) =>
-    rolloutStep(aService(1), [moving, replica(next, 2)], given).drain.map(d => [d.replica.id, d.reason]);
+    stepOf(aService(1), [moving, replica(next, 2)], given).drain.map(d => [d.replica.id, d.reason]);
   t.deepEqual(drained('pending'), []);
   t.deepEqual(drained('pulling'), [[moving.id, 'moved']]);
 });
@@ -187,8 +200,7 @@ test('where an old replica can be spared, one that moves can not be spared as we
   const moving = replica('ready', 2);
   const old = replica('ready', 1);
   const given = { ...CALM, isMoving: (r: Replica) => r === moving };
-  const leavers = (replicas: readonly Replica[]) =>
-    rolloutStep(aService(2), replicas, given).drain.map(d => d.replica.id);
+  const leavers = (replicas: readonly Replica[]) => stepOf(aService(2), replicas, given).drain.map(d => d.replica.id);
   t.deepEqual(leavers([moving, replica('ready', 2), old]), [old.id]);
   t.deepEqual(leavers([moving, replica('ready', 2), replica('ready', 2), old]).sort(), [moving.id, old.id].sort());
 });
@@ -196,21 +208,21 @@ test('where an old replica can be spared, one that moves can not be spared as we
 test('for one that waits only for the number of its siblings nobody leaves to make room', t => {
   const old = many(2, 'ready', 1);
   const leavers = (reasons: readonly PendingReason[]) =>
-    rolloutStep(aService(2), [...old, replica('pending', 2, {}, { reasons })]).drain.length;
+    stepOf(aService(2), [...old, replica('pending', 2, {}, { reasons })]).drain.length;
   t.is(leavers([{ kind: 'surge', service: 'ns/svc' }, lack(4, 'local')]), 0);
   t.is(leavers([lack(4, 'local')]), 1);
 });
 
 test('a paused update starts and replaces nobody, and still scales down', t => {
   const paused = { rollout: { kind: 'paused', previous: null, cause: CAUSE } } as const;
-  const step = rolloutStep(aService(2, {}, paused), [...many(2, 'ready', 1), replica('failed', 2)]);
+  const step = stepOf(aService(2, {}, paused), [...many(2, 'ready', 1), replica('failed', 2)]);
   t.deepEqual(step, { create: 0, drain: [], settled: false });
-  t.is(rolloutStep(aService(1, {}, paused), many(2, 'ready', 2)).drain.length, 1);
+  t.is(stepOf(aService(1, {}, paused), many(2, 'ready', 2)).drain.length, 1);
 });
 
 test('a service on its way out drains everybody who is not leaving yet, and starts nobody', t => {
   const removal = { askedAt: 1, volumes: false };
-  const step = rolloutStep(aService(3, {}, { removal }), [
+  const step = stepOf(aService(3, {}, { removal }), [
     replica('ready', 2),
     replica('failed', 1),
     replica('draining', 2),
@@ -274,7 +286,7 @@ test('while what took the place of an old replica does not serve, no further one
   const lacking = () => replica('pending', 2, {}, { reasons: [{ kind: 'other_lacks', count: 1 }] });
   const leaving = (first: Replica, isOtherImpaired: boolean) => {
     const other = replica('ready', 1, {}, { impaired: isOtherImpaired });
-    return rolloutStep(aService(2), [other, first, lacking()]).drain.length;
+    return stepOf(aService(2), [other, first, lacking()]).drain.length;
   };
   const serves = replica('ready', 2);
   const others = [

@@ -1,6 +1,6 @@
 import type { ObservedContainer, ObservedNode } from '../observed.ts';
 import { type Cluster, clusterOf, type PlacementRequest } from '../placement/cluster.ts';
-import { heldPlacement, type Newcomer } from '../replica.ts';
+import { heldPlacement, isOnItsWayOut, type Newcomer } from '../replica.ts';
 import type { ServiceKey } from '../spec.ts';
 import { isNamedByUs, type World } from '../world.ts';
 
@@ -16,6 +16,17 @@ export function clusterIn(world: World, seenAs: (node: ObservedNode) => Observed
   const open = new Map(tidy.map(([name, node]) => [name, seenAs(node)]));
   const specOf = (service: ServiceKey, generation: number) => world.keptSpec(service, generation);
   return clusterOf({ replicas, nodes: nodes.records, specOf }, { nodes: open, images: observed.images });
+}
+
+/** The same as it will be, once all that is on its way out is gone. */
+export function futureIn(world: World, seenAs?: (node: ObservedNode) => ObservedNode): Cluster {
+  return withoutLeaving(world, clusterIn(world, seenAs));
+}
+
+/** @param cluster is changed, and returned */
+export function withoutLeaving({ replicas }: World, cluster: Cluster): Cluster {
+  for (const replica of replicas.values()) if (isOnItsWayOut(replica)) cluster.release(replica.id);
+  return cluster;
 }
 
 /** Where a container runs that no account says is there. */

@@ -5,6 +5,7 @@ import { type Leaver, ROOM_TRIES } from '../placement/make-room.ts';
 import { isOnItsWayOut, placementOf, type Replica } from '../replica.ts';
 import type { ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
+import { clusterIn, futureIn, withoutLeaving } from './cluster-in.ts';
 
 /** What became of those that fit nowhere. */
 export interface Displacing {
@@ -19,13 +20,8 @@ export interface Displacing {
  * Has idle replicas of lower priority leave where that makes room for one that fits nowhere, and keeps that room for it.
  * Memory that others are measured to use on shared devices is no room.
  * @param cluster what the room is kept in
- * @param fresh another one, with all that is held at this point
  */
-export function displaceIdle(
-  world: World,
-  left: readonly PlacementRequest[],
-  { cluster, fresh }: { readonly cluster: Cluster; readonly fresh: () => Cluster },
-): Displacing {
+export function displaceIdle(world: World, left: readonly PlacementRequest[], cluster: Cluster): Displacing {
   const awaited = new Set<string>();
   const held = new Map<string, readonly HeldByLower[]>();
   const candidates = left.length > 0 ? displaceable(world) : [];
@@ -33,9 +29,9 @@ export function displaceIdle(
   const higher = left.filter(r => r.spec.priority > least);
   if (higher.length === 0) return { awaited, held, lookAgainAt: null };
   // The cluster as it will be, once all that is on its way out is gone.
-  const future = fresh();
+  const future = clusterIn(world);
   countMeasured(world, future);
-  leave(world, future);
+  withoutLeaving(world, future);
   const stillThere = (c: Candidate) => world.replicas.get(c.replicaId)?.phase.kind === 'ready';
   const budget = { left: ROOM_TRIES };
   const told = new Map<ServiceSpec, readonly HeldByLower[]>();
@@ -54,7 +50,7 @@ export function displaceIdle(
     }
     const placement = going === null ? null : future.find(request);
     if (!placement) {
-      const reasons = told.get(request.spec) ?? whyTheyStay(world, request, { future, fresh, candidates: there });
+      const reasons = told.get(request.spec) ?? whyTheyStay(world, request, { future, candidates: there });
       told.set(request.spec, reasons);
       held.set(request.replicaId, reasons);
       continue;
@@ -82,17 +78,12 @@ function countMeasured(world: World, cluster: Cluster): void {
 
 const UNSTARTED: ReadonlySet<Replica['phase']['kind']> = new Set(['pulling', 'creating', 'backoff']);
 
-function leave(world: World, cluster: Cluster): void {
-  for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) cluster.release(replica.id);
-}
-
 /** Whose going would make room, and why they do not go; nobody where nobody's would. */
 function whyTheyStay(
   world: World,
   request: PlacementRequest,
-  given: { readonly future: Cluster; readonly fresh: () => Cluster; readonly candidates: readonly Candidate[] },
+  { future, candidates }: { readonly future: Cluster; readonly candidates: readonly Candidate[] },
 ): HeldByLower[] {
-  const { future, fresh, candidates } = given;
   if (candidates.length === 0) return [];
   const named = (ids: readonly string[], because: HeldByLower['because']): HeldByLower[] => {
     const services = new Set(ids.flatMap(id => world.replicas.get(id)?.service ?? []));
@@ -106,9 +97,7 @@ function whyTheyStay(
     const idsOf = (some: readonly Candidate[]) => some.map(c => c.replicaId);
     return [...named(idsOf(unknown), 'load_unknown'), ...named(idsOf(busy), 'busy')];
   }
-  const unmeasured = fresh();
-  leave(world, unmeasured);
-  return named(makeRoom(unmeasured, request, candidates, budget) ?? [], 'measured_use');
+  return named(makeRoom(futureIn(world), request, candidates, budget) ?? [], 'measured_use');
 }
 
 /** For words alone. */

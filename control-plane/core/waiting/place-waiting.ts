@@ -50,7 +50,7 @@ export function placeWaiting(world: World): number | null {
       } else left.push({ replica, rejections: verdict?.rejections ?? cluster.rejections(requestOf(world, replica)) });
     }
     const requests = left.filter(l => !kept.has(l.replica.id)).map(l => requestOf(world, l.replica));
-    const displacing = displaceIdle(world, requests, { cluster, fresh: () => clusterIn(world) });
+    const displacing = displaceIdle(world, requests, cluster);
     if (displacing.lookAgainAt !== null) lookAgainAt.push(displacing.lookAgainAt);
     const isAwaited = ({ id }: Replica) => kept.has(id) || displacing.awaited.has(id);
     for (const { replica, rejections } of left) {

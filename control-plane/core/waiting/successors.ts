@@ -1,9 +1,9 @@
 import { transition } from '../lifecycle/transition.ts';
 import type { Cluster } from '../placement/cluster.ts';
-import { type DrainReason, isLive, isOnItsWayOut, type Newcomer, type Replica } from '../replica.ts';
+import { type DrainReason, isLive, type Newcomer, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { World } from '../world.ts';
-import { clusterIn, requestOf } from './cluster-in.ts';
+import { futureIn, requestOf } from './cluster-in.ts';
 import { beyondSurgeIn, unmetDependencies } from './unmet.ts';
 
 /** Who comes for what siblings leave, all services together, the oldest first. Their place is nobody else's. */
@@ -45,8 +45,7 @@ export function successorsIn(world: World): Successors {
 export function keepRoom(world: World, cluster: Cluster, successors: readonly Newcomer[]): ReadonlySet<string> {
   const kept = new Set<string>();
   if (successors.length === 0) return kept;
-  const future = clusterIn(world);
-  for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) future.release(replica.id);
+  const future = futureIn(world);
   for (const newcomer of successors) {
     const request = requestOf(world, newcomer);
     const placement = future.find(request);

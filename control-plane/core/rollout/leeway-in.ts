@@ -1,15 +1,15 @@
 import { type Leaver, makeRoom } from '../placement/make-room.ts';
-import { heldPlacement, isOnItsWayOut } from '../replica.ts';
+import { heldPlacement } from '../replica.ts';
 import { bookWaiting } from '../waiting/book-waiting.ts';
-import { clusterIn, requestOf } from '../waiting/cluster-in.ts';
+import { clusterIn, futureIn, requestOf } from '../waiting/cluster-in.ts';
 import { keepRoom, successorsIn } from '../waiting/successors.ts';
 import { unmetDependencies } from '../waiting/unmet.ts';
 import type { World } from '../world.ts';
+import type { Leeway } from './leeway.ts';
 import { isMovingIn } from './movers.ts';
-import type { Circumstances } from './rollout.ts';
 
-/** What the nodes of a pass have to say to the rollouts of its services. */
-export function circumstancesIn(world: World): Circumstances {
+/** What the nodes of a pass leave the rollouts of its services to do. */
+export function leewayIn(world: World): Leeway {
   const { nodes } = world;
   // Rarely asked for, and dear: each is made when it is.
   const claimed = lazily(() => {
@@ -21,15 +21,13 @@ export function circumstancesIn(world: World): Circumstances {
   });
   // The nodes as they will be, once all that is on its way out is gone and those that wait have its place.
   const future = lazily(() => {
-    const cluster = clusterIn(world);
-    for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) cluster.release(replica.id);
+    const cluster = futureIn(world);
     return { cluster, booked: bookWaiting(world, cluster, successorsIn(world)) };
   });
   // The same with the nodes that were silent for a while only, as they were last seen.
   const hoped = lazily(() => {
     if (![...world.observed.nodes.keys()].some(name => nodes.isAwaited(name))) return new Set<string>();
-    const cluster = clusterIn(world, node => (nodes.isAwaited(node.name) ? { ...node, answering: true } : node));
-    for (const replica of world.replicas.values()) if (isOnItsWayOut(replica)) cluster.release(replica.id);
+    const cluster = futureIn(world, node => (nodes.isAwaited(node.name) ? { ...node, answering: true } : node));
     return bookWaiting(world, cluster, successorsIn(world));
   });
   return {
@@ -69,9 +67,9 @@ export function circumstancesIn(world: World): Circumstances {
  * The same for a first look, in which nobody gives up a place for another one: what waits for a place is not all there yet.
  * @param onAsked called for whoever would have to be looked at again
  */
-export function withoutRoom(circumstances: Circumstances, onAsked: () => void): Circumstances {
+export function withoutRoom(leeway: Leeway, onAsked: () => void): Leeway {
   return {
-    ...circumstances,
+    ...leeway,
     claimRoom: () => {
       onAsked();
       return 'untold';

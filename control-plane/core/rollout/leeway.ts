@@ -1,0 +1,30 @@
+import type { Newcomer, Replica } from '../replica.ts';
+
+/** What the nodes leave a rollout to do: which of its replicas still count, and what room there is for others. */
+export interface Leeway {
+  /** Its node was silent for too long: it is not waited for, and another one may be made in its place. */
+  readonly isGivenUp: (replica: Replica) => boolean;
+  /** Its node gives its replicas away. */
+  readonly isMoving: (replica: Replica) => boolean;
+  /**
+   * Takes room for one more like it, on nodes that take replicas. No room is given twice, nor is that given which anybody
+   * waits for. `untold`: it is too early to say, and nobody gives way yet.
+   */
+  readonly claimRoom: (replica: Replica) => 'claimed' | 'none' | 'untold';
+  /** It finds no room, and would if a node answered that has not been silent for long. */
+  readonly mayFitSoon: (pending: Newcomer) => boolean;
+  /**
+   * What room there is for a replica that has no place, also once others have left; it is its own then.
+   * @param old who may leave for it, the least worthy first
+   */
+  readonly roomFrom: (pending: Newcomer, old: readonly Replica[]) => Room;
+}
+
+export type Room =
+  | { readonly kind: 'free' }
+  /** It fits nowhere before these have left: the fewest of those asked about, of equally few the least worthy. */
+  | { readonly kind: 'made'; readonly by: readonly Replica[] }
+  /** It would fit nowhere without all of them either, or may not start. */
+  | { readonly kind: 'none' }
+  /** It is too early to say, and nobody gives way yet. */
+  | { readonly kind: 'untold' };

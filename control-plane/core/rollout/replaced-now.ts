@@ -1,0 +1,89 @@
+import { isAvailable, isPending, type Newcomer, type Replica } from '../replica.ts';
+import type { Service } from '../service.ts';
+import type { Leeway, Room } from './leeway.ts';
+import type { Roster } from './roster.ts';
+import { servingCount, sparedCount } from './serving.ts';
+
+export interface ReplacedNow {
+  /** The serving replicas of older generations that leave now. */
+  readonly replaced: readonly Replica[];
+  /** One of them would have to leave before its successor is made, and stays, as that would find no room. */
+  readonly isStuck: boolean;
+}
+
+/**
+ * Who makes way. While a new one finds no room, those leave that have what it waits for, as few as can be, even where nobody
+ * may be missing: start-first cannot be had then. One whose going helps nobody serves on, unless it is more than are wanted.
+ */
+export function replacedNow(service: Service, roster: Roster, leeway: Leeway): ReplacedNow {
+  const { staying, servingOld, isQuiet } = roster;
+  const spared = sparedCount(service, roster);
+  if (servingOld.length === 0 || (spared === 0 && isOneAwaited(roster))) return NOBODY;
+  const waiting = staying.filter(isWithoutPlace).filter(r => spared > 0 || isWithoutRoom(r));
+  const lacking = service.replicas - staying.filter(r => !isPending(r)).length;
+  // Where one has to leave before its successor is made, room is asked for before that is there.
+  const newcomers = waiting.length > 0 ? waiting : nextOf(service, Math.min(spared, lacking));
+  const rooms = roomsOf(newcomers, { servingOld, spared }, leeway);
+  if (rooms.some(r => r.kind === 'untold')) return NOBODY;
+  const making = madeBy(rooms);
+  const free = rooms.filter(r => r.kind === 'free').length;
+  // Beside those whose room is needed, they leave that are more than wanted, or whose successors have room.
+  const excess = Math.max(0, servingCount(roster) - service.replicas);
+  const wanted = waiting.length > 0 ? excess : lacking <= 0 ? spared : Math.min(spared, excess + free);
+  const inTurn = [...new Set([...making, ...servingOld])];
+  const replaced = inTurn.slice(0, Math.max(wanted, making.length));
+  const isUnderWay = staying.some(r => UNDER_WAY.has(r.phase.kind));
+  const isAtRest = isQuiet && !isUnderWay && waiting.length === 0 && replaced.length === 0;
+  return { replaced, isStuck: isAtRest && rooms.some(r => r.kind === 'none') };
+}
+
+const NOBODY: ReplacedNow = { replaced: [], isStuck: false };
+
+const UNDER_WAY: ReadonlySet<Replica['phase']['kind']> = new Set(['pulling', 'creating', 'starting', 'warming']);
+
+/**
+ * One leaves for a successor at a time where nobody may be missing: what has a place and does not serve is missing already,
+ * also after it failed, or for the moment.
+ */
+function isOneAwaited({ staying, isQuiet }: Roster): boolean {
+  return !isQuiet || staying.some(r => !isPending(r) && !isAvailable(r));
+}
+
+/** What each newcomer finds, one after the other, as long as more may leave: who makes way for one does for no other. */
+function roomsOf(
+  newcomers: readonly Newcomer[],
+  { servingOld, spared }: { readonly servingOld: readonly Replica[]; readonly spared: number },
+  { roomFrom, mayFitSoon }: Pick<Leeway, 'roomFrom' | 'mayFitSoon'>,
+): readonly Room[] {
+  const rooms: Room[] = [];
+  for (const newcomer of newcomers) {
+    const making = madeBy(rooms);
+    if (making.length > 0 && making.length >= spared) break;
+    // A node that is silent for a moment is waited for, before its silence costs another one a replica that serves.
+    if (spared === 0 && mayFitSoon(newcomer)) continue;
+    const others = servingOld.filter(r => !making.includes(r));
+    const room = roomFrom(newcomer, others);
+    const isTooMuch = room.kind === 'made' && making.length > 0 && making.length + room.by.length > spared;
+    if (!isTooMuch) rooms.push(room);
+  }
+  return rooms;
+}
+
+function madeBy(rooms: readonly Room[]): readonly Replica[] {
+  return rooms.flatMap(room => (room.kind === 'made' ? room.by : []));
+}
+
+/** It is not for the number of its siblings that it waits. */
+function isWithoutPlace({ phase }: Replica): boolean {
+  return phase.kind === 'pending' && phase.reasons.every(r => r.kind !== 'surge');
+}
+
+/** A place was looked for. */
+function isWithoutRoom({ phase }: Replica): boolean {
+  return phase.kind === 'pending' && phase.reasons.length > 0;
+}
+
+function nextOf({ key, generation }: Service, count: number): Newcomer[] {
+  const nth = (_: unknown, i: number) => ({ id: `next ${i} after ${key}`, service: key, generation, createdAt: 0 });
+  return Array.from({ length: Math.max(0, count) }, nth);
+}

@@ -1,0 +1,25 @@
+import { isAvailable } from '../replica.ts';
+import { type Service, surgeOf } from '../service.ts';
+import type { Roster } from './roster.ts';
+
+/** How many serve. An old one does as long as it may again; what moves away only while it does for sure. */
+export function servingCount({ staying, moving, servingOld }: Roster): number {
+  return [...staying, ...moving.serving].filter(isAvailable).length + servingOld.length;
+}
+
+/** How many move away that do not serve at present, and may again. */
+export function doubtfulCount({ moving }: Roster): number {
+  return moving.serving.filter(r => !isAvailable(r)).length;
+}
+
+/**
+ * How many of those that serve may leave, by `update.max_unavailable`. Where no more than are wanted may be there, one has to
+ * leave before its successor is made: then one may be missing whatever is said, and those in doubt go first.
+ */
+export function sparedCount(service: Service, roster: Roster): number {
+  const { maxUnavailable } = service.spec.update;
+  const isSurging = surgeOf(service) > 0;
+  const mayBeMissing = isSurging ? maxUnavailable : Math.max(1, maxUnavailable);
+  const serving = servingCount(roster) + (isSurging ? 0 : doubtfulCount(roster));
+  return Math.max(0, serving - Math.max(0, service.replicas - mayBeMissing));
+}
