@@ -1,5 +1,6 @@
 import type { ProbeReport } from '../core/observed.ts';
 import type { ServiceSpec } from '../core/spec.ts';
+import { tellsIdleness } from '../core/waiting/displace-idle.ts';
 import type { WhyGroupView } from './views.ts';
 import { plain } from './why-pending.ts';
 
@@ -10,9 +11,4 @@ export function neverIdle(spec: ServiceSpec, report: ProbeReport | undefined): W
   const message = `${what}: it gives way to nobody of higher priority, though it may have no replicas`;
   const help = ['have it report its load: docs/sidecar.md says which metrics are read'];
   return [{ ...plain('load_unknown', message), help }];
-}
-
-/** As waiting/displace-idle.ts judges it. */
-function tellsIdleness(load: ProbeReport['load']): boolean {
-  return load !== undefined && (load.inFlight > 0 || load.idleSince !== undefined);
 }

@@ -1,4 +1,5 @@
 import { transition } from '../lifecycle/transition.ts';
+import type { ProbeReport } from '../observed.ts';
 import type { HeldByLower } from '../pending-reason.ts';
 import { type Cluster, makeRoom, type PlacementRequest } from '../placement/cluster.ts';
 import { type Leaver, ROOM_TRIES } from '../placement/make-room.ts';
@@ -126,10 +127,15 @@ function displaceable(world: World): Candidate[] {
       const idleAt =
         idleSince === null ? Number.POSITIVE_INFINITY : idleSince + (wanted.idleTimeoutMs ?? IDLE_TIMEOUT_MS);
       const spec = world.specOf({ service: key, generation });
-      const isTold = load !== undefined && (load.inFlight > 0 || load.idleSince !== undefined);
+      const isTold = tellsIdleness(load);
       return [{ replicaId: id, spec, placement: phase.placement, cost: wanted.priority, idleAt, isTold }];
     });
   });
+}
+
+/** Whether what a replica says of its load tells when it is idle, or that it is not. */
+export function tellsIdleness(load: ProbeReport['load']): boolean {
+  return load !== undefined && (load.inFlight > 0 || load.idleSince !== undefined);
 }
 
 function leavingPriorities(world: World): number[] {
