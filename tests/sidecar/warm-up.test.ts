@@ -1,8 +1,9 @@
 import test, { type ExecutionContext } from 'ava';
+import { createSteadyClock } from '../../control-plane/clock.ts';
 import type { ProbeReport } from '../../control-plane/core/observed.ts';
-import { createSidecar } from '../../sidecar/index.ts';
 import { VirtualClock } from '../fakes/clock.ts';
 import { until } from '../until.ts';
+import { advanceUntil, owned, report, sidecarOf } from './scene.ts';
 import { httpServer } from './servers.ts';
 import { probeTarget } from './targets.ts';
 
@@ -32,8 +33,7 @@ async function warming(t: ExecutionContext, { heardFrom, deadlineMs }: { heardFr
     }
   });
   t.teardown(() => server.close());
-  const sidecar = createSidecar({ clock });
-  t.teardown(() => sidecar.close());
+  const sidecar = sidecarOf(t, { clock });
   const warmup = { http: { path: '/warm' }, ...(deadlineMs === undefined ? {} : { deadlineMs }) };
   const probes = { liveness: { check: { kind: 'http' as const, path: '/' }, failures: 1 } };
   const spec = { protocol: 'http' as const, port: server.port, warmup, probes };
@@ -41,12 +41,7 @@ async function warming(t: ExecutionContext, { heardFrom, deadlineMs }: { heardFr
   const heard = (from: number | null) =>
     sidecar.target([probeTarget(spec, { startedAt, ...(heardFrom === false ? {} : { heardFrom: from }) })]);
   const report = (): ProbeReport => sidecar.reports().get('container-1')!;
-  const pass = (what: string, isSo: () => boolean) =>
-    until(what, async () => {
-      if (isSo()) return true;
-      await clock.advance(10);
-      return isSo();
-    });
+  const pass = (what: string, isSo: () => boolean) => advanceUntil(clock, what, isSo);
   heard(clock.now());
   return { clock, way, heard, report, pass };
 }
@@ -116,4 +111,70 @@ test('a warm-up that is late has failed, unless its node was silent meanwhile', 
   await pass('a failure', () => report().warmup === 'failed');
   t.regex(report().message ?? '', /no full answer within 60000 ms/);
   t.is(way.requests, 2);
+});
+
+test('the warm-up is sent once between start and readiness, its answer read to the end', async t => {
+  const warmups: unknown[] = [];
+  let finish: () => void = () => t.fail('no warm-up came');
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      if (request.url !== '/v1/completions') return void response.end('ok');
+      let body = '';
+      request.on('data', chunk => {
+        body += chunk;
+      });
+      request.on('end', () => {
+        warmups.push({ body: JSON.parse(body), type: request.headers['content-type'] });
+        response.writeHead(200).write('a token');
+        finish = () => void response.end(' and another');
+      });
+    }),
+  );
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  const warmup = { http: { path: '/v1/completions', body: { prompt: 'hi' } } };
+  sidecar.target([probeTarget({ protocol: 'http', port: server.port, warmup })]);
+  await until('warming', () => warmups.length === 1);
+  t.like(report(sidecar), { startup: 'passed', warmup: 'pending', readiness: 'unknown' });
+  finish();
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  t.is(report(sidecar).warmup, 'done');
+  t.deepEqual(warmups, [{ body: { prompt: 'hi' }, type: 'application/json' }]);
+});
+
+test('a failed warm-up carries the status and what the server said', async t => {
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      if (request.url === '/warm') response.writeHead(500).end('{"error": "no such model"}');
+      else response.end('ok');
+    }),
+  );
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  sidecar.target([probeTarget({ protocol: 'http', port: server.port, warmup: { http: { path: '/warm' } } })]);
+  await until('failed', () => report(sidecar).warmup === 'failed');
+  t.regex(report(sidecar).message!, /warm-up: POST .*\/warm answered status 500, expected 200-299: .*no such model/);
+  t.is(report(sidecar).readiness, 'unknown');
+});
+
+test('a warm-up that does not end fails at its deadline', async t => {
+  const server = await owned(
+    t,
+    httpServer((request, response) => {
+      if (request.url !== '/warm') response.end('ok');
+    }),
+  );
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  const warmup = { http: { path: '/warm' }, deadlineMs: 60_000 };
+  sidecar.target([probeTarget({ protocol: 'http', port: server.port, warmup }, { startedAt: clock.now() })]);
+  await until('started', () => report(sidecar).startup === 'passed');
+  await clock.advance(59_000);
+  t.is(report(sidecar).warmup, 'pending');
+  await clock.advance(1_000);
+  t.is(report(sidecar).warmup, 'failed');
+  t.regex(report(sidecar).message!, /no full answer within 60000 ms/);
+  await sidecar.close();
+  t.is(clock.waiting, 0);
+  await server.close();
 });
