@@ -5,6 +5,7 @@ import type { ServiceView } from '../control-plane/views/views.ts';
 import type { Context } from './context.ts';
 import type { ControlClient } from './control-client.ts';
 import { ensureControlPlane, withControlPlane } from './embedded-control-plane.ts';
+import type { FirstLook } from './first-look.ts';
 import { isUnreachable } from './http-exchange.ts';
 
 export interface ApplyOnce {
@@ -14,8 +15,10 @@ export interface ApplyOnce {
   readonly bindFolders: readonly string[];
   /** Ends the waiting for an answer that is under way when the command is interrupted. */
   readonly hurry: AbortSignal;
+  /** What the control plane said a moment ago, if it did. */
+  readonly seen?: FirstLook | null;
   /** What has to hold before anything is asked for. */
-  readonly check?: (client: ControlClient) => Promise<unknown>;
+  readonly check?: (client: ControlClient, seen: FirstLook | null) => Promise<unknown>;
 }
 
 export interface Applied {
@@ -43,11 +46,11 @@ export async function applyOnce(context: Context, request: ApplyOnce): Promise<A
   const { signal } = context;
   let known: readonly ServiceView[] | undefined;
   let isSent = false;
-  const begin = async (client: ControlClient): Promise<Applied> => {
+  const begin = async (client: ControlClient, seen: FirstLook | null): Promise<Applied> => {
     const [status, services] = await Promise.all([
-      client.status(signal),
+      seen?.status ?? client.status(signal),
       client.services(namespace, signal),
-      request.check?.(client),
+      request.check?.(client, seen),
     ]);
     known ??= services;
     signal.throwIfAborted();
@@ -69,7 +72,7 @@ export async function applyOnce(context: Context, request: ApplyOnce): Promise<A
     }
   };
   try {
-    return await withControlPlane(context, bindFolders, begin);
+    return await withControlPlane(context, bindFolders, begin, request.seen);
   } catch (error) {
     if (!isSent || known === undefined) throw error;
     if (error === GAVE_UP) throw mayRun(request, known, late());

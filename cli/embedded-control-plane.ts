@@ -9,6 +9,7 @@ import { type StateFolder, stateFolder } from '../control-plane/state-folder.ts'
 import { isEmbeddedAddress } from './connect.ts';
 import type { Context } from './context.ts';
 import type { ControlClient } from './control-client.ts';
+import type { FirstLook } from './first-look.ts';
 import { isUnreachable } from './http-exchange.ts';
 import { LEAN_NODE } from './lean-node.ts';
 import { nodesFileAt, otherNodesWarning } from './nodes-file.ts';
@@ -24,15 +25,18 @@ const LOG_TAIL_LINES = 20;
  * The control plane that this command speaks to; where none runs on the state folder, one is started in the background
  * that ends by itself once nothing is left to run. One named by --host or OUTRIGGER_ADDRESS is never started.
  * @param bindFolders what its containers may bind besides the user's home: the project's own folders
+ * @param seen what it said a moment ago: then it is not asked again
  */
 export async function ensureControlPlane(
   context: Context,
   bindFolders: readonly string[] = [],
+  seen: FirstLook | null = null,
 ): Promise<ControlClient> {
   requireUsableState(context);
   const client = await context.client();
   const isEmbedded = isEmbeddedAddress(context.options, context);
   if (isEmbedded && bindFolders.length > 0) await allowBinds(context, bindFolders);
+  if (seen !== null) return client;
   const deadlineMs = performance.now() + ENDING_MS;
   for (;;) {
     try {
@@ -54,19 +58,20 @@ export async function ensureControlPlane(
 
 /**
  * Begins a command with the control plane that it speaks to; once more where that one ended meanwhile, as one does that has
- * nothing left to run. `begin` must do no harm when it is done twice.
+ * nothing left to run. `begin` must do no harm when it is done twice; what was seen of it holds for the first time only.
  */
 export async function withControlPlane<Result>(
   context: Context,
   bindFolders: readonly string[],
-  begin: (client: ControlClient) => Promise<Result>,
+  begin: (client: ControlClient, seen: FirstLook | null) => Promise<Result>,
+  seen: FirstLook | null = null,
 ): Promise<Result> {
-  const client = await ensureControlPlane(context, bindFolders);
+  const client = await ensureControlPlane(context, bindFolders, seen);
   try {
-    return await begin(client);
+    return await begin(client, seen);
   } catch (error) {
     if (!isUnreachable(error) || !isEmbeddedAddress(context.options, context)) throw error;
-    return await begin(await ensureControlPlane(context, bindFolders));
+    return await begin(await ensureControlPlane(context, bindFolders), null);
   }
 }
 

@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import type https from 'node:https';
 import type { Credentials } from '../client/credentials.ts';
 import { ERROR_CODES, type ErrorCode, OutriggerError } from '../control-plane/core/errors.ts';
-import { http } from '../control-plane/node-http.ts';
 import { type ControlAddress, formatAddress } from './address.ts';
 
 export interface ExchangeRequest {
@@ -43,9 +42,10 @@ export function exchange(
       : {}),
   };
   return new Promise((resolve, reject) => {
-    // TLS takes longer to load than most commands take, and a socket needs none.
+    // TLS takes longer to load than most commands take, and a socket needs none. Neither is loaded before it is used, nor
+    // by name: control-plane/node-http.ts says why.
     const isSecure = address.kind === 'tcp' && address.secure;
-    const send = isSecure ? process.getBuiltinModule('node:https').request : http.request;
+    const { request: send } = process.getBuiltinModule(isSecure ? 'node:https' : 'node:http');
     const outgoing = send(options, response => {
       const status = response.statusCode ?? 0;
       if (status >= 200 && status < 300) resolve(response);

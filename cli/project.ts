@@ -15,7 +15,7 @@ export interface Project {
   /** Services whose image is built from the file. */
   readonly builds: readonly string[];
   /** What is wrong at a key path (`services.a.volumes[0].source`), as a line with its place in the file. */
-  readonly locate: (keyPath: string, message: string) => string;
+  readonly locate: (keyPath: string, message: string) => Promise<string>;
   /** How Compose reads it. */
   readonly source: ComposeOptions;
 }
@@ -23,16 +23,18 @@ export interface Project {
 /**
  * Reads the service file that options, environment and folder point to; only the named services and what they depend
  * on, where some are named. Rejects with `invalid_argument`, every mistake located, where the file is wrong.
+ * @param meanwhile called once Compose reads the file: for what need not wait for that
  */
 export async function loadProject(
   context: Context,
   options: ProjectOptions,
   names: readonly string[],
+  meanwhile?: () => void,
 ): Promise<Project> {
   const { formatLocated, loadServiceFile } = await import('../control-plane/compose/index.ts');
   const { cwd, signal } = context;
   const source = await composeOptions(context, options);
-  const result = await loadServiceFile({ ...source, services: names }, signal);
+  const result = await loadServiceFile({ ...source, services: names, meanwhile }, signal);
   const warnings = result.warnings.map(warning => formatLocated(warning, { cwd }));
   if (result.kind === 'invalid') {
     for (const warning of warnings) context.err.line(`${context.err.style('yellow', 'warning:')} ${warning}`);
@@ -47,7 +49,7 @@ export async function loadProject(
     warnings,
     origin: result.files.length > 0 ? result.files.join(', ') : cwd,
     builds: result.builds,
-    locate: (keyPath, message) => formatLocated(result.locate(keyPath, message), { cwd }),
+    locate: async (keyPath, message) => formatLocated(await result.locate(keyPath, message), { cwd }),
     source,
   };
 }
@@ -94,13 +96,14 @@ async function composeOptions(context: Context, options: ProjectOptions): Promis
 
 /**
  * Builds images as `docker compose up` does, with the output of `docker compose build` on stderr: all with `build` true,
- * none with false, otherwise those that are missing.
+ * none with false, otherwise those that are missing. Resolves with whether it had to look or build at all.
  */
-export async function buildProject(context: Context, project: Project, build: boolean | undefined): Promise<void> {
-  if (build === false || project.builds.length === 0) return;
+export async function buildProject(context: Context, project: Project, build: boolean | undefined): Promise<boolean> {
+  if (build === false || project.builds.length === 0) return false;
   const { buildImages, missingImages } = await import('../control-plane/compose/index.ts');
   const imageOf = (name: string) => project.services.find(s => s.name === name)?.image ?? '';
   const missing = build ? [] : await missingImages(project.builds.map(imageOf), context, context.signal);
   const names = build ? project.builds : project.builds.filter(name => missing.includes(imageOf(name)));
   if (names.length > 0) await buildImages(names, project.source, context.signal);
+  return true;
 }

@@ -52,8 +52,8 @@ export class ServedProject implements AsyncDisposable {
     const { services, origin } = project;
     // Not with the signal of an interruption: what is accepted has to be known, to be taken down.
     const { signal } = new AbortController();
-    const results = await this.#client.apply({ specs: services, origin }, signal).catch(error => {
-      throw withPlaces(error, project);
+    const results = await this.#client.apply({ specs: services, origin }, signal).catch(async error => {
+      throw await withPlaces(error, project);
     });
     for (const { service, outcome, warnings } of results) {
       err.line(`${service.name}: ${outcome}`);

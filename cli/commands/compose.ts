@@ -135,8 +135,8 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
     origin: `docker compose, ${project.origin}`,
     bindFolders: projectFolders(context, call.project),
     hurry: hurry.signal,
-  }).catch(error => {
-    throw withPlaces(error, project);
+  }).catch(async error => {
+    throw await withPlaces(error, project);
   });
   const { client, known, results } = applied;
   const [result] = results;

@@ -3,6 +3,7 @@ import { applyOnce, removalCommand } from '../apply-once.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { requireUsableState, warnOfOtherNodes } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
+import { type FirstLook, firstLook } from '../first-look.ts';
 import { lastLines } from '../last-lines.ts';
 import { lastReasons } from '../last-reasons.ts';
 import { orphans } from '../orphans.ts';
@@ -18,6 +19,7 @@ import { requireAnsweringNode } from '../require-answering-node.ts';
 import { requireSomeService } from '../require-some-service.ts';
 import { Revival } from '../revival.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
+import { scaleExisting } from '../scale-existing.ts';
 import { scaleNotes } from '../scale-notes.ts';
 import { parseScale } from '../service-reference.ts';
 import { createdBy, removalOf, removeCreated, type UpRun, undo } from '../up-run.ts';
@@ -49,7 +51,8 @@ export async function up(context: Context, names: readonly string[], options: Up
   const graceMs = options.timeout === undefined ? undefined : parseTimeoutMs(options.timeout);
   const scales = new Map((options.scale ?? []).map(parseScale).map(({ name, replicas }) => [name, replicas]));
   requireUsableState(context);
-  const project = await loadProject(context, options, names);
+  const look = Promise.withResolvers<FirstLook | null>();
+  const project = await loadProject(context, options, names, () => look.resolve(firstLook(context)));
   requireSomeService(project);
   for (const warning of project.warnings) context.err.line(`${context.err.style('yellow', 'warning:')} ${warning}`);
   const unknown = [...scales.keys()].find(name => !project.services.some(s => s.name === name));
@@ -63,7 +66,7 @@ export async function up(context: Context, names: readonly string[], options: Up
     withOverrides(spec, { replicas: scales.get(spec.name), pull: options.pull }),
   );
 
-  await buildProject(context, project, options.build);
+  const hasBuilt = await buildProject(context, project, options.build);
   const startedAtMs = Date.now();
   const { namespace, origin } = project;
   const hurry = new AbortController();
@@ -77,16 +80,19 @@ export async function up(context: Context, names: readonly string[], options: Up
     origin,
     bindFolders: projectFolders(context, options),
     hurry: hurry.signal,
-    check: client => Promise.all([requireAnsweringNode(client, context.signal), warnOfOtherNodes(context, client)]),
-  }).catch(error => {
+    // Building takes its time, and what was seen before it is old.
+    seen: hasBuilt ? null : await look.promise,
+    check: (client, seen) =>
+      Promise.all([requireAnsweringNode(client, seen, context.signal), warnOfOtherNodes(context, client)]),
+  }).catch(async error => {
     context.leaves(null);
-    throw withPlaces(error, project);
+    throw await withPlaces(error, project);
   });
   const revival = new Revival(context, applied);
   const run: UpRun = { ...applied, context, namespace, startedAtMs, graceMs, revival, hurry: hurry.signal };
   const ofTheFile = specs.filter(spec => !scales.has(spec.name));
   if (!context.options.json) for (const note of scaleNotes(run, ofTheFile)) context.err.line(note);
-  const notReady = await bringUp(run, project, options, timeoutMs);
+  const notReady = await bringUp(run, project, { options, timeoutMs, scales });
   if (notReady !== null) return notReady;
   if (options.detach || options.wait) {
     context.leaves(null);
@@ -98,12 +104,13 @@ export async function up(context: Context, names: readonly string[], options: Up
 
 /** null once all are ready; otherwise the exit code, after what this command created has been removed. */
 async function bringUp(
-  run: UpRun,
+  accepted: UpRun,
   project: Project,
-  options: UpOptions,
-  timeoutMs: number | undefined,
+  asked: { options: UpOptions; timeoutMs: number | undefined; scales: ReadonlyMap<string, number> },
 ): Promise<ExitCode | null> {
-  const { context, results } = run;
+  const { options, timeoutMs } = asked;
+  const { context, results } = accepted;
+  let run = accepted;
   const { err, out, signal } = context;
   if (context.options.json) out.json({ type: 'applied', results });
   for (const { service, warnings } of results) {
@@ -112,6 +119,7 @@ async function bringUp(
   let latest: readonly ServiceView[] = [];
   let result: RolloutResult;
   try {
+    run = { ...accepted, results: await scaleExisting(accepted, asked.scales) };
     await seeToOrphans(run, project, options);
     signal.throwIfAborted();
     result = await waitUntilReady(run, timeoutMs, services => {

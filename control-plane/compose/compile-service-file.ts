@@ -13,14 +13,20 @@ import type { Sources } from './sources.ts';
 
 /**
  * What `loadServiceFile` promises, of local files that were found. `asked` is Compose's answer, where it was asked
- * already; otherwise it is once the files have turned out to be such that it may be.
+ * already; otherwise it is once the files have turned out to be such that it may be. Who asked already needs the text of
+ * the files only to say where something stands in them, so it is read when there is something to say.
  */
 export async function compileServiceFile(
   options: ServiceFileOptions,
   { files, asked }: { readonly files: readonly string[]; readonly asked: ReturnType<typeof askCompose> | undefined },
   signal: AbortSignal,
 ): Promise<ServiceFileResult> {
-  const sources = await loadSources(files, { stdin: options.stdin, signal });
+  let loading: Promise<Sources> | undefined;
+  const sources = () => {
+    loading ??= loadSources(files, { stdin: options.stdin, signal });
+    return loading;
+  };
+  if (asked === undefined) await sources();
   const services = options.services ?? [];
   // The compiler's schemas take about as long to load as Compose takes to read, so that happens meanwhile.
   const [{ run, whole }, { compile, providedServices }] = await Promise.all([
@@ -28,11 +34,13 @@ export async function compileServiceFile(
     import('./compile.ts'),
   ]);
   const log = readComposeLog(run.stderr);
-  const warnings = log.warnings.map(message => locateWarning(message, sources));
+  const warnings: Located[] = [];
+  for (const message of log.warnings) warnings.push(locateWarning(message, await sources()));
   if (run.exitCode !== 0) {
     await checkPlugin(options, signal);
     const { writtenMistakes } = await import('./written-mistakes.ts');
-    return { kind: 'invalid', errors: [...explainFailure(log.rest, sources), ...writtenMistakes(sources)], warnings };
+    const texts = await sources();
+    return { kind: 'invalid', errors: [...explainFailure(log.rest, texts), ...writtenMistakes(texts)], warnings };
   }
 
   const model = parseCanonical(run.stdout);
@@ -43,9 +51,9 @@ export async function compileServiceFile(
     environment: await readVariables(variablesOf(model), { ...options, files }, signal),
     separator: /^(1|true|yes)$/i.test(options.environment['COMPOSE_COMPATIBILITY'] ?? '') ? '_' : '-',
   });
-  warnings.push(...compiled.warnings.map(warning => sources.locate(warning)));
+  warnings.push(...(await located(compiled.warnings, sources)));
   const errors = [...compiled.errors, ...unprovided(services, compiled.applications, only)];
-  if (errors.length > 0) return { kind: 'invalid', errors: located(errors, sources), warnings };
+  if (errors.length > 0) return { kind: 'invalid', errors: await located(errors, sources), warnings };
   return {
     kind: 'compiled',
     project: compiled.project,
@@ -53,8 +61,12 @@ export async function compileServiceFile(
     builds: compiled.builds,
     applications: compiled.applications,
     warnings,
-    files: sources.all.map(source => source.file),
-    locate: (keyPath, message) => sources.locate({ keyPath: sources.parseIndexedKeyPath(keyPath), message }),
+    // What Compose was asked about at once leads to no other files.
+    files: loading ? (await loading).all.map(source => source.file) : files,
+    locate: async (keyPath, message) => {
+      const texts = await sources();
+      return texts.locate({ keyPath: texts.parseIndexedKeyPath(keyPath), message });
+    },
   };
 }
 
@@ -70,8 +82,10 @@ function unprovided(services: readonly string[], applications: readonly string[]
     }));
 }
 
-function located(errors: readonly Located[], sources: Sources): Located[] {
-  return errors.map(error => sources.locate(error));
+async function located(problems: readonly Located[], sources: () => Promise<Sources>): Promise<Located[]> {
+  if (problems.length === 0) return [];
+  const texts = await sources();
+  return problems.map(problem => texts.locate(problem));
 }
 
 /** The environment variables that secrets and configs of the model name. */

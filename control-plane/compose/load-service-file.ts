@@ -11,6 +11,8 @@ export interface ServiceFileOptions extends ComposeOptions {
   readonly services?: readonly string[] | undefined;
   /** `provider`: only services that name Outrigger as their provider. Default: those if there are any, otherwise all. */
   readonly only?: Only | undefined;
+  /** Called once Compose reads, or before the files are looked at that it may not be given as they are. */
+  readonly meanwhile?: (() => void) | undefined;
 }
 
 export type ServiceFileResult =
@@ -27,7 +29,7 @@ export type ServiceFileResult =
       /** Absolute paths of the files read, as far as they are local. */
       readonly files: readonly string[];
       /** Where something stands in the files, for what is refused later. Key paths as in `services.a.volumes[0].source`. */
-      readonly locate: (keyPath: string, message: string) => Located;
+      readonly locate: (keyPath: string, message: string) => Promise<Located>;
     }
   | { readonly kind: 'invalid'; readonly errors: readonly Located[]; readonly warnings: readonly Located[] };
 
@@ -45,6 +47,7 @@ export async function loadServiceFile(options: ServiceFileOptions, signal: Abort
   const asked = (await areHarmless(files)) ? askCompose(options, options.services ?? [], signal) : undefined;
   // Who waits for it may have failed before it does.
   asked?.catch(() => {});
+  options.meanwhile?.();
   const { compileServiceFile } = await import('./compile-service-file.ts');
   return await compileServiceFile(options, { files, asked }, signal);
 }

@@ -1,6 +1,8 @@
 import test from 'ava';
 import type { Context } from '../../cli/context.ts';
 import { withControlPlane } from '../../cli/embedded-control-plane.ts';
+import { type FirstLook, firstLook } from '../../cli/first-look.ts';
+import { requireAnsweringNode } from '../../cli/require-answering-node.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import { testFolder } from './run-cli.ts';
 
@@ -8,6 +10,9 @@ const unreachable = (reason: string) =>
   new OutriggerError('unavailable', `No control plane answers (${reason}).`, {
     details: { unreachable: true, reason },
   });
+
+const NODE = { name: 'here', answering: true };
+const SEEN = { status: {}, nodes: [NODE] } as unknown as FirstLook;
 
 /** A command whose control plane answers as it is told, call after call, and well from then on. */
 function contextWith(state: string, answers: readonly (string | null)[], options: Context['options'] = {}) {
@@ -24,7 +29,13 @@ function contextWith(state: string, answers: readonly (string | null)[], options
     cwd: state,
     options,
     signal: new AbortController().signal,
-    client: async () => ({ status }),
+    client: async () => ({
+      status,
+      nodes: async () => {
+        asked.push('nodes');
+        return [NODE];
+      },
+    }),
   } as unknown as Context;
   return { context, asked };
 }
@@ -65,4 +76,42 @@ test('one that somebody else runs is not waited for, nor asked twice', async t =
   };
   await t.throwsAsync(withControlPlane(contextWith(folder, [], host).context, [], failing));
   t.is(begun, 1);
+});
+
+test('one that was seen a moment ago is not asked again, unless it has ended since', async t => {
+  const folder = await testFolder(t);
+  const there = contextWith(folder, []);
+  t.is(await withControlPlane(there.context, [], async (_client, seen) => seen, SEEN), SEEN);
+  t.deepEqual(there.asked, []);
+
+  const gone = contextWith(folder, []);
+  const begun: (FirstLook | null)[] = [];
+  const begin = async (_client: unknown, seen: FirstLook | null) => {
+    begun.push(seen);
+    if (begun.length === 1) throw unreachable('ECONNREFUSED');
+  };
+  await withControlPlane(gone.context, [], begin, SEEN);
+  t.deepEqual(begun, [SEEN, null], 'what was seen of it holds no more');
+  t.deepEqual(gone.asked, ['well']);
+});
+
+test('a first look shows what the control plane says of itself and its nodes, or nothing where it does not answer', async t => {
+  const folder = await testFolder(t);
+  t.deepEqual(await firstLook(contextWith(folder, []).context), SEEN);
+  t.is(await firstLook(contextWith(folder, ['ENOENT']).context), null);
+  const { context } = contextWith(folder, []);
+  const noCredentials = { ...context, client: () => Promise.reject(new Error('no such token file')) };
+  t.is(await firstLook(noCredentials), null);
+});
+
+test('nodes are asked about where none of those that were seen answered', async t => {
+  const { context, asked } = contextWith(await testFolder(t), []);
+  const client = await context.client();
+  const signal = new AbortController().signal;
+  await requireAnsweringNode(client, SEEN, signal);
+  t.deepEqual(asked, []);
+  const silent = { ...SEEN, nodes: SEEN.nodes.map(node => ({ ...node, answering: false })) };
+  await requireAnsweringNode(client, silent, signal);
+  await requireAnsweringNode(client, null, signal);
+  t.deepEqual(asked, ['nodes', 'nodes']);
 });

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { areHarmless } from '../../control-plane/compose/are-harmless.ts';
 import { composeReader } from '../../control-plane/compose/compose-command.ts';
 import { parseSource } from '../../control-plane/compose/source-file.ts';
-import { projectFolder } from './project-folder.ts';
+import { load, projectFolder, shown } from './project-folder.ts';
 
 test('an ordinary service file is given to Compose before it is parsed here', async t => {
   const folder = await projectFolder(t, {
@@ -66,6 +66,45 @@ test('what is harmless at a glance is not too deep for the parser', async t => {
     { numRuns: 400 },
   );
 });
+
+const SERVICE = 'services:\n  a:\n    image: model:1\n    volumes: ["./data:/data"]\n';
+const MODELS = 'services:\n  b:\n    image: other:1\n';
+
+const located = test.macro(async (t, files: Readonly<Record<string, string>>, expected: readonly string[]) => {
+  const folder = await projectFolder(t, files);
+  let meanwhile = 0;
+  const result = await load(folder, {
+    meanwhile: () => {
+      meanwhile += 1;
+    },
+  });
+  t.is(meanwhile, 1, 'what need not wait for the file is begun once');
+  if (result.kind !== 'compiled') return t.fail(shown(result.errors, folder).join('\n'));
+  t.deepEqual(
+    result.files.map(file => path.relative(folder, file)),
+    Object.keys(files),
+  );
+  const told = [
+    await result.locate('services.a.volumes[0].source', 'is not allowed'),
+    await result.locate('services.b.image', 'is not allowed'),
+  ];
+  t.deepEqual(shown(told, folder), expected);
+});
+
+test('where something stands is told of a file that only Compose has looked at', located, { 'compose.yaml': SERVICE }, [
+  'compose.yaml:4:15: services.a.volumes[0].source: is not allowed',
+  'compose.yaml:1:1: services.b.image: is not allowed',
+]);
+
+test(
+  'and of files that were looked at first, an included one among them',
+  located,
+  { 'compose.yaml': `include: [models.yaml]\n${SERVICE}`, 'models.yaml': MODELS },
+  [
+    'compose.yaml:5:15: services.a.volumes[0].source: is not allowed',
+    'models.yaml:3:5: services.b.image: is not allowed',
+  ],
+);
 
 /** A machine with a Docker command of the given kind and a plugin in the user's own folder. */
 async function machine(t: Parameters<typeof projectFolder>[0], docker: 'program' | 'script', config?: string) {
