@@ -1,9 +1,9 @@
 import { bytesInWords } from '../bytes-in-words.ts';
+import type { Desired } from '../desired.ts';
 import { currentId } from '../node.ts';
 import type { Observed, ObservedDevice } from '../observed.ts';
 import { sharedMemoryOf } from '../placement/device-fit.ts';
 import { givenDevices, heldPlacement, type Replica } from '../replica.ts';
-import type { ServiceKey, ServiceSpec } from '../spec.ts';
 
 /** How the measured use of a shared device compares with what its holders declare, once all of them serve. */
 export interface DeviceUse {
@@ -19,10 +19,7 @@ export interface DeviceUse {
  * is said. By `node device`. Pure.
  */
 export function deviceUses(
-  state: {
-    readonly replicas: ReadonlyMap<string, Replica>;
-    readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
-  },
+  state: Pick<Desired, 'replicas' | 'specOf'>,
   observed: Observed,
   now: number,
 ): ReadonlyMap<string, DeviceUse> {

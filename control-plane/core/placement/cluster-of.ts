@@ -1,16 +1,11 @@
-import type { NodeRecord } from '../node.ts';
+import type { Desired } from '../desired.ts';
 import type { Observed } from '../observed.ts';
-import { heldPlacement, type Replica } from '../replica.ts';
-import type { ServiceKey, ServiceSpec } from '../spec.ts';
+import { heldPlacement } from '../replica.ts';
 import { Cluster } from './cluster.ts';
 
 /** The cluster as it is observed, with everything that replicas hold, from the stored intent to the observed exit. */
 export function clusterOf(
-  state: {
-    readonly replicas: ReadonlyMap<string, Replica>;
-    readonly nodes: ReadonlyMap<string, NodeRecord>;
-    readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
-  },
+  state: Pick<Desired, 'replicas' | 'nodes' | 'specOf'>,
   observed: Pick<Observed, 'nodes' | 'images'>,
 ): Cluster {
   const cluster = new Cluster(observed.nodes.values(), state.nodes, observed.images);
