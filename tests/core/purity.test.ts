@@ -32,6 +32,19 @@ for (const [what, file, line] of FORBIDDEN) {
   });
 }
 
+for (const from of ['../controller/desired-state.ts', '../ports.ts', '../../sidecar/index.ts', 'node:fs']) {
+  test(`what is shown is put into words by what the core judges, without ${from}`, t => {
+    const linted = lint('control-plane/views/zz.ts', `import { x } from '${from}';\n\nexport const y = x;\n`);
+    t.not(linted.status, 0);
+    t.regex(linted.stderr, /noRestrictedImports/);
+  });
+}
+
+test('what is shown may use all of the core', t => {
+  const line = "import { x } from '../core/nodes/device-use.ts';\n\nexport const y = x;\n";
+  t.is(lint('control-plane/views/zz.ts', line).status, 0);
+});
+
 test('what is pure is let through', t => {
   const line = "import { x } from '../spec.ts';\n\nexport const y = Math.floor(x);\n";
   t.is(lint('control-plane/core/lifecycle/zz.ts', line).status, 0);
