@@ -1,6 +1,6 @@
 import type { Desired } from '../core/desired.ts';
 import type { NodeRecord } from '../core/node.ts';
-import type { Plan } from '../core/reconcile.ts';
+import type { Plan } from '../core/plan/plan.ts';
 import type { Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';

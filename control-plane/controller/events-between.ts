@@ -1,5 +1,5 @@
 import type { Desired } from '../core/desired.ts';
-import type { Plan } from '../core/reconcile.ts';
+import type { Plan } from '../core/plan/plan.ts';
 import { isLive, placementOf, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import type { Event } from '../ports.ts';

@@ -2,7 +2,7 @@ import { currentId, givenDevice, isSameDevice } from '../core/node.ts';
 import { type DeviceUse, deviceUses } from '../core/nodes/device-use.ts';
 import type { NameChanges } from '../core/nodes/name-changes.ts';
 import type { Observed, ObservedDevice, ObservedNode } from '../core/observed.ts';
-import type { Plan } from '../core/reconcile.ts';
+import type { Plan } from '../core/plan/plan.ts';
 import { givenDevices, heldPlacement, type Replica } from '../core/replica.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
 import { isNamedByUs } from '../core/world.ts';

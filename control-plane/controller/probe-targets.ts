@@ -1,4 +1,4 @@
-import type { Probed } from '../core/reconcile.ts';
+import type { Probed } from '../core/plan/probed-in.ts';
 import { givenDevices } from '../core/replica.ts';
 import type { DeviceTarget } from '../nodes/device-watch.ts';
 import type { ProbeTarget } from '../ports.ts';

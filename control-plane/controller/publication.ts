@@ -1,4 +1,4 @@
-import type { Plan } from '../core/reconcile.ts';
+import type { Plan } from '../core/plan/plan.ts';
 import type { DeviceWatch } from '../nodes/device-watch.ts';
 import type { Registry, Sidecar } from '../ports.ts';
 import type { DiscoveryHub } from '../registry/hub.ts';

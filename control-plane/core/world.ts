@@ -66,6 +66,11 @@ export class World {
     return this.#alone.has(service);
   }
 
+  /** It is being taken down. */
+  isDeleted(service: ServiceKey): boolean {
+    return Boolean(this.services.get(service)?.removal);
+  }
+
   /** All but those that are left alone. */
   lookedAfter(): Replica[] {
     return [...this.#replicas.values()].filter(r => !this.isLeftAlone(r.service));

@@ -4,7 +4,7 @@ import { removeServices, restartService, scaleService } from '../../control-plan
 import type { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import { LONGEST_DELAY_MS } from '../../control-plane/core/lifecycle/backoff.ts';
 import { sharedMemoryOf } from '../../control-plane/core/placement/device-fit.ts';
-import type { Plan } from '../../control-plane/core/reconcile.ts';
+import type { Plan } from '../../control-plane/core/plan/plan.ts';
 import { containerOf, isAvailable, isLive, placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import { effectiveProbes } from '../../control-plane/core/spec.ts';
 import { type ModelContainer, type ModelNode, ModelWorld } from './model-world.ts';

@@ -13,7 +13,8 @@ import type {
   ProbeReport,
 } from '../../control-plane/core/observed.ts';
 import { imageKey } from '../../control-plane/core/observed.ts';
-import { type Plan, reconcile } from '../../control-plane/core/reconcile.ts';
+import type { Plan } from '../../control-plane/core/plan/plan.ts';
+import { reconcile } from '../../control-plane/core/reconcile.ts';
 import type { ServiceSpec } from '../../control-plane/core/spec.ts';
 import type { Change } from '../../control-plane/ports.ts';
 import { aNode, LET_GO } from './replicas.ts';

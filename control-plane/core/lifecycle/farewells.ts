@@ -1,27 +1,34 @@
 import { type Action, actionKey } from '../actions.ts';
 import type { ObservedNode } from '../observed.ts';
-import type { Removal } from '../service.ts';
+import type { Removal, Service } from '../service.ts';
 import type { World } from '../world.ts';
 
-/**
- * A service that is being deleted and has no replica left goes; the last of its namespace takes the networks along.
- * Returns what is still to be cleaned.
- */
+/** What is still to be cleaned of services that are being deleted and have no replica left, where it can be now. */
 export function farewells(world: World): Action[] {
-  const actions: Action[] = [];
-  for (const [key, { removal, spec }] of world.services) {
-    if (!removal || world.ofService(key).length > 0) continue;
-    const { namespace } = spec;
-    const isLast = [...world.services.values()].every(s => s.key === key || s.spec.namespace !== namespace);
-    const open = isLast ? openCleanings(world, namespace, removal) : [];
-    if (open.length === 0) world.services.delete(key);
-    else actions.push(...open.filter(a => world.observed.nodes.get(a.node)?.answering));
-  }
-  return actions;
+  return [...world.services.values()]
+    .flatMap(service => openCleanings(world, service))
+    .filter(action => world.observed.nodes.get(action.node)?.answering);
 }
 
-/** A node that is away keeps the service in sight until its networks and volumes are known to be gone. */
-function openCleanings(world: World, namespace: string, removal: Removal): Action[] {
+/** Nothing of the service is left, nor anything to be cleaned after it. */
+export function isOver(world: World, service: Service): boolean {
+  return hasLeft(world, service) && openCleanings(world, service).length === 0;
+}
+
+function hasLeft(world: World, { key, removal }: Service): boolean {
+  return removal !== null && world.ofService(key).length === 0;
+}
+
+/**
+ * The last service of its namespace takes the networks along. A node that is away keeps it in sight until its networks and
+ * volumes are known to be gone.
+ */
+function openCleanings(world: World, service: Service): Action[] {
+  const { key, removal, spec } = service;
+  const { namespace } = spec;
+  if (!removal || !hasLeft(world, service)) return [];
+  const isLast = [...world.services.values()].every(s => s.key === key || s.spec.namespace !== namespace);
+  if (!isLast) return [];
   const { volumes, askedAt } = removal;
   return [...world.observed.nodes.keys()]
     .filter(name => !isLetOff(world, name, namespace, removal))
