@@ -38,7 +38,8 @@ async function watch(context: GrpcContext, call: ServerDuplexStream<WatchRequest
   const subscribe = ({ namespace, service, clientId, replicasInUse }: WatchSubscription__Output): Watcher => {
     clearTimeout(late);
     const request = parseRequest(requests.watch, { namespace, name: service, clientId, replicasInUse });
-    const client = request.clientId === '' ? null : { id: request.clientId, inUse: request.replicasInUse };
+    const { clientId: id, replicasInUse: inUse } = request;
+    const client = id === '' ? null : { id, inUse, onReplaced: () => fail(context, call, replaced()) };
     const newest = out.outflow<SnapshotView>({ keep: 'newest', message: snapshotMessage });
     return context.operations.watchEndpoints(request, snapshot => newest.offer(snapshot), client);
   };
@@ -54,6 +55,12 @@ async function watch(context: GrpcContext, call: ServerDuplexStream<WatchRequest
   });
   // Comes also where the connection broke. Whoever has said its last word can acknowledge nothing more.
   call.on('end', () => call.end());
+}
+
+function replaced(): OutriggerError {
+  return new OutriggerError('conflict', 'another watch of this service has this client_id', {
+    next: 'Give each client an id of its own; one that comes again after its watch broke keeps its id and ends the old watch.',
+  });
 }
 
 function unexpected(message: WatchRequest__Output, subscribed: boolean): OutriggerError {

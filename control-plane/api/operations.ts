@@ -139,12 +139,21 @@ export class Operations {
     return stop;
   }
 
+  /** What a client says it uses is believed of replicas that the service has: whatever else it names costs nothing. */
   watchEndpoints(
     ref: Requests['service'],
     listener: (snapshot: SnapshotView) => void,
     client: WatchingClient | null = null,
   ) {
-    return this.#controlPlane.hub.watch(serviceKey(ref), snapshot => listener(snapshotView(snapshot)), client);
+    const known = client && { ...client, inUse: this.#ownReplicas(ref, client.inUse) };
+    return this.#controlPlane.hub.watch(serviceKey(ref), snapshot => listener(snapshotView(snapshot)), known);
+  }
+
+  #ownReplicas({ namespace, name }: Requests['service'], named: readonly string[]): readonly string[] {
+    if (named.length === 0) return named;
+    const ids = new Set(named);
+    const view = this.#controlPlane.services().find(s => s.name === name && s.namespace === namespace);
+    return view?.replicas.map(r => r.id).filter(id => ids.has(id)) ?? [];
   }
 
   /**

@@ -6,6 +6,8 @@ export interface WatchingClient {
   readonly id: string;
   /** Replicas that it may still call, as it knows them from watches before. */
   readonly inUse: readonly string[];
+  /** Another watch says that it is this client: nobody goes by this one any more. */
+  readonly onReplaced?: () => void;
 }
 
 /** One open watch. */
@@ -52,8 +54,9 @@ export class Callers {
       this.#forgetAway(client.id);
       this.#byClient.set(client.id, caller);
       if (client.inUse.length > 0) this.#carrying.set(caller, new Set(client.inUse));
-    }
-    this.watching.add(caller);
+      this.watching.add(caller);
+      before?.client?.onReplaced?.();
+    } else this.watching.add(caller);
   }
 
   acknowledge(caller: Caller, version: number): void {

@@ -245,6 +245,40 @@ test('a second subscription on one watch is refused', async t => {
   await until('the watcher is gone', () => served.controlPlane.hub.watcherCount() === 0);
 });
 
+test('of two watches of a service with one client_id the earlier one is ended, and says why', async t => {
+  const served = await serve(t);
+  const { discovery } = grpcClients(t, `unix:${served.socket}`);
+  const [earlier, later] = [discovery.watch(), discovery.watch()];
+  const known = { subscribe: { ...subscription.subscribe, clientId: 'same' } };
+  earlier.write(known);
+  await collect(earlier).next();
+  const ended = once(earlier, 'error');
+  later.write(known);
+  const snapshots = collect(later);
+  await snapshots.next();
+  const [error] = (await ended) as [ServiceError];
+  t.deepEqual(error.metadata.get('outrigger-code'), ['conflict']);
+  t.regex(error.details, /client_id/);
+  await apply(served);
+  t.like(await snapshots.next(), { known: true });
+  await until('one is left', () => served.controlPlane.hub.watcherCount() === 1);
+});
+
+test('what a client says it uses is kept of replicas that the service has', async t => {
+  const served = await serve(t);
+  const { hub } = served.controlPlane;
+  await apply(served);
+  const [replica] = served.controlPlane.settle(embedderRef).replicas;
+  const { discovery } = grpcClients(t, `unix:${served.socket}`);
+  const watch = discovery.watch();
+  const replicasInUse = [replica!.id, 'invented'];
+  watch.write({ subscribe: { ...subscription.subscribe, clientId: 'liar', replicasInUse } });
+  await collect(watch).next();
+  hub.publish(new Set([key]), []);
+  t.false(hub.withdrawalConfirmed(key, replica!.id));
+  t.true(hub.withdrawalConfirmed(key, 'invented', { expectReturns: false }));
+});
+
 test('a watch that never says what to watch is ended', async t => {
   const served = await serve(t, { limits: { requestTimeoutMs: 50 } });
   const { discovery } = grpcClients(t, `unix:${served.socket}`);

@@ -3,6 +3,8 @@ import { type Api, startApi } from '../../control-plane/api/index.ts';
 import type { Endpoint } from '../../control-plane/core/endpoint.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
 import { DiscoveryHub } from '../../control-plane/registry/hub.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
+import { replicaView, serviceView } from '../cli/views.ts';
 import { FakeControlPlane } from '../fakes/control-plane.ts';
 
 class HubControlPlane extends FakeControlPlane {
@@ -12,7 +14,16 @@ class HubControlPlane extends FakeControlPlane {
     // What clients say counts here, not how long they are waited for.
     this.hub = new DiscoveryHub(epoch, { returnMs: 0 });
   }
+
+  /** Its state knows the replicas that the tests name, whichever are published at the moment. */
+  override services(): readonly ServiceView[] {
+    return STORED;
+  }
 }
+
+const STORED: readonly ServiceView[] = [
+  serviceView({ namespace: 'shop', name: 'embedder', replicas: [...'abcdef'].map(id => replicaView({ id })) }),
+];
 
 /** The real API servers over a real discovery hub, on loopback; killed and started again at the same port. */
 export class TestControlPlane {
