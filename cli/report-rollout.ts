@@ -39,7 +39,9 @@ const NEXT = '  next: ';
 
 function codeOf(result: Unready): ErrorCode {
   if (result.kind === 'timed_out') return 'timeout';
-  return result.failures.every(f => f.reason === 'removed') ? 'not_found' : 'container_rejected';
+  const { failures } = result;
+  if (failures.every(f => f.reason === 'removed')) return 'not_found';
+  return failures.every(f => f.reason === 'superseded') ? 'conflict' : 'container_rejected';
 }
 
 function detailsOf(result: Unready): Record<string, unknown> {

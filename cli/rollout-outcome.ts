@@ -17,7 +17,7 @@ export type RolloutOutcome = { readonly kind: 'waiting' } | { readonly kind: 're
 
 export interface RolloutFailure {
   readonly kind: 'failed';
-  readonly reason: 'replica_failed' | 'service_failed' | 'rolled_back' | 'removed';
+  readonly reason: 'replica_failed' | 'service_failed' | 'rolled_back' | 'removed' | 'superseded';
   readonly message: string;
   /** What shows why, where something does: its exit code and last lines. */
   readonly culprit?: Culprit;
@@ -54,12 +54,17 @@ export function rolloutOutcome(
   if (told?.generation === awaited.generation) {
     return { ...failed(told.rolledBack ? 'rolled_back' : 'service_failed', told.message), culprit: told };
   }
+  // Another command's update says nothing of this one's, and is not this one's to undo.
+  if (view.generation > awaited.generation) {
+    const newer = `generation ${view.generation} was asked for while this command waited for generation ${awaited.generation}`;
+    return { kind: 'failed', reason: 'superseded', message: newer, provisional: false };
+  }
   // A rollback makes the older generation the accepted one again, at a later time than before.
   const { replacesAcceptedAtMs } = awaited;
   const replaces = replacesAcceptedAtMs !== undefined;
   const isOlder = view.generation < awaited.generation;
   if (isOlder && !(replaces && view.acceptedAtMs > replacesAcceptedAtMs)) return { kind: 'waiting' };
-  if (view.generation !== awaited.generation) {
+  if (isOlder) {
     const fallback = `generation ${view.generation} took the place of generation ${awaited.generation}`;
     return failed('rolled_back', view.message || fallback);
   }

@@ -32,13 +32,27 @@ export function createdBy({ results }: Pick<Applied, 'results'>): string[] {
  * @throws OutriggerError that names what is left and how to remove it, where the control plane cannot be told
  */
 export async function removeCreated(run: UpRun): Promise<void> {
-  const created = createdBy(run);
+  const created = await stillOfThisCommand(run);
   if (created.length === 0) {
     run.context.leaves(null);
     return;
   }
   if (!run.context.options.json) run.context.err.line(`removing what this command created: ${created.join(', ')}`);
   await takeAway(run, created);
+}
+
+/** What it created and another command has updated since is that one's, and stays. */
+async function stillOfThisCommand(run: UpRun): Promise<string[]> {
+  const created = createdBy(run);
+  if (created.length === 0) return created;
+  await run.revival.settled();
+  // Who does not answer here does not answer the removal either, which says so.
+  const now = await run.client.services(run.namespace, run.hurry).catch((): readonly ServiceView[] => []);
+  const generations = new Map(run.results.map(r => [r.service.name, r.generation]));
+  const updated = now.filter(s => created.includes(s.name) && s.generation > (generations.get(s.name) ?? 0));
+  const names = updated.map(s => s.name);
+  if (names.length > 0) run.context.err.line(`another command has updated ${names.join(', ')} since: not removed`);
+  return created.filter(name => !names.includes(name));
 }
 
 /** Removes services and waits until they are gone; says what is left, and how it is removed, where that cannot be. */

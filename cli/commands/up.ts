@@ -19,6 +19,7 @@ import { requireAnsweringNode } from '../require-answering-node.ts';
 import { requireSomeService } from '../require-some-service.ts';
 import { Revival } from '../revival.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
+import { scaleExisting } from '../scale-existing.ts';
 import { scaleNotes } from '../scale-notes.ts';
 import { parseScale } from '../service-reference.ts';
 import { createdBy, removalOf, removeCreated, type UpRun, undo } from '../up-run.ts';
@@ -91,7 +92,7 @@ export async function up(context: Context, names: readonly string[], options: Up
   const run: UpRun = { ...applied, context, namespace, startedAtMs, graceMs, revival, hurry: hurry.signal };
   const ofTheFile = specs.filter(spec => !scales.has(spec.name));
   if (!context.options.json) for (const note of scaleNotes(run, ofTheFile)) context.err.line(note);
-  const notReady = await bringUp(run, project, options, timeoutMs);
+  const notReady = await bringUp(run, project, { options, timeoutMs, scales });
   if (notReady !== null) return notReady;
   if (options.detach || options.wait) {
     context.leaves(null);
@@ -103,12 +104,13 @@ export async function up(context: Context, names: readonly string[], options: Up
 
 /** null once all are ready; otherwise the exit code, after what this command created has been removed. */
 async function bringUp(
-  run: UpRun,
+  accepted: UpRun,
   project: Project,
-  options: UpOptions,
-  timeoutMs: number | undefined,
+  asked: { options: UpOptions; timeoutMs: number | undefined; scales: ReadonlyMap<string, number> },
 ): Promise<ExitCode | null> {
-  const { context, results } = run;
+  const { options, timeoutMs } = asked;
+  const { context, results } = accepted;
+  let run = accepted;
   const { err, out, signal } = context;
   if (context.options.json) out.json({ type: 'applied', results });
   for (const { service, warnings } of results) {
@@ -117,6 +119,7 @@ async function bringUp(
   let latest: readonly ServiceView[] = [];
   let result: RolloutResult;
   try {
+    run = { ...accepted, results: await scaleExisting(accepted, asked.scales) };
     await seeToOrphans(run, project, options);
     signal.throwIfAborted();
     result = await waitUntilReady(run, timeoutMs, services => {

@@ -31,6 +31,7 @@ const HEADLINES = {
   service_failed: 'failed',
   rolled_back: 'went back to what ran before',
   removed: 'is gone',
+  superseded: 'was updated again',
 } as const;
 
 /** What the usual exit codes of a container mean; from Docker's and the shell's conventions. */
@@ -55,6 +56,7 @@ export function exitCodeMeaning(exitCode: number): string {
 
 function nextStep(failure: ServiceFailure, namespace: string, command: string): string {
   if (failure.reason === 'removed') return `start it again with "${command} ${failure.service}"`;
+  if (failure.reason === 'superseded') return `"outrigger ps -p ${namespace}" shows what became of the newer one`;
   if (failure.reason === 'rolled_back') {
     return `mend the service file and run "${command}" again; "outrigger events -p ${namespace} ${failure.service}" tells the whole story`;
   }

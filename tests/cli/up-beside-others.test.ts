@@ -1,0 +1,79 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { serve } from '../api/served.ts';
+import { FakeControlPlane } from '../fakes/control-plane.ts';
+import { until } from '../until.ts';
+import { startCli, testFolder } from './run-cli.ts';
+
+const LLM = { namespace: 'demo', name: 'llm' };
+
+/** The CLI beside a control plane whose replicas are ready when the test says so. */
+async function scene(t: ExecutionContext, replicas = '2') {
+  const controlPlane = new FakeControlPlane();
+  const { socket } = await serve(t, { controlPlane });
+  const cwd = await testFolder(t);
+  const write = (image: string) =>
+    writeFile(
+      path.join(cwd, 'compose.yaml'),
+      `name: demo\nservices:\n  llm: {image: "${image}", x-outrigger: {protocol: grpc, port: 50051, replicas: ${replicas}}}\n`,
+    );
+  await write('llm:1');
+  const start = (...args: string[]) => {
+    const cli = startCli({ args, environment: { OUTRIGGER_ADDRESS: `unix://${socket}` }, cwd });
+    t.teardown(() => cli.child.kill('SIGKILL'));
+    return cli;
+  };
+  const reaches = (generation: number) =>
+    until('it is accepted', () => controlPlane.services()[0]?.generation === generation);
+  return { controlPlane, write, start, reaches };
+}
+
+test('an update by another command ends the waiting for the one before, and is not removed', async t => {
+  const { controlPlane, write, start, reaches } = await scene(t);
+  const first = start('up', '-d', '--no-build');
+  await reaches(1);
+  await write('llm:2');
+  const second = start('up', '-d', '--no-build');
+  await reaches(2);
+  const { code, stderr } = await first.ended;
+  t.is(code, 1);
+  t.regex(stderr, /llm.* was updated again/s);
+  t.regex(stderr, /generation 2 was asked for while this command waited for generation 1/);
+  t.regex(stderr, /another command has updated llm since: not removed/);
+  t.is(controlPlane.services()[0]?.generation, 2);
+  controlPlane.settle(LLM);
+  t.is((await second.ended).code, 0);
+});
+
+test('an interrupted command leaves what another one has updated since', async t => {
+  const { controlPlane, start, reaches } = await scene(t);
+  const cli = start('up', '--no-build');
+  await reaches(1);
+  // Whichever it sees first when it goes on, the update or the interruption.
+  cli.child.kill('SIGSTOP');
+  const spec = { ...LLM, image: 'llm:2', protocol: 'grpc' as const, port: 50051 };
+  await controlPlane.apply({ specs: [spec], origin: '', dryRun: false });
+  cli.child.kill('SIGINT');
+  cli.child.kill('SIGCONT');
+  const { code, stderr } = await cli.ended;
+  t.true(code === 130 || code === 1, `${code}`);
+  t.regex(stderr, /another command has updated llm since: not removed/);
+  t.is(controlPlane.services()[0]?.generation, 2);
+});
+
+for (const replicas of ['2', '{min: 1, max: 4, initial: 2}']) {
+  test(`--scale counts for a service that is there, with replicas: ${replicas}`, async t => {
+    const { controlPlane, start, reaches } = await scene(t, replicas);
+    const first = start('up', '-d', '--no-build');
+    await reaches(1);
+    controlPlane.settle(LLM);
+    t.is((await first.ended).code, 0);
+    const scaled = start('up', '-d', '--no-build', '--scale', 'llm=3');
+    await until('three are wanted', () => controlPlane.services()[0]?.wantedReplicas === 3);
+    controlPlane.settle(LLM);
+    const { code, stderr } = await scaled.ended;
+    t.is(code, 0, stderr);
+    t.regex(stderr, /llm 3\/3/);
+  });
+}
