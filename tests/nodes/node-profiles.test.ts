@@ -1,0 +1,81 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { writeEngineCertificates } from '../engines/engine-certificates.ts';
+import { place } from './nodes-place.ts';
+
+test('an engine that only ssh reaches is no neighbour, without a file either', async t => {
+  const w = await place(t);
+  const source = await w.open(undefined, { DOCKER_HOST: 'ssh://ann@10.1.2.3' });
+  t.like(source.inUse().members[0]?.profile, {
+    address: '10.1.2.3',
+    reach: 'published',
+    connection: 'ssh://ann@10.1.2.3',
+  });
+  t.is(w.made[0]?.settings.publishOn, '10.1.2.3');
+});
+
+test('sockets, keys and the file itself are out of reach of every container', async t => {
+  const w = await place(t);
+  const tls = path.join(w.folder, 'tls');
+  await writeEngineCertificates(tls, '127.0.0.1');
+  await writeFile(
+    w.file,
+    'nodes:\n  a: {engine: unix:///a.sock}\n  b: {engine: ssh://b.invalid/b.sock}\n  c: {engine: tcp://c:1, tls: {cert: tls/client.pem, key: tls/client.key}}\n',
+  );
+  const hidden = (await w.open()).hiddenPaths();
+  t.deepEqual([...hidden].sort(), [w.file, '/a.sock', '/b.sock', path.join(tls, 'client.key')].sort());
+});
+
+test('addresses, reach and ports follow from the way to the engine unless the file says so', async t => {
+  const w = await place(t);
+  await writeFile(
+    w.file,
+    `nodes:
+  local: {engine: unix:///a.sock}
+  ip: {engine: tcp://10.0.0.5:2375}
+  name: {engine: tcp://gpu.invalid:2375}
+  routed: {engine: tcp://10.0.0.6:2375, reach: containers}
+  own: {engine: tcp://10.0.0.7:2375, address: gpu-7.example, publish_on: 192.168.0.7}
+  shown: {engine: unix:///b.sock, reach: published, address: 10.0.0.8}
+`,
+  );
+  const source = await w.open();
+  const found = source
+    .inUse()
+    .members.map(({ profile: { address, reach } }, i) => [
+      w.made[i]?.name,
+      address,
+      reach,
+      w.made[i]?.settings.publishOn,
+    ]);
+  t.deepEqual(found, [
+    ['local', '127.0.0.1', 'containers', undefined],
+    ['ip', '10.0.0.5', 'published', '10.0.0.5'],
+    ['name', 'gpu.invalid', 'published', '0.0.0.0'],
+    ['routed', '10.0.0.6', 'containers', undefined],
+    ['own', 'gpu-7.example', 'published', '192.168.0.7'],
+    ['shown', '10.0.0.8', 'published', '10.0.0.8'],
+  ]);
+});
+
+test('stated devices become what the scheduler counts', async t => {
+  const w = await place(t);
+  await writeFile(
+    w.file,
+    `nodes:
+  a:
+    engine: unix:///a.sock
+    devices:
+      - {id: nvidia.com/gpu=0, model: H100, memory: 80GiB, uuid: GPU-1}
+      - {id: "nvidia.com/mig=1:0", slice: {of: GPU-2, profile: 1g.10gb}}
+      - {id: GPU-3, index: 2}
+`,
+  );
+  await w.open();
+  t.deepEqual(w.made[0]?.settings.devices, [
+    { id: 'nvidia.com/gpu=0', driver: 'cdi', index: '0', uuid: 'GPU-1', model: 'H100', memoryBytes: 80 * 1024 ** 3 },
+    { id: 'nvidia.com/mig=1:0', driver: 'cdi', index: '1:0', slice: { of: 'GPU-2', profile: '1g.10gb' } },
+    { id: 'GPU-3', driver: 'nvidia', index: '2', uuid: 'GPU-3' },
+  ]);
+});
