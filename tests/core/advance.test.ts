@@ -1,7 +1,8 @@
 import test from 'ava';
 import { actionKey, createAction, pullAction } from '../../control-plane/core/actions.ts';
 import type { ErrorCode } from '../../control-plane/core/errors.ts';
-import { advance, type ReplicaFacts } from '../../control-plane/core/lifecycle/advance.ts';
+import { advance } from '../../control-plane/core/lifecycle/advance.ts';
+import type { ReplicaFacts } from '../../control-plane/core/lifecycle/replica-facts.ts';
 import { transition } from '../../control-plane/core/lifecycle/transition.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import { JudgedNodes } from '../../control-plane/core/nodes/judged-nodes.ts';
