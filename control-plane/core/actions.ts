@@ -60,7 +60,7 @@ export function actionKey(action: Action): string {
     case 'pull':
       return `pull ${imageKey(action)}`;
     case 'create':
-      return `create ${action.replicaId} ${action.attempt}`;
+      return createKey({ id: action.replicaId, attempt: action.attempt });
     case 'start':
       return startKey(action.containerId);
     case 'stop':
@@ -101,6 +101,11 @@ export function createAction(
 export function pullAction(node: string, spec: ServiceSpec): Extract<Action, { kind: 'pull' }> {
   const pull = { kind: 'pull' as const, node, image: spec.image, policy: spec.pullPolicy };
   return spec.platform === undefined ? pull : { ...pull, platform: spec.platform };
+}
+
+/** The key of the create of a replica's present attempt. */
+export function createKey({ id, attempt }: Pick<Replica, 'id' | 'attempt'>): string {
+  return `create ${id} ${attempt}`;
 }
 
 /** The key of the start of a container, whichever replica it belongs to. */

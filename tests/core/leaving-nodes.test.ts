@@ -1,9 +1,10 @@
 import test from 'ava';
 import type { Action } from '../../control-plane/core/actions.ts';
+import { createKey } from '../../control-plane/core/actions.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
 import { nodesToList } from '../../control-plane/core/nodes/nodes-to-list.ts';
 import { vacatedNodes } from '../../control-plane/core/nodes/vacated-nodes.ts';
-import type { Observed, ObservedNode } from '../../control-plane/core/observed.ts';
+import type { EffectState, Observed, ObservedNode } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import { World } from '../../control-plane/core/world.ts';
 import { aContainer, aNode, aReplica, phaseOf, seen } from './replicas.ts';
@@ -54,12 +55,15 @@ test('a node that is left and is silent goes only after a while: what runs there
 
 test('a node is listed again where something ends without a container, until a listing is newer than that', t => {
   const ends = aReplica(phaseOf('stopping', NOW, { container: null, ...on('b') }));
-  const listed = (listedFrom: number, given: Partial<ObservedNode> = {}) =>
-    nodesToList(worldOf([aNode({ name: 'a' }), aNode({ name: 'b', listedFrom, ...given })], [ends]));
+  const listed = (listedFrom: number, given: Partial<ObservedNode> = {}, effects = new Map<string, EffectState>()) =>
+    nodesToList(worldOf([aNode({ name: 'a' }), aNode({ name: 'b', listedFrom, ...given })], [ends], { effects }));
   t.deepEqual(listed(NOW - 1), ['b']);
   t.deepEqual(listed(NOW), ['b']);
   t.deepEqual(listed(NOW + 1), []);
   t.deepEqual(listed(NOW - 1, { answering: false }), [], 'it is asked anyway');
+  const create = new Map<string, EffectState>([[createKey(ends), { kind: 'settled', at: NOW + 5, containerId: 'c1' }]]);
+  t.deepEqual(listed(NOW + 5, {}, create), ['b'], 'what a create has made meanwhile was not seen yet');
+  t.deepEqual(listed(NOW + 6, {}, create), []);
 });
 
 test('a node is listed again where a probe failed that counts only if the node is heard after it', t => {

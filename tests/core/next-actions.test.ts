@@ -1,8 +1,9 @@
 import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
-import { actionsFor } from '../../control-plane/core/lifecycle/next-actions.ts';
+import { createKey, removeKey } from '../../control-plane/core/actions.ts';
+import { actionsFor, orphanActions } from '../../control-plane/core/lifecycle/next-actions.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
-import type { ObservedContainer, ObservedNode } from '../../control-plane/core/observed.ts';
+import type { EffectState, ObservedContainer, ObservedNode } from '../../control-plane/core/observed.ts';
 import type { Phase, Replica } from '../../control-plane/core/replica.ts';
 import { placeWaiting } from '../../control-plane/core/waiting/place-waiting.ts';
 import { World } from '../../control-plane/core/world.ts';
@@ -14,10 +15,14 @@ const EXITED: Partial<ObservedContainer> = {
   exit: { code: 1, oomKilled: false, error: '', logTail: [] },
 };
 
-function worldOf(replicas: readonly Replica[], nodes: readonly ObservedNode[]): World {
+function worldOf(
+  replicas: readonly Replica[],
+  nodes: readonly ObservedNode[],
+  effects: Record<string, EffectState> = {},
+): World {
   const generations = [{ service: 'ns/svc' as const, generation: 1, spec: aSpec() }];
   const state = DesiredState.from({ services: [], replicas, nodes: [], generations });
-  return new World(state, seen({ nodes }), { now: 2_000_000, policy: DEFAULT_NODE_POLICY });
+  return new World(state, seen({ nodes, effects }), { now: 2_000_000, policy: DEFAULT_NODE_POLICY });
 }
 
 /** What is done for a replica in the phase, `local` being its node if it has one, and the container being on the node. */
@@ -58,6 +63,32 @@ test('what gave up leaves its container for its logs, but runs no more and stays
   t.deepEqual(own({}, EXITED), []);
   t.deepEqual(own({}, {}), ['stop'], 'somebody started it by hand');
   t.deepEqual(own({ leaving: true }, EXITED), ['remove']);
+});
+
+test('what is on its way out is not removed while it is being made, as its engine may not know it yet', t => {
+  const stopping = aReplica(phaseOf('stopping', 1_000_000, { container: null }));
+  const ending = (container: Partial<ObservedContainer>, create?: EffectState) => {
+    const effects: Record<string, EffectState> = create ? { [createKey(stopping)]: create } : {};
+    return actionsFor(worldOf([stopping], [aNode({ containers: [aContainer(container)] })], effects), stopping);
+  };
+  const kinds = (...given: Parameters<typeof ending>) => ending(...given).map(a => a.kind);
+  t.deepEqual(kinds({ state: 'created' }, { kind: 'under_way' }), []);
+  t.deepEqual(kinds({ state: 'created' }, { kind: 'settled', at: 1_000_001 }), ['remove']);
+  t.deepEqual(kinds({ state: 'created' }), ['remove']);
+  t.deepEqual(kinds({ state: 'created', attempt: 7 }, { kind: 'under_way' }), ['remove'], 'it is of another attempt');
+  t.deepEqual(kinds({ state: 'running' }, { kind: 'under_way' }), ['stop']);
+});
+
+test('what was removed and is listed later all the same is removed again, whether its replica is there or not', t => {
+  const removed: Record<string, EffectState> = { [removeKey('c1')]: { kind: 'settled', at: 1_000_005 } };
+  const node = (listedFrom: number) => aNode({ listedFrom, containers: [aContainer({ state: 'created' })] });
+  const stopping = aReplica(phaseOf('stopping', 1_000_000, { container: null }));
+  const ofReplica = (from: number) => actionsFor(worldOf([stopping], [node(from)], removed), stopping).map(a => a.kind);
+  const ofNobody = (from: number) => orphanActions(worldOf([], [node(from)], removed)).map(a => a.kind);
+  for (const actions of [ofReplica, ofNobody]) {
+    t.deepEqual(actions(1_000_005), [], 'the listing may be older than the removal');
+    t.deepEqual(actions(1_000_006), ['remove']);
+  }
 });
 
 test('a node where a replica of another node runs takes nobody before that has ended', t => {

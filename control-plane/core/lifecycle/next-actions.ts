@@ -1,4 +1,4 @@
-import { type Action, createAction, pullAction } from '../actions.ts';
+import { type Action, createAction, createKey, pullAction } from '../actions.ts';
 import { isRemoved } from '../is-removed.ts';
 import type { ObservedContainer } from '../observed.ts';
 import { containerOf, type Replica } from '../replica.ts';
@@ -27,9 +27,14 @@ export function actionsFor(world: World, replica: Replica): Action[] {
       return [...stale, { kind: 'start', node, replicaId, attempt, containerId: phase.container.id }];
     }
     case 'stopping': {
+      // What is being made is not known to its engine yet, which may say that it does not exist.
+      const isMaking = world.observed.effects.get(createKey(replica))?.kind === 'under_way';
+      const made = containers.filter(
+        ({ container: c }) => !(isMaking && c.attempt === replica.attempt && c.state === 'created'),
+      );
       const ending =
         phase.afterwards.kind === 'stopped'
-          ? containers
+          ? made
           : containers.filter(l => l.container.id === phase.container?.id && l.container.state === 'running');
       return ending.map(l => endAction(l, replica, graceMs));
     }
