@@ -40,7 +40,11 @@ export interface Plan {
  */
 export function planOf(world: World, placeAgainAt: number | null): Omit<Plan, 'troubles'> {
   const { services, replicas, nodes, observed, now } = world;
-  const turns = deviceTurns({ replicas, specOf: (s, g) => world.keptSpec(s, g) }, observed, now);
+  const turns = deviceTurns(
+    { replicas, specOf: (s, g) => world.keptSpec(s, g), isLeftAlone: s => world.isLeftAlone(s) },
+    observed,
+    now,
+  );
   const actions = actionsIn(world, turns);
   const due = dueOf(world, actions);
   return {
