@@ -9,8 +9,6 @@ import { formatDuration } from './render/units.ts';
 export interface RemoveAndWait extends RemoveServices {
   /** What runs now, where the caller has just asked. */
   readonly known?: readonly ServiceView[];
-  /** Ends the waiting too, where the user has asked for that before. */
-  readonly hurry?: AbortSignal;
 }
 
 const REVIVAL_MS = 30_000;
@@ -34,7 +32,10 @@ export async function removeAndWait(context: Context, request: RemoveAndWait): P
   else request.hurry?.addEventListener('abort', stop, { once: true });
   const started = performance.now();
   // Not with the command's own signal: what a killed control plane left is removed after an interruption too.
-  const revive = () => ensureControlPlane({ ...context, signal: AbortSignal.timeout(REVIVAL_MS) });
+  const revive = () => {
+    const signals = [AbortSignal.timeout(REVIVAL_MS), ...(request.hurry ? [request.hurry] : [])];
+    return ensureControlPlane({ ...context, signal: AbortSignal.any(signals) });
+  };
   await revive();
   // Only for what is shown.
   const known = request.known ?? (await runningBefore(request).catch(() => []));

@@ -14,6 +14,8 @@ export interface RemoveServices {
   readonly graceMs?: number;
   /** For the waiting; absent: as long as it takes. */
   readonly timeoutMs?: number;
+  /** Ends everything at once, also the asking. */
+  readonly hurry?: AbortSignal;
 }
 
 /** The longest that one answer of the control plane is waited for while the user is already waiting to get out. */
@@ -63,11 +65,12 @@ export async function removeServices(
 
 /** Once more where the control plane was killed over it: what was asked of it may have been carried out by then. */
 async function ask(request: RemoveServices, revive: (() => Promise<unknown>) | undefined) {
-  const { client, namespace, names } = request;
+  const { client, namespace, names, hurry } = request;
+  const patience = () => AbortSignal.any([AbortSignal.timeout(CALL_TIMEOUT_MS), ...(hurry ? [hurry] : [])]);
   for (let attempt = 1; ; attempt++) {
     try {
-      const { exitWhenIdle } = await client.status(AbortSignal.timeout(CALL_TIMEOUT_MS));
-      return { exitWhenIdle, removed: await client.remove(request, AbortSignal.timeout(CALL_TIMEOUT_MS)) };
+      const { exitWhenIdle } = await client.status(patience());
+      return { exitWhenIdle, removed: await client.remove(request, patience()) };
     } catch (error) {
       const isGone = attempt > 1 && error instanceof OutriggerError && error.code === 'not_found';
       if (isGone) return { exitWhenIdle: true, removed: names.map(name => ({ namespace, name })) };

@@ -6,6 +6,7 @@ import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { lastLines } from './last-lines.ts';
 import { removeAndWait } from './remove-and-wait.ts';
 import type { Revival } from './revival.ts';
+import { stillCreated } from './still-created.ts';
 
 /** One `up` whose services were accepted. */
 export interface UpRun extends Applied {
@@ -32,7 +33,8 @@ export function createdBy({ results }: Pick<Applied, 'results'>): string[] {
  * @throws OutriggerError that names what is left and how to remove it, where the control plane cannot be told
  */
 export async function removeCreated(run: UpRun): Promise<void> {
-  const created = await stillOfThisCommand(run);
+  await run.revival.settled();
+  const created = await stillCreated(run.context, run, run.hurry);
   if (created.length === 0) {
     run.context.leaves(null);
     return;
@@ -41,26 +43,13 @@ export async function removeCreated(run: UpRun): Promise<void> {
   await takeAway(run, created);
 }
 
-/** What it created and another command has updated since is that one's, and stays. */
-async function stillOfThisCommand(run: UpRun): Promise<string[]> {
-  const created = createdBy(run);
-  if (created.length === 0) return created;
-  await run.revival.settled();
-  // Who does not answer here does not answer the removal either, which says so.
-  const now = await run.client.services(run.namespace, run.hurry).catch((): readonly ServiceView[] => []);
-  const generations = new Map(run.results.map(r => [r.service.name, r.generation]));
-  const updated = now.filter(s => created.includes(s.name) && s.generation > (generations.get(s.name) ?? 0));
-  const names = updated.map(s => s.name);
-  if (names.length > 0) run.context.err.line(`another command has updated ${names.join(', ')} since: not removed`);
-  return created.filter(name => !names.includes(name));
-}
-
 /** Removes services and waits until they are gone; says what is left, and how it is removed, where that cannot be. */
 export async function takeAway(run: UpRun, names: readonly string[]): Promise<ExitCode> {
   await run.revival.settled();
   try {
     return await removeAndWait(run.context, { ...removalOf(run), names });
-  } catch (cause) {
+  } catch (thrown) {
+    const cause = run.hurry.aborted || isTimeout(thrown) ? silence() : thrown;
     if (!(cause instanceof OutriggerError)) throw cause;
     throw new OutriggerError(cause.code, `${names.join(', ')} could not be removed: ${cause.message}`, {
       next: `Once the control plane answers again, "${removalCommand(run.namespace, names)}" removes what is left.`,
@@ -68,6 +57,14 @@ export async function takeAway(run: UpRun, names: readonly string[]): Promise<Ex
       cause,
     });
   }
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return thrown instanceof DOMException && thrown.name === 'TimeoutError';
+}
+
+function silence(): OutriggerError {
+  return new OutriggerError('timeout', 'the control plane was not heard of in time');
 }
 
 /** After Ctrl-C before the services were ready. `latest`: as they were seen last. */

@@ -13,6 +13,7 @@ import { failureLines } from '../render/failure.ts';
 import { PhaseLines } from '../render/phase-lines.ts';
 import { Revival } from '../revival.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
+import { stillCreated } from '../still-created.ts';
 import { usageError } from '../usage-error.ts';
 import { waitForRollout } from '../wait-for-rollout.ts';
 import { withPlaces } from '../with-places.ts';
@@ -147,7 +148,9 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
     await revival.settled();
     const signal = AbortSignal.any([hurry.signal, AbortSignal.timeout(REMOVAL_MS)]);
     await ensureControlPlane({ ...context, signal });
-    await client.remove({ namespace: project.namespace, names: [call.service], volumes: false }, signal);
+    // Compose shows a provider's stderr as it is.
+    const names = await stillCreated(context, applied, signal);
+    if (names.length > 0) await client.remove({ namespace: project.namespace, names, volumes: false }, signal);
   };
   const phases = new PhaseLines(Date.now());
   phases.skip(known);

@@ -9,8 +9,7 @@ import { startCli, testFolder } from './run-cli.ts';
 const LLM = { namespace: 'demo', name: 'llm' };
 
 /** The CLI beside a control plane whose replicas are ready when the test says so. */
-async function scene(t: ExecutionContext, replicas = '2') {
-  const controlPlane = new FakeControlPlane();
+async function scene(t: ExecutionContext, replicas = '2', controlPlane = new FakeControlPlane()) {
   const { socket } = await serve(t, { controlPlane });
   const cwd = await testFolder(t);
   const write = (image: string) =>
@@ -60,6 +59,52 @@ test('an interrupted command leaves what another one has updated since', async t
   t.true(code === 130 || code === 1, `${code}`);
   t.regex(stderr, /another command has updated llm since: not removed/);
   t.is(controlPlane.services()[0]?.generation, 2);
+});
+
+test('what another command has removed meanwhile is not missed', async t => {
+  const { controlPlane, start, reaches } = await scene(t);
+  const cli = start('up', '-d', '--no-build');
+  await reaches(1);
+  await controlPlane.remove({ namespace: 'demo', names: ['llm'], volumes: false });
+  const { code, stderr } = await cli.ended;
+  t.is(code, 1);
+  t.regex(stderr, /it was removed while this command waited for it/);
+  t.notRegex(stderr, /could not be removed/);
+});
+
+test('a provider leaves what another call of Compose has updated since', async t => {
+  const { controlPlane, write, start, reaches } = await scene(t);
+  const up = ['compose', '--project-name=demo', 'up', 'llm'];
+  const first = start(...up);
+  await reaches(1);
+  await write('llm:2');
+  const second = start(...up);
+  await reaches(2);
+  const { code, stdout } = await first.ended;
+  t.is(code, 1);
+  t.regex(stdout, /generation 2 was asked for/);
+  t.is(controlPlane.services()[0]?.generation, 2);
+  controlPlane.settle(LLM);
+  t.is((await second.ended).code, 0);
+});
+
+test('beside a control plane that stands still the second interruption ends the command, which says what runs on', async t => {
+  class StandsStill extends FakeControlPlane {
+    override remove() {
+      return new Promise<never>(() => {});
+    }
+  }
+  const { controlPlane, start, reaches } = await scene(t, '2', new StandsStill());
+  const cli = start('up', '-d', '--no-build');
+  await reaches(1);
+  cli.child.kill('SIGINT');
+  await cli.until('stderr', /removing what this command created/);
+  cli.child.kill('SIGINT');
+  const { code, stderr } = await cli.ended;
+  t.is(code, 1);
+  t.regex(stderr, /llm could not be removed: the control plane was not heard of in time/);
+  t.regex(stderr, /"outrigger down -p demo llm" removes what is left/);
+  t.is(controlPlane.services().length, 1);
 });
 
 for (const replicas of ['2', '{min: 1, max: 4, initial: 2}']) {
