@@ -3,6 +3,7 @@ import { effectiveProbes, type Probe, type ProbeCheck } from '../control-plane/c
 import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
 import { Asker } from './asker.ts';
 import type { Beats } from './beats.ts';
+import { covers } from './covers.ts';
 import { FailureStreak } from './failure-streak.ts';
 import type { LoadReading } from './load.ts';
 import { watchLoad } from './load-watch.ts';
@@ -125,7 +126,7 @@ export class Prober {
 
   /** The same question needs no second answer, unless a warm-up comes between. */
   #isAnsweredBy(asked: ProbeCheck, question: ProbeCheck | undefined): boolean {
-    return question !== undefined && !this.#target.spec.warmup && JSON.stringify(asked) === JSON.stringify(question);
+    return question !== undefined && !this.#target.spec.warmup && covers(asked, question);
   }
 
   async #warmUp(): Promise<boolean> {
@@ -326,7 +327,7 @@ const OVER = new Error('the wait is over');
  */
 function impliesLiveness(readiness: Probe, liveness: Probe): boolean {
   if (liveness.check.kind === 'container' || readiness.timeoutMs > liveness.timeoutMs) return false;
-  return JSON.stringify(readiness.check) === JSON.stringify(liveness.check);
+  return covers(readiness.check, liveness.check);
 }
 
 function sameHosts(a: ProbeTarget, b: ProbeTarget): boolean {

@@ -1,4 +1,10 @@
-import { effectiveProbes, type ProbeCheck, type ServiceSpec, type ServiceSpecInput } from '../core/spec.ts';
+import {
+  effectiveProbes,
+  livenessCheck,
+  type ProbeCheck,
+  type ServiceSpec,
+  type ServiceSpecInput,
+} from '../core/spec.ts';
 import type { Findings } from './findings.ts';
 import type { KeyPath } from './problem.ts';
 import type { XOutrigger, XProbe, XStartupProbe } from './x-outrigger.ts';
@@ -18,7 +24,7 @@ export function probes(
   const offered: ProbeCheck | undefined = effectiveProbes(bare).readiness?.check;
   const stated = checkOf(x.readiness) ?? checkOf(x.startup) ?? checkOf(x.liveness) ?? offered;
   function check(name: 'startup' | 'readiness' | 'liveness'): Check | undefined {
-    const own = checkOf(x[name]) ?? stated;
+    const own = checkOf(x[name]) ?? (name === 'liveness' && stated ? livenessCheck(stated) : stated);
     const keyPath = [...at.keyPath, name];
     if (!own) at.findings.error(keyPath, 'expected one of grpc, http, tcp and container, found none, and no port');
     else if (own.kind === 'container' && !bare.healthcheck) {

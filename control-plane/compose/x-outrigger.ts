@@ -79,7 +79,10 @@ const checks = {
     path: path.optional().describe('Default "/".'),
     port: portNumber.optional(),
     headers: headers.optional(),
-    expect: z.enum(['success', 'answer']).optional().describe('success: status 200-399; answer: any HTTP response.'),
+    expect: z
+      .enum(['success', 'available', 'answer'])
+      .optional()
+      .describe('success: status 200-399; available: any but 502, 503 and 504; answer: any HTTP response.'),
   })
     .optional()
     .describe('Sends a GET request.'),

@@ -60,8 +60,8 @@ const probeCheck = z.discriminatedUnion('kind', [
     path: z.string().regex(/^\//, 'expected a path that begins with "/"').max(2_048).default('/'),
     port: port.optional(),
     headers: z.record(z.string().max(256), z.string().max(8_192)).default({}),
-    /** `success`: status 200-399; `answer`: any HTTP response. */
-    expect: z.enum(['success', 'answer']).default('success'),
+    /** `success`: status 200-399; `available`: any but 502, 503 and 504, "not now"; `answer`: any HTTP response. */
+    expect: z.enum(['success', 'available', 'answer']).default('success'),
   }),
   z.strictObject({ kind: z.literal('tcp'), port: port.optional() }),
   z.strictObject({ kind: z.literal('container') }),
@@ -382,8 +382,13 @@ export function effectiveProbes(spec: ServiceSpec): {
   return {
     startup: startup ?? (fallback && { check: fallback, ...STARTUP_TIMES }),
     readiness: readiness ?? (fallback && { check: fallback, ...READINESS_TIMES }),
-    liveness: liveness ?? (fallback && { check: fallback, ...LIVENESS_TIMES }),
+    liveness: liveness ?? (fallback && { check: livenessCheck(fallback), ...LIVENESS_TIMES }),
   };
+}
+
+/** What liveness asks where it states nothing: as readiness does, but "not now" is no reason to load a model anew. */
+export function livenessCheck<Check extends { kind: string; expect?: string | undefined }>(check: Check): Check {
+  return check.kind === 'http' && check.expect === 'available' ? { ...check, expect: 'answer' } : check;
 }
 
 const STARTUP_TIMES = startupProbe.omit({ check: true }).parse({});
@@ -397,7 +402,7 @@ function defaultCheck(spec: ServiceSpec): ProbeCheck | null {
     case 'grpc':
       return { kind: 'grpc', service: '', expect: 'answer' };
     case 'http':
-      return { kind: 'http', path: '/', headers: {}, expect: 'answer' };
+      return { kind: 'http', path: '/', headers: {}, expect: 'available' };
     case 'tcp':
       return { kind: 'tcp' };
     default:

@@ -63,7 +63,7 @@ export function answeredStatus(
   });
 }
 
-/** The status of the final answer in what has come so far (RFC 9112, 4 and RFC 9110, 15.2). */
+/** The status of the final answer in what has come so far, once its headers are there (RFC 9112, 4 and RFC 9110, 15.2). */
 export function statusIn(received: string): number | 'incomplete' | 'not_http' {
   let at = 0;
   for (;;) {
@@ -73,11 +73,12 @@ export function statusIn(received: string): number | 'incomplete' | 'not_http' {
       const isCut = received.indexOf('\n', at) === -1 && received.length - at < LINE_BYTES;
       return PREFIX.startsWith(begins) && isCut ? 'incomplete' : 'not_http';
     }
+    // A server that stalls after its status line answers nobody.
+    const end = /\r?\n\r?\n/.exec(received.slice(at));
+    if (!end) return 'incomplete';
     const status = Number(line[1]);
     // 101 is final: the connection goes over to another protocol, which nobody asked for.
     if (status >= 200 || status === 101) return status;
-    const end = /\r?\n\r?\n/.exec(received.slice(at));
-    if (!end) return 'incomplete';
     at += end.index + end[0].length;
   }
 }
@@ -85,7 +86,7 @@ export function statusIn(received: string): number | 'incomplete' | 'not_http' {
 const PREFIX = 'HTTP/1.';
 const STATUS_LINE = /^HTTP\/1\.[01] ([1-9]\d\d)(?: [^\r\n]*)?\r?\n/;
 const LINE_BYTES = 4_096;
-/** Of the informing answers with their headers, and the beginning of the final one. */
+/** Of the informing answers and the final one, with their headers. */
 const HEAD_BYTES = 65_536;
 const SURPLUS_BYTES = 16_384;
 const STALLED_MS = 1_000;

@@ -15,12 +15,26 @@ export async function httpProbe(check: HttpCheck, address: ProbeAddress, signal:
   const describe = (problem: string) => failed(`GET http://${authority}${check.path}: ${problem}`);
   try {
     const status = await answeredStatus(address, requestOf(check, authority), signal);
-    if (check.expect === 'answer' || (status >= 200 && status < 400)) return PASSED;
-    return describe(`status ${status}, expected 200-399`);
+    switch (check.expect) {
+      case 'answer':
+        return PASSED;
+      case 'available':
+        return NOT_NOW.has(status) ? describe(`status ${status} (not now)`) : PASSED;
+      case 'success':
+        return status >= 200 && status < 400 ? PASSED : describe(`status ${status}, expected 200-399`);
+      default:
+        return check.expect satisfies never;
+    }
   } catch (error) {
     return describe(describeHttpError(error));
   }
 }
+
+/**
+ * What servers answer while they load, and proxies while nobody is behind them (RFC 9110, 15.6.3 to 15.6.5). Any other status,
+ * 500 included, is what a server that works may say at a path that means nothing to it.
+ */
+const NOT_NOW: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /** The same bytes each time, for weeks: made once for a check, and again where the address has changed. */
 const requests = new WeakMap<HttpCheck, { readonly authority: string; readonly text: string }>();

@@ -360,11 +360,14 @@ test(
 test(
   'probes without any check ask what the protocol offers',
   compiles,
-  'x-outrigger: {port: 80, protocol: http, probes: {readiness: {interval: 9s}}}',
+  'x-outrigger: {port: 80, protocol: http, probes: {readiness: {interval: 9s}, liveness: {interval: 7s}}}',
   {
     port: 80,
     protocol: 'http',
-    probes: { readiness: { check: { kind: 'http', path: '/', expect: 'answer' }, intervalMs: 9_000 } },
+    probes: {
+      readiness: { check: { kind: 'http', path: '/', expect: 'available' }, intervalMs: 9_000 },
+      liveness: { check: { kind: 'http', path: '/', expect: 'answer' }, intervalMs: 7_000 },
+    },
   },
 );
 test(

@@ -17,6 +17,15 @@ test('a liveness probe, which kills, is slower to judge than a readiness probe',
   for (const key of ['intervalMs', 'timeoutMs', 'failures'] as const) t.true(liveness![key] > readiness![key], key);
 });
 
+test('by default an HTTP server that answers "not now" is not ready, and is not restarted for it', t => {
+  for (const probes of [{}, { startup: { check: { kind: 'http', expect: 'available' } } }] as const) {
+    const { startup, readiness, liveness } = effectiveProbes(serviceSpec.parse({ ...BASE, protocol: 'http', probes }));
+    t.like(startup?.check, { path: '/', expect: 'available' });
+    t.like(readiness?.check, { path: '/', expect: 'available' });
+    t.like(liveness?.check, { path: '/', expect: 'answer' });
+  }
+});
+
 for (const [name, part] of [
   ['stopGraceMs', (ms: number) => ({ stopGraceMs: ms })],
   ['drain.timeoutMs', (ms: number) => ({ drain: { timeoutMs: ms } })],

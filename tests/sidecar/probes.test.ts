@@ -115,6 +115,16 @@ test('HTTP 2xx and 3xx pass, redirects are not followed, the rest fails with its
   t.is(requests, 4);
 });
 
+test('where a server need only be available, 502, 503 and 504 mean not now, and any other status will do', async t => {
+  const server = await httpServer((request, response) => {
+    response.writeHead(Number(request.url!.slice(1))).end();
+  });
+  t.teardown(() => server.close());
+  const asked = (code: number) => ask(http({ path: `/${code}`, expect: 'available' }), server.port);
+  for (const code of [200, 302, 401, 404, 500, 501, 505]) t.is(said(await asked(code)), 'passed', `${code}`);
+  for (const code of [502, 503, 504]) t.regex(said(await asked(code)), new RegExp(`status ${code} \\(not now\\)`));
+});
+
 test('an HTTP answer passes at its status, however long its body goes on', async t => {
   const server = await httpServer((_, response) => {
     response.writeHead(200);

@@ -35,6 +35,26 @@ test('a replica that begins to listen late is found: refused before, then starte
   });
 });
 
+test('a server that answers 503 while it loads is started, ready and alive by its first other answer', async t => {
+  let isLoaded = false;
+  let asked = 0;
+  const server = await owned(
+    t,
+    httpServer((_, response) => {
+      asked++;
+      response.writeHead(isLoaded ? 404 : 503).end();
+    }),
+  );
+  const sidecar = sidecarOf(t, { clock: createSteadyClock() });
+  sidecar.target([probeTarget({ protocol: 'http', port: server.port })]);
+  await until('told not now', () => /status 503 \(not now\)/.test(report(sidecar).message ?? ''));
+  await until('asked again', () => asked > 2);
+  t.like(report(sidecar), { startup: 'pending', readiness: 'unknown', liveness: 'unknown' });
+  isLoaded = true;
+  await until('ready', () => report(sidecar).readiness === 'passing');
+  t.like(report(sidecar), { startup: 'passed', liveness: 'passing' });
+});
+
 test('while it starts, a container is asked after 10 ms, then ever more slowly, at most every 500 ms', async t => {
   const clock = new VirtualClock();
   const sidecar = sidecarOf(t, { clock });
