@@ -37,9 +37,10 @@ export function exchange(
       ...request.headers,
     },
     ...(address.kind === 'unix' ? { socketPath: address.path } : { host: address.host, port: address.port }),
+    // Only TLS has a use for the server's name, and finding it out takes expressions that are long to compile.
     ...(address.kind === 'tcp' && address.secure
       ? { ca: credentials.ca, cert: credentials.certificate, key: credentials.key }
-      : {}),
+      : { servername: '' }),
   };
   return new Promise((resolve, reject) => {
     // TLS takes longer to load than most commands take, and a socket needs none. Neither is loaded before it is used, nor

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type OutputChunk, rolldown } from 'rolldown';
+import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
 
 /**
  * `node packaging/bundle.ts [folder]`: makes the `outrigger` command that is published, by default in dist/cli. Its 400
@@ -21,6 +21,7 @@ export async function bundle(folder: string): Promise<void> {
     cwd: ROOT,
     input: { main: 'cli/main.ts' },
     platform: 'node',
+    plugins: [builtins],
     external: module => outside.some(name => module === name || module.startsWith(`${name}/`)),
     transform: { target: 'node24' },
     // Completion loads the tree of commands by itself, which the command line has loaded already.
@@ -44,6 +45,26 @@ export async function bundle(folder: string): Promise<void> {
   const stale = (await readdir(folder)).filter(name => !written.has(name));
   for (const name of stale) await rm(path.join(folder, name), { recursive: true });
 }
+
+/**
+ * Those of Node's own modules that every command uses and that have getters, without what importing them by name costs: an
+ * `import` of one export reads them all, which for `process` opens standard input, and for `fs` and `util` loads a dozen
+ * modules that nobody asked for. Whoever imports something that only a getter gives is told so by the build.
+ */
+const builtins: Plugin = {
+  name: 'builtins',
+  resolveId: id => (/^node:(fs|process|util)$/.test(id) ? `\0${id}` : null),
+  load: id => {
+    if (!id.startsWith('\0node:')) return null;
+    const name = id.slice(1);
+    const properties = Object.entries(Object.getOwnPropertyDescriptors(process.getBuiltinModule(name) ?? {}));
+    const plain = properties.filter(([key, { get }]) => get === undefined && /^[a-zA-Z]\w*$/.test(key));
+    const names = name === 'node:process' ? [] : plain.map(([key]) => key);
+    return `const module = process.getBuiltinModule('${name}');
+      export default module;
+      export const { ${names.join(', ')} } = module;`;
+  },
+};
 
 /**
  * Which modules share a file. Without this each set of commands that have a module in common makes one of its own, some
