@@ -4,9 +4,9 @@ import { type OutriggerError, toOutriggerError } from '../core/errors.ts';
 import type { NodePolicy } from '../core/node.ts';
 import type { NameChanges } from '../core/nodes/name-changes.ts';
 import { storedNodes } from '../core/nodes/rename-nodes.ts';
-import type { Observed, RegistryStanding } from '../core/observed.ts';
+import type { Observed } from '../core/observed.ts';
 import type { reconcile } from '../core/reconcile.ts';
-import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
+import type { ServiceSpec } from '../core/spec.ts';
 import { DeviceWatch } from '../nodes/device-watch.ts';
 import { Members } from '../nodes/members.ts';
 import type { Change, Clock, Ids, Member, Registry, Sidecar, Store } from '../ports.ts';
@@ -17,6 +17,7 @@ import type { Step } from './commands.ts';
 import type { DesiredState } from './desired-state.ts';
 import { Effects } from './effects.ts';
 import { eventsBetween } from './events-between.ts';
+import { LoopSleep } from './loop-sleep.ts';
 import { connectionsOf, renamingOf } from './node-commands.ts';
 import { NodeNews } from './node-news.ts';
 import { Publication } from './publication.ts';
@@ -24,6 +25,7 @@ import { Restlessness } from './restlessness.ts';
 import type { LoopAccess } from './served-control-plane.ts';
 import { ServiceTroubles } from './service-troubles.ts';
 import { StateWriter } from './state-writer.ts';
+import { withdrawalsIn } from './withdrawals.ts';
 
 export interface ControllerOptions {
   /** The nodes to begin with; `setMembers` changes them. */
@@ -58,13 +60,11 @@ export class Controller implements LoopAccess {
   readonly #nodeNews = new NodeNews();
   readonly #serviceTroubles = new ServiceTroubles();
   readonly #restlessness = new Restlessness();
+  readonly #sleep: LoopSleep;
   #isUnrestTold = false;
   readonly #stop = new AbortController();
   readonly #commands = new CommandQueue(() => this.wake());
   readonly #listeners: (() => void)[] = [];
-  #wake: PromiseWithResolvers<void> = Promise.withResolvers();
-  /** Somebody else than the last pass itself woke the loop. */
-  #hasNews = false;
   #running: Promise<unknown> | null = null;
   #nodePolicy: NodePolicy;
   /** Changes of the nodes' names that are not stored yet; the oldest first. */
@@ -76,6 +76,7 @@ export class Controller implements LoopAccess {
     this.#writer = writer;
     this.#nodePolicy = options.nodePolicy;
     const { clock } = options;
+    this.#sleep = new LoopSleep(clock);
     this.nodes = new Members({ clock, onListing: () => this.wake() });
     const { engines } = this.nodes;
     this.#deviceWatch = new DeviceWatch({ clock, engines, onChange: () => this.wake() });
@@ -128,25 +129,8 @@ export class Controller implements LoopAccess {
       deviceReports: this.#deviceWatch.reports(),
       images: this.#effects.images,
       effects: this.#effects.states,
-      withdrawn: (service, replicaId) => this.#isWithdrawn(service, replicaId),
-      standing: replicaId => this.#standing(replicaId),
+      ...withdrawalsIn(this.#options, this.state),
     };
-  }
-
-  /** Of what is deleted, nobody is waited for of whom it is not known that they call it. */
-  #isWithdrawn(service: ServiceKey, replicaId: string): boolean {
-    const { registry, hub } = this.#options;
-    const expectReturns = this.state.services.get(service)?.removal === null;
-    return (
-      hub.withdrawalConfirmed(service, replicaId, { expectReturns }) && registry.standing(replicaId).letGoAt !== null
-    );
-  }
-
-  /** Of what left in an earlier life, clients may not know before this one: they have their time from its beginning. */
-  #standing(replicaId: string): RegistryStanding {
-    const { registry, hub } = this.#options;
-    const standing = registry.standing(replicaId);
-    return standing.letGoAt === null ? standing : { ...standing, letGoAt: Math.max(standing.letGoAt, hub.since) };
   }
 
   shown(view: ServiceView): ServiceView {
@@ -204,8 +188,7 @@ export class Controller implements LoopAccess {
   }
 
   wake(): void {
-    this.#hasNews = true;
-    this.#wake.resolve();
+    this.#sleep.wake({ isNews: true });
   }
 
   #changed(): void {
@@ -216,25 +199,20 @@ export class Controller implements LoopAccess {
 
   async #loop(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      this.#wake = Promise.withResolvers();
-      const isNewsworthy = this.#hasNews;
-      this.#hasNews = false;
+      const isNewsworthy = this.#sleep.rearm();
       const { wakeAt, hasStored } = await this.#pass();
       if (this.#trouble !== null) {
         // Whatever wakes it, a store that cannot be written is not asked more often than this.
-        await this.#sleepUntil(this.#options.clock.now() + PASS_RETRY_MS, this.#stop.signal);
+        await this.#sleep.through(this.#options.clock.now() + PASS_RETRY_MS, this.#stop.signal);
         continue;
       }
       const pauseMs = this.#restlessness.pauseMsAfter({ hasStored, isNewsworthy });
       this.#tellOfUnrest(pauseMs > 0);
       if (pauseMs > 0) {
-        await this.#sleepUntil(this.#options.clock.now() + pauseMs, this.#stop.signal);
+        await this.#sleep.through(this.#options.clock.now() + pauseMs, this.#stop.signal);
         continue;
       }
-      const nap = new AbortController();
-      const pause = wakeAt === null ? [] : [this.#sleepUntil(wakeAt, nap.signal)];
-      await Promise.race([this.#wake.promise, ...pause]);
-      nap.abort();
+      await this.#sleep.until(wakeAt);
     }
   }
 
@@ -264,7 +242,7 @@ export class Controller implements LoopAccess {
           throw thrown;
         });
         // What was stored may carry something on.
-        this.#wake.resolve();
+        this.#sleep.wake({ isNews: false });
       }
       news.told();
       troubles.told();
@@ -315,15 +293,8 @@ export class Controller implements LoopAccess {
     if (action.kind !== 'pull' || error) this.nodes.refresh(action.node);
     this.wake();
   }
-
-  async #sleepUntil(at: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    // A bound on the nap: a timer of weeks would overflow, and looking again costs nothing.
-    await clock.sleep(Math.min(Math.max(at - clock.now(), 1), LONGEST_NAP_MS), signal).catch(() => {});
-  }
 }
 
 /** This is a defect: whoever reads it should tell us. */
 export const UNREST = 'the loop stores again and again though nothing new comes in; it is slowed down';
 const PASS_RETRY_MS = 500;
-const LONGEST_NAP_MS = 60_000;
