@@ -54,6 +54,10 @@ function checkNetwork(network: ServiceSpec['networks'][number], allow: Admission
 
 /** What of it cannot be known here, such as the addresses of the node that it is made on, the engine looks at. */
 function subnetProblem(subnet: string): Omit<Denial, 'keyPath'> | null {
+  const [address = '', bits = ''] = subnet.split('/');
+  if (isIP(address) === 0 || !/^\d{1,3}$/.test(bits)) {
+    return { message: `"${subnet}" is no subnet`, next: 'Write it as an address and a prefix, such as 10.20.0.0/16.' };
+  }
   if (!isPrivate(subnet)) {
     return {
       message: `the subnet ${subnet} is not private: the host would no longer reach the real addresses behind it`,
