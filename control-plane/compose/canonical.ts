@@ -1,6 +1,6 @@
 import { parseDocument } from 'yaml';
 import { OutriggerError } from '../core/errors.ts';
-import { isMapping } from './fields.ts';
+import { isMapping } from '../written-files/is-mapping.ts';
 
 /** More than this in one project is a mistake or an attack; compiling stays within a second or two below it. */
 const MAX_SERVICES = 1_000;

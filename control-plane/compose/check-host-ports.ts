@@ -1,5 +1,5 @@
 import type { PublishedPort, ServiceSpec } from '../core/spec.ts';
-import type { Findings } from './findings.ts';
+import type { Findings } from '../written-files/findings.ts';
 
 /**
  * Two services of one file that want the same fixed port of a node: the second one could never start beside the first,

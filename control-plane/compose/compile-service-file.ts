@@ -1,12 +1,12 @@
+import { isMapping } from '../written-files/is-mapping.ts';
+import type { Located } from '../written-files/problem.ts';
 import { parseCanonical } from './canonical.ts';
 import type { Only } from './compile.ts';
 import { explainFailure } from './compose-failure.ts';
 import { locateWarning, readComposeLog } from './compose-log.ts';
-import { isMapping } from './fields.ts';
 import type { ServiceFileOptions, ServiceFileResult } from './load-service-file.ts';
 import { loadSources } from './load-sources.ts';
 import { checkPlugin } from './plugin-check.ts';
-import type { Located } from './problem.ts';
 import { askCompose } from './read.ts';
 import { readVariables } from './read-variables.ts';
 import type { Sources } from './sources.ts';

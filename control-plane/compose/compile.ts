@@ -1,9 +1,10 @@
 import type { ServiceSpec } from '../core/spec.ts';
+import { Findings } from '../written-files/findings.ts';
+import { isMapping } from '../written-files/is-mapping.ts';
+import type { Problem } from '../written-files/problem.ts';
 import { checkHostPorts } from './check-host-ports.ts';
 import { compileService, isOutriggerProvider } from './compile-service.ts';
-import { Fields, isMapping, misplaced } from './fields.ts';
-import { Findings } from './findings.ts';
-import type { Problem } from './problem.ts';
+import { Fields, misplaced } from './fields.ts';
 import type { Project } from './project.ts';
 
 export type Only = 'provider' | 'all';

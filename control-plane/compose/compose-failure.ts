@@ -1,7 +1,8 @@
 import { OutriggerError } from '../core/errors.ts';
+import { nearestKey } from '../written-files/nearest-key.ts';
+import { placeOf } from '../written-files/place.ts';
+import type { KeyPath, Located } from '../written-files/problem.ts';
 import { nearestComposeKey } from './compose-keys.ts';
-import { nearestKey } from './nearest-key.ts';
-import type { KeyPath, Located } from './problem.ts';
 import type { Sources } from './sources.ts';
 
 /**
@@ -174,7 +175,7 @@ function syntaxErrors(sources: Sources): Located[] {
   return sources.all.flatMap(source =>
     source.syntaxErrors
       .slice(0, 5)
-      .map(error => ({ keyPath: [], message: error.message, ...sources.position(source, error.offset) })),
+      .map(error => ({ keyPath: [], message: error.message, ...placeOf(source, error.offset) })),
   );
 }
 
@@ -194,7 +195,7 @@ function locateText(sources: Sources, file: string, message: string): Located {
   const base = file.split('/').at(-1)!;
   for (const source of sources.all) {
     const offset = source.text.indexOf(base);
-    if (offset >= 0) return { keyPath: [], message, ...sources.position(source, offset) };
+    if (offset >= 0) return { keyPath: [], message, ...placeOf(source, offset) };
   }
   return sources.locate({ keyPath: [], message });
 }

@@ -1,5 +1,5 @@
-import { nearestKey } from './nearest-key.ts';
-import type { KeyPath } from './problem.ts';
+import { nearestKey } from '../written-files/nearest-key.ts';
+import type { KeyPath } from '../written-files/problem.ts';
 import { SERVICE_KEYS } from './service-keys.ts';
 
 /** The keys of Compose at a path, for "did you mean" where Compose itself only says that a key is not allowed. */

@@ -1,4 +1,5 @@
-import type { Located } from './problem.ts';
+import { placeOf } from '../written-files/place.ts';
+import type { Located } from '../written-files/problem.ts';
 import type { Sources } from './sources.ts';
 
 /** What Compose writes on standard error: its log lines, and everything else, which is the reason of a failure. */
@@ -28,7 +29,7 @@ export function locateWarning(message: string, sources: Sources): Located {
     for (const source of sources.all) {
       const match = variablePattern(variable).exec(source.text);
       const expected = `the variable "${variable}" is not set, so it counts as empty`;
-      if (match) return { keyPath: [], message: expected, ...sources.position(source, match.index) };
+      if (match) return { keyPath: [], message: expected, ...placeOf(source, match.index) };
     }
   }
   const [, file, rest] = /^(\/.+?\.ya?ml): (.*)$/s.exec(message) ?? [];

@@ -1,6 +1,6 @@
 import type { ServiceSpecInput } from '../core/spec.ts';
+import { showValue } from '../written-files/show-value.ts';
 import type { Fields } from './fields.ts';
-import { showValue } from './show-value.ts';
 
 /** The fields that say what runs in the container and are the same in Compose and Outrigger, but for their names. */
 export function containerFields(service: Fields): Partial<ServiceSpecInput> {

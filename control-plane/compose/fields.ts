@@ -1,9 +1,10 @@
-import { parseDuration } from './duration.ts';
-import type { Findings } from './findings.ts';
-import { nearestKey } from './nearest-key.ts';
-import type { KeyPath } from './problem.ts';
-import { showValue } from './show-value.ts';
-import { parseSize } from './size.ts';
+import { parseDuration } from '../written-files/duration.ts';
+import type { Findings } from '../written-files/findings.ts';
+import { isMapping } from '../written-files/is-mapping.ts';
+import { nearestKey } from '../written-files/nearest-key.ts';
+import type { KeyPath } from '../written-files/problem.ts';
+import { showValue } from '../written-files/show-value.ts';
+import { parseSize } from '../written-files/size.ts';
 
 /**
  * Reads one mapping of the canonical Compose model and remembers which keys were read, so that `end()` can refuse every
@@ -182,10 +183,6 @@ export function misplaced(findings: Findings, keyPath: KeyPath, key: string): vo
         'take another name, such as x-model-defaults',
     );
   }
-}
-
-export function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }
 
 function asText(value: unknown): string | undefined {

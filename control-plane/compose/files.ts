@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Mount, ServiceSpecInput } from '../core/spec.ts';
+import { nearestKey } from '../written-files/nearest-key.ts';
 import type { Fields } from './fields.ts';
-import { nearestKey } from './nearest-key.ts';
 import type { Project } from './project.ts';
 
 type File = NonNullable<ServiceSpecInput['files']>[number];

@@ -1,8 +1,8 @@
 import type { ServiceSpecInput } from '../core/spec.ts';
+import type { KeyPath } from '../written-files/problem.ts';
 import type { Fields } from './fields.ts';
 import { type GpuReservation, kindOf, readGpuReservation } from './gpu-reservation.ts';
 import { nvidiaRuntime, type RuntimeRequest } from './nvidia-runtime.ts';
-import type { KeyPath } from './problem.ts';
 import type { XOutrigger } from './x-outrigger.ts';
 
 type Gpu = NonNullable<NonNullable<ServiceSpecInput['resources']>['gpu']>;

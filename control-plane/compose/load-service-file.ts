@@ -1,9 +1,9 @@
 import { OutriggerError } from '../core/errors.ts';
 import type { ServiceSpec } from '../core/spec.ts';
+import type { Located } from '../written-files/problem.ts';
 import { areHarmless } from './are-harmless.ts';
 import type { Only } from './compile.ts';
 import { findFiles } from './find-files.ts';
-import type { Located } from './problem.ts';
 import { askCompose, type ComposeOptions } from './read.ts';
 
 export interface ServiceFileOptions extends ComposeOptions {

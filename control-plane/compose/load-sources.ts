@@ -2,10 +2,10 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isMap, isSeq } from 'yaml';
 import { OutriggerError } from '../core/errors.ts';
+import { MAX_FILE_BYTES, parseSource, type SourceFile } from '../written-files/source-file.ts';
+import { child, scalarText } from '../written-files/yaml-step.ts';
 import { tooDeep } from './canonical.ts';
-import { MAX_FILE_BYTES, parseSource, type SourceFile } from './source-file.ts';
 import { MAX_FILES, Sources } from './sources.ts';
-import { child, scalarText } from './yaml-step.ts';
 
 /**
  * Reads and parses the files, and those they include or extend, as far as they are local and can be read. Files that

@@ -1,8 +1,8 @@
 import type { Mount } from '../core/spec.ts';
+import { showValue } from '../written-files/show-value.ts';
+import { parseSize } from '../written-files/size.ts';
 import type { Fields } from './fields.ts';
 import type { Project } from './project.ts';
-import { showValue } from './show-value.ts';
-import { parseSize } from './size.ts';
 
 /** `volumes` and `tmpfs` of a service. */
 export function mounts(service: Fields, project: Project): Mount[] {

@@ -1,5 +1,5 @@
 import { attributeOf, KNOWN_ATTRIBUTES, meets, parseConstraint } from '../core/placement/constraints.ts';
-import { nearestKey } from './nearest-key.ts';
+import { nearestKey } from '../written-files/nearest-key.ts';
 
 /** A label of a node, as constraints and preferences name it; Docker takes both beginnings in any case. */
 export const LABELLED = /^(?:node|engine)\.labels\.[A-Za-z0-9_][A-Za-z0-9_.\-/]*$/i;

@@ -1,8 +1,8 @@
 import type { ServiceSpecInput } from '../core/spec.ts';
+import { nearestKey } from '../written-files/nearest-key.ts';
+import type { KeyPath } from '../written-files/problem.ts';
 import type { Fields } from './fields.ts';
-import { nearestKey } from './nearest-key.ts';
 import { checkConstraint, LABELLED } from './placement-constraint.ts';
-import type { KeyPath } from './problem.ts';
 
 /** `deploy.placement`: which nodes, evenly over what, and how many replicas on one. */
 export function placement(section: Fields | undefined): ServiceSpecInput['placement'] {

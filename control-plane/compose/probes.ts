@@ -5,8 +5,8 @@ import {
   type ServiceSpec,
   type ServiceSpecInput,
 } from '../core/spec.ts';
-import type { Findings } from './findings.ts';
-import type { KeyPath } from './problem.ts';
+import type { Findings } from '../written-files/findings.ts';
+import type { KeyPath } from '../written-files/problem.ts';
 import type { XOutrigger, XProbe, XStartupProbe } from './x-outrigger.ts';
 
 type Check = NonNullable<NonNullable<ServiceSpecInput['probes']>['readiness']>['check'];

@@ -1,5 +1,5 @@
+import type { Findings } from '../written-files/findings.ts';
 import type { Fields } from './fields.ts';
-import type { Findings } from './findings.ts';
 
 /** What compiling one service needs to know of the project around it. */
 export interface Project {

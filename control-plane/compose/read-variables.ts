@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { isMapping } from '../written-files/is-mapping.ts';
 import { parseCanonical } from './canonical.ts';
-import { isMapping } from './fields.ts';
 import { type ComposeOptions, runConfig } from './read.ts';
 
 /**

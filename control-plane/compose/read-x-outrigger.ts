@@ -1,7 +1,7 @@
-import { explainIssues } from './explain-issues.ts';
-import type { Findings } from './findings.ts';
-import { knownKeysOf } from './known-keys.ts';
-import type { KeyPath } from './problem.ts';
+import { explainIssues } from '../written-files/explain-issues.ts';
+import type { Findings } from '../written-files/findings.ts';
+import { knownKeysOf } from '../written-files/known-keys.ts';
+import type { KeyPath } from '../written-files/problem.ts';
 import { type XOutrigger, xOutrigger } from './x-outrigger.ts';
 import { xOutriggerJsonSchema } from './x-outrigger-json-schema.ts';
 

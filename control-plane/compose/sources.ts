@@ -1,19 +1,12 @@
 import path from 'node:path';
-import { isAlias, isMap, isScalar, type Node } from 'yaml';
-import type { KeyPath, Located, Problem } from './problem.ts';
-import type { SourceFile } from './source-file.ts';
-import { child, scalarText } from './yaml-step.ts';
+import { isMap, isScalar, type Node } from 'yaml';
+import { deepest, descend, type Hit, placeOf } from '../written-files/place.ts';
+import type { KeyPath, Located, Problem } from '../written-files/problem.ts';
+import type { SourceFile } from '../written-files/source-file.ts';
+import { child, scalarText } from '../written-files/yaml-step.ts';
 
 /** Included and extended files beyond this number are left to Compose alone. */
 export const MAX_FILES = 64;
-
-interface Hit {
-  readonly source: SourceFile;
-  readonly offset: number;
-  /** How many parts of the key path were found. */
-  readonly depth: number;
-  readonly node: unknown;
-}
 
 /** The text of the project's files, for saying where something stands, and for refusing what would choke Compose. */
 export class Sources {
@@ -36,26 +29,18 @@ export class Sources {
     const hit = this.find(problem.keyPath);
     const [first] = this.main;
     if (!hit) return first ? { ...problem, file: first.file } : problem;
-    return { ...problem, ...this.position(hit.source, hit.offset) };
-  }
-
-  position(source: SourceFile, offset: number): { file: string; line: number; column: number } {
-    const { line, col } = source.lines.linePos(offset);
-    return { file: source.file, line: Math.max(1, line), column: Math.max(1, col) };
+    return { ...problem, ...placeOf(hit.source, hit.offset) };
   }
 
   /** The deepest hit; of equally deep ones that of the last file, because that one wins when Compose merges them. */
   find(keyPath: KeyPath): Hit | undefined {
     const files = [...this.#others.values(), ...this.main];
-    const hits = files.flatMap(source => source.roots.map(root => this.#descend(source, root, keyPath)));
+    const hits = files.flatMap(source => source.roots.map(root => descend(source, root, keyPath)));
     const [top, name, ...rest] = keyPath;
     if (top === 'services' && typeof name === 'string') {
       hits.unshift(...files.flatMap(source => this.#inherited(source, name, rest, new Set())));
     }
-    return hits.reduce<Hit | undefined>(
-      (best, hit) => (hit.depth > 0 && hit.depth >= (best?.depth ?? 0) ? hit : best),
-      undefined,
-    );
+    return deepest(hits);
   }
 
   /**
@@ -119,9 +104,7 @@ export class Sources {
     return source.roots.flatMap(root => {
       const target = this.#extendsOf(source, root, name);
       if (!target) return [];
-      const own = target.source.roots.map(node =>
-        this.#descend(target.source, node, ['services', target.name, ...rest]),
-      );
+      const own = target.source.roots.map(node => descend(target.source, node, ['services', target.name, ...rest]));
       return [...this.#inherited(target.source, target.name, rest, visited), ...own];
     });
   }
@@ -137,17 +120,5 @@ export class Sources {
     const absolute = path.resolve(path.dirname(source.file), file);
     const other = this.all.find(candidate => candidate.file === absolute);
     return other && { source: other, name: service };
-  }
-
-  #descend(source: SourceFile, root: Node, keyPath: KeyPath): Hit {
-    let node: unknown = root;
-    let hit: Hit = { source, offset: root.range?.[0] ?? 0, depth: 0, node: root };
-    for (const [index, part] of keyPath.entries()) {
-      const found = child(source, node, part);
-      if (!found) return hit;
-      node = isAlias(found.value) ? source.targets.get(found.value) : found.value;
-      hit = { source, offset: found.offset, depth: index + 1, node };
-    }
-    return hit;
   }
 }

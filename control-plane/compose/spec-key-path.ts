@@ -1,5 +1,5 @@
 import type { ServiceSpec } from '../core/spec.ts';
-import type { KeyPath } from './problem.ts';
+import type { KeyPath } from '../written-files/problem.ts';
 
 /** Where each field of a ServiceSpec stands in a Compose service. */
 const KEYS: Readonly<Record<keyof ServiceSpec, KeyPath>> = {

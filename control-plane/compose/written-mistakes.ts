@@ -1,8 +1,8 @@
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
-import { Findings } from './findings.ts';
-import type { KeyPath, Located } from './problem.ts';
+import { Findings } from '../written-files/findings.ts';
+import type { KeyPath, Located } from '../written-files/problem.ts';
+import type { SourceFile } from '../written-files/source-file.ts';
 import { readXOutrigger } from './read-x-outrigger.ts';
-import type { SourceFile } from './source-file.ts';
 import type { Sources } from './sources.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DURATION_PATTERN, parseDuration } from './duration.ts';
-import { parseSize, SIZE_PATTERN } from './size.ts';
+import { DURATION_PATTERN, parseDuration } from '../written-files/duration.ts';
+import { parseSize, SIZE_PATTERN } from '../written-files/size.ts';
 
 /**
  * What stands under `x-outrigger` of a service. The program validates with this schema, and docs/x-outrigger.schema.json

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import path from 'node:path';
-import type { Findings } from '../compose/findings.ts';
-import { showValue } from '../compose/show-value.ts';
 import { deviceKind } from '../core/node.ts';
 import { describeConnection, parseEngineAddress } from '../engine/docker/connection.ts';
 import { shownAddress } from '../engine/docker/shown-address.ts';
+import type { Findings } from '../written-files/findings.ts';
+import { showValue } from '../written-files/show-value.ts';
 import { statedDevice } from './configure-node.ts';
 import type { NodeEntry } from './nodes-file.ts';
 

@@ -1,9 +1,9 @@
 import path from 'node:path';
-import type { Problem } from '../compose/problem.ts';
 import type { ObservedDevice } from '../core/observed.ts';
 import { describeConnection } from '../engine/docker/index.ts';
 import { shownAddress } from '../engine/docker/shown-address.ts';
 import type { NodeProfile } from '../ports.ts';
+import type { Problem } from '../written-files/problem.ts';
 import type { ConfiguredNode } from './configured-node.ts';
 import { connectNode } from './connect-node.ts';
 import { addressOf, defaultPublishOn } from './node-address.ts';

@@ -1,6 +1,7 @@
 import path from 'node:path';
-import { formatLocated } from '../compose/format-located.ts';
 import type { NodePolicy } from '../core/node.ts';
+import { formatLocated } from '../written-files/format-located.ts';
+import { locate } from '../written-files/place.ts';
 import { type Configured, configureNode, type NodeSurroundings, wayOf } from './configure-node.ts';
 import { type NodesNote, type NotedNode, noteOf, wayNoted } from './nodes-note.ts';
 import { readNodesFile } from './read-nodes-file.ts';
@@ -27,7 +28,7 @@ export async function configureFile(
 ): Promise<ConfiguredFile> {
   const reading = readNodesFile(file, text);
   if (reading.kind === 'refused') return { kind: 'refused', problems: reading.problems.map(p => formatLocated(p)) };
-  const { content, sources, warnings } = reading;
+  const { content, source, warnings } = reading;
   const around = { folder: path.dirname(file), environment, ...(publishOn === undefined ? {} : { publishOn }) };
   const entries = Object.entries(content.nodes);
   const nodes = await Promise.all(entries.map(([name, entry]) => configureNode(name, entry, around)));
@@ -42,7 +43,7 @@ export async function configureFile(
       quarantineMs: content.quarantine,
     },
     warnings: warnings.map(w => formatLocated(w)),
-    failures: nodes.flatMap(n => (n.kind === 'failed' ? [formatLocated(sources.locate(n.problem))] : [])),
+    failures: nodes.flatMap(n => (n.kind === 'failed' ? [formatLocated(locate(source, n.problem))] : [])),
   };
 }
 

@@ -2,9 +2,9 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createSecureContext } from 'node:tls';
-import type { KeyPath, Problem } from '../compose/problem.ts';
 import { connectionOfContext, parseEngineAddress, type TlsFiles } from '../engine/docker/connection.ts';
 import type { DockerConnection } from '../engine/docker/index.ts';
+import type { KeyPath, Problem } from '../written-files/problem.ts';
 import type { NodeSurroundings } from './configure-node.ts';
 import type { NodeEntry } from './nodes-file.ts';
 

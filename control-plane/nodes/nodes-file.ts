@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { DURATION_PATTERN, parseDuration } from '../compose/duration.ts';
-import { parseSize, SIZE_PATTERN } from '../compose/size.ts';
 import { DEFAULT_NODE_POLICY } from '../core/node.ts';
 import { imageReference } from '../core/spec.ts';
+import { DURATION_PATTERN, parseDuration } from '../written-files/duration.ts';
+import { parseSize, SIZE_PATTERN } from '../written-files/size.ts';
 
 /**
  * What an operator writes into the nodes file. The program validates with this schema, and docs/nodes.schema.json is

@@ -1,11 +1,11 @@
 import { parseDocument } from 'yaml';
-import { explainIssues } from '../compose/explain-issues.ts';
-import { Findings } from '../compose/findings.ts';
-import { knownKeysOf } from '../compose/known-keys.ts';
-import type { KeyPath, Located, Problem } from '../compose/problem.ts';
-import { showValue } from '../compose/show-value.ts';
-import { parseSource, type SourceFile } from '../compose/source-file.ts';
-import { Sources } from '../compose/sources.ts';
+import { explainIssues } from '../written-files/explain-issues.ts';
+import { Findings } from '../written-files/findings.ts';
+import { knownKeysOf } from '../written-files/known-keys.ts';
+import { locate, placeOf } from '../written-files/place.ts';
+import type { KeyPath, Located, Problem } from '../written-files/problem.ts';
+import { showValue } from '../written-files/show-value.ts';
+import { parseSource, type SourceFile } from '../written-files/source-file.ts';
 import { checkNodeEntry } from './check-node-entry.ts';
 import { type NodeEntry, type NodesFile, nodeEntry, nodesFile, nodesJsonSchema } from './nodes-file.ts';
 import { repeatedKeys } from './repeated-keys.ts';
@@ -17,8 +17,8 @@ export type NodesFileReading =
       readonly kind: 'read';
       readonly content: NodesFile;
       readonly warnings: readonly Located[];
-      /** Where things stand in the text, for what turns out to be wrong later. */
-      readonly sources: Sources;
+      /** The text with its places, for what turns out to be wrong later. */
+      readonly source: SourceFile;
     }
   | { readonly kind: 'refused'; readonly problems: readonly Located[] };
 
@@ -27,8 +27,7 @@ export function readNodesFile(file: string, text: string): NodesFileReading {
   const excess = textExcess(text);
   if (excess !== null) return refused(file, excess);
   const source = parseSource(file, text);
-  const sources = new Sources([source], new Map());
-  const unreadable = syntaxProblems(sources, source);
+  const unreadable = syntaxProblems(source);
   if (unreadable.length > 0) return { kind: 'refused', problems: unreadable };
 
   const document = parseDocument(text, { merge: true, uniqueKeys: false, logLevel: 'silent' });
@@ -36,7 +35,7 @@ export function readNodesFile(file: string, text: string): NodesFileReading {
   let written: readonly WrittenNode[];
   try {
     input = document.toJS();
-    written = writtenNodes({ document, input, sources, source });
+    written = writtenNodes({ document, input, source });
   } catch (error) {
     // An alias without its anchor, or a merge of something that is no mapping.
     return refused(file, (error as Error).message);
@@ -50,8 +49,8 @@ export function readNodesFile(file: string, text: string): NodesFileReading {
       );
   const ofNodes = checkNodes(written);
   const problems = [
-    ...repeatedKeys(sources, source, MOST_PROBLEMS),
-    ...ofFile.map(p => sources.locate(p)),
+    ...repeatedKeys(source, MOST_PROBLEMS),
+    ...ofFile.map(p => locate(source, p)),
     ...ofNodes.problems,
   ].sort(byPlace);
   if (problems.length > MOST_PROBLEMS) {
@@ -59,7 +58,7 @@ export function readNodesFile(file: string, text: string): NodesFileReading {
     problems.splice(MOST_PROBLEMS, problems.length, { file, keyPath: [], message });
   }
   if (problems.length > 0 || !parsed.success) return { kind: 'refused', problems };
-  return { kind: 'read', content: parsed.data, warnings: ofNodes.warnings, sources };
+  return { kind: 'read', content: parsed.data, warnings: ofNodes.warnings, source };
 }
 
 /** What a person mends before looking again. */
@@ -139,7 +138,7 @@ function refused(file: string, message: string): NodesFileReading {
   return { kind: 'refused', problems: [{ file, keyPath: [], message }] };
 }
 
-function syntaxProblems(sources: Sources, source: SourceFile): readonly Located[] {
+function syntaxProblems(source: SourceFile): readonly Located[] {
   const { file, excess, roots, syntaxErrors } = source;
   switch (excess) {
     case 'depth':
@@ -154,14 +153,12 @@ function syntaxProblems(sources: Sources, source: SourceFile): readonly Located[
   const second = roots[1];
   return [
     // The rest mostly follows from the first.
-    ...syntaxErrors
-      .slice(0, 1)
-      .map(({ message, offset }) => ({ ...sources.position(source, offset), keyPath: [], message })),
+    ...syntaxErrors.slice(0, 1).map(({ message, offset }) => ({ ...placeOf(source, offset), keyPath: [], message })),
     ...(second === undefined
       ? []
       : [
           {
-            ...sources.position(source, second.range?.[0] ?? 0),
+            ...placeOf(source, second.range?.[0] ?? 0),
             keyPath: [],
             message: 'expected one document, found another one behind "---"',
           },

@@ -1,10 +1,10 @@
 import { isMap, isScalar, isSeq } from 'yaml';
-import type { Located } from '../compose/problem.ts';
-import type { SourceFile } from '../compose/source-file.ts';
-import type { Sources } from '../compose/sources.ts';
+import { placeOf } from '../written-files/place.ts';
+import type { Located } from '../written-files/problem.ts';
+import type { SourceFile } from '../written-files/source-file.ts';
 
 /** What the YAML parser would let the last one win for, two nodes of one name above all; and what no object can be asked for. */
-export function repeatedKeys(sources: Sources, source: SourceFile, most: number): readonly Located[] {
+export function repeatedKeys(source: SourceFile, most: number): readonly Located[] {
   const problems: Located[] = [];
   function visit(node: unknown, keyPath: readonly (string | number)[]): void {
     if (isSeq(node)) for (const [index, item] of node.items.entries()) visit(item, [...keyPath, index]);
@@ -17,12 +17,12 @@ export function repeatedKeys(sources: Sources, source: SourceFile, most: number)
       const before = first.get(name);
       if (name === '__proto__') {
         const message = 'expected another name: this one means something to JavaScript and would be lost';
-        problems.push({ ...sources.position(source, offset), keyPath: [...keyPath, name], message });
+        problems.push({ ...placeOf(source, offset), keyPath: [...keyPath, name], message });
       } else if (before !== undefined && name !== '<<') {
-        const { line } = sources.position(source, before);
+        const { line } = placeOf(source, before);
         const what = keyPath.length === 1 && keyPath[0] === 'nodes' ? `the node "${name}"` : `"${name}"`;
         const message = `${what} stands here a second time, first in line ${line}`;
-        problems.push({ ...sources.position(source, offset), keyPath: [...keyPath, name], message });
+        problems.push({ ...placeOf(source, offset), keyPath: [...keyPath, name], message });
       } else first.set(name, offset);
       visit(value, [...keyPath, name]);
     }

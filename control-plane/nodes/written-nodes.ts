@@ -1,8 +1,8 @@
 import { type Document, isAlias, isMap, isNode, isScalar, type Pair } from 'yaml';
-import type { KeyPath, Located, Problem } from '../compose/problem.ts';
-import type { SourceFile } from '../compose/source-file.ts';
-import type { Sources } from '../compose/sources.ts';
-import { child } from '../compose/yaml-step.ts';
+import { locate, placeOf } from '../written-files/place.ts';
+import type { KeyPath, Located, Problem } from '../written-files/problem.ts';
+import type { SourceFile } from '../written-files/source-file.ts';
+import { child } from '../written-files/yaml-step.ts';
 
 /** A node as somebody wrote it; there may be two of one name. */
 export interface WrittenNode {
@@ -19,32 +19,30 @@ export interface WrittenNode {
 export function writtenNodes({
   document,
   input,
-  sources,
   source,
 }: {
   document: Document;
   /** The document as a value. */
   input: unknown;
-  sources: Sources;
   /** The same text. */
   source: SourceFile;
 }): readonly WrittenNode[] {
-  const located = pairsOf(source.roots[0], n => (isAlias(n) ? source.targets.get(n) : n));
+  const inSource = pairsOf(source.roots[0], n => (isAlias(n) ? source.targets.get(n) : n));
   const pairs = pairsOf(document.contents, n => (isAlias(n) ? n.resolve(document) : n));
   const times = Map.groupBy(pairs, nameOf);
-  const locate = (problem: Problem) => sources.locate(problem);
+  const located = (problem: Problem) => locate(source, problem);
   const written = pairs.flatMap((pair, i): WrittenNode[] => {
     const name = nameOf(pair);
     if (name === null || name === '__proto__') return [];
-    const own = located[i];
+    const own = inSource[i];
     const isDouble = (times.get(name)?.length ?? 0) > 1 && own !== undefined;
     const value = isNode(pair.value) ? pair.value.toJS(document) : pair.value;
-    return [{ name, value, locate: isDouble ? p => ({ ...p, ...placeIn(sources, source, own, p.keyPath) }) : locate }];
+    return [{ name, value, locate: isDouble ? p => ({ ...p, ...placeIn(source, own, p.keyPath) }) : located }];
   });
   const nodes = (input as { nodes?: unknown } | null)?.nodes;
   if (typeof nodes !== 'object' || nodes === null || Array.isArray(nodes)) return [];
   const merged = Object.entries(nodes).filter(([name]) => !times.has(name));
-  return [...written, ...merged.map(([name, value]) => ({ name, value, locate }))];
+  return [...written, ...merged.map(([name, value]) => ({ name, value, locate: located }))];
 }
 
 /** The entries of `nodes`. @param resolved what an alias stands for */
@@ -62,7 +60,7 @@ function nameOf({ key }: Pair): string | null {
 }
 
 /** The deepest part of a key path that stands in an entry of `nodes`. */
-function placeIn(sources: Sources, source: SourceFile, entry: Pair, [, , ...rest]: KeyPath) {
+function placeIn(source: SourceFile, entry: Pair, [, , ...rest]: KeyPath) {
   let offset = isScalar(entry.key) ? (entry.key.range?.[0] ?? 0) : 0;
   let node: unknown = entry.value;
   for (const part of rest) {
@@ -71,5 +69,5 @@ function placeIn(sources: Sources, source: SourceFile, entry: Pair, [, , ...rest
     offset = found.offset;
     node = found.value;
   }
-  return sources.position(source, offset);
+  return placeOf(source, offset);
 }

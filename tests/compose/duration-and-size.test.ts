@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { parseDuration } from '../../control-plane/compose/duration.ts';
-import { parseSize } from '../../control-plane/compose/size.ts';
+import { parseDuration } from '../../control-plane/written-files/duration.ts';
+import { parseSize } from '../../control-plane/written-files/size.ts';
 
 test('durations of whole parts add up exactly', t => {
   fc.assert(

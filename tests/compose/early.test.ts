@@ -4,7 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { areHarmless } from '../../control-plane/compose/are-harmless.ts';
 import { composeReader } from '../../control-plane/compose/compose-command.ts';
-import { parseSource } from '../../control-plane/compose/source-file.ts';
+import { parseSource } from '../../control-plane/written-files/source-file.ts';
 import { load, projectFolder, shown } from './project-folder.ts';
 
 test('an ordinary service file is given to Compose before it is parsed here', async t => {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { generateSchemas } from '../../control-plane/compose/generate-schemas.ts';
 import { xOutriggerJsonSchema } from '../../control-plane/compose/x-outrigger-json-schema.ts';
+import { generateSchemas } from '../../control-plane/generate-schemas.ts';
 import { load, projectFolder } from './project-folder.ts';
 
 test('the JSON Schemas under docs/ are what the program validates with', async t => {

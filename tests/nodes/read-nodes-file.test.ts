@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { formatLocated } from '../../control-plane/compose/format-located.ts';
 import { readNodesFile } from '../../control-plane/nodes/read-nodes-file.ts';
 import { textExcess } from '../../control-plane/nodes/text-excess.ts';
+import { formatLocated } from '../../control-plane/written-files/format-located.ts';
 
 const GIB = 1024 ** 3;
 

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { serviceSpec } from '../core/spec.ts';
-import { nodesJsonSchema } from '../nodes/nodes-file.ts';
-import { xOutriggerJsonSchema } from './x-outrigger-json-schema.ts';
+import { xOutriggerJsonSchema } from './compose/x-outrigger-json-schema.ts';
+import { serviceSpec } from './core/spec.ts';
+import { nodesJsonSchema } from './nodes/nodes-file.ts';
 
 /** The JSON Schemas under docs/, as the program's own schemas have them. Name of the file → its text. */
 export function schemaFiles(): Readonly<Record<string, string>> {
@@ -18,7 +18,7 @@ export function schemaFiles(): Readonly<Record<string, string>> {
   };
 }
 
-const docs = path.join(import.meta.dirname, '../../docs');
+const docs = path.join(import.meta.dirname, '../docs');
 
 /** Writes the files; with `check` it only names those that are not up to date. */
 export async function generateSchemas(options: { check: boolean }): Promise<string[]> {

@@ -1,7 +1,7 @@
-/** Where something stands in the merged Compose model: `['services', 'embedder', 'ports', 0]`. */
+/** Where something stands in what a file says: `['services', 'embedder', 'ports', 0]`. */
 export type KeyPath = readonly (string | number)[];
 
-/** Something wrong or worth knowing in a service file, not yet located in the file's text. */
+/** Something wrong or worth knowing in a file that somebody wrote, not yet located in its text. */
 export interface Problem {
   readonly keyPath: KeyPath;
   /** What was expected and what was found; one sentence, without the key path. */

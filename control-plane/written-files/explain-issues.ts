@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { isMapping } from './fields.ts';
+import { isMapping } from './is-mapping.ts';
 import { nearestKey } from './nearest-key.ts';
 import type { KeyPath, Problem } from './problem.ts';
 import { showValue } from './show-value.ts';
