@@ -1,7 +1,7 @@
 import { DiscoveryError } from './client-error.ts';
 import { controlAddress } from './control-address.ts';
 import { parseReach, type Reach, reachable, standpointOf } from './reach.ts';
-import { parseServiceName } from './service-name.ts';
+import { parseServiceRef } from './service-ref.ts';
 import type { ServiceWatch, WatchState } from './service-watch.ts';
 import { settleOnce } from './settle-once.ts';
 import type { Endpoint, Snapshot } from './snapshot.ts';
@@ -119,7 +119,7 @@ export function viewOf(service: string, options: Pick<DiscoverOptions, 'address'
   const address = controlAddress(process.env, options.address);
   const reach: Reach = parseReach(options.reach ?? process.env['OUTRIGGER_REACH']);
   return {
-    watch: watchOf(address, parseServiceName(service)),
+    watch: watchOf(address, parseServiceRef(service)),
     resolutionOf(snapshot: Snapshot, current: boolean): Resolution {
       const standpoint = standpointOf(address);
       const endpoints = snapshot.endpoints.flatMap((endpoint): ReachableEndpoint[] => {

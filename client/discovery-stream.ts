@@ -5,7 +5,7 @@ import { loadContract } from '../proto/load.ts';
 import { type ControlAddress, formatControlAddress } from './control-address.ts';
 import type { Credentials } from './credentials.ts';
 import { patientTimeout } from './patient-timeout.ts';
-import type { ServiceName } from './service-name.ts';
+import type { ServiceRef } from './service-ref.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
 
 export interface DiscoveryStreamOptions {
@@ -17,7 +17,7 @@ export interface DiscoveryStreamOptions {
   readonly onEnd: (end: WatchEnd) => void;
 }
 
-export interface Subscription extends ServiceName {
+export interface Subscription extends ServiceRef {
   /** The same whenever this client watches this service again. */
   readonly clientId: string;
   /** Ids of the replicas that it may still call. */

@@ -3,7 +3,7 @@ import { type ControlAddress, controlAddress } from './control-address.ts';
 import { registerPatientRoundRobin } from './patient-round-robin.ts';
 import { parseReach, type Reach, reachable, standpointOf } from './reach.ts';
 import { FAILING_SERVICE_CONFIG, SERVICE_CONFIG } from './service-config.ts';
-import { parseServiceName, type ServiceName } from './service-name.ts';
+import { parseServiceRef, type ServiceRef } from './service-ref.ts';
 import type { WatchState } from './service-watch.ts';
 import type { Snapshot } from './snapshot.ts';
 import { watchOf } from './watches.ts';
@@ -51,7 +51,7 @@ function resolverFor({ experimental, status }: GrpcModule): Registration {
     readonly #listener: Listener;
     readonly #options: ChannelOptions;
     readonly #address: ControlAddress;
-    readonly #name: ServiceName;
+    readonly #name: ServiceRef;
     readonly #reach: Reach;
     #unsubscribe: (() => void) | null = null;
     #patience: NodeJS.Timeout | null = null;
@@ -64,7 +64,7 @@ function resolverFor({ experimental, status }: GrpcModule): Registration {
       this.#listener = listener;
       this.#options = options;
       this.#address = controlAddress(process.env, target.authority);
-      this.#name = parseServiceName(trimmed(target.path));
+      this.#name = parseServiceRef(trimmed(target.path));
       this.#reach = parseReach(optionText(options, 'outrigger.reach') ?? process.env['OUTRIGGER_REACH']);
     }
 
@@ -89,7 +89,7 @@ function resolverFor({ experimental, status }: GrpcModule): Registration {
     }
 
     static getDefaultAuthority(target: Target): string {
-      return parseServiceName(trimmed(target.path)).service;
+      return parseServiceRef(trimmed(target.path)).service;
     }
 
     #take({ snapshot, connection }: WatchState): void {

@@ -4,7 +4,7 @@ import { type ControlAddress, formatControlAddress } from './control-address.ts'
 import { credentialsOf } from './credentials.ts';
 import { DiscoveryStream, type WatchEnd } from './discovery-stream.ts';
 import { Leavers } from './leavers.ts';
-import type { ServiceName } from './service-name.ts';
+import type { ServiceRef } from './service-ref.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** What is known of a service now. */
@@ -44,7 +44,7 @@ type Listener = (state: WatchState) => unknown;
  */
 export class ServiceWatch {
   readonly address: ControlAddress;
-  readonly service: ServiceName;
+  readonly service: ServiceRef;
   readonly #timing: WatchTiming;
   readonly #listeners = new Set<Listener>();
   /** By which the control plane knows it again. */
@@ -58,7 +58,7 @@ export class ServiceWatch {
   readonly #holds = new Set<NodeJS.Timeout>();
   #acknowledgeNewest: () => void = () => {};
 
-  constructor(address: ControlAddress, service: ServiceName, timing: WatchTiming = WATCH_TIMING) {
+  constructor(address: ControlAddress, service: ServiceRef, timing: WatchTiming = WATCH_TIMING) {
     this.address = address;
     this.service = service;
     this.#timing = timing;

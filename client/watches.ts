@@ -1,5 +1,5 @@
 import { type ControlAddress, formatControlAddress } from './control-address.ts';
-import type { ServiceName } from './service-name.ts';
+import type { ServiceRef } from './service-ref.ts';
 import { ServiceWatch } from './service-watch.ts';
 
 const watches = new Map<string, ServiceWatch>();
@@ -8,7 +8,7 @@ const watches = new Map<string, ServiceWatch>();
 const MAX_REMEMBERED = 1_000;
 
 /** The process's one watch on a service of a control plane. It opens when somebody subscribes. */
-export function watchOf(address: ControlAddress, name: ServiceName): ServiceWatch {
+export function watchOf(address: ControlAddress, name: ServiceRef): ServiceWatch {
   const key = `${formatControlAddress(address)} ${name.namespace}/${name.service}`;
   const known = watches.get(key);
   if (known) return known;

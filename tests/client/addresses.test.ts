@@ -4,7 +4,7 @@ import path from 'node:path';
 import test from 'ava';
 import { controlAddress, formatControlAddress, parseControlAddress } from '../../client/control-address.ts';
 import { parseReach, reachable, type Standpoint } from '../../client/reach.ts';
-import { parseServiceName } from '../../client/service-name.ts';
+import { parseServiceRef } from '../../client/service-ref.ts';
 import type { Endpoint, EndpointAddress } from '../../client/snapshot.ts';
 import { stateFolder } from '../../control-plane/state-folder.ts';
 
@@ -70,10 +70,10 @@ test('OUTRIGGER_ADDRESS goes before the default, a chosen one before both', t =>
 });
 
 test('a service is named with its namespace, or finds it in the environment', t => {
-  t.deepEqual(parseServiceName('shop/embedder', {}), { namespace: 'shop', service: 'embedder' });
-  t.deepEqual(parseServiceName('embedder', { OUTRIGGER_NAMESPACE: 'a', COMPOSE_PROJECT_NAME: 'b' }).namespace, 'a');
-  t.deepEqual(parseServiceName('embedder', { COMPOSE_PROJECT_NAME: 'b' }).namespace, 'b');
-  t.throws(() => parseServiceName('embedder', {}), { message: /"my-project\/embedder", or set OUTRIGGER_NAMESPACE/ });
+  t.deepEqual(parseServiceRef('shop/embedder', {}), { namespace: 'shop', service: 'embedder' });
+  t.deepEqual(parseServiceRef('embedder', { OUTRIGGER_NAMESPACE: 'a', COMPOSE_PROJECT_NAME: 'b' }).namespace, 'a');
+  t.deepEqual(parseServiceRef('embedder', { COMPOSE_PROJECT_NAME: 'b' }).namespace, 'b');
+  t.throws(() => parseServiceRef('embedder', {}), { message: /"my-project\/embedder", or set OUTRIGGER_NAMESPACE/ });
 });
 
 const network = (name: string, host: string): EndpointAddress => ({ kind: 'network', network: name, host, port: 1 });

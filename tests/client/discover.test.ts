@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { controlAddress } from '../../client/control-address.ts';
 import { InFlight, type Resolution, resolve, watch } from '../../client/index.ts';
-import { parseServiceName } from '../../client/service-name.ts';
+import { parseServiceRef } from '../../client/service-ref.ts';
 import { watchOf } from '../../client/watches.ts';
 import { until } from '../until.ts';
 import { publish, SERVICE, TestControlPlane } from './control-plane.ts';
@@ -9,7 +9,7 @@ import { EchoClient, startReplica } from './replicas.ts';
 
 /** The process's watch on a service, held open, so that the test knows what is known. */
 function watched(t: ExecutionContext, address: string, service: string) {
-  const shared = watchOf(controlAddress({}, address), parseServiceName(service));
+  const shared = watchOf(controlAddress({}, address), parseServiceRef(service));
   t.teardown(shared.subscribe(() => undefined));
   return shared;
 }

@@ -1,7 +1,7 @@
 import { DiscoveryError } from './client-error.ts';
 
 /** Which service is meant. */
-export interface ServiceName {
+export interface ServiceRef {
   readonly namespace: string;
   readonly service: string;
 }
@@ -12,7 +12,7 @@ const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
  * Reads `namespace/service`, or `service` alone: then the namespace is OUTRIGGER_NAMESPACE or, inside a Compose project,
  * COMPOSE_PROJECT_NAME.
  */
-export function parseServiceName(text: string, environment: NodeJS.ProcessEnv = process.env): ServiceName {
+export function parseServiceRef(text: string, environment: NodeJS.ProcessEnv = process.env): ServiceRef {
   const parts = text.split('/');
   const service = parts.pop() ?? '';
   if (parts.length > 1 || ![...parts, service].every(part => NAME.test(part))) {
