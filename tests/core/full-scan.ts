@@ -21,7 +21,7 @@ export class FullScan {
 
   release(replicaId: string): void {
     for (const ledger of this.#ledgers) {
-      const holder = ledger.holders.get(replicaId);
+      const holder = ledger.held.get(replicaId);
       if (holder) ledger.release(holder);
     }
   }
@@ -62,7 +62,7 @@ export class FullScan {
   }
 
   #siblings(ledgers: readonly NodeLedger[], service: ServiceKey): number {
-    return ledgers.reduce((sum, l) => sum + [...l.holders.values()].filter(h => h.service === service).length, 0);
+    return ledgers.reduce((sum, l) => sum + [...l.held.values()].filter(h => h.service === service).length, 0);
   }
 }
 

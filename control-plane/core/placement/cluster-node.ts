@@ -16,8 +16,8 @@ import type { DeviceTypes } from './device-types.ts';
 import { microCpus } from './need.ts';
 import { DEVICE_FREE, DEVICE_SHARED, DEVICE_TAKEN, type MeantTypes, NodeRows } from './node-rows.ts';
 
-/** A replica that holds part of a node. */
-export interface Holder {
+/** What a replica holds of a node. */
+export interface HeldPlace {
   readonly replicaId: string;
   readonly service: ServiceKey;
   readonly spec: ServiceSpec;
@@ -43,7 +43,8 @@ export class NodeLedger {
   /** Its place in the order of the names. */
   readonly index: number;
   readonly devices: readonly DeviceLedger[];
-  readonly holders: Map<string, Holder> = new Map();
+  /** By the id of the replica that holds it. */
+  readonly held: Map<string, HeldPlace> = new Map();
   /** Takes new replicas: it answers, and is neither drained nor on its way out. */
   readonly isOpen: boolean;
   readonly #rows: NodeRows;
@@ -90,14 +91,14 @@ export class NodeLedger {
     return this.#rows.freeDevices(this.#row);
   }
 
-  hold(holder: Holder): void {
-    this.holders.set(holder.replicaId, holder);
-    this.#book(holder, 1);
+  hold(place: HeldPlace): void {
+    this.held.set(place.replicaId, place);
+    this.#book(place, 1);
   }
 
-  release(holder: Holder): void {
-    this.holders.delete(holder.replicaId);
-    this.#book(holder, -1);
+  release(place: HeldPlace): void {
+    this.held.delete(place.replicaId);
+    this.#book(place, -1);
   }
 
   /**
@@ -131,10 +132,10 @@ export class NodeLedger {
   }
 
   /** The first fixed host port of the spec that a replica here has, and that replica. */
-  takenPort(spec: ServiceSpec): { port: PublishedPort; holder: Holder } | null {
+  takenPort(spec: ServiceSpec): { port: PublishedPort; holder: HeldPlace } | null {
     for (const port of spec.ports) {
       if (port.hostPort === 0) continue;
-      for (const holder of this.holders.values()) {
+      for (const holder of this.held.values()) {
         if (holder.spec.ports.some(other => clashes(port, other))) return { port, holder };
       }
     }
@@ -164,7 +165,7 @@ export class NodeLedger {
     return nth < 0 ? null : priced([this.devices[nth]!]);
   }
 
-  #book({ spec, placement, devices }: Holder, sign: 1 | -1): void {
+  #book({ spec, placement, devices }: HeldPlace, sign: 1 | -1): void {
     const sharedBytes = sharedMemoryOf(spec);
     let freed = 0;
     const held = devices ? { listed: devices, touched: [] } : this.#heldBy(placement);

@@ -3,7 +3,7 @@ import type { ImageState, ObservedNode } from '../observed.ts';
 import type { Placement } from '../replica.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import { AbsentImages } from './absent-images.ts';
-import { type Fit, type Holder, NodeLedger } from './cluster-node.ts';
+import { type Fit, type HeldPlace, NodeLedger } from './cluster-node.ts';
 import { DeviceTypes } from './device-types.ts';
 import { NodeRows } from './node-rows.ts';
 import type { Rejection } from './rejection.ts';
@@ -34,7 +34,7 @@ export class Cluster {
   readonly #nodes: readonly NodeLedger[];
   readonly #byName: ReadonlyMap<string, NodeLedger>;
   readonly #rows: NodeRows;
-  readonly #holders: Map<string, Holder & { readonly ledger: NodeLedger }> = new Map();
+  readonly #held: Map<string, HeldPlace & { readonly ledger: NodeLedger }> = new Map();
   readonly #loads: Map<ServiceKey, ServiceLoad> = new Map();
   readonly #shapes: Shapes;
   readonly #absent: AbsentImages;
@@ -66,7 +66,7 @@ export class Cluster {
     if (!ledger) return;
     const { replicaId, service } = holder;
     const held = { replicaId, service, spec, placement, ledger, devices: fit?.devices };
-    this.#holders.set(replicaId, held);
+    this.#held.set(replicaId, held);
     ledger.hold(held);
     let load = this.#loads.get(service);
     if (!load) {
@@ -79,10 +79,10 @@ export class Cluster {
 
   /** Gives back what a replica holds; one that holds nothing is no error. */
   release(replicaId: string): void {
-    const held = this.#holders.get(replicaId);
+    const held = this.#held.get(replicaId);
     if (!held) return;
     const { ledger, service } = held;
-    this.#holders.delete(replicaId);
+    this.#held.delete(replicaId);
     ledger.release(held);
     const load = this.#loads.get(service)!;
     load.add(ledger, -1);

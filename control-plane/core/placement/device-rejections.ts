@@ -221,15 +221,15 @@ function areFree(count: number): string {
 }
 
 /** The services whose replicas hold any of the devices. */
-function holdersOf({ holders, node }: NodeLedger, devices: readonly DeviceLedger[]): ServiceKey[] {
+function holdersOf({ held, node }: NodeLedger, devices: readonly DeviceLedger[]): ServiceKey[] {
   const ids = new Set(devices.map(d => d.device.id));
-  const those = [...holders.values()].filter(h => givenDevices(h.placement).some(d => ids.has(currentId(node, d))));
+  const those = [...held.values()].filter(h => givenDevices(h.placement).some(d => ids.has(currentId(node, d))));
   return [...new Set(those.map(h => h.service))].sort();
 }
 
 /** Those that hold what is not listed, or not for sure, and may be any of the devices. */
 function unlistedHoldersOf(ledger: NodeLedger, devices: readonly DeviceLedger[]): ServiceKey[] {
-  const those = [...ledger.holders.values()].filter(h =>
+  const those = [...ledger.held.values()].filter(h =>
     givenDevices(h.placement).some(d => devices.some(l => mayBeGiven(ledger.node, d, l.device))),
   );
   return [...new Set(those.map(h => h.service))].sort();

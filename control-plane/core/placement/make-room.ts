@@ -82,7 +82,7 @@ class Room {
 
   suffices(gone: readonly Leaver[]): boolean {
     const { spec, service } = this.#request;
-    const held = gone.flatMap(r => this.#ledger.holders.get(r.replicaId) ?? []);
+    const held = gone.flatMap(r => this.#ledger.held.get(r.replicaId) ?? []);
     for (const holder of held) this.#ledger.release(holder);
     const siblings = this.#siblings - held.filter(h => h.service === service).length;
     const isEnough = this.#ledger.fit(spec, siblings) !== null;

@@ -109,11 +109,11 @@ function sizeRejections(ledger: NodeLedger, spec: ServiceSpec): Rejection[] {
 
 /** Whose replicas hold any of it, and what those of the service itself hold. */
 function heldBy(
-  { holders }: NodeLedger,
+  ledger: NodeLedger,
   spec: ServiceSpec,
   of: (spec: ServiceSpec) => number,
 ): Pick<Rejection, 'heldBy' | 'own'> {
-  const those = [...holders.values()].filter(h => of(h.spec) > 0);
+  const those = [...ledger.held.values()].filter(h => of(h.spec) > 0);
   const own = those.filter(h => h.service === serviceKey(spec));
   const held = own.reduce((sum, h) => sum + of(h.spec), 0);
   return {
