@@ -12,6 +12,8 @@ export interface Project {
   readonly warnings: readonly string[];
   /** Where it comes from, for people. */
   readonly origin: string;
+  /** Absolute paths of the files read, as far as they are local. */
+  readonly files: readonly string[];
   /** Services whose image is built from the file. */
   readonly builds: readonly string[];
   /** What is wrong at a key path (`services.a.volumes[0].source`), as a line with its place in the file. */
@@ -48,6 +50,7 @@ export async function loadProject(
     services: result.specs,
     warnings,
     origin: result.files.length > 0 ? result.files.join(', ') : cwd,
+    files: result.files,
     builds: result.builds,
     locate: async (keyPath, message) => formatLocated(await result.locate(keyPath, message), { cwd }),
     source,

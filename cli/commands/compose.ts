@@ -11,6 +11,7 @@ import { loadProject, namespaceOf, projectFolders } from '../project.ts';
 import { removeServices } from '../remove-services.ts';
 import { failureLines } from '../render/failure.ts';
 import { PhaseLines } from '../render/phase-lines.ts';
+import { requireSameProject } from '../require-same-project.ts';
 import { Revival } from '../revival.ts';
 import { awaitedOf } from '../rollout-outcome.ts';
 import { stillCreated } from '../still-created.ts';
@@ -24,8 +25,8 @@ import { withPlaces } from '../with-places.ts';
  * https://github.com/docker/compose/blob/main/docs/extension.md
  */
 export async function compose(context: Context, words: readonly string[]): Promise<ExitCode> {
-  const call = parseCall(words);
   try {
+    const call = parseCall(words);
     switch (call.command) {
       case 'metadata':
         context.out.json(METADATA);
@@ -69,11 +70,11 @@ interface Call {
   readonly service: string;
 }
 
-const METADATA = {
-  description: 'Runs the service with Outrigger: GPU placement, probes, warm-up, draining',
-  up: { parameters: PROVIDER_OPTIONS.map(option => ({ ...option, required: false, type: 'string' })) },
-  down: { parameters: PROVIDER_OPTIONS.map(option => ({ ...option, required: false, type: 'string' })) },
-};
+/**
+ * Says nothing: of whatever options a provider describes, Compose hands on only those, and leaves out one that is misspelt
+ * without a word. To one that describes none it hands on all, so that what is not known here can be refused.
+ */
+const METADATA = {};
 
 function parseCall(words: readonly string[]): Call {
   const flags = new Map<string, string[]>();
@@ -99,11 +100,12 @@ function parseCall(words: readonly string[]): Call {
     throw usageError(`"outrigger compose ${command}" takes one service.`);
   }
   const known = ['project-name', ...PROVIDER_OPTIONS.map(o => o.name)];
-  const unknown = [...flags.keys()].find(name => !known.includes(name));
+  // What was never brought up for its options can still be taken down.
+  const unknown = command === 'up' ? [...flags.keys()].find(name => !known.includes(name)) : undefined;
   if (unknown !== undefined) {
     throw usageError(
       `The provider has no option "${unknown}".`,
-      `It has ${PROVIDER_OPTIONS.map(o => o.name).join(', ')}; what the service needs stands under x-outrigger.`,
+      `It has ${PROVIDER_OPTIONS.map(o => o.name).join(', ')} under provider.options; what the service needs stands under x-outrigger.`,
     );
   }
   const projectName = flags.get('project-name')?.at(-1);
@@ -124,6 +126,7 @@ function say(context: Context, type: 'info' | 'error' | 'debug' | 'setenv', mess
 
 async function provideUp(context: Context, call: Call): Promise<ExitCode> {
   const project = await loadProject(context, call.project, [call.service]);
+  if (call.project.file === undefined) await requireSameProject(context, project);
   for (const warning of project.warnings) say(context, 'debug', warning);
   // Compose asks for each service by itself, those that it depends on first.
   const spec = project.services.find(s => s.name === call.service);
@@ -226,7 +229,7 @@ async function provideDown(context: Context, call: Call): Promise<ExitCode> {
     },
   );
   if (result.kind === 'gone') return EXIT_CODE.ok;
-  say(context, 'error', `${call.service} is still on its way out`);
-  for (const reason of result.reasons) say(context, 'error', reason);
+  // Compose reads no further than the first error.
+  say(context, 'error', [`${call.service} is still on its way out`, ...result.reasons].join('\n'));
   return EXIT_CODE.failed;
 }

@@ -1,7 +1,4 @@
-/**
- * What may stand under `provider.options` of a service that names Outrigger. Compose hands on only those that the
- * provider tells it of, and leaves out others without a word: whoever compiles the file refuses them.
- */
+/** What may stand under `provider.options` of a service that names Outrigger. */
 export const PROVIDER_OPTIONS = [
   {
     name: 'file',

@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+import { projectName } from '../control-plane/compose/index.ts';
+import { OutriggerError } from '../control-plane/core/errors.ts';
+import type { Context } from './context.ts';
+import type { Project } from './project.ts';
+
+/**
+ * Compose tells a provider the project's name, and not which files it reads. Where the files found in its stead name
+ * another project, they are other files most likely, and a service of the same name in them another model.
+ * @throws OutriggerError `invalid_argument` where the files, which nobody named, are of another project
+ */
+export async function requireSameProject(
+  { environment, signal }: Pick<Context, 'environment' | 'signal'>,
+  { namespace, files, source }: Pick<Project, 'namespace' | 'files' | 'source'>,
+): Promise<void> {
+  const texts = await Promise.all(files.map(file => readFile(file, 'utf8')));
+  const written = texts.flatMap(text => NAME_LINE.exec(text)?.[1] ?? []);
+  // Compose is asked only where it is in doubt. Without a name, a project's folder names it, and -p any other way.
+  if (written.length === 0 || written.every(name => name === namespace)) return;
+  const { COMPOSE_PROJECT_NAME: _, ...rest } = environment;
+  const own = await projectName({ ...source, projectName: undefined, environment: rest }, signal);
+  if (own.kind === 'unknown' || own.name === namespace) return;
+  throw new OutriggerError(
+    'invalid_argument',
+    `${files.join(', ')} ${files.length === 1 ? 'is' : 'are'} of the project ${own.name}, and docker compose runs ${namespace}`,
+    {
+      next:
+        'Compose does not hand its -f on: set provider.options.file to the path of the file that it reads. ' +
+        'Where this is that file, and the project is renamed by -p or COMPOSE_PROJECT_NAME, set it too.',
+    },
+  );
+}
+
+const NAME_LINE = /^name:[ \t]*["']?([^"'\s#]+)/m;

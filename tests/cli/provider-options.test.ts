@@ -1,0 +1,69 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { serve } from '../api/served.ts';
+import { runCli, testFolder } from './run-cli.ts';
+
+const file = (name: string, image: string) =>
+  `name: ${name}\nservices:\n  web: {image: "${image}", provider: {type: outrigger}, x-outrigger: {protocol: grpc, port: 50051}}\n`;
+
+/** A folder with the files of two projects; asks the provider as Compose does. */
+async function twoProjects(t: ExecutionContext) {
+  const { controlPlane, socket } = await serve(t);
+  const cwd = await testFolder(t);
+  await writeFile(path.join(cwd, 'compose.yaml'), file('a', 'one:1'));
+  await writeFile(path.join(cwd, 'other.yaml'), file('b', 'two:1'));
+  const ask = async (project: string, ...args: string[]) => {
+    const environment = { OUTRIGGER_ADDRESS: `unix://${socket}`, COMPOSE_PROJECT_NAME: project };
+    const { code, stdout } = await runCli({
+      args: ['compose', `--project-name=${project}`, ...args, 'web'],
+      environment,
+      cwd,
+    });
+    const said = stdout
+      .split('\n')
+      .filter(Boolean)
+      .map(line => JSON.parse(line) as { type: string; message: string });
+    return { code, error: said.find(s => s.type === 'error')?.message ?? '' };
+  };
+  return { controlPlane, cwd, ask };
+}
+
+/** Nothing gets ready here: what was accepted is late. */
+const STOP = '--wait-timeout=1ms';
+const ACCEPTED = /^not ready in time: /;
+
+test('the provider refuses the file of another project, unless it is told which file to read', async t => {
+  const { controlPlane, ask } = await twoProjects(t);
+  const refused = await ask('b', 'up', STOP);
+  t.is(refused.code, 1);
+  t.regex(refused.error, /compose\.yaml is of the project a, and docker compose runs b\..*set provider\.options\.file/);
+  t.deepEqual(controlPlane.services(), []);
+  t.regex((await ask('b', 'up', STOP, '--file=other.yaml')).error, ACCEPTED);
+  t.regex((await ask('b', 'up', STOP, '--file=compose.yaml')).error, ACCEPTED, 'told so, a project may be renamed');
+});
+
+test('the provider takes a file whose name is made of variables for what Compose makes of it', async t => {
+  const { cwd, ask } = await twoProjects(t);
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: Compose's own.
+  await writeFile(path.join(cwd, 'compose.yaml'), file('${NOBODY_SETS_THIS:-b}', 'one:1'));
+  t.regex((await ask('b', 'up', STOP)).error, ACCEPTED);
+  t.regex((await ask('c', 'up', STOP)).error, /is of the project b, and docker compose runs c/);
+});
+
+test('an option that the provider does not know is refused by up, and no obstacle to down', async t => {
+  const { controlPlane, ask } = await twoProjects(t);
+  const refused = await ask('a', 'up', '--fil=other.yaml');
+  t.is(refused.code, 1);
+  t.is(
+    refused.error,
+    'The provider has no option "fil". It has file, env-file, wait-timeout under provider.options; what the service needs stands under x-outrigger.',
+  );
+  t.deepEqual(controlPlane.services(), []);
+  t.is((await ask('a', 'down', '--fil=other.yaml')).code, 0);
+});
+
+test('the provider describes no option, so that Compose hands on those that are misspelt', async t => {
+  const { stdout } = await runCli({ args: ['compose', 'metadata'] });
+  t.deepEqual(JSON.parse(stdout), {});
+});
