@@ -18,6 +18,8 @@ export class Blocks {
   readonly members: Int32Array;
   /** The position at which each block begins; one more for the end. */
   readonly starts: Int32Array;
+  /** Of each block, the node whose name comes first. */
+  readonly firsts: Int32Array;
   /** How many members the smallest block has. */
   readonly smallest: number;
   /** By the index of a node: its block and its position in the block, in one number; -1: no member. */
@@ -43,6 +45,7 @@ export class Blocks {
     this.groups = groups;
     this.members = Int32Array.from(members);
     this.starts = Int32Array.from([...starts, members.length]);
+    this.firsts = Int32Array.from(starts, at => members[at]!);
     this.#places = new Int32Array(nodeCount).fill(-1);
     let smallest = BLOCK;
     for (let block = 0; block < this.count; block += 1) {
@@ -57,11 +60,6 @@ export class Blocks {
 
   get count(): number {
     return this.starts.length - 1;
-  }
-
-  /** The member of the block whose name comes first. */
-  firstOf(block: number): number {
-    return this.members[this.starts[block]!]!;
   }
 
   /** -1 where the node is no member. */

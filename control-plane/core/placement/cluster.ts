@@ -86,7 +86,7 @@ export class Cluster {
     ledger.release(held);
     const load = this.#loads.get(service)!;
     load.add(ledger, -1);
-    if (load.counts.size === 0) this.#loads.delete(service);
+    if (load.nodeCount === 0) this.#loads.delete(service);
     this.#changed(ledger);
   }
 
@@ -127,7 +127,7 @@ export class Cluster {
 
   /** How many replicas of the service hold something of the node. */
   siblingsOn(ledger: NodeLedger, service: ServiceKey): number {
-    return this.#loads.get(service)?.counts.get(ledger.index) ?? 0;
+    return this.#loads.get(service)?.on(ledger.index) ?? 0;
   }
 
   /** What every node lacks for the request; empty where one has all. */

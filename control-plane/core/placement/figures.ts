@@ -1,4 +1,4 @@
-import { type Members, meet } from './members.ts';
+import { type Members, meet, type Sought } from './members.ts';
 import { type Need, packingAtLeast } from './need.ts';
 
 /** What a node has free, as far as a shortlist counts it. */
@@ -20,7 +20,8 @@ export interface Free {
 export class Figures {
   readonly #rows: Float64Array;
   readonly #classes: number;
-  /** By block and class, who is in it: two words. */
+  readonly #blocks: number;
+  /** By class and block, who is in it: two words. Who looks for nodes of one class looks through all blocks. */
   readonly #members: Int32Array;
   /** Of each block, a bit for each class: it has nodes; it is loose. */
   readonly #present: Int32Array;
@@ -29,6 +30,7 @@ export class Figures {
   /** `mostDevices`: that any node has. */
   constructor(blocks: number, mostDevices: number) {
     this.#classes = Math.min(mostDevices + 1, MOST_CLASSES);
+    this.#blocks = blocks;
     this.#rows = new Float64Array(blocks * this.#classes * WIDTH);
     this.#members = new Int32Array(blocks * this.#classes * 2);
     this.#present = new Int32Array(blocks);
@@ -48,8 +50,7 @@ export class Figures {
 
   /** Whether the member is in its class already, so that nothing is to be set again. */
   isIn(block: number, member: number, freeDevices: number): boolean {
-    const nth = Math.min(freeDevices, this.#classes - 1);
-    const word = (block * this.#classes + nth) * 2 + (member >> 5);
+    const word = (Math.min(freeDevices, this.#classes - 1) * this.#blocks + block) * 2 + (member >> 5);
     return (this.#members[word]! & (1 << (member & 31))) !== 0;
   }
 
@@ -57,19 +58,32 @@ export class Figures {
   set(block: number, member: number, free: Free): void {
     this.#remove(block, member);
     const nth = Math.min(free.devices, this.#classes - 1);
-    const at = block * this.#classes + nth;
+    const rows = this.#rows;
+    const row = (block * this.#classes + nth) * WIDTH;
     if ((this.#present[block]! & (1 << nth)) === 0) {
       this.#present[block]! |= 1 << nth;
-      this.#rows.fill(Number.NEGATIVE_INFINITY, at * WIDTH, at * WIDTH + SMALLEST);
-      this.#rows[at * WIDTH + SMALLEST] = Number.POSITIVE_INFINITY;
+      rows.fill(Number.NEGATIVE_INFINITY, row, row + SMALLEST);
+      rows[row + SMALLEST] = Number.POSITIVE_INFINITY;
     }
-    this.#members[at * 2 + (member >> 5)]! |= 1 << (member & 31);
-    const rows = this.#rows;
-    const row = at * WIDTH;
+    this.#members[(nth * this.#blocks + block) * 2 + (member >> 5)]! |= 1 << (member & 31);
     if (free.microCpus > rows[row + CPUS]!) rows[row + CPUS] = free.microCpus;
     if (free.memoryBytes > rows[row + MEMORY]!) rows[row + MEMORY] = free.memoryBytes;
     if (free.whole > rows[row + WHOLE]!) rows[row + WHOLE] = free.whole;
     if (free.smallestGib < rows[row + SMALLEST]!) rows[row + SMALLEST] = free.smallestGib;
+  }
+
+  /** The first of these blocks where any node, or any of `some`, has just so many free devices and may have room for the need. */
+  nextLikely(need: Need, freeDevices: number, { some, blocks, likely }: Sought): number {
+    const nth = Math.min(freeDevices, this.#classes - 1);
+    const { to } = blocks;
+    let { from } = blocks;
+    for (;;) {
+      const block = likely.seek(this.#members, nth * this.#blocks * 2, some, { from, to });
+      if (block === to) return to;
+      const row = (block * this.#classes + nth) * WIDTH;
+      if (this.#rows[row + CPUS]! >= need.microCpus && this.#rows[row + MEMORY]! >= need.memoryBytes) return block;
+      from = block + 1;
+    }
   }
 
   /**
@@ -82,11 +96,12 @@ export class Figures {
     let best = Number.POSITIVE_INFINITY;
     for (let left = this.#present[block]!; left !== 0; left &= left - 1) {
       const freeDevices = 31 - Math.clz32(left & -left);
-      const at = block * this.#classes + freeDevices;
-      const row = at * WIDTH;
+      const row = (block * this.#classes + freeDevices) * WIDTH;
       if (rows[row + CPUS]! < microCpus || rows[row + MEMORY]! < memoryBytes) continue;
       const packing = packingAtLeast(devices, freeDevices, rows[row + WHOLE]!, rows[row + SMALLEST]!, roomGib);
-      if (packing < best && (some === null || meet(some, block, this.#members, at))) best = packing;
+      if (packing >= best) continue;
+      if (some === null || meet(some, block * 2, this.#members, (freeDevices * this.#blocks + block) * 2))
+        best = packing;
     }
     return best;
   }
@@ -94,10 +109,10 @@ export class Figures {
   #remove(block: number, member: number): void {
     for (let left = this.#present[block]!; left !== 0; left &= left - 1) {
       const nth = 31 - Math.clz32(left & -left);
-      const word = (block * this.#classes + nth) * 2 + (member >> 5);
+      const first = (nth * this.#blocks + block) * 2;
+      const word = first + (member >> 5);
       if ((this.#members[word]! & (1 << (member & 31))) === 0) continue;
       this.#members[word]! &= ~(1 << (member & 31));
-      const first = (block * this.#classes + nth) * 2;
       if ((this.#members[first]! | this.#members[first + 1]!) === 0) this.#empty(block, nth);
       else this.#loose[block]! |= 1 << nth;
       return;
@@ -105,7 +120,7 @@ export class Figures {
   }
 
   #empty(block: number, nth: number): void {
-    const first = (block * this.#classes + nth) * 2;
+    const first = (nth * this.#blocks + block) * 2;
     this.#members[first] = 0;
     this.#members[first + 1] = 0;
     this.#present[block]! &= ~(1 << nth);

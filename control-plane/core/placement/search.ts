@@ -14,11 +14,11 @@ import type { Places } from './shortlist.ts';
  */
 export function search(
   nodes: Nodes,
-  { need, list, image }: Candidates,
+  { need, leastPacking, list, image }: Candidates,
   spec: ServiceSpec,
   load: ServiceLoad | undefined,
 ): Fit | null {
-  const seek: Seek = { ...nodes, list, need, image, spec, load };
+  const seek: Seek = { ...nodes, list, need, leastPacking, image, spec, load };
   const { spread } = spec.placement;
   if (list.groups.length === 1 || spread.length === 0 || !load) return bestOf(list.groups, seek);
   const loaded = list.groups.map(group => ({ group, counts: load.spreadOf(spread, group.path) }));
@@ -46,10 +46,10 @@ interface Seek extends Nodes, Candidates {
 }
 
 function bestOf(groups: readonly Group[], seek: Seek): Fit | null {
-  const { list, need, image, spec, load } = seek;
+  const { list, need, leastPacking, image, spec, load } = seek;
   const floors = load?.floorsOf(list, spec) ?? null;
   const siblings = floors?.siblings ?? null;
-  const leastCost = (imageAbsent: boolean) => costOf(floors?.least ?? 0, imageAbsent, list.leastPacking(need));
+  const leastSiblings = floors?.least ?? 0;
   let best: Fit | null = null;
   if (image.kind === 'some') {
     const { places } = image;
@@ -60,12 +60,14 @@ function bestOf(groups: readonly Group[], seek: Seek): Fit | null {
       bounds: list.boundsFor(need, places),
       siblings,
       costs: floors?.ofPlaces ?? null,
-      leastCost: leastCost(false),
+      leastCost: costOf(leastSiblings, false, leastPacking),
     };
     best = searchGroups(groups, field, seek, best);
     if (image.isMust) return best;
   }
   const imageAbsent = image.kind !== 'everywhere';
+  const leastCost = costOf(leastSiblings, imageAbsent, leastPacking);
+  if (best && best.cost < leastCost) return best;
   const field: Field = {
     imageAbsent,
     places: null,
@@ -73,7 +75,7 @@ function bestOf(groups: readonly Group[], seek: Seek): Fit | null {
     bounds: list.boundsFor(need, null),
     siblings,
     costs: floors?.ofAll ?? null,
-    leastCost: leastCost(imageAbsent),
+    leastCost,
   };
   return searchGroups(groups, field, seek, best);
 }
@@ -111,25 +113,53 @@ function compare(a: readonly number[], b: readonly number[]): number {
  * that costs the least that any could, those behind it have nothing better. A large cluster mostly has one, near the front.
  */
 function searchField(group: Group, field: Field, seek: Seek, before: Fit | null): Fit | null {
-  const { leastCost } = field;
-  const { scratch: costs, blocks } = seek.list;
+  const { list, need } = seek;
+  const { places, leastCost } = field;
   let best = before;
-  for (let block = group.from; block < group.to; block += 1) {
-    if (!isWorth(blocks.firstOf(block), leastCost, best)) return best;
-    costs[block] = costIn(block, field, seek);
-    if (costs[block]! > leastCost || !isWorthLooking(block, field, seek, best)) continue;
-    best = searchBlock(block, field, seek, best);
-    costs[block] = Number.POSITIVE_INFINITY;
+  const { to } = group;
+  // Of a few blocks the bounds are compared as quickly.
+  if (to - group.from <= MOST_TRIES) return searchByBounds(group, field, seek, before);
+  for (let from = group.from; from < to; ) {
+    const block = list.nextLikely({ from, to }, need, places);
+    if (block === to) break;
+    if (!isWorth(list.blocks.firsts[block]!, leastCost, best)) return best;
+    if (!isKnownToCostMore(block, field, seek)) best = searchLikely(block, field, seek, best);
+    from = block + 1;
   }
-  return searchRest(group, field, seek, best);
+  return best?.cost === leastCost ? best : searchByBounds(group, field, seek, best);
+}
+
+/** Whether it is known already that no place in the block costs as little as any could. */
+function isKnownToCostMore(block: number, field: Field, { list, leastPacking }: Seek): boolean {
+  const { imageAbsent, bounds, siblings, costs, leastCost } = field;
+  const version = list.versions[block]!;
+  if (costs && costs.versions[block] === version) return costs.packings[block]! > leastCost;
+  const packing = bounds.versions[block] === version ? bounds.packings[block]! : leastPacking;
+  return costOf(siblings ? siblings[block]! : 0, imageAbsent, packing) > leastCost;
+}
+
+/** The first of the likely members that costs as little as any could; where none does, the best of the whole block. */
+function searchLikely(block: number, field: Field, seek: Seek, best: Fit | null): Fit | null {
+  const { list, rows, need, load } = seek;
+  const { members, starts } = list.blocks;
+  for (let member = list.likely.next(); member >= 0; member = list.likely.next()) {
+    const node = members[starts[block]! + member]!;
+    if (!isWorth(node, field.leastCost, best)) return best;
+    const packing = rows.packingAtLeast(node, need, list.meant);
+    if (costOf(load?.on(node) ?? 0, field.imageAbsent, packing) > field.leastCost) continue;
+    const fit = fitOn(node, field, seek);
+    if (fit?.cost === field.leastCost) return fit;
+  }
+  return searchBlock(block, field, seek, best);
 }
 
 /**
- * The same where no block promises the least that there can be. The blocks that promise most are looked into first; once a
- * few did not keep what they promised, the others follow in their order.
+ * The same by the bounds of all blocks, where no place costs as little as any could. The blocks that promise most are looked
+ * into first; once a few did not keep what they promised, the others follow in their order.
  */
-function searchRest(group: Group, field: Field, seek: Seek, before: Fit | null): Fit | null {
+function searchByBounds(group: Group, field: Field, seek: Seek, before: Fit | null): Fit | null {
   const costs = seek.list.scratch;
+  fillCosts(costs, group, field, seek);
   let best = before;
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const block = indexOfLeast(costs, group);
@@ -169,10 +199,17 @@ function indexOfLeast(costs: Float64Array, { from, to }: Group): number {
   return first;
 }
 
-/** What a place in the block costs at least, infinite where the field has nobody. */
-function costIn(block: number, { places, imageAbsent, bounds, siblings, costs }: Field, { list, need }: Seek): number {
-  if (costs && costs.versions[block] === list.versionOf(block)) return costs.packings[block]!;
-  return costOf(siblings ? siblings[block]! : 0, imageAbsent, list.boundOf(block, need, bounds, places));
+/** What a place in each block costs at least, infinite where the field has nobody. */
+function fillCosts(into: Float64Array, { from, to }: Group, field: Field, { list, need }: Seek): void {
+  const { places, imageAbsent, bounds, siblings, costs } = field;
+  const { versions } = list;
+  for (let block = from; block < to; block += 1) {
+    if (costs !== null && costs.versions[block] === versions[block]) into[block] = costs.packings[block]!;
+    else {
+      const packing = list.boundOf(block, need, bounds, places);
+      into[block] = costOf(siblings === null ? 0 : siblings[block]!, imageAbsent, packing);
+    }
+  }
 }
 
 /** Looks at the figures of each member first: mostly the one of which they say the best keeps that promise. */
@@ -189,15 +226,15 @@ function searchBlock(block: number, field: Field, seek: Seek, best: Fit | null):
     const packing = rows.packingAtLeast(node, need, list.meant);
     if (packing === Number.POSITIVE_INFINITY) continue;
     if (packing < leastPacking) leastPacking = packing;
-    const cost = costOf(load?.counts.get(node) ?? 0, imageAbsent, packing);
+    const cost = costOf(load?.on(node) ?? 0, imageAbsent, packing);
     if (cost >= leastCost) continue;
     leastCost = cost;
     promising = node;
   }
   // The few that have an image are no reason to bring the figures of all down.
-  if (positions === null && leastPacking > bounds.packings[block]!) list.tighten(block);
+  if (places === null && leastPacking > list.boundOf(block, need, bounds, null)) list.tighten(block);
   // Now the least is known, not only a bound of it, until a figure of the block changes.
-  const version = list.versionOf(block);
+  const version = list.versions[block]!;
   bounds.packings[block] = leastPacking;
   bounds.versions[block] = version;
   if (costs) {
@@ -218,7 +255,7 @@ function searchEach(block: number, field: Field, seek: Seek, before: Fit | null)
   for (let at = starts[block]!; at < starts[block + 1]!; at += 1) {
     const node = list.blocks.members[positions ? positions[at]! : at]!;
     const packing = rows.packingAtLeast(node, need, list.meant);
-    if (!isWorth(node, costOf(load?.counts.get(node) ?? 0, imageAbsent, packing), best)) continue;
+    if (!isWorth(node, costOf(load?.on(node) ?? 0, imageAbsent, packing), best)) continue;
     const fit = fitOn(node, field, seek);
     if (fit && isWorth(node, fit.cost, best)) best = fit;
   }
@@ -231,7 +268,7 @@ function searchEach(block: number, field: Field, seek: Seek, before: Fit | null)
  */
 function fitOn(node: number, { imageAbsent }: Field, { list, ledgers, spec, load }: Seek): Fit | null {
   const known = { meant: list.meant, imageAbsent };
-  return ledgers[node]!.fit(spec, load?.counts.get(node) ?? 0, known);
+  return ledgers[node]!.fit(spec, load?.on(node) ?? 0, known);
 }
 
 /** Whether the node, or one with a later name, at this cost or more could be better. */

@@ -1,4 +1,5 @@
 import type { ServiceSpec } from '../spec.ts';
+import type { Blocks } from './blocks.ts';
 import { type Bounds, newBounds } from './bounds.ts';
 import type { NodeLedger } from './cluster-node.ts';
 import { attributeOf } from './constraints.ts';
@@ -6,9 +7,11 @@ import type { Shortlist } from './shortlist.ts';
 
 /** Where the replicas of one service are. Most services have few and are never spread, so what is rarely needed comes late. */
 export class ServiceLoad {
-  /** By the index of a node. */
-  readonly counts: Map<number, number> = new Map();
   readonly #nodes: readonly NodeLedger[];
+  /** By the index of a node; null once there is a table of all of them. */
+  #few: Map<number, number> | null = new Map();
+  #table: Int32Array | null = null;
+  #nodeCount = 0;
   /** By spread preferences, by the values that a stretch of nodes has for them. */
   #spreads: Map<string, { keys: readonly string[]; counts: Map<string, number> }> | null = null;
   #floors: Map<Shortlist, Floors> | null = null;
@@ -18,16 +21,31 @@ export class ServiceLoad {
     this.#nodes = nodes;
   }
 
+  /** How many nodes have replicas. */
+  get nodeCount(): number {
+    return this.#nodeCount;
+  }
+
+  /** How many replicas the node of this index has. */
+  on(node: number): number {
+    return this.#table ? this.#table[node]! : (this.#few!.get(node) ?? 0);
+  }
+
   add(ledger: NodeLedger, change: 1 | -1): void {
-    const count = (this.counts.get(ledger.index) ?? 0) + change;
-    if (count > 0) this.counts.set(ledger.index, count);
-    else this.counts.delete(ledger.index);
+    const { index } = ledger;
+    const before = this.on(index);
+    this.#set(index, before + change);
     for (const [list, floors] of this.#floors ?? []) {
-      const { siblings } = floors;
-      const block = list.blocks.blockOf(ledger.index);
+      const block = list.blocks.blockOf(index);
       if (block < 0) continue;
-      siblings[block] = list.floorOf(block, this.counts);
-      floors.least = leastOf(siblings);
+      const { siblings } = floors;
+      const floor = siblings[block]!;
+      // More on another node than the one with the fewest changes nothing.
+      if (change > 0 ? before > floor : before + change >= floor) continue;
+      const fewest = this.#fewestIn(block, list.blocks);
+      siblings[block] = fewest;
+      if (fewest < floors.least) floors.least = fewest;
+      else if (floor === floors.least && !siblings.includes(floor)) floors.least = leastOf(siblings);
     }
     if (!this.#spreads) return;
     for (const { keys, counts } of this.#spreads.values()) countAlong(counts, keys, ledger, change);
@@ -36,12 +54,11 @@ export class ServiceLoad {
   /** What is known of each block for this service alone; null for a service that is on few nodes. */
   floorsOf(list: Shortlist, spec: ServiceSpec): Floors | null {
     const { blocks } = list;
-    if (this.counts.size < blocks.smallest) return null;
+    if (this.#nodeCount < blocks.smallest) return null;
     this.#floors ??= new Map();
     let floors = this.#floors.get(list);
     if (floors?.spec !== spec) {
-      const floorOf = (_: unknown, block: number) => list.floorOf(block, this.counts);
-      const siblings = Uint16Array.from({ length: blocks.count }, floorOf);
+      const siblings = Uint16Array.from({ length: blocks.count }, (_, block) => this.#fewestIn(block, blocks));
       floors = {
         spec,
         siblings,
@@ -65,13 +82,39 @@ export class ServiceLoad {
     let spread = this.#spreads.get(name);
     if (!spread) {
       spread = { keys, counts: new Map() };
-      for (const [node, count] of this.counts) countAlong(spread.counts, keys, this.#nodes[node]!, count);
+      for (const [node, count] of this.#few ?? this.#table!.entries()) {
+        if (count > 0) countAlong(spread.counts, keys, this.#nodes[node]!, count);
+      }
       this.#spreads.set(name, spread);
     }
     const { counts } = spread;
     return path.map((_, depth) => counts.get(path.slice(0, depth + 1).join('\n')) ?? 0);
   }
+
+  #set(node: number, count: number): void {
+    const before = this.on(node);
+    if (before === 0) this.#nodeCount += 1;
+    if (count === 0) this.#nodeCount -= 1;
+    if (this.#table) this.#table[node] = count;
+    else if (count > 0) this.#few!.set(node, count);
+    else this.#few!.delete(node);
+    if (!this.#few || this.#few.size * FEW < this.#nodes.length) return;
+    this.#table = new Int32Array(this.#nodes.length);
+    for (const [index, had] of this.#few) this.#table[index] = had;
+    this.#few = null;
+  }
+
+  #fewestIn(block: number, { members, starts }: Blocks): number {
+    let fewest = Number.POSITIVE_INFINITY;
+    for (let at = starts[block]!; at < starts[block + 1]! && fewest > 0; at += 1) {
+      fewest = Math.min(fewest, this.on(members[at]!));
+    }
+    return fewest;
+  }
 }
+
+/** A service that is on one of so many nodes counts all nodes. */
+const FEW = 8;
 
 /** Lower bounds of each block of a list. */
 export interface Floors {

@@ -14,6 +14,8 @@ import { type ChangeLog, type Places, Shortlist } from './shortlist.ts';
 /** Where to search for a spec's place. */
 export interface Candidates {
   readonly need: Need;
+  /** What the need packs like (cost.ts) where nothing could be better. */
+  readonly leastPacking: number;
   /** Has every node that can ever take it. */
   readonly list: Shortlist;
   readonly image: ImagePlaces;
@@ -72,12 +74,13 @@ export class Shapes {
     const { all, open } = this.#holdersFor(spec);
     const list = this.#listFor(spec);
     const need = needOf(spec);
-    if (open.length === this.#open.length) return { need, list, image: { kind: 'everywhere' } };
+    const leastPacking = list.leastPacking(need);
+    if (open.length === this.#open.length) return { need, leastPacking, list, image: { kind: 'everywhere' } };
     const isMust = all.length > 0 && this.isUnpullable(spec);
-    if (open.length === 0 && !isMust) return { need, list, image: { kind: 'nowhere' } };
+    if (open.length === 0 && !isMust) return { need, leastPacking, list, image: { kind: 'nowhere' } };
     // Others that look at nodes in the same way may have theirs pulled.
     const name = this.#absent.isEmpty ? spec.image : `${spec.pullPolicy} ${spec.platform ?? ''} ${spec.image}`;
-    return { need, list, image: { kind: 'some', places: list.placesOf(name, open), isMust } };
+    return { need, leastPacking, list, image: { kind: 'some', places: list.placesOf(name, open), isMust } };
   }
 
   /** The nodes that could take a replica of the spec if nobody held anything of them, CPUs and memory apart. */

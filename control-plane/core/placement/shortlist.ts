@@ -3,7 +3,7 @@ import { type Bounds, BoundsByNeed } from './bounds.ts';
 import type { NodeLedger } from './cluster-node.ts';
 import { gibOf } from './cost.ts';
 import { Figures } from './figures.ts';
-import type { Members } from './members.ts';
+import { Likely, type Members, type Stretch } from './members.ts';
 import { type Need, packingAtBest } from './need.ts';
 import type { MeantTypes, NodeRows } from './node-rows.ts';
 import { Rooms } from './rooms.ts';
@@ -34,6 +34,8 @@ export class Shortlist {
   readonly meant: MeantTypes;
   /** A figure for each block, the searcher's own. */
   readonly scratch: Float64Array;
+  /** Who was found last by `nextLikely`. */
+  readonly likely: Likely = new Likely();
   readonly #rows: NodeRows;
   readonly #hasDevices: boolean;
   /** The memory of the smallest device that the requests may be given. */
@@ -43,7 +45,7 @@ export class Shortlist {
   /** Null where the requests do not share devices. */
   readonly #rooms: Rooms | null;
   /** Of each block, counts the changes of its figures. */
-  readonly #versions: Int32Array;
+  readonly versions: Int32Array;
   readonly #bounds: BoundsByNeed;
   readonly #placesByName: Map<string, Places> = new Map();
   /** As far as this the log of changes was read. */
@@ -82,12 +84,33 @@ export class Shortlist {
     this.#figures = new Figures(count, mostDevices);
     this.#rooms = devices?.areShared ? new Rooms(count, largestBytes) : null;
     this.#bounds = new BoundsByNeed(count);
-    this.#versions = new Int32Array(count);
+    this.versions = new Int32Array(count);
     this.scratch = new Float64Array(count);
   }
 
   get groups(): readonly Group[] {
     return this.blocks.groups;
+  }
+
+  /**
+   * The first of these blocks where any member, or any of the places, may pack the need as well as any node could; `to` where
+   * there is none. Who may, `likely` says.
+   */
+  nextLikely(blocks: Stretch, need: Need, places: Places | null): number {
+    const { devices } = need;
+    const sought = { some: places?.members ?? null, blocks, likely: this.likely };
+    switch (devices.kind) {
+      case 'none':
+        return this.#figures.nextLikely(need, 0, sought);
+      case 'whole':
+        return this.#figures.nextLikely(need, devices.count, sought);
+      case 'share':
+        return this.#rooms?.nextLikely(devices.bytes, sought) ?? blocks.to;
+      case 'some':
+        return blocks.to;
+      default:
+        return devices satisfies never;
+    }
   }
 
   /** On no node, whatever is held of it, does the need pack better (cost.ts). */
@@ -98,21 +121,6 @@ export class Shortlist {
   /** How many changes there were since it was last asked for. */
   get idleChanges(): number {
     return this.#idle;
-  }
-
-  /** Another number whenever a figure of the block has changed. */
-  versionOf(block: number): number {
-    return this.#versions[block]!;
-  }
-
-  /** The fewest that any node of the block has by this count, which is by the index of a node. */
-  floorOf(block: number, counts: ReadonlyMap<number, number>): number {
-    const { members, starts } = this.blocks;
-    let least = Number.POSITIVE_INFINITY;
-    for (let at = starts[block]!; at < starts[block + 1]! && least > 0; at += 1) {
-      least = Math.min(least, counts.get(members[at]!) ?? 0);
-    }
-    return least;
   }
 
   /** Where these nodes are among the members; remembered by the name. */
@@ -169,7 +177,7 @@ export class Shortlist {
 
   /** Of one block, brought up to date. */
   boundOf(block: number, need: Need, bounds: Bounds, places: Places | null): number {
-    if (bounds.versions[block] !== this.#versions[block]) this.#setBound(block, need, bounds, places);
+    if (bounds.versions[block] !== this.versions[block]) this.#setBound(block, need, bounds, places);
     return bounds.packings[block]!;
   }
 
@@ -183,7 +191,7 @@ export class Shortlist {
       const isThere = this.#figures.isIn(block, at - first, this.#rows.freeDevices(members[at]!));
       if (!isThere) this.#setFigures(block, members[at]!);
     }
-    this.#versions[block]! += 1;
+    this.versions[block]! += 1;
   }
 
   #setBound(block: number, need: Need, { packings, versions }: Bounds, places: Places | null): void {
@@ -191,7 +199,7 @@ export class Shortlist {
     const some = places?.members ?? null;
     const roomGib = devices.kind === 'share' && this.#rooms ? this.#rooms.leastGib(block, devices.bytes, some) : -1;
     packings[block] = this.#figures.bound(block, need, { roomGib, some });
-    versions[block] = this.#versions[block]!;
+    versions[block] = this.versions[block]!;
   }
 
   /** Takes up what the node has now. */
@@ -200,7 +208,7 @@ export class Shortlist {
     if (block < 0) return;
     this.#setFigures(block, node);
     this.#setRooms(block, node);
-    this.#versions[block]! += 1;
+    this.versions[block]! += 1;
   }
 
   #setFigures(block: number, node: number): void {
