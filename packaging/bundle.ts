@@ -99,7 +99,7 @@ const GROUPS = [
     // What is there before Compose has answered.
     name: 'ask-compose',
     test: source(
-      /^control-plane\/compose\/(are-harmless|build-images|compose-command|declared-services|find-files|format-located|index|load-service-file|missing-images|project-name|provider-options|read|run-compose)\.ts/,
+      /^control-plane\/written-files\/format-located\.ts|^control-plane\/compose\/(are-harmless|build-images|compose-command|declared-services|find-files|index|load-service-file|missing-images|project-name|provider-options|read|run-compose)\.ts/,
     ),
   },
 ];
