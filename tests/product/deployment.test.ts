@@ -33,6 +33,10 @@ test('a Compose deployment with the control plane in a container runs models tha
   t.deepEqual(said.pings, { consul: [true, true], outrigger: true });
   t.is(said.llm, 200);
 
+  t.regex(await compose('exec', '-T', 'control-plane', 'outrigger', 'ps'), /^digits .* ready .*\n.*digits /m);
+  const changed = compose('exec', '-T', 'control-plane', 'outrigger', 'up', '-d', 'digits', 'llm');
+  await t.notThrowsAsync(changed, 'the models can be brought up again from within');
+
   const user = (await compose('exec', 'control-plane', 'id', '-u')).trim();
   t.not(user, '0', 'the control plane does not run as root');
 
