@@ -1,8 +1,8 @@
 import { transition } from '../lifecycle/transition.ts';
 import type { PendingReason } from '../pending-reason.ts';
-import { placeTogether } from '../placement/cluster.ts';
+import { type Cluster, placeTogether } from '../placement/cluster.ts';
 import { type Rejection, summarise } from '../placement/rejection.ts';
-import type { Replica } from '../replica.ts';
+import { isPending, type Replica } from '../replica.ts';
 import type { World } from '../world.ts';
 import { clusterIn, requestOf, untidyNodes } from './cluster-in.ts';
 import { displaceIdle } from './displace-idle.ts';
@@ -14,61 +14,64 @@ import { beyondSurgeIn, unmetDependencies } from './unmet.ts';
  * make room. Returns when to look again though nothing changes; null: no need.
  */
 export function placeWaiting(world: World): number | null {
-  const waiting = world.lookedAfter().filter(r => r.phase.kind === 'pending');
-  if (waiting.length === 0) return null;
-  const ready: Replica[] = [];
-  const extra: Replica[] = [];
   const beyondSurge = beyondSurgeIn(world);
-  for (const replica of waiting) {
-    const dependencies = unmetDependencies(world, world.specOf(replica));
-    const surge = beyondSurge(replica);
-    if (dependencies.length > 0) {
-      const reasons = [...dependencies, ...surge];
-      world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
-    } else if (surge.length > 0) extra.push(replica);
-    else ready.push(replica);
-  }
-  if (ready.length + extra.length === 0) return null;
+  const waiting = world.lookedAfter().filter(isPending);
+  const unmet = new Map(waiting.map(r => [r, unmetDependencies(world, world.specOf(r))]));
+  for (const [replica, dependencies] of unmet)
+    if (dependencies.length > 0) tell(world, replica, [...dependencies, ...beyondSurge(replica)]);
+  const able = waiting.filter(r => unmet.get(r)!.length === 0);
+  if (able.length === 0) return null;
+  const [extra, ready] = [able.filter(r => beyondSurge(r).length > 0), able.filter(r => beyondSurge(r).length === 0)];
   const cluster = clusterIn(world);
-  const notYet = [...untidyNodes(world)].map((node): PendingReason => ({ kind: 'untidy_node', node }));
   const kept = placeSuccessors(world, cluster);
+  const told = new Summaries([...untidyNodes(world)].map(node => ({ kind: 'untidy_node', node })));
   const still = ready.filter(r => world.replicas.get(r.id)?.phase.kind === 'pending');
-  const byPriority = Map.groupBy(still, r => world.specOf(r).priority);
-  const lookAgainAt: number[] = [];
-  const told = new Summaries(notYet);
-  for (const priority of [...byPriority.keys()].sort((a, b) => b - a)) {
-    const group = byPriority.get(priority) ?? [];
-    const verdicts = placeTogether(
-      cluster,
-      group.filter(r => !kept.has(r.id)).map(r => requestOf(world, r)),
-    );
-    const left: { replica: Replica; rejections: readonly Rejection[] }[] = [];
-    for (const replica of group) {
-      const verdict = verdicts.get(replica.id);
-      if (verdict?.kind === 'placed') {
-        world.put(transition(replica, { kind: 'placed', placement: verdict.placement }, world.now));
-      } else left.push({ replica, rejections: verdict?.rejections ?? cluster.rejections(requestOf(world, replica)) });
-    }
-    const requests = left.filter(l => !kept.has(l.replica.id)).map(l => requestOf(world, l.replica));
-    const displacing = displaceIdle(world, requests, cluster);
-    if (displacing.lookAgainAt !== null) lookAgainAt.push(displacing.lookAgainAt);
-    const isAwaited = ({ id }: Replica) => kept.has(id) || displacing.awaited.has(id);
-    for (const { replica, rejections } of left) {
-      const lacking = told.of(rejections);
-      const about = isAwaited(replica) ? [ROOM_MADE] : (displacing.held.get(replica.id) ?? []);
-      const reasons = about.length > 0 ? [...about, ...lacking] : lacking;
-      world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
-    }
-  }
+  const byPriority = [...Map.groupBy(still, r => world.specOf(r).priority)].sort(([a], [b]) => b - a);
+  const times = byPriority.map(([, group]) => placeGroup(world, group, { cluster, kept, told }));
   // Those that others have to leave for may stay because it would find no room: that is what to know then.
   for (const alike of Map.groupBy(extra, r => world.specOf(r)).values()) {
     const lacking = told.of(cluster.rejections(requestOf(world, alike[0]!)));
-    for (const replica of alike) {
-      const reasons = [...beyondSurge(replica), ...lacking];
-      world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
-    }
+    for (const replica of alike) tell(world, replica, [...beyondSurge(replica), ...lacking]);
   }
-  return lookAgainAt.length > 0 ? Math.min(...lookAgainAt) : null;
+  const lookAgainAt = Math.min(...times.filter(t => t !== null));
+  return Number.isFinite(lookAgainAt) ? lookAgainAt : null;
+}
+
+/**
+ * Places replicas of one priority, or makes room for them, or says what is in their way. Returns when to look again.
+ * @param kept those whose room is kept in the cluster already
+ */
+function placeGroup(
+  world: World,
+  group: readonly Replica[],
+  { cluster, kept, told }: { readonly cluster: Cluster; readonly kept: ReadonlySet<string>; readonly told: Summaries },
+): number | null {
+  const requests = group.filter(r => !kept.has(r.id)).map(r => requestOf(world, r));
+  const verdicts = placeTogether(cluster, requests);
+  const left: { readonly replica: Replica; readonly rejections: readonly Rejection[] }[] = [];
+  for (const replica of group) {
+    const verdict = verdicts.get(replica.id);
+    if (verdict?.kind === 'placed')
+      world.put(transition(replica, { kind: 'placed', placement: verdict.placement }, world.now));
+    else left.push({ replica, rejections: verdict?.rejections ?? cluster.rejections(requestOf(world, replica)) });
+  }
+  const roomless = new Set(left.map(l => l.replica.id));
+  const { awaited, held, lookAgainAt } = displaceIdle(
+    world,
+    requests.filter(r => roomless.has(r.replicaId)),
+    cluster,
+  );
+  for (const { replica, rejections } of left) {
+    const isAwaited = kept.has(replica.id) || awaited.has(replica.id);
+    const about = isAwaited ? [ROOM_MADE] : (held.get(replica.id) ?? []);
+    const lacking = told.of(rejections);
+    tell(world, replica, about.length > 0 ? [...about, ...lacking] : lacking);
+  }
+  return lookAgainAt;
+}
+
+function tell(world: World, replica: Replica, reasons: readonly PendingReason[]): void {
+  world.put(transition(replica, { kind: 'unplaceable', reasons }, world.now));
 }
 
 const ROOM_MADE: PendingReason = { kind: 'room_made' };
