@@ -77,14 +77,20 @@ export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
     case 'publish_elsewhere':
       return `publish another port than ${help.port}, or let the engine choose one`;
     case 'free_from':
+      if (help.isAny) return `stop or scale down ${help.services.slice(0, NAMED).join(' or ')}: one of them is enough`;
       return `stop or scale down ${listed(help.services)}, which hold${help.services.length === 1 ? 's' : ''} it`;
     case 'declare_share':
-      return `declare x-outrigger.gpu.memory for ${help.services.slice(0, NAMED).join(' and ')}, so that they may share`;
+      return `declare x-outrigger.gpu.memory for ${sharersInWords(help)}, so that they may share`;
     case 'declare_both':
       return 'declare x-outrigger.gpu.memory on both sides, so that they may share';
     default:
       return help satisfies never;
   }
+}
+
+function sharersInWords({ services, anyOf = [] }: Extract<Help, { kind: 'declare_share' }>): string {
+  const one = anyOf.slice(0, NAMED).join(' or ');
+  return [...services.slice(0, NAMED), ...(one === '' ? [] : [`for ${one}`])].join(' and ').replace(/^for /, '');
 }
 
 function spreadingInWords({

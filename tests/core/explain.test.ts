@@ -433,6 +433,56 @@ test('nobody is told to stop itself, nor to declare what is declared', t => {
   ]);
 });
 
+test('of services that each hold a device, one is asked to give way or to share, and no more than have to', t => {
+  const helps = (held: readonly [name: string, spec: Partial<ServiceSpecInput>, device: number][]) => {
+    const cluster = new Cluster([aNode({ name: 'a', devices: h100(2) })], new Map());
+    const holders = held.map(([name, spec, device], i) => {
+      const holder = asking(name, spec, { replicaId: `h${i}` });
+      cluster.hold(holder, holder.spec, { node: 'a', devices: [id(device)] });
+      return holder;
+    });
+    const request = asking('new', gpu({}));
+    const specOf = (key: string) => holders.find(h => h.service === key)?.spec;
+    const [first] = explain(cluster.rejections(request), { service: request.service, spec: request.spec, specOf });
+    return inWords(first?.help);
+  };
+  t.deepEqual(
+    helps([
+      ['chat', gpu({}), 0],
+      ['embed', gpu({}), 1],
+    ]),
+    [
+      'stop or scale down ns/chat or ns/embed: one of them is enough',
+      'declare x-outrigger.gpu.memory for ns/new and for ns/chat or ns/embed, so that they may share',
+    ],
+  );
+  t.deepEqual(
+    helps([
+      ['chat', gpu({}), 0],
+      ['embed', share(8), 1],
+      ['rank', share(8), 1],
+    ]),
+    ['stop or scale down ns/chat, which holds it', 'declare x-outrigger.gpu.memory for ns/new, so that they may share'],
+  );
+});
+
+test('nobody is told to bring an image to a node that cannot take the replica anyway', t => {
+  const images = new Set(['local:1']);
+  const input = { ...gpu({}), image: 'local:1', pullPolicy: 'never' as const };
+  const helps = (plain: ObservedNode) => {
+    const nodes = [aNode({ name: 'gpu', devices: h100(1), images }), plain];
+    const { service, spec } = asking('new', input);
+    const groups = explain(reject(input, { nodes, held: [[gpu({}), 'gpu', [id(0)]]] }), {
+      service,
+      spec,
+      specOf: () => spec,
+    });
+    return groups.find(g => g.constraint === 'image')?.help.map(h => h.kind);
+  };
+  t.deepEqual(helps(aNode({ name: 'plain' })), []);
+  t.deepEqual(helps(aNode({ name: 'plain', devices: h100(1) })), ['spread_image']);
+});
+
 test('where another model has room, it is named; where none has, it is not', t => {
   const nodes = fleet().slice(1, 3);
   const cluster = new Cluster(nodes, new Map());

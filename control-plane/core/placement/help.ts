@@ -1,7 +1,7 @@
-import type { ServiceKey } from '../spec.ts';
 import { parseConstraint } from './constraints.ts';
 import { gpusInWords } from './device-fit.ts';
 import type { Asking } from './explain.ts';
+import { freeing, sharing } from './holders-help.ts';
 import { isBeyondHolding, isTooSmall } from './nearness.ts';
 import type { Rejection } from './rejection.ts';
 
@@ -59,9 +59,10 @@ export type Help =
   | { readonly kind: 'ask_less_memory'; readonly mostBytes: number; readonly more: More; readonly isForEach?: boolean }
   | { readonly kind: 'raise_max_per_node' }
   | { readonly kind: 'publish_elsewhere'; readonly port: string }
-  | { readonly kind: 'free_from'; readonly services: readonly string[] }
-  /** They have to declare what they use of a device. */
-  | { readonly kind: 'declare_share'; readonly services: readonly string[] }
+  /** isAny: one of them is enough. */
+  | { readonly kind: 'free_from'; readonly services: readonly string[]; readonly isAny?: true }
+  /** They have to declare what they use of a device; and so has one of anyOf, where there is a choice. */
+  | { readonly kind: 'declare_share'; readonly services: readonly string[]; readonly anyOf?: readonly string[] }
   | { readonly kind: 'declare_both' };
 
 /** Who has more than what is to be asked for at most: others hold it, no node has, none of those that fail so, or some that lack something else as well. */
@@ -104,7 +105,7 @@ export function helpFor(failed: Failed): Help[] {
     case 'label':
       return [labelHelp(failed)];
     case 'image':
-      return [imageHelp(failed)];
+      return imageHelp(failed);
     case 'gpu_missing':
       return missingHelp(failed);
     case 'gpu_id':
@@ -204,9 +205,16 @@ function labelHelp({ closest, group, all }: Failed): Help {
   return { kind: 'meant_node', constraint, node: meant };
 }
 
-function imageHelp({ closest: { requested, found = '', connection = '' }, asking }: Failed): Help {
+/** Nobody brings an image to nodes that cannot take the replica anyway, unless there are no others. */
+function imageHelp({ group, all, asking }: Failed): Help[] {
+  const isUnfit = ({ node }: Rejection) =>
+    all.some(r => r.node === node && r.constraint !== 'image' && isBeyondHolding(r));
+  const fit = group.find(r => !isUnfit(r));
+  const lacking = new Set(group.map(r => r.node));
+  if (fit === undefined && all.some(r => !lacking.has(r.node))) return [];
+  const { requested, found = '', connection = '' } = fit ?? group[0]!;
   const isNeverPulled = asking === undefined || asking.spec.pullPolicy === 'never';
-  return { kind: 'spread_image', image: String(requested), nodes: found, connection, isNeverPulled };
+  return [{ kind: 'spread_image', image: String(requested), nodes: found, connection, isNeverPulled }];
 }
 
 /** A node without GPUs is no matter where others have some that may be had. */
@@ -264,27 +272,6 @@ function describing({ group, devices }: Failed): Help[] {
       isFromFile: isFromFile(nodes),
     },
   ];
-}
-
-/** A service does not make room for itself: those that are there already would be too few then. */
-function freeing({ group, asking }: Failed): Help[] {
-  const services = holdersOf(group).filter(key => key !== asking?.service);
-  return services.length === 0 ? [] : [{ kind: 'free_from', services }];
-}
-
-/** Who has to declare what it uses of a device, so that several may have it. */
-function sharing({ group, asking }: Failed): Help[] {
-  const holders = holdersOf(group);
-  if (!asking) return [{ kind: 'declare_both' }];
-  const declares = (spec: Asking['spec'] | undefined) => spec?.resources.gpu?.exclusive === false;
-  const silent = holders.filter(key => key !== asking.service && !declares(asking.specOf(key)));
-  const self = declares(asking.spec) ? [] : [asking.service];
-  const services = [...self, ...silent];
-  return services.length === 0 ? [] : [{ kind: 'declare_share', services }];
-}
-
-function holdersOf(group: readonly Rejection[]): ServiceKey[] {
-  return [...new Set(group.flatMap(r => r.heldBy ?? []))].sort();
 }
 
 function whatIsThere(group: readonly Rejection[]): GpusFound[] {
