@@ -3,6 +3,7 @@ import type { Blocks } from './blocks.ts';
 import { type Bounds, newBounds } from './bounds.ts';
 import type { NodeLedger } from './cluster-node.ts';
 import { attributeOf } from './constraints.ts';
+import { BLOCK } from './members.ts';
 import type { Shortlist } from './shortlist.ts';
 
 /** Where the replicas of one service are. Most services have few and are never spread, so what is rarely needed comes late. */
@@ -98,7 +99,7 @@ export class ServiceLoad {
     if (this.#table) this.#table[node] = count;
     else if (count > 0) this.#few!.set(node, count);
     else this.#few!.delete(node);
-    if (!this.#few || this.#few.size * FEW < this.#nodes.length) return;
+    if (!this.#few || this.#few.size < Math.max(BLOCK, this.#nodes.length / FEW)) return;
     this.#table = new Int32Array(this.#nodes.length);
     for (const [index, had] of this.#few) this.#table[index] = had;
     this.#few = null;
@@ -113,7 +114,7 @@ export class ServiceLoad {
   }
 }
 
-/** A service that is on one of so many nodes counts all nodes. */
+/** A service that is on many nodes, and on one of so many, has a table of all. */
 const FEW = 8;
 
 /** Lower bounds of each block of a list. */
