@@ -49,15 +49,23 @@ export type EffectState =
       readonly isForGood?: true;
     };
 
-export interface ObservedNode {
+/** A node as it was last listed. Where its engine does not answer, nobody is stopped for that. */
+export type ObservedNode = ListedNode & NodeAnswer;
+
+/** Whether the engine answered its last question. */
+export type NodeAnswer =
+  | { readonly answering: true; readonly silentSince: null; readonly error?: never; readonly next?: never }
+  | {
+      readonly answering: false;
+      /** By the Clock. */
+      readonly silentSince: number;
+      readonly error: string;
+      /** What a person does about the error. */
+      readonly next?: string;
+    };
+
+export interface ListedNode {
   readonly name: string;
-  /** The engine answered its last question. False: containers below are the last that were seen; nobody is stopped for it. */
-  readonly answering: boolean;
-  readonly error?: string;
-  /** What a person does about the error. */
-  readonly next?: string;
-  /** By the Clock: since when it does not answer; null while it does. */
-  readonly silentSince: number | null;
   /** By the Clock: since when it answers, or answered the last time. Absent: it never did in this life of ours. */
   readonly answeringSince?: number;
   /** It has never answered yet, in no life of ours: nothing of ours is there. */

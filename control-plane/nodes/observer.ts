@@ -1,7 +1,7 @@
 import type { OutriggerError } from '../core/errors.ts';
 import { toOutriggerError } from '../core/errors.ts';
 import { isSameDevice } from '../core/node.ts';
-import type { ObservedDevice, ObservedNode } from '../core/observed.ts';
+import type { ListedNode, ObservedDevice, ObservedNode } from '../core/observed.ts';
 import type { Clock, Engine, EngineListing, Member, NodeProfile } from '../ports.ts';
 import { within } from '../within.ts';
 import { isOfAnotherEngine } from './engine-claims.ts';
@@ -196,12 +196,12 @@ function isUntouched({ untouched = false, leaving = false, formerName }: Member,
 }
 
 /** Devices that were there once and are not now, under whatever id. */
-function vanishedFrom(before: ObservedNode, { devices }: EngineListing): readonly ObservedDevice[] {
+function vanishedFrom(before: ListedNode, { devices }: EngineListing): readonly ObservedDevice[] {
   return [...before.devices, ...before.vanished].filter(d => !devices.some(listed => isSameDevice(d, listed)));
 }
 
 /** Containers that were there once and are not now. */
-function removedFrom(before: ObservedNode, { containers }: EngineListing): ReadonlySet<string> {
+function removedFrom(before: ListedNode, { containers }: EngineListing): ReadonlySet<string> {
   const listed = new Set(containers.map(c => c.id));
   const { removed = new Set<string>() } = before;
   const missing = before.containers.filter(c => !listed.has(c.id)).map(c => c.id);

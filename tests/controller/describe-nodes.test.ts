@@ -169,8 +169,13 @@ for (const [words, node, held, expected] of [
   ['that does not answer', { answering: false, silentSince: 4 }, {}, 'silent'],
   ['that is being drained', {}, { one: { devices: [] } }, 'draining'],
   ['that was drained', {}, {}, 'drained'],
-  ['that is drained and does not answer', { answering: false }, { one: { devices: [] } }, 'silent'],
-  ['that leaves, whatever else', { leaving: true, answering: false }, { one: { devices: [] } }, 'leaving'],
+  ['that is drained and does not answer', { answering: false, silentSince: 4 }, { one: { devices: [] } }, 'silent'],
+  [
+    'that leaves, whatever else',
+    { leaving: true, answering: false, silentSince: 4 },
+    { one: { devices: [] } },
+    'leaving',
+  ],
 ] as const) {
   test(`a node ${words} is ${expected}`, t => {
     const drained = words.includes('drained');

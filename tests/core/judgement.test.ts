@@ -13,7 +13,7 @@ import { type ServiceSpec, serviceKey } from '../../control-plane/core/spec.ts';
 import { lackInWords } from '../../control-plane/views/lack-in-words.ts';
 import { pendingInWords } from '../../control-plane/views/pending-in-words.ts';
 import { ModelWorld } from './model-world.ts';
-import { aContainer, aNode, aReplica, CAUSE, phaseOf, seen } from './replicas.ts';
+import { aContainer, aNode, aReplica, CAUSE, type GivenNode, phaseOf, seen } from './replicas.ts';
 import { apply, aSpec, exactly } from './specs.ts';
 
 /** A stored state of services that are settled in generation 1, and these replicas. */
@@ -474,7 +474,7 @@ test('a node that never answered holds up no removal, volumes or not', t => {
 
 test('a node that was silent when the removal was asked for holds up no removal, unless volumes are to go', t => {
   const done = { 'clean_namespace local ns 77': { kind: 'settled', at: 80 } as const };
-  const isKept = (away: Parameters<typeof aNode>[0], { volumes = false, alone = false } = {}) => {
+  const isKept = (away: GivenNode, { volumes = false, alone = false } = {}) => {
     const node = aNode({ name: 'away', answering: false, silentSince: 70, containers: [], ...away });
     const nodes = alone ? [node] : [aNode(), node];
     const state = stored([], [aSpec()], { removal: { askedAt: 77, volumes } });
@@ -530,7 +530,7 @@ test('after a restart of ours beside engines that are away, what is stored says 
   t.is(look(60_000, true).endpoints.length, 1);
   t.is(look(60_000, false).endpoints.length, 0);
   t.is(look(60_000, false).replicas.get('r0000001')?.phase.kind, 'lost');
-  const answering = { ...node, answering: true, silentSince: null, listedFrom: 20_000 };
+  const answering = aNode({ listedFrom: 20_000, containers: [] });
   const gone = planOf(stored([replica]), seen({ nodes: [answering] }), 20_001);
   t.deepEqual(gone.probed, [], 'an engine that answers and does not list it knows better');
 });

@@ -7,7 +7,7 @@ import { vacatedNodes } from '../../control-plane/core/nodes/vacated-nodes.ts';
 import type { EffectState, Observed, ObservedNode } from '../../control-plane/core/observed.ts';
 import type { Replica } from '../../control-plane/core/replica.ts';
 import { World } from '../../control-plane/core/world.ts';
-import { aContainer, aNode, aReplica, phaseOf, seen } from './replicas.ts';
+import { aContainer, aNode, aReplica, type GivenNode, phaseOf, seen } from './replicas.ts';
 
 const NOW = 2_000_000;
 const { lostAfterMs } = DEFAULT_NODE_POLICY;
@@ -23,7 +23,7 @@ function worldOf(nodes: readonly ObservedNode[], replicas: readonly Replica[] = 
   return new World(desired, { ...seen({ nodes }), ...given }, { now: NOW, policy: DEFAULT_NODE_POLICY });
 }
 
-function vacated(left: Partial<ObservedNode>, replicas: readonly Replica[] = [], actions: readonly Action[] = []) {
+function vacated(left: GivenNode, replicas: readonly Replica[] = [], actions: readonly Action[] = []) {
   return vacatedNodes(worldOf([aNode({ name: 'a' }), aNode({ name: 'b', leaving: true, ...left })], replicas), actions);
 }
 
@@ -55,7 +55,7 @@ test('a node that is left and is silent goes only after a while: what runs there
 
 test('a node is listed again where something ends without a container, until a listing is newer than that', t => {
   const ends = aReplica(phaseOf('stopping', NOW, { container: null, ...on('b') }));
-  const listed = (listedFrom: number, given: Partial<ObservedNode> = {}, effects = new Map<string, EffectState>()) =>
+  const listed = (listedFrom: number, given: GivenNode = {}, effects = new Map<string, EffectState>()) =>
     nodesToList(worldOf([aNode({ name: 'a' }), aNode({ name: 'b', listedFrom, ...given })], [ends], { effects }));
   t.deepEqual(listed(NOW - 1), ['b']);
   t.deepEqual(listed(NOW), ['b']);

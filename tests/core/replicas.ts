@@ -1,6 +1,8 @@
 import type {
   EffectState,
   ImageState,
+  ListedNode,
+  NodeAnswer,
   Observed,
   ObservedContainer,
   ObservedNode,
@@ -75,11 +77,27 @@ export function aContainer(given: Partial<ObservedContainer> = {}): ObservedCont
   };
 }
 
-export function aNode(given: Partial<ObservedNode> = {}): ObservedNode {
+/** What a test says of a node; one that does not answer has been silent since it was last listed, where nothing else is said. */
+export type GivenNode = Partial<ListedNode> & {
+  readonly answering?: boolean;
+  readonly silentSince?: number | null;
+  readonly error?: string;
+  readonly next?: string;
+};
+
+export function aNode({ answering = true, silentSince, error, next, ...given }: GivenNode = {}): ObservedNode {
+  const listedFrom = given.listedFrom ?? 1_000_000;
+  const answer: NodeAnswer = answering
+    ? { answering, silentSince: null }
+    : {
+        answering,
+        silentSince: silentSince ?? listedFrom,
+        error: error ?? 'no answer',
+        ...(next !== undefined && { next }),
+      };
   return {
     name: 'local',
-    answering: true,
-    silentSince: null,
+    ...answer,
     leaving: false,
     connection: 'local',
     address: '127.0.0.1',

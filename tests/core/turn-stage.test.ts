@@ -1,9 +1,9 @@
 import test from 'ava';
 import { createAction } from '../../control-plane/core/actions.ts';
 import { type TurnStage, turnStage } from '../../control-plane/core/nodes/turn-stage.ts';
-import type { EffectState, ObservedContainer, ObservedNode } from '../../control-plane/core/observed.ts';
+import type { EffectState, ObservedContainer } from '../../control-plane/core/observed.ts';
 import type { Phase } from '../../control-plane/core/replica.ts';
-import { aContainer, aNode, aReplica, PLACED, phaseOf, seen } from './replicas.ts';
+import { aContainer, aNode, aReplica, type GivenNode, PLACED, phaseOf, seen } from './replicas.ts';
 import { aSpec } from './specs.ts';
 
 const SINCE = 1_000;
@@ -18,7 +18,7 @@ function stageOf(
   given: {
     readonly container?: Partial<ObservedContainer>;
     readonly effect?: readonly [string, EffectState];
-    readonly node?: Partial<ObservedNode>;
+    readonly node?: GivenNode;
   } = {},
 ): TurnStage {
   const containers = [aContainer(given.container)];
@@ -109,7 +109,7 @@ test('a stop is waited for from its first try, and not longer for being tried ag
 test('a node that was silent has heard nothing of what it was told, but what it may be answering now', t => {
   const answeringSince = SINCE + 60 * MINUTE_MS;
   const now = answeringSince + 5;
-  const stop = (effect: EffectState, node: Partial<ObservedNode> = {}) =>
+  const stop = (effect: EffectState, node: GivenNode = {}) =>
     stageOf(phaseOf('stopping', SINCE), now, { effect: ['stop c1', effect], node: { answeringSince, ...node } });
   t.deepEqual(stop(failed(answeringSince - 1, SINCE)), { kind: 'to_stop', since: SINCE });
   const stopping = { kind: 'stopping', until: answeringSince + PATIENCE_MS } as const;

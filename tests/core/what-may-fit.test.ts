@@ -47,7 +47,8 @@ function halfKnown(): ObservedNode[] {
     aNode({ name: 'gpu-b', devices: gpus({}, {}) }),
   ];
 }
-const unheard = aNode({ name: 'away', answering: false, cpus: 0, memoryBytes: 0, error: 'connection refused' });
+const silent = { name: 'away', answering: false, cpus: 0, memoryBytes: 0, error: 'connection refused' };
+const unheard = aNode(silent);
 
 test('devices of unknown model may be those that are asked for, and what makes them known is told', t => {
   const { groups, help, line } = told(gpu({ models: ['SIM-B'] }), { nodes: halfKnown() });
@@ -141,7 +142,7 @@ test('a silent node that would do if it answered is what is told first', t => {
 });
 
 test('several silent nodes are counted', t => {
-  const nodes = [aNode({ name: 'web' }), unheard, { ...unheard, name: 'far', error: 'no route' }];
+  const nodes = [aNode({ name: 'web' }), unheard, aNode({ ...silent, name: 'far', error: 'no route' })];
   t.is(told(gpu({}), { nodes }).line, 'web: needs 1 GPU, and no GPU is known on this node; 2 nodes do not answer');
 });
 

@@ -1,3 +1,4 @@
+import type { ObservedNode } from '../observed.ts';
 import { type Leaver, makeRoom } from '../placement/make-room.ts';
 import { heldPlacement } from '../replica.ts';
 import { bookWaiting } from '../waiting/book-waiting.ts';
@@ -27,7 +28,7 @@ export function leewayIn(world: World): Leeway {
   // The same with the nodes that were silent for a while only, as they were last seen.
   const hoped = lazily(() => {
     if (![...world.observed.nodes.keys()].some(name => nodes.isAwaited(name))) return new Set<string>();
-    const cluster = futureIn(world, node => (nodes.isAwaited(node.name) ? { ...node, answering: true } : node));
+    const cluster = futureIn(world, node => (nodes.isAwaited(node.name) ? asAnswering(node) : node));
     return bookWaiting(world, cluster, successorsIn(world));
   });
   return {
@@ -88,4 +89,8 @@ function lazily<T>(make: () => T): () => T {
     made ??= { value: make() };
     return made.value;
   };
+}
+
+function asAnswering({ error: _, next: __, ...node }: ObservedNode): ObservedNode {
+  return { ...node, answering: true, silentSince: null };
 }
