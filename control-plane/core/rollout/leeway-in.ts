@@ -1,12 +1,13 @@
 import type { ObservedNode } from '../observed.ts';
+import type { Cluster } from '../placement/cluster.ts';
 import { type Leaver, makeRoom } from '../placement/make-room.ts';
-import { heldPlacement } from '../replica.ts';
+import { heldPlacement, type Newcomer, type Replica } from '../replica.ts';
 import { bookWaiting } from '../waiting/book-waiting.ts';
 import { clusterIn, futureIn, requestOf } from '../waiting/cluster-in.ts';
 import { keepRoom, successorsIn } from '../waiting/successors.ts';
 import { unmetDependencies } from '../waiting/unmet.ts';
 import type { World } from '../world.ts';
-import type { Leeway } from './leeway.ts';
+import type { Leeway, Room } from './leeway.ts';
 import { isMovingIn } from './movers.ts';
 
 /** What the nodes of a pass leave the rollouts of its services to do. */
@@ -34,33 +35,12 @@ export function leewayIn(world: World): Leeway {
   return {
     isGivenUp: replica => nodes.isGivenUp(replica),
     isMoving: isMovingIn(nodes),
-    claimRoom: replica => {
-      const request = requestOf(world, replica);
-      const placement = claimed().find(request);
-      if (!placement) return 'none';
-      const next = { replicaId: `after ${replica.id}`, service: replica.service };
-      claimed().hold(next, request.spec, placement);
-      return 'claimed';
-    },
+    claimRoom: replica => claimRoom(world, claimed(), replica),
     mayFitSoon: ({ id }) => hoped().has(id) && !future().booked.has(id),
-    roomFrom: (pending, old) => {
-      const request = requestOf(world, pending);
-      if (unmetDependencies(world, request.spec).length > 0) return { kind: 'none' };
-      const { cluster, booked } = future();
-      if (booked.has(pending.id)) return { kind: 'free' };
-      // Of equally few, those go that are least worth keeping.
-      const leavers = old.flatMap((replica, nth): Leaver[] => {
-        const placement = heldPlacement(replica);
-        return placement ? [{ replicaId: replica.id, spec: world.specOf(replica), placement, cost: nth }] : [];
-      });
-      const going = makeRoom(cluster, request, leavers);
-      if (going === null) return { kind: 'none' };
-      for (const id of going) cluster.release(id);
-      const placement = cluster.find(request);
-      // No other service gives way for the same room.
-      if (placement) cluster.hold(request, request.spec, placement);
-      return going.length === 0 ? { kind: 'free' } : { kind: 'made', by: old.filter(r => going.includes(r.id)) };
-    },
+    roomFrom: (pending, old) =>
+      unmetDependencies(world, world.specOf(pending)).length > 0
+        ? { kind: 'none' }
+        : takeRoom(world, future(), { pending, old }),
   };
 }
 
@@ -81,6 +61,37 @@ export function withoutRoom(leeway: Leeway, onAsked: () => void): Leeway {
       return { kind: 'untold' };
     },
   };
+}
+
+/** Takes room for one more like the replica. */
+function claimRoom(world: World, cluster: Cluster, replica: Replica): 'claimed' | 'none' {
+  const request = requestOf(world, replica);
+  const placement = cluster.find(request);
+  if (!placement) return 'none';
+  cluster.hold({ replicaId: `after ${replica.id}`, service: replica.service }, request.spec, placement);
+  return 'claimed';
+}
+
+/** Takes the room that there is for one that has no place, or that there will be once some of the old ones have left. */
+function takeRoom(
+  world: World,
+  { cluster, booked }: { readonly cluster: Cluster; readonly booked: ReadonlySet<string> },
+  { pending, old }: { readonly pending: Newcomer; readonly old: readonly Replica[] },
+): Room {
+  if (booked.has(pending.id)) return { kind: 'free' };
+  const request = requestOf(world, pending);
+  // Of equally few, those go that are least worth keeping.
+  const leavers = old.flatMap((replica, nth): Leaver[] => {
+    const placement = heldPlacement(replica);
+    return placement ? [{ replicaId: replica.id, spec: world.specOf(replica), placement, cost: nth }] : [];
+  });
+  const going = makeRoom(cluster, request, leavers);
+  if (going === null) return { kind: 'none' };
+  for (const id of going) cluster.release(id);
+  const placement = cluster.find(request);
+  // No other service gives way for the same room.
+  if (placement) cluster.hold(request, request.spec, placement);
+  return going.length === 0 ? { kind: 'free' } : { kind: 'made', by: old.filter(r => going.includes(r.id)) };
 }
 
 function lazily<T>(make: () => T): () => T {
