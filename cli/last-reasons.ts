@@ -1,4 +1,4 @@
-import type { ServiceView } from '../control-plane/views/views.ts';
+import type { ServiceView, WhyView } from '../control-plane/views/views.ts';
 import type { Context } from './context.ts';
 import type { ControlClient } from './control-client.ts';
 import { whyLines } from './render/why.ts';
@@ -20,6 +20,11 @@ export async function lastReasons(
   const views = await Promise.allSettled(waiting.map(({ namespace, name }) => client.why(namespace, name, signal)));
   const options = { nowMs: Date.now(), width: Math.max(20, err.width() - 2), style: err.style };
   return views
-    .flatMap(view => (view.status === 'fulfilled' ? whyLines(view.value, options) : []))
+    .flatMap(view => (view.status === 'fulfilled' ? whyLines(waitingOf(view.value), options) : []))
     .map(line => `  ${line}`);
+}
+
+/** Those that have a place were told of as they got it. */
+function waitingOf(why: WhyView): WhyView {
+  return { ...why, replicas: why.replicas.filter(r => r.waiting) };
 }

@@ -14,6 +14,8 @@ export interface RemoveServices {
   readonly graceMs?: number;
   /** For the waiting; absent: as long as it takes. */
   readonly timeoutMs?: number;
+  /** They are this command's own to take back: one that another command has removed meanwhile is gone as it should be. */
+  readonly areOwn?: boolean;
   /** Ends everything at once, also the asking. */
   readonly hurry?: AbortSignal;
 }
@@ -65,15 +67,23 @@ export async function removeServices(
 
 /** Once more where the control plane was killed over it: what was asked of it may have been carried out by then. */
 async function ask(request: RemoveServices, revive: (() => Promise<unknown>) | undefined) {
-  const { client, namespace, names, hurry } = request;
+  const { client, namespace, hurry, areOwn = false } = request;
+  let { names } = request;
   const patience = () => AbortSignal.any([AbortSignal.timeout(CALL_TIMEOUT_MS), ...(hurry ? [hurry] : [])]);
   for (let attempt = 1; ; attempt++) {
     try {
       const { exitWhenIdle } = await client.status(patience());
-      return { exitWhenIdle, removed: await client.remove(request, patience()) };
+      return { exitWhenIdle, removed: await client.remove({ ...request, names }, patience()) };
     } catch (error) {
-      const isGone = attempt > 1 && error instanceof OutriggerError && error.code === 'not_found';
-      if (isGone) return { exitWhenIdle: true, removed: names.map(name => ({ namespace, name })) };
+      const isGone = error instanceof OutriggerError && error.code === 'not_found';
+      if (isGone && areOwn && attempt < MOST_ATTEMPTS) {
+        const left = await client.services(namespace, patience());
+        names = names.filter(name => left.some(s => s.name === name));
+        if (names.length > 0) continue;
+      }
+      if (isGone && (areOwn || attempt > 1)) {
+        return { exitWhenIdle: true, removed: request.names.map(name => ({ namespace, name })) };
+      }
       if (!isUnreachable(error) || revive === undefined || attempt === MOST_ATTEMPTS) throw error;
       await revive();
     }

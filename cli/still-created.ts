@@ -20,7 +20,7 @@ export async function stillCreated(
   const now = await client.services(first.service.namespace, soon).catch((): readonly ServiceView[] | null => null);
   // Who does not answer here does not answer the removal either, which says so.
   if (now === null) return all;
-  const generations = new Map(now.map(s => [s.name, s.generation]));
+  const generations = new Map(now.filter(s => !s.deleting).map(s => [s.name, s.generation]));
   const updated = created.filter(r => (generations.get(r.service.name) ?? 0) > r.generation).map(r => r.service.name);
   if (updated.length > 0) err.line(`another command has updated ${updated.join(', ')} since: not removed`);
   return all.filter(name => generations.has(name) && !updated.includes(name));

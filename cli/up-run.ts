@@ -21,7 +21,7 @@ export interface UpRun extends Applied {
 }
 
 export function removalOf({ client, namespace, graceMs, hurry }: UpRun) {
-  return { client, namespace, volumes: false, hurry, ...(graceMs !== undefined && { graceMs }) };
+  return { client, namespace, volumes: false, areOwn: true, hurry, ...(graceMs !== undefined && { graceMs }) };
 }
 
 export function createdBy({ results }: Pick<Applied, 'results'>): string[] {

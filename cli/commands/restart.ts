@@ -42,6 +42,7 @@ export async function restart(context: Context, names: readonly string[], option
     client,
     namespace,
     known: all,
+    done: 'restarted',
     awaited: views.map(view => ({ name: view.name, generation: view.generation })),
     settled: service => !service.replicas.some(r => leaving.has(r.id)),
     ...(timeoutMs !== undefined && { timeoutMs }),

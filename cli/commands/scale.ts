@@ -1,3 +1,4 @@
+import type { ServiceView } from '../../control-plane/views/views.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { EXIT_CODE } from '../exit-code.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
@@ -27,6 +28,9 @@ export async function scale(context: Context, pairs: readonly string[], options:
     client,
     namespace,
     known,
+    done: 'scaled',
+    further: late =>
+      wanted.filter(w => late.some(s => s.name === w.name)).flatMap(w => wantedLines(w, namespace, known)),
     awaited: views.map(view => ({ name: view.name, generation: view.generation })),
     settled: service => {
       const count = wanted.find(w => w.name === service.name)?.replicas;
@@ -35,3 +39,13 @@ export async function scale(context: Context, pairs: readonly string[], options:
     ...(timeoutMs !== undefined && { timeoutMs }),
   });
 }
+
+/** What could not be had in time is not given up by anybody. */
+function wantedLines({ name, replicas }: Scale, namespace: string, known: readonly ServiceView[]): string[] {
+  const before = known.find(s => s.name === name)?.wantedReplicas;
+  const isNew = before !== undefined && before !== replicas;
+  const back = isNew ? `; "outrigger scale -p ${namespace} ${name}=${before}" takes that back` : '';
+  return [`  next: ${name} is still to have ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}${back}`];
+}
+
+type Scale = ReturnType<typeof parseScale>;

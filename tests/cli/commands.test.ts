@@ -123,6 +123,7 @@ test('scale waits until as many replicas are ready', async t => {
   t.is(code, 0);
   t.regex(stderr, /echo r0000003 {2}ready: 172\.17\.0\.2:50051/);
   t.notRegex(stderr, /r0000001/, 'what was there before is not told again');
+  t.regex(stderr, /^scaled in [\d.]+s: echo 3\/3$/m);
 });
 
 test('a wrong scale is a usage error and asks nothing of the control plane', async t => {
@@ -135,7 +136,8 @@ test('a wrong scale is a usage error and asks nothing of the control plane', asy
 
 test('restart replaces the replicas that there were', async t => {
   const { cli, controlPlane } = await withEcho(t);
-  const { code } = await cli('restart', 'echo');
+  const { code, stderr: said } = await cli('restart', 'echo');
+  t.regex(said, /^restarted in [\d.]+s: echo 2\/2$/m);
   t.is(code, 0);
   t.deepEqual(
     controlPlane.services()[0]?.replicas.map(r => r.id),

@@ -58,3 +58,26 @@ test('it is asked for three times at most, not at all where nobody may start it,
   await t.throwsAsync(remove([killed, null]), { message: /ECONNRESET/ });
   await t.throwsAsync(remove([gone], revive), { message: /there is no service/ });
 });
+
+test('of what a command takes back, what another one has removed meanwhile is gone, and the rest is asked for', async t => {
+  const asked: (readonly string[])[] = [];
+  let present = ['slow', 'toobig'];
+  const own = {
+    ...client([]),
+    services: async () => present.map(name => ({ name })),
+    remove: async ({ names }: { names: readonly string[] }) => {
+      asked.push(names);
+      // The other command is quicker.
+      if (asked.length === 1) present = ['slow'];
+      if (names.some(name => !present.includes(name))) throw gone;
+      return names.map(name => ({ namespace: 'demo', name }));
+    },
+  } as unknown as ControlClient;
+  const request = { client: own, namespace: 'demo', names: ['slow', 'toobig'], volumes: false, areOwn: true };
+  const wait = { signal: new AbortController().signal, onUpdate: () => {} };
+  t.is((await removeServices(request, wait)).result.kind, 'gone');
+  t.deepEqual(asked, [['slow', 'toobig'], ['slow']]);
+  present = [];
+  t.is((await removeServices(request, wait)).result.kind, 'gone');
+  await t.throwsAsync(removeServices({ ...request, areOwn: false }, wait), { message: /there is no service/ });
+});

@@ -35,6 +35,17 @@ test('up of what waits already says what it waits for, and Ctrl-C that it stays'
   t.is(controlPlane.services().length, 1);
 });
 
+test('scale says what has no place, that the number stays wanted, and how to take it back', async t => {
+  const { start, controlPlane } = await waitingService(t);
+  const scaling = start('scale', 'llm=3', '--wait-timeout', '3s');
+  await until('it is accepted', () => controlPlane.services()[0]?.wantedReplicas === 3);
+  controlPlane.wait(LLM);
+  const { code, stderr } = await scaling.ended;
+  t.is(code, 1, stderr);
+  t.regex(stderr, /needs 96 GiB on one GPU/);
+  t.regex(stderr, /\n {2}next: llm is still to have 3 replicas; "outrigger scale -p demo llm=\d" takes that back\n$/);
+});
+
 test('the provider says what is waited for, that the service stays, and what to do next', async t => {
   const { cli, controlPlane } = await waitingService(t);
   const { code, stdout } = await cli('compose', '--project-name', 'demo', 'up', '--wait-timeout', '1s', 'llm');
