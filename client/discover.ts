@@ -97,7 +97,11 @@ export function resolve(
 export function whyNot(watch: ServiceWatch, waitedMs: number): DiscoveryError {
   const { snapshot, connection } = watch.state;
   const name = `${watch.service.namespace}/${watch.service.service}`;
-  if (!snapshot?.known && connection.kind === 'lost') return new DiscoveryError('unavailable', connection.problem);
+  if (!snapshot?.known && connection.kind === 'lost') {
+    // One for each who waits: what is thrown says where it was.
+    const { problem, next } = connection.error;
+    return new DiscoveryError('unavailable', problem, { ...(next !== undefined && { next }), cause: connection.error });
+  }
   if (!snapshot) return new DiscoveryError('timeout', `No answer about ${name} within ${waitedMs} ms.`);
   if (!snapshot.known) {
     return new DiscoveryError('not_found', `There is no service ${name}.`, {

@@ -97,7 +97,7 @@ function resolverFor({ experimental, status }: GrpcModule): Registration {
       if (connection.kind === 'connecting' || connection.kind === 'idle') return;
       // What was good when the control plane went away stays good until it says otherwise.
       if (snapshot?.known) this.#deliver(snapshot);
-      else if (connection.kind === 'lost') this.#loseHope(connection.problem);
+      else if (connection.kind === 'lost') this.#loseHope(connection.error.message);
       else if (snapshot) this.#deliverNothing(snapshot);
     }
 

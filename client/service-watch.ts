@@ -17,8 +17,8 @@ export interface WatchState {
     | { readonly kind: 'connecting' }
     /** `snapshot` is what the control plane says now. */
     | { readonly kind: 'current' }
-    /** The control plane is away; why, in words. It is tried again by itself. */
-    | { readonly kind: 'lost'; readonly problem: string };
+    /** The control plane is away, and why. It is tried again by itself. */
+    | { readonly kind: 'lost'; readonly error: DiscoveryError };
 }
 
 export interface WatchTiming {
@@ -133,9 +133,9 @@ export class ServiceWatch {
       this.#stream = stream;
     } catch (error) {
       // Never in the caller's own turn: whoever subscribes has not got its subscription yet.
-      const { message } = error as Error;
-      const problem = error instanceof DiscoveryError ? message : this.#explain({ kind: 'failed', problem: message });
-      queueMicrotask(() => this.wanted && this.#lose(problem));
+      const problem = (error as Error).message;
+      const lost = error instanceof DiscoveryError ? error : this.#explain({ kind: 'failed', problem });
+      queueMicrotask(() => this.wanted && this.#lose(lost));
     }
   }
 
@@ -177,7 +177,7 @@ export class ServiceWatch {
     return (this.#state.snapshot?.endpoints ?? []).map(e => e.replicaId);
   }
 
-  #lose(problem: string): void {
+  #lose(error: DiscoveryError): void {
     this.#stream = null;
     if (this.#held) clearTimeout(this.#held);
     this.#held = null;
@@ -185,17 +185,19 @@ export class ServiceWatch {
     // Half of it is chance, so that the clients of a restarted control plane do not all come at once.
     const delayMs = limitMs * (0.5 + Math.random() / 2);
     this.#retry = setTimeout(() => this.#open(), delayMs).unref();
-    this.#put({ snapshot: this.#state.snapshot, connection: { kind: 'lost', problem } });
+    this.#put({ snapshot: this.#state.snapshot, connection: { kind: 'lost', error } });
   }
 
-  #explain({ kind, problem }: WatchEnd): string {
+  #explain({ kind, problem }: WatchEnd): DiscoveryError {
     const address = formatControlAddress(this.address);
-    if (kind === 'ended') return `The control plane at ${address} ended the watch: ${problem.replace(/\.$/, '')}.`;
+    if (kind === 'ended') {
+      return unavailable(`The control plane at ${address} ended the watch: ${problem.replace(/\.$/, '')}.`);
+    }
     const next =
       this.address.kind === 'unix'
         ? 'Start one with `outrigger serve`, or set OUTRIGGER_ADDRESS.'
         : 'Check the address and that the control plane runs there.';
-    return `No control plane at ${address}: ${inWords(problem).replace(/\.$/, '')}. ${next}`;
+    return unavailable(`No control plane at ${address}: ${inWords(problem).replace(/\.$/, '')}.`, next);
   }
 
   /** Returns what the listeners still do with replicas that are not in it. */
@@ -222,6 +224,10 @@ export class ServiceWatch {
     this.#retry = null;
     this.#held = null;
   }
+}
+
+function unavailable(problem: string, next?: string): DiscoveryError {
+  return new DiscoveryError('unavailable', problem, next === undefined ? {} : { next });
 }
 
 function inWords(problem: string): string {

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { controlAddress } from '../../client/control-address.ts';
-import { InFlight, type Resolution, resolve, watch } from '../../client/index.ts';
+import { type DiscoveryError, InFlight, type Resolution, resolve, watch } from '../../client/index.ts';
 import { parseServiceRef } from '../../client/service-ref.ts';
 import { watchOf } from '../../client/watches.ts';
 import { until } from '../until.ts';
@@ -48,7 +48,12 @@ test('resolve ends at its deadline with what is the matter', async t => {
   await control.kill();
   const other = watched(t, address, 'shop/other');
   await until('refused', () => other.state.connection.kind === 'lost');
-  await t.throwsAsync(resolve('shop/other', options), { code: 'unavailable', message: /No control plane at/ });
+  const away = await t.throwsAsync<DiscoveryError>(resolve('shop/other', options), {
+    code: 'unavailable',
+    message: /No control plane at/,
+  });
+  t.is(away.next, 'Check the address and that the control plane runs there.');
+  t.is(away.message, `${away.problem} ${away.next}`);
 });
 
 test('resolve can be given up', async t => {

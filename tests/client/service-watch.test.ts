@@ -105,7 +105,7 @@ for (const [what, speak] of Object.entries({
     await until('tried thrice', () => server.accepted() >= 3);
     const { connection } = watch.state;
     t.regex(
-      connection.kind === 'lost' ? connection.problem : '',
+      connection.kind === 'lost' ? connection.error.message : '',
       /No control plane at http:\/\/127\.0\.0\.1:\d+: .+ Check/,
     );
   });
@@ -137,7 +137,7 @@ test('an answer that promises more than any snapshot has is no snapshot', async 
   t.teardown(() => void server.close());
   const { close, watch } = watching(`127.0.0.1:${(server.address() as AddressInfo).port}`);
   t.teardown(close);
-  const problem = () => (watch.state.connection.kind === 'lost' ? watch.state.connection.problem : '');
+  const problem = () => (watch.state.connection.kind === 'lost' ? watch.state.connection.error.message : '');
   await until('it says so', () => problem().includes('the answer is not a snapshot'), { deadlineMs: 20_000 });
   t.pass();
 });
