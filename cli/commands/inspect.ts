@@ -1,5 +1,6 @@
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
+import { absence } from '../absence.ts';
 import { hostAndPort } from '../address.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { namespaceOf } from '../project.ts';
@@ -17,6 +18,10 @@ export async function inspect(context: Context, what: string, options: ProjectOp
   const all = await client.services(reference.namespace, context.signal);
   const found = findReplica(all, what) ?? (await findService(context, all, reference, options));
   if (!found) {
+    const namespace = reference.namespace ?? (await namespaceOf(context, options).catch(() => undefined));
+    const asked = namespace === undefined ? null : { namespace, names: [reference.name] };
+    const gone = asked && (await absence(client, asked, context.signal));
+    if (gone) throw gone;
     throw new OutriggerError('not_found', `There is no service or replica "${what}".`, {
       next: 'See "outrigger ps --all-projects"; give PROJECT/SERVICE for one of another project.',
     });

@@ -1,5 +1,6 @@
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { LogLineView, ServiceView } from '../../control-plane/views/views.ts';
+import { absence } from '../absence.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import type { Output, Style } from '../output.ts';
 import { parseSinceMs, parseTail } from '../parse-values.ts';
@@ -42,7 +43,11 @@ export async function logs(context: Context, names: readonly string[], options: 
     for await (const line of client.logs(request, context.signal)) print(line);
   } catch (error) {
     if (error instanceof OutriggerError && error.code === 'not_found') {
-      requireServices(names, await client.services(namespace, context.signal), namespace);
+      const running = await client.services(namespace, context.signal);
+      const missing = names.filter(name => !running.some(s => s.name === name));
+      const gone = missing.length === 0 ? null : await absence(client, { namespace, names: missing }, context.signal);
+      if (gone) throw gone;
+      requireServices(names, running, namespace);
     }
     throw error;
   }

@@ -80,7 +80,7 @@ test('the provider says why before it removes what it made, and that it does', a
   t.deepEqual(controlPlane.services(), []);
 });
 
-test('why of what is gone says when it was removed, and of what never was where to look', async t => {
+test('why, logs and inspect of what is gone say when it was removed, and of what never was where to look', async t => {
   const { cli, controlPlane } = await waitingService(t);
   await controlPlane.remove({ namespace: 'demo', names: ['llm'], volumes: false });
   controlPlane.addEvent(LLM, 'service.deleted', '');
@@ -88,6 +88,7 @@ test('why of what is gone says when it was removed, and of what never was where 
   t.is(gone.code, 1);
   t.regex(gone.stderr, /^error: demo\/llm does not run any more: it was removed at .*\d\d:\d\d:\d\d\.\n/);
   t.regex(gone.stderr, /"outrigger events -p demo llm" tells how it went/);
+  for (const command of ['logs', 'inspect']) t.is((await cli(command, 'llm')).stderr, gone.stderr, command);
   const never = await cli('why', 'lllm');
   t.is(never.stderr, 'error: There is no service demo/lllm.\nnext:  See "outrigger ps --all-projects".\n');
 });
