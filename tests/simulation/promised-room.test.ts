@@ -136,3 +136,28 @@ test('what stops because fewer were wanted leaves its room to whoever waited fir
   t.deepEqual([serving(world, 's'), serving(world, 'other')], [1, 1]);
   await world.end();
 });
+
+for (const [gpus, outcome] of [
+  [2, 'keeps its place in its own update beside one that would fit nowhere'],
+  [1, 'gives its place up in its own update for one that fits there'],
+] as const) {
+  test(`what may be gone ${outcome}`, async t => {
+    const world = await smallCluster({ a: 1 });
+    const low = { resources: { gpu: { count: 1 } }, replicas: { min: 0, max: 1, initial: 1 } };
+    await up(world, 'low', low);
+    await up(world, 'mid', { resources: { gpu: { count: 1 } } });
+    for (const c of world.running()) world.health.load.set(c.id, { inFlight: 2, since: world.clock.now() });
+    await up(world, 'high', { resources: { gpu: { count: gpus } }, priority: 5, replicas: exactly(1) });
+    t.deepEqual(
+      ['low', 'mid', 'high'].filter(name => running(world, name).length > 0),
+      ['low'],
+      'it is busy',
+    );
+    await up(world, 'low', { ...low, image: 'image:2' }, 300_000);
+    t.deepEqual(
+      ['low', 'mid', 'high'].filter(name => running(world, name).length > 0),
+      [gpus === 2 ? 'low' : 'high'],
+    );
+    await world.end();
+  });
+}

@@ -1,10 +1,12 @@
 import { transition } from '../lifecycle/transition.ts';
+import type { Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
-import type { ServiceKey } from '../spec.ts';
+import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import { passOnRoom } from '../waiting/successors.ts';
 import type { World } from '../world.ts';
 import { heldByRegistry } from './held-by-registry.ts';
 import { judgeRollout } from './judge-rollout.ts';
+import { keptUp } from './kept-up.ts';
 import type { Leeway } from './leeway.ts';
 import { leewayIn, withoutRoom } from './leeway-in.ts';
 import { newReplica } from './new-replica.ts';
@@ -34,9 +36,23 @@ function roll(
   const { now } = world;
   const judged = judgeRollout(world, service);
   const replicas = world.ofService(service.key);
-  const step = heldByRegistry(rolloutStep(judged, replicas, leeway), replicas, world.observed.standing);
-  for (const { replica, reason } of step.drain) world.put(transition(replica, { kind: 'drain', reason }, now));
-  for (let i = 0; i < step.create; i += 1) world.put(newReplica(newReplicaId(), judged, now));
-  const settled = step.settled && judged.rollout.kind === 'progressing';
+  const own = rolloutStep(judged, replicas, leeway);
+  const kept = keptUp(judged, replicas, { previous: previousSpec(world, judged), isGivenUp: leeway.isGivenUp });
+  const keeping = kept && rolloutStep(kept, ofGeneration(replicas, kept.generation), leeway);
+  const both = { ...own, drain: [...own.drain, ...(keeping?.drain ?? [])] };
+  const { drain } = heldByRegistry(both, replicas, world.observed.standing);
+  for (const { replica, reason } of drain) world.put(transition(replica, { kind: 'drain', reason }, now));
+  for (let i = 0; i < own.create; i += 1) world.put(newReplica(newReplicaId(), judged, now));
+  if (keeping) for (let i = 0; i < keeping.create; i += 1) world.put(newReplica(newReplicaId(), kept, now));
+  const settled = own.settled && judged.rollout.kind === 'progressing';
   world.services.set(service.key, settled ? { ...judged, rollout: { kind: 'settled' } } : judged);
+}
+
+function previousSpec(world: World, { key, rollout }: Service): ServiceSpec | undefined {
+  if (rollout.kind !== 'paused' || rollout.previous === null) return undefined;
+  return world.keptSpec(key, rollout.previous);
+}
+
+function ofGeneration(replicas: readonly Replica[], generation: number): Replica[] {
+  return replicas.filter(r => r.generation === generation);
 }

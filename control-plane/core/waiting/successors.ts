@@ -1,6 +1,6 @@
 import { transition } from '../lifecycle/transition.ts';
 import type { Cluster } from '../placement/cluster.ts';
-import { type DrainReason, isLive, type Newcomer, type Replica } from '../replica.ts';
+import { type DrainReason, isLive, isPending, type Newcomer, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { World } from '../world.ts';
 import { futureIn, requestOf } from './cluster-in.ts';
@@ -19,13 +19,14 @@ export function successorsIn(world: World): Successors {
   const waiting: Replica[] = [];
   const owed: Newcomer[] = [];
   const isNext = nextIn(world);
+  const yields = yieldingIn(world);
   for (const service of world.services.values()) {
     const { key, generation, removal, rollout, replicas: wanted } = service;
     if (removal || rollout.kind === 'paused' || world.isLeftAlone(key)) continue;
     const counted = world.ofService(key).filter(r => !world.nodes.isGivenUp(r));
     const leaving = counted.filter(isMakingWay).length;
     const heirs = counted.filter(isHeir).length;
-    if (leaving + heirs === 0 || yields(world, service)) continue;
+    if (leaving + heirs === 0 || yields(service)) continue;
     const next = counted.filter(r => isNext(r) && r.generation === generation);
     const [inheriting, others] = [next.filter(isHeir), next.filter(r => !isHeir(r))];
     waiting.push(...inheriting, ...others.sort(byAge).slice(0, leaving));
@@ -96,10 +97,22 @@ function isHeir({ phase }: Replica): boolean {
   return phase.kind === 'pending' && phase.isHeir === true;
 }
 
-/** What may be gone makes room for the more important, and does not come back before those have it. */
-function yields(world: World, { spec }: Service): boolean {
-  if (spec.replicas.min > 0) return false;
-  return world.lookedAfter().some(r => r.phase.kind === 'pending' && world.specOf(r).priority > spec.priority);
+/**
+ * What may be gone makes room for the more important, and does not come back before those have it: for those that fit once
+ * all that leaves has left. Others would gain nothing by it.
+ */
+function yieldingIn(world: World): (service: Service) => boolean {
+  let future: Cluster | null = null;
+  return ({ spec }) => {
+    if (spec.replicas.min > 0) return false;
+    const above = world.lookedAfter().filter(r => isPending(r) && world.specOf(r).priority > spec.priority);
+    if (above.length === 0) return false;
+    future ??= futureIn(world);
+    const cluster = future;
+    return [...Map.groupBy(above, r => world.specOf(r)).values()].some(alike =>
+      cluster.find(requestOf(world, alike[0]!)),
+    );
+  };
 }
 
 function byAge(a: Newcomer, b: Newcomer): number {

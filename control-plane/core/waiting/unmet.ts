@@ -45,9 +45,11 @@ export function beyondSurgeIn(world: World): (replica: Pick<Replica, 'service'>)
 function beyondSurge(world: World, key: ServiceKey): readonly PendingReason[] {
   const service = world.services.get(key);
   if (!service || service.removal) return [];
+  // What a paused update has failed with takes nothing, and stays for people to look at.
+  const isPaused = service.rollout.kind === 'paused';
   const others = world
     .ofService(key)
     .filter(({ phase }) => phase.kind !== 'pending' && phase.kind !== 'stopped')
-    .filter(r => !world.nodes.isGivenUp(r)).length;
+    .filter(r => !world.nodes.isGivenUp(r) && !(isPaused && r.phase.kind === 'failed')).length;
   return others < service.replicas + surgeOf(service) ? [] : [{ kind: 'surge', service: key }];
 }
