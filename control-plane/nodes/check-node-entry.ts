@@ -40,6 +40,7 @@ export function checkNodeEntry(
     findings.error([...at, 'publish_on'], `expected an IP address, found ${showValue(publishOn)}`);
   }
   checkDevices(name, devices, findings);
+  checkSizes(name, entry, findings);
   if (entry.engine !== undefined) return checkAddress(name, entry, entry.engine, findings);
   return entry.context === undefined ? null : `context ${entry.context}`;
 }
@@ -76,6 +77,18 @@ function checkAddress(name: string, { tls }: NodeEntry, engine: string, findings
     return null;
   }
 }
+
+/** A number without a unit is bytes, which nobody means who writes 192. */
+function checkSizes(name: string, { reserved, devices = [] }: NodeEntry, findings: Findings): void {
+  const warn = (at: readonly (string | number)[], bytes: number | undefined, example: string) => {
+    if (bytes === undefined || bytes === 0 || bytes >= LEAST_MEMORY_BYTES) return;
+    findings.warn(['nodes', name, ...at], `is ${bytes} bytes; a unit may be missing, as in ${example}`);
+  };
+  warn(['reserved', 'memory'], reserved.memory, '2g');
+  for (const [index, { memory }] of devices.entries()) warn(['devices', index, 'memory'], memory, '80GiB');
+}
+
+const LEAST_MEMORY_BYTES = 32 * 1024 ** 2;
 
 /** Devices that one name, number or UUID would mean twice: each would be given to somebody of its own. */
 function checkDevices(name: string, devices: NonNullable<NodeEntry['devices']>, findings: Findings): void {

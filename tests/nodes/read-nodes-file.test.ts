@@ -443,3 +443,16 @@ test('no text makes it throw', t => {
     { numRuns: 2_000 },
   );
 });
+
+test('memory of a few bytes is warned of, as its unit may be missing', t => {
+  const warnings = (text: string) => {
+    const reading = readNodesFile('nodes.yaml', text);
+    return reading.kind === 'read' ? reading.warnings.map(w => formatLocated(w)) : ['refused'];
+  };
+  const node = (rest: string) => `nodes: {a: {engine: unix:///d.sock, ${rest}}}`;
+  t.deepEqual(warnings(node('devices: [{id: "nvidia.com/gpu=0", memory: 192}], reserved: {memory: 4}')), [
+    'nodes.yaml:1:98: nodes.a.reserved.memory: is 4 bytes; a unit may be missing, as in 2g',
+    'nodes.yaml:1:72: nodes.a.devices[0].memory: is 192 bytes; a unit may be missing, as in 80GiB',
+  ]);
+  t.deepEqual(warnings(node('devices: [{id: "nvidia.com/gpu=0", memory: 192GiB}], reserved: {memory: 64m}')), []);
+});
