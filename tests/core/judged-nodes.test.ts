@@ -51,3 +51,27 @@ test('another engine may take the place of a node that has nothing, or is draine
   t.true(isVacant({ replicas, nodes: drained(5) }, 'other'));
   t.true(isVacant({ replicas: new Map(), nodes: new Map() }, 'local'));
 });
+
+test('a node that is taken out and named again finds the devices that are known for good in quarantine, for its time', t => {
+  const by = { since: 1_000, reason: 'lost' };
+  const known = { device: 'nvidia.com/gpu=0', uuid: 'GPU-1', ...by };
+  const record = {
+    name: 'gone',
+    connection: 'ssh://gone',
+    drainingSince: 5,
+    quarantined: [known, { device: 'nvidia.com/gpu=1', ...by }],
+  };
+  const tidied = (now: number) => {
+    const judged = new JudgedNodes({
+      observed: seen({ nodes: [aNode({})] }),
+      records: new Map([['gone', record]]),
+      policy: DEFAULT_NODE_POLICY,
+      now,
+    });
+    judged.tidy();
+    return { record: judged.records.get('gone'), wakes: judged.wakeTimes([]) };
+  };
+  const end = 1_000 + DEFAULT_NODE_POLICY.quarantineMs;
+  t.deepEqual(tidied(end - 1), { record: { name: 'gone', drainingSince: null, quarantined: [known] }, wakes: [end] });
+  t.deepEqual(tidied(end), { record: undefined, wakes: [] });
+});

@@ -140,14 +140,22 @@ export class JudgedNodes {
     if (added.length > 0) this.#records.set(node, { ...record, quarantined: [...record.quarantined, ...added] });
   }
 
-  /** Trusts devices again whose time is over, and drops the records that say nothing or are of no node. */
+  /**
+   * Trusts devices again whose time is over, and drops the records that say nothing or are of no node. A node that is taken
+   * out and named again has the same devices: those that are known by their UUIDs stay in quarantine for its time.
+   */
   tidy(): void {
     for (const [name, record] of this.#records) {
       const node = this.node(name);
       const isListed = (q: Quarantine) => node !== undefined && deviceOf(node, quarantinedDevice(q)) !== undefined;
       const quarantined = record.quarantined.filter(q => this.#now < this.#releaseAt(q) || !isListed(q));
       const isOfNone = this.areKnown && node === undefined;
-      if (isOfNone || isEmptyRecord({ ...record, quarantined })) {
+      const kept = record.quarantined.filter(q => q.uuid !== undefined && this.#now < this.#releaseAt(q));
+      if (isOfNone && kept.length > 0) {
+        const isNews =
+          record.drainingSince !== null || 'connection' in record || kept.length < record.quarantined.length;
+        if (isNews) this.#records.set(name, { name, drainingSince: null, quarantined: kept });
+      } else if (isOfNone || isEmptyRecord({ ...record, quarantined })) {
         this.#records.delete(name);
       } else if (quarantined.length < record.quarantined.length) this.#records.set(name, { ...record, quarantined });
     }
