@@ -43,7 +43,7 @@ export async function configureNode(name: string, entry: NodeEntry, around: Node
       kind: 'failed',
       name,
       problem: connected.problem,
-      profile: profileOf(entry, connection, name, 'published'),
+      profile: profileOf(entry, connection, hostIn(entry.engine) ?? name, 'published'),
     };
   }
   const { connection } = connected;
@@ -65,6 +65,12 @@ export async function configureNode(name: string, entry: NodeEntry, around: Node
       },
     },
   };
+}
+
+/** Null: it has none, or another file says it. */
+function hostIn(engine: string | undefined): string | null {
+  if (engine === undefined || !/^(?:tcp|ssh):/.test(engine)) return null;
+  return URL.parse(engine)?.hostname.replace(/^\[|\]$/g, '') || null;
 }
 
 function profileOf(entry: NodeEntry, connection: string, address: string, reach: NodeProfile['reach']): NodeProfile {

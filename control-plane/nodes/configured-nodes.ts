@@ -146,11 +146,11 @@ export class ConfiguredNodes implements NodeSource {
       this.#text = text;
       if (read.kind === 'refused') {
         this.#incomplete = false;
-        this.#say(read.problems);
+        this.#say([...read.problems, this.#unchanged()]);
         return SAME;
       }
       this.#incomplete = failed.length > 0;
-      this.#say(failed);
+      this.#say(failed.length === 0 ? [] : [...failed, this.#unchanged()]);
       if (failed.length > 0 || this.#stop.signal.aborted) return SAME;
       const former = await formerNodes(this.#options.note, waysOf(read), this.#options);
       if (this.#stop.signal.aborted) return SAME;
@@ -168,6 +168,11 @@ export class ConfiguredNodes implements NodeSource {
     // It may come back as it was.
     this.#incomplete = true;
     this.#say([`${this.#options.file} is not there any more; the nodes stay as they were`]);
+  }
+
+  /** What a person sees who reads what is wrong with the newest version. */
+  #unchanged(): string {
+    return `until ${this.#options.file} is mended, the nodes stay as they were`;
   }
 
   /** As it is at a start; one that may be half of a file is waited for. */

@@ -65,12 +65,16 @@ test('a context or certificate that is missing at the start makes one silent nod
   const w = await place(t);
   await writeFile(
     w.file,
-    'nodes:\n  a: {engine: unix:///a.sock}\n  b: {context: lab}\n  c:\n    engine: tcp://c:2376\n    tls: {ca: tls/ca.pem}\n',
+    'nodes:\n  a: {engine: unix:///a.sock}\n  b: {context: lab}\n  c:\n    engine: tcp://c.example:2376\n    tls: {ca: tls/ca.pem}\n',
   );
   const source = await w.open();
   t.deepEqual(namesOf(source.inUse()), ['a', 'b', 'c']);
   t.regex(source.problem() ?? '', /nodes\.yaml:3:7: nodes\.b\.context: The Docker context "lab" does not exist/);
   t.regex(source.problem() ?? '', /nodes\.yaml:6:11: nodes\.c\.tls\.ca: the file .*\/tls\/ca\.pem does not exist/);
+  t.deepEqual(
+    source.inUse().members.map(m => m.profile.address),
+    ['127.0.0.1', 'b', 'c.example'],
+  );
   const { engine } = source.inUse().members[1]!;
   const error = (await t.throwsAsync(engine.observe(AbortSignal.timeout(1_000)))) as unknown as OutriggerError;
   t.is(error.code, 'unavailable');

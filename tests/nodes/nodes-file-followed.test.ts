@@ -43,6 +43,7 @@ test('a new version that is wrong leaves the nodes as they are and says why, unt
   await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock, labls: {}}}');
   await until('the mistake is noticed', () => source.problem());
   t.regex(source.problem() ?? '', /nodes\.yaml:1:37: nodes\.a\.labls: unknown key "labls".*did you mean "labels"/);
+  t.regex(source.problem() ?? '', /\nuntil .*nodes\.yaml is mended, the nodes stay as they were$/);
   t.deepEqual(namesOf(source.inUse()), ['a']);
   t.is(w.changes.length, 0);
   t.is(w.logged.filter(line => line.includes('not as it should be')).length, 1);
