@@ -8,7 +8,7 @@ export function turnInWords(reason: TurnReason): string {
   switch (reason.kind) {
     case 'turn': {
       const { service, replicaId, doing } = reason.other;
-      return `waits for its turn on ${where}: ${service} replica ${replicaId} ${doing} there`;
+      return `waits for its turn on ${where}: ${service} replica ${replicaId} ${doing === 'is_next' ? 'is next to start' : doing} there`;
     }
     case 'measuring':
       return `the free memory of ${where} is measured before it starts`;
@@ -29,7 +29,7 @@ export function turnGroup(reason: TurnReason): WhyGroupView {
   switch (reason.kind) {
     case 'turn': {
       const { service, doing } = reason.other;
-      const help = doing === 'starts' ? [`outrigger why ${service} says what that one waits for`] : [];
+      const help = doing !== 'stops' ? [`outrigger why ${service} says what that one waits for`] : [];
       return { constraint: 'turn', ...common, heldBy: [service], help };
     }
     case 'measuring':

@@ -22,6 +22,19 @@ export function memoryFor(
   return null;
 }
 
+/**
+ * There was too little for it when that was last read, since it waits. Unlike `memoryFor`, this asks for no new reading: others
+ * start or stop there meanwhile, and the start of anybody on the node brings one.
+ */
+export function lackedMemory({ replica, placement, declaredBytes }: Sharer, observed: Observed): boolean {
+  const node = observed.nodes.get(placement.node);
+  if (!node?.answering) return false;
+  return givenDevices(placement).some(given => {
+    const measured = deviceOf(node, given)?.measured;
+    return measured !== undefined && measured.at >= replica.phase.since && measured.freeBytes < declaredBytes;
+  });
+}
+
 /** Too little memory, or none that is known yet. */
 export interface Short {
   readonly reason: Exclude<TurnReason, { kind: 'turn' }>;

@@ -16,7 +16,7 @@ export type TurnStage =
       readonly kind: 'to_start';
       /** Since when it waits, by the Clock: what was tried in vain goes behind those that wait since before. */
       readonly since: number;
-      /** It was tried in vain again and again: it goes behind all others. */
+      /** It was refused, or failed, again and again: it goes behind all others. */
       readonly isPutOff: boolean;
     }
   /** `until`: by then somebody should have ended it, and nobody waits for it any more. */
@@ -58,7 +58,7 @@ function whileCreating(
   if (there.some(c => c.attempt !== replica.attempt)) return AT_REST;
   const create = observed.effects.get(actionKey(createAction(replica, phase.placement, spec)));
   if (create?.kind === 'under_way' || create?.kind === 'settled') return during('starting', now, now);
-  return toStart(phase.since, create, now);
+  return toStart(replica, phase.since, { effect: create, now });
 }
 
 function whileStarting(
@@ -77,10 +77,10 @@ function whileStarting(
   const seenAt = startedAt === undefined || startedAt > now ? phase.since : Math.max(startedAt, phase.since);
   const since = start?.kind === 'settled' ? start.at : seenAt;
   if (!isUnstarted(replica, observed)) return starting(since, spec, now);
-  if (start?.kind === 'failed') return toStart(phase.since, start, now);
+  if (start?.kind === 'failed') return toStart(replica, phase.since, { effect: start, now });
   // The turn that its create had goes on. One that was created in an earlier life of ours has none.
   const create = observed.effects.get(actionKey(createAction(replica, phase.placement, spec)));
-  return create?.kind === 'settled' ? starting(since, spec, now) : toStart(phase.since, undefined, now);
+  return create?.kind === 'settled' ? starting(since, spec, now) : toStart(replica, phase.since, { now });
 }
 
 function whileStopping(replica: Replica, phase: PhaseOf<'stopping'>, { observed, containersOf, now }: Seen): TurnStage {
@@ -101,10 +101,16 @@ function whileStopping(replica: Replica, phase: PhaseOf<'stopping'>, { observed,
   return during('stopping', node?.answering ? Math.max(...told) : now, now);
 }
 
-function toStart(since: number, effect: EffectState | undefined, now: number): TurnStage {
-  if (effect?.kind !== 'failed') return { kind: 'to_start', since, isPutOff: false };
+function toStart(
+  replica: Replica,
+  since: number,
+  { effect, now }: { readonly effect?: EffectState | undefined; readonly now: number },
+): TurnStage {
+  const hasFailed = replica.failures >= PUT_OFF_FROM_FAILURES;
+  if (effect?.kind !== 'failed') return { kind: 'to_start', since, isPutOff: hasFailed };
   if (now < effect.notBefore) return AT_REST;
-  return { kind: 'to_start', since: effect.at, isPutOff: effect.notBefore - effect.at >= PUT_OFF_FROM_MS };
+  const isRefused = effect.notBefore - effect.at >= PUT_OFF_FROM_MS;
+  return { kind: 'to_start', since: effect.at, isPutOff: hasFailed || isRefused };
 }
 
 function starting(since: number, spec: ServiceSpec, now: number): TurnStage {
@@ -119,5 +125,10 @@ function during(kind: 'starting' | 'stopping', deadline: number, now: number): T
 export const AT_REST: TurnStage = { kind: 'at_rest' };
 /** Beyond what a start or a stop may take: the longest call to an engine, and until its end is seen. */
 const PATIENCE_MS = 150_000;
-/** How long the pause is after several failures in a row. */
+/** How long the pause is after several refusals in a row. */
 const PUT_OFF_FROM_MS = 8_000;
+/**
+ * Failures without ten good minutes in between; one may befall anybody. The back-off is no help: a start that fails may take
+ * longer than that, so that of two one is always due, and they would pass the turn to and fro.
+ */
+const PUT_OFF_FROM_FAILURES = 2;
