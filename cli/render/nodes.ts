@@ -71,9 +71,17 @@ export function deviceColumns(rows: readonly DeviceRow[], { withNode }: { withNo
 
 /** What a person should know beyond the tables: why a node is silent, and why a device is given to nobody. */
 export function nodeNotes(node: NodeView, nowMs: number): Note[] {
-  const { name, error } = node;
+  const { name, error, driverTrouble } = node;
   return [
     ...(error === undefined ? [] : [{ text: `${name} is silent: ${singleLine(error)}`, style: 'red' as const }]),
+    ...(driverTrouble === undefined
+      ? []
+      : [
+          {
+            text: `the GPU driver of ${name} could not be asked: ${singleLine(driverTrouble)}`,
+            style: 'yellow' as const,
+          },
+        ]),
     ...deviceNotes(node, nowMs),
   ];
 }

@@ -6,10 +6,12 @@ export interface Moment {
   /** By the Clock. */
   readonly now: number;
   readonly quarantineMs: number;
+  /** Why the GPU driver of a node could not be asked, in words; undefined: it could, or nobody is to ask it. */
+  readonly driverTroubleOf?: (node: string) => string | undefined;
 }
 
 /** What a person can do about a lack, as an imperative. */
-export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
+export function helpInWords(help: Help, { now, quarantineMs, driverTroubleOf = () => undefined }: Moment): string {
   switch (help.kind) {
     case 'name_engine':
       return 'name a Docker engine in the nodes file, or start the one of this machine';
@@ -58,7 +60,7 @@ export function helpInWords(help: Help, { now, quarantineMs }: Moment): string {
     case 'lower_gpu_memory':
       return `lower x-outrigger.gpu.memory to at most ${bytesInWords(help.mostBytes)}`;
     case 'describe_devices':
-      return describingInWords(help);
+      return describingInWords(help, driverTroubleOf);
     case 'ask_fewer_gpus':
       return `ask for at most ${help.most} ${help.most === 1 ? 'GPU' : 'GPUs'}, or add a node that has more`;
     case 'find_vanished':
@@ -105,13 +107,16 @@ function spreadingInWords({
   return `the image ${image} is on ${nodes}: bring it there as well (docker save ${image} | docker --host ${host} load), or push it to a registry${pull}`;
 }
 
-function describingInWords({
-  what,
-  nodes,
-  isDriverAsked,
-  isFromFile,
-}: Extract<Help, { kind: 'describe_devices' }>): string {
+function describingInWords(
+  { what, nodes, isDriverAsked, isFromFile }: Extract<Help, { kind: 'describe_devices' }>,
+  troubleOf: (node: string) => string | undefined,
+): string {
   const unknown = `the ${what} of the devices of ${listed(nodes)} is not known`;
+  const node = isDriverAsked ? nodes.find(name => troubleOf(name) !== undefined) : undefined;
+  if (node !== undefined) {
+    const where = isFromFile ? 'state the devices in the nodes file' : 'state its devices in a nodes file';
+    return `${unknown}, as the GPU driver of ${node} could not be asked (${troubleOf(node)}): mend that, or ${where}`;
+  }
   if (!isFromFile) {
     const doctor = isDriverAsked ? "see with outrigger doctor why NVIDIA's driver does not tell it, or " : '';
     return `${unknown}: ${doctor}state its devices in a nodes file`;

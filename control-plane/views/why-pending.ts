@@ -58,7 +58,8 @@ export class PendingReplicas {
     const specOf = (key: ServiceKey) => state.services.get(key)?.spec;
     const waiting = this.#replicasOf(service).filter(r => r.phase.kind === 'pending').length;
     const explained = explain(verdict.rejections, { service, spec, specOf, waiting });
-    const inWords = (help: Help) => helpInWords(help, this.#moment);
+    const driverTroubleOf = (node: string) => observed.nodes.get(node)?.driverTrouble;
+    const inWords = (help: Help) => helpInWords(help, { ...this.#moment, driverTroubleOf });
     const alternatives = alternativesFor(cluster, request).map(inWords);
     const widened = explained.find(e => WIDENS.has(e.constraint));
     const groups = explained.map(

@@ -43,6 +43,14 @@ test('no line of nodes is wider than a terminal', async t => {
   }
 });
 
+test('a GPU driver that could not be asked is told of beside the nodes', async t => {
+  const { cli, controlPlane } = await start(t);
+  const told = /^the GPU driver of \S+ could not be asked: nvidia-smi hangs$/m;
+  t.notRegex((await cli('nodes')).stdout, told);
+  controlPlane.driverTrouble = 'nvidia-smi hangs';
+  t.regex((await cli('nodes')).stdout, told);
+});
+
 test('a quarantined device says why, and how it is trusted again', async t => {
   const { cli, controlPlane } = await start(t);
   controlPlane.quarantined = true;

@@ -50,6 +50,22 @@ function halfKnown(): ObservedNode[] {
 const silent = { name: 'away', answering: false, cpus: 0, memoryBytes: 0, error: 'connection refused' };
 const unheard = aNode(silent);
 
+test('where the driver was asked and does not tell, that is told, and nobody is sent to set what is set', t => {
+  const help = (isFromFile: boolean) =>
+    helpInWords(
+      { kind: 'describe_devices', what: 'memory', nodes: ['gpu-a', 'gpu-b'], isDriverAsked: true, isFromFile },
+      {
+        now: 1_000,
+        quarantineMs: 600_000,
+        driverTroubleOf: node => (node === 'gpu-b' ? 'nvidia-smi hangs' : undefined),
+      },
+    );
+  const unknown =
+    'the memory of the devices of gpu-a, gpu-b is not known, as the GPU driver of gpu-b could not be asked (nvidia-smi hangs)';
+  t.is(help(true), `${unknown}: mend that, or state the devices in the nodes file`);
+  t.is(help(false), `${unknown}: mend that, or state its devices in a nodes file`);
+});
+
 test('devices of unknown model may be those that are asked for, and what makes them known is told', t => {
   const { groups, help, line } = told(gpu({ models: ['SIM-B'] }), { nodes: halfKnown() });
   t.deepEqual(
