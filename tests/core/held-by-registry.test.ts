@@ -5,8 +5,9 @@ import { heldByRegistry } from '../../control-plane/core/rollout/held-by-registr
 import type { RolloutStep } from '../../control-plane/core/rollout/rollout.ts';
 import { aReplica, LET_GO, phaseOf } from './replicas.ts';
 
+const addresses: Replica['addresses'] = [{ kind: 'network', network: 'n', host: '10.0.0.2', port: 80 }];
 const replica = (id: string, kind: PhaseKind = 'ready', given: Partial<Replica> = {}) =>
-  aReplica(phaseOf(kind, 0), { id, ...given });
+  aReplica(phaseOf(kind, 0), { id, addresses, ...given });
 
 /** The registry answers and hands it out. */
 const HANDED_OUT: RegistryStanding = { announced: true, withdrawable: true, letGoAt: null };
@@ -28,6 +29,11 @@ test('an old replica leaves once its successor is announced, and not before', t 
   const drain = [[replica('old'), 'replaced']] as const;
   t.deepEqual(leavers(drain, [replica('new')], { old: HANDED_OUT, new: UNTOLD }), []);
   t.deepEqual(leavers(drain, [replica('new')], { old: HANDED_OUT, new: HANDED_OUT }), ['old']);
+});
+
+test('what has no address, and so is announced nowhere, keeps nobody', t => {
+  const drain = [[replica('old'), 'replaced']] as const;
+  t.deepEqual(leavers(drain, [replica('new', 'ready', { addresses: [] })], { old: HANDED_OUT, new: UNTOLD }), ['old']);
 });
 
 test('as many stay as serve unannounced in their place', t => {

@@ -16,9 +16,9 @@ export function heldByRegistry(
   if (step.drain.length === 0) return step;
   const isServing = (d: RolloutStep['drain'][number]) => d.reason !== 'deleted' && isAvailable(d.replica);
   const leaving = new Set(step.drain.map(d => d.replica));
-  const unannounced = replicas.filter(
-    r => isLive(r) && isAvailable(r) && !leaving.has(r) && !standing(r.id).announced,
-  ).length;
+  // What has no address is published nowhere, and never will be.
+  const isToBe = (r: Replica) => isLive(r) && isAvailable(r) && r.addresses.length > 0 && !leaving.has(r);
+  const unannounced = replicas.filter(r => isToBe(r) && !standing(r.id).announced).length;
   const others = step.drain.filter(d => !isServing(d));
   const withdrawable = step.drain.filter(d => isServing(d) && standing(d.replica.id).withdrawable);
   const handedOut = withdrawable.filter(d => standing(d.replica.id).letGoAt === null);
