@@ -69,7 +69,7 @@ async function askUntilStarted(
         onFailure(`not started ${startup.deadlineMs} ms after its container: ${result.message}`);
         return 'too_late';
       }
-      onFailure(result.message);
+      onFailure(result.message + portHint(result.message, startup, clock.now() - startedAt));
       await clock.sleep(gapMs, round);
     }
   } catch (error) {
@@ -77,3 +77,12 @@ async function askUntilStarted(
     throw error;
   }
 }
+
+/** Which ports a container listens on nobody here knows; who names another one waits in vain. */
+function portHint(message: string, { check }: StartupProbe, tookMs: number): string {
+  if (tookMs < PORT_HINT_AFTER_MS || check.kind === 'container' || !message.includes('connection refused')) return '';
+  return `; is ${check.port === undefined ? 'x-outrigger.port' : "the probe's port"} right?`;
+}
+
+/** Most servers that are small listen by then. */
+const PORT_HINT_AFTER_MS = 10_000;

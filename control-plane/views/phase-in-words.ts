@@ -7,6 +7,7 @@ import type { Cause, DrainReason, PhaseOf, Replica } from '../core/replica.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { untidyNodes } from '../core/waiting/cluster-in.ts';
 import type { PendingLines } from './pending-lines.ts';
+import { remainingInWords } from './remaining-in-words.ts';
 import { standingInWords } from './standing-in-words.ts';
 import { turnInWords } from './turn-in-words.ts';
 
@@ -48,7 +49,8 @@ export function phaseInWords(
     case 'stopping': {
       const cause = phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
       const stop = phase.container === null ? '' : waitingFor(observed, stopKey(phase.container.id));
-      return [cause, endInWords(phase.placement.node, observed) || stop].filter(Boolean).join('; ');
+      const said = [cause, endInWords(phase.placement.node, observed) || stop].filter(Boolean).join('; ');
+      return said || graceInWords(state.services.get(replica.service)?.removal?.graceMs, spec);
     }
     case 'backoff':
     case 'failed':
@@ -64,7 +66,7 @@ export function phaseInWords(
 
 /** What there is beside the replica. */
 export interface Scene {
-  readonly state: Pick<Desired, 'replicas'>;
+  readonly state: Pick<Desired, 'replicas' | 'services'>;
   readonly observed: Observed;
   readonly turns: Turns;
   readonly pending: PendingLines;
@@ -125,6 +127,13 @@ function endInWords(node: string, { nodes }: Observed): string {
   const seen = nodes.get(node);
   if (!seen || seen.answering) return '';
   return `it ends once node ${node} answers (${seen.error ?? 'unknown reason'})`;
+}
+
+/** @param askedMs what the command that removes its service gives it instead */
+function graceInWords(askedMs: number | undefined, { stopGraceMs }: ServiceSpec): string {
+  if ((askedMs ?? stopGraceMs) === 0) return '';
+  const limit = `waits up to ${remainingInWords(askedMs ?? stopGraceMs)} for it to end`;
+  return askedMs === undefined ? `${limit} (stop_grace_period)` : limit;
 }
 
 /** Its phase is the same whether an image is pulled or only looked for. */

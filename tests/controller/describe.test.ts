@@ -230,6 +230,13 @@ test('one that waits for a place tells of the closest node as it is now, and cou
   t.is(message(1), 'a: needs 4 CPUs, fewer are free; and 2 more nodes', 'a place is looked for next');
 });
 
+test('what was told to stop says how long it is waited for, and by whose word', t => {
+  const message = (removal: Partial<Service>) => shown([one('stopping')], removal).replicas[0]?.message;
+  t.is(message({}), 'waits up to 10 s for it to end (stop_grace_period)');
+  t.is(message({ removal: { askedAt: 1, volumes: false, graceMs: 3_000 } }), 'waits up to 3 s for it to end');
+  t.is(message({ removal: { askedAt: 1, volumes: false, graceMs: 0 } }), '');
+});
+
 test('what ends on a node that is away says that it waits for it, and a removal without replicas what is left to do', t => {
   const away = seen({ nodes: [aNode({ answering: false, silentSince: 1, error: 'timed out' })] });
   const ending = shown([one('stopping')], { removal: { askedAt: 1, volumes: false } }, away);

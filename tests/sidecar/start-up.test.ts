@@ -35,6 +35,20 @@ test('a replica that begins to listen late is found: refused before, then starte
   });
 });
 
+test('a port that refuses for long is asked about', async t => {
+  const port = await freePort();
+  const clock = new VirtualClock();
+  const sidecar = sidecarOf(t, { clock });
+  const startedAt = clock.now() - 9_500;
+  sidecar.target([probeTarget({ protocol: 'http', port }, { startedAt })]);
+  await until('refused', () => /nothing listens there yet$/.test(report(sidecar).message ?? ''));
+  await advanceUntil(clock, 'asked about', () =>
+    /yet; is x-outrigger\.port right\?$/.test(report(sidecar).message ?? ''),
+  );
+  t.true(clock.now() - startedAt >= 10_000);
+  t.is(report(sidecar).startup, 'pending');
+});
+
 test('a server that answers 503 while it loads is started, ready and alive by its first other answer', async t => {
   let isLoaded = false;
   let asked = 0;
