@@ -267,6 +267,28 @@ test('where a measurement was asked for and does not come, what is declared has 
   t.is(kinds(world, 'measure').length, 1);
 });
 
+test('on a node that did not answer the last time nothing starts before it was heard, and has memory by that', t => {
+  const world = new ModelWorld({ a: machine(gpu(0)) });
+  const key = 'a nvidia.com/gpu=0';
+  world.foreignBytes.set(key, 70 * GIB);
+  apply(world, sharing('one', 30));
+  while (phase(world, 'one') !== 'creating') world.step();
+  world.cutOff.add('a');
+  world.list();
+  for (let i = 0; i < 5; i += 1) world.step();
+  t.is(phase(world, 'one'), 'creating');
+  t.is(kinds(world, 'create').length, 0);
+  t.is(waiting(world).get(of(world, 'one').id), 'the free memory of a/nvidia.com/gpu=0 is measured before it starts');
+  world.cutOff.delete('a');
+  world.settle();
+  t.is(kinds(world, 'create').length, 0);
+  t.regex(waiting(world).get(of(world, 'one').id)!, /30 GiB are declared, 10 GiB are measured free/);
+  world.foreignBytes.set(key, 0);
+  world.advance(6_000);
+  world.settle();
+  t.is(phase(world, 'one'), 'ready');
+});
+
 // ---- measured use
 
 test('use that is far from what is declared is told once all that share the device serve for a while', t => {

@@ -11,8 +11,15 @@ export function memoryFor(
   all: readonly Sharer[],
   seen: { observed: Observed; now: number },
 ): Short | null {
-  const node = seen.observed.nodes.get(sharer.placement.node);
-  if (!node?.answering) return null;
+  const { node: name, devices } = sharer.placement;
+  const node = seen.observed.nodes.get(name);
+  // Nobody can look there. It is heard of again, or its replicas that have not begun are placed elsewhere.
+  if (!node?.answering)
+    return {
+      reason: { kind: 'measuring', node: name, device: devices[0] ?? '' },
+      measure: false,
+      lookAgainAt: null,
+    };
   for (const given of givenDevices(sharer.placement)) {
     const device = deviceOf(node, given);
     if (!device?.measured) continue;
