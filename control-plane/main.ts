@@ -6,6 +6,7 @@ import { createSidecar } from '../sidecar/index.ts';
 import { admitOrThrow } from './admission/admit-or-throw.ts';
 import { readBindFolders } from './admission/bind-folders.ts';
 import { type AdmissionPolicy, defaultPolicy, loadPolicy } from './admission/policy.ts';
+import { protectedFiles } from './admission/protected-files.ts';
 import { parseTokens } from './api/auth.ts';
 import type { ListenAddress } from './api/listen-address.ts';
 import { createMetrics } from './api/metrics.ts';
@@ -74,7 +75,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     options.tokens === undefined ? undefined : parseTokens(await readOperatorFile(options.tokens), options.tokens);
   const policy = await policyOf(options);
   // What controls the engines or this control plane stays out of every container, whatever a policy allows.
-  const secrets = [options.tokens, options.admission, options.consul?.tokenFile].flatMap(file => file ?? []);
+  const secrets = protectedFiles(options);
   const ofItsUser = options.exitWhenIdle === true && policyFile(options) === undefined;
   const clock = createSteadyClock();
   const store = cleanup.adopt(await openSqliteStore(folder.database), s => s.close());

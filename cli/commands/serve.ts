@@ -84,6 +84,7 @@ async function listenAddresses(options: ServeOptions, at: (file: string) => stri
           certificate: await readPem(at(tlsCert)),
           key: await readPem(at(tlsKey)),
           ...(tlsCa !== undefined && { clientAuthority: await readPem(at(tlsCa)) }),
+          files: [tlsCert, tlsKey, ...(tlsCa === undefined ? [] : [tlsCa])].map(at),
         };
   return listen.map(parseListenAddress).map(address => {
     if (address.kind === 'unix') return address;

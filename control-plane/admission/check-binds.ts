@@ -38,8 +38,8 @@ export async function checkBinds(
         return [
           {
             keyPath,
-            message: `${shown(source, real)} is or contains what controls the engine; whoever has it is root on the node`,
-            next: 'Bind a folder below it that does not contain the socket. No policy allows this one.',
+            message: `${shown(source, real)} is or contains what controls the engine or the control plane; whoever has it is root on the node`,
+            next: 'Bind only the folder or file beside it that the service needs. No policy allows this one.',
           },
         ];
       }

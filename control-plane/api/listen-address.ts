@@ -19,6 +19,8 @@ export interface ListenTls {
   readonly key: string;
   /** Clients must show a certificate of this authority (mTLS); with tokens given too, either will do. */
   readonly clientAuthority?: string;
+  /** Where the texts were read from: no container may have these files. */
+  readonly files?: readonly string[];
 }
 
 /** `unix:///path`, `127.0.0.1:7470`, `[::1]:7470`, `localhost:7470`, `:7470` (loopback). */
