@@ -109,3 +109,19 @@ test('what failed once keeps its place in the row', t => {
   isLetReady(world, 'holder');
   t.deepEqual(phases(world, 'vital', 'plain'), ['starting', 'creating']);
 });
+
+test('one that failed often and waits for a device keeps its like from its others, and nobody else', t => {
+  const world = aWorld(2, 'slow', 'holder', 'wide', 'like', 'fresh');
+  comeOneByOne(world, sharing('slow', 5, ['0']), sharing('holder', 5, ['1']), sharing('wide', 5, 2));
+  comeOneByOne(world, sharing('like', 5, ['1'], { priority: 9 }), sharing('fresh', 5, ['1']));
+  for (const name of ['wide', 'like'])
+    world.commit([{ kind: 'put_replica', replica: { ...of(world, name), failures: 3 } }]);
+  isLetReady(world, 'holder');
+  t.deepEqual(phases(world, 'wide', 'like', 'fresh'), ['creating', 'creating', 'starting']);
+  isLetReady(world, 'fresh');
+  t.deepEqual(phases(world, 'wide', 'like'), ['creating', 'creating']);
+  isLetReady(world, 'slow');
+  t.deepEqual(phases(world, 'wide', 'like'), ['starting', 'creating']);
+  isLetReady(world, 'wide');
+  t.deepEqual(phases(world, 'like'), ['starting']);
+});

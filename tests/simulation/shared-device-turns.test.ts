@@ -194,3 +194,21 @@ test('one that needs two devices is started, whoever fails on each of them again
   t.not(await whileProbed(world, () => serving(world, 'wide') === 1, 60 * MINUTE_MS), null);
   await world.end();
 });
+
+test('one that needs two devices and failed as often as more important ones on each is started once it can', async t => {
+  const world = await smallCluster({ a: 2 });
+  const names = ['n0', 'n1', 'n2', 'n3', 'n4', 'n5'];
+  const ill = new Set([...names, 'wide']);
+  neverReady(world, ill);
+  const gpu = { count: 2, memoryBytes: 8 * GIB, exclusive: false };
+  await up(world, 'wide', { resources: { gpu }, replicas: exactly(1) }, 0);
+  for (const name of names) {
+    await up(world, name, { ...sharing(24), priority: 5, replicas: exactly(1) }, 0);
+    await whileProbed(world, () => false, 4 * MINUTE_MS);
+  }
+  const haveFailed = () => [...ill].every(name => failuresOf(world, name).every(f => f >= 2));
+  t.not(await whileProbed(world, haveFailed, 180 * MINUTE_MS), null);
+  ill.delete('wide');
+  t.not(await whileProbed(world, () => serving(world, 'wide') === 1, 60 * MINUTE_MS), null);
+  await world.end();
+});
