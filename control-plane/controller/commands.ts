@@ -5,6 +5,7 @@ import type { Rollout, Service } from '../core/service.ts';
 import { canonicalJson, type ServiceKey, type ServiceSpec, serviceKey, templateOf } from '../core/spec.ts';
 import type { Change, Event } from '../ports.ts';
 import type { DesiredState } from './desired-state.ts';
+import { refuseCycle } from './refuse-cycle.ts';
 import { scaledPrevious } from './scaled-previous.ts';
 
 /** What people and programs may ask for, as steps from one desired state to changes of it. Pure; the controller stores them. */
@@ -26,6 +27,10 @@ export function applySpecs(
   origin: string,
   now: number,
 ): Step<ApplyResult[]> {
+  refuseCycle(
+    state,
+    admitted.map(a => a.spec),
+  );
   const changes: Change[] = [];
   const result: ApplyResult[] = [];
   for (const { spec, imageId, warnings } of admitted) {

@@ -59,6 +59,53 @@ test('several services are applied in one step', t => {
   t.is(after(EMPTY, step).services.size, 2);
 });
 
+const needing = (name: string, ...needed: string[]) =>
+  aSpec({ name, dependsOn: needed.map(service => ({ service, condition: 'ready' as const })) });
+const applyAll = (state: DesiredState, ...specs: ServiceSpec[]) =>
+  applySpecs(
+    state,
+    specs.map(spec => ({ spec, imageId: null, warnings: [] })),
+    'o',
+    1,
+  );
+
+for (const [what, stored, asked, cycle] of [
+  ['depends on itself', [], [needing('a', 'a')], 'no service that depends on itself, found ns/a -> ns/a'],
+  ['needs another that needs it', [], [needing('a', 'b'), needing('b', 'a')], 'ns/a -> ns/b -> ns/a'],
+  [
+    'would wait for itself by way of what is there',
+    [needing('b', 'x', 'c'), needing('c', 'a'), needing('x')],
+    [needing('z', 'a'), needing('a', 'x', 'b')],
+    'ns/a -> ns/b -> ns/c -> ns/a',
+  ],
+] as const) {
+  test(`a service that ${what} is refused, and nothing with it is applied`, t => {
+    const state = after(EMPTY, applyAll(EMPTY, ...stored));
+    const error = t.throws(() => applyAll(state, ...asked), { instanceOf: OutriggerError });
+    t.is(error.code, 'invalid_argument');
+    t.true(error.message.endsWith(cycle), error.message);
+  });
+}
+
+test('services that need the same ones, or one that is taken down or that nobody knows, are no cycle', t => {
+  const diamond = [needing('a', 'b', 'c'), needing('b', 'd'), needing('c', 'd'), needing('d', 'unknown')];
+  const state = after(EMPTY, applyAll(EMPTY, ...diamond));
+  t.is(state.services.size, 4);
+  t.throws(() => applyAll(state, needing('d', 'a')), { message: /ns\/d -> ns\/a -> ns\/b -> ns\/d/ });
+  const a = state.services.get('ns/a')!;
+  const leaving = state.with([{ kind: 'put_service', service: { ...a, removal: { askedAt: 1, volumes: false } } }]);
+  t.notThrows(() => applyAll(leaving, needing('d', 'a')));
+  t.notThrows(() => applyAll(state, needing('d', 'a'), needing('b'), needing('c')));
+});
+
+test('a chain of thousands of services is no cycle, and its end may not need its beginning', t => {
+  const chain = Array.from({ length: 5_000 }, (_, i) => needing(`s${i}`, `s${i + 1}`));
+  const state = after(EMPTY, applyAll(EMPTY, ...chain));
+  const error = t.throws(() => applyAll(state, needing('s5000', 's0')), { instanceOf: OutriggerError });
+  t.is((error.details['cycle'] as string[]).length, 5_002);
+  t.true(error.message.length < 2_000, 'the longest part is left out');
+});
+
 test('the same spec again changes nothing', t => {
   const step = applied(running(), aSpec());
   t.is(outcome(step), 'unchanged');
