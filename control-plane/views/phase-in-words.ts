@@ -1,4 +1,4 @@
-import { actionKey, createAction, pullAction, startKey, stopKey } from '../core/actions.ts';
+import { actionKey, createAction, pullAction, removeKey, startKey, stopKey } from '../core/actions.ts';
 import type { Desired } from '../core/desired.ts';
 import { awaitsDeviceCheckUntil } from '../core/lifecycle/first-device-check.ts';
 import { deviceTurns, type TurnReason } from '../core/nodes/device-turns.ts';
@@ -15,7 +15,7 @@ import { turnInWords } from './turn-in-words.ts';
 export function phaseInWords(
   replica: Replica,
   spec: ServiceSpec,
-  { state, observed, turns: { waiting, untidy }, pending }: Scene,
+  { state, observed, turns: { waiting, untidy, refusals }, pending }: Scene,
 ): string {
   const { phase } = replica;
   const turn = waiting.get(replica.id);
@@ -29,7 +29,8 @@ export function phaseInWords(
       const key = actionKey(createAction(replica, phase.placement, spec));
       const { node } = phase.placement;
       const isHeldUp = isCreatedWithDevices(replica) && untidy.has(node) && !isDoneOrUnderWay(observed, key);
-      return isHeldUp ? `containers of an earlier time are ended on ${node} first` : waitingFor(observed, key);
+      if (isHeldUp) return `containers of an earlier time are ended on ${node} first`;
+      return refusals.get(replica.id) ?? waitingFor(observed, key);
     }
     case 'starting':
       return (
@@ -48,7 +49,8 @@ export function phaseInWords(
         .join('; ');
     case 'stopping': {
       const cause = phase.afterwards.kind === 'retried' ? phase.afterwards.cause.message : '';
-      const stop = phase.container === null ? '' : waitingFor(observed, stopKey(phase.container.id));
+      const stop =
+        (phase.container !== null && waitingFor(observed, stopKey(phase.container.id))) || refusals.get(replica.id);
       const said = [cause, endInWords(phase.placement.node, observed) || stop].filter(Boolean).join('; ');
       return said || graceInWords(state.services.get(replica.service)?.removal?.graceMs, spec);
     }
@@ -78,6 +80,8 @@ export interface Turns {
   readonly waiting: ReadonlyMap<string, TurnReason>;
   /** Nodes where something of an earlier time ends before anything is created with a device. */
   readonly untidy: ReadonlySet<string>;
+  /** By replica id: what a node last said where a container of it could not be ended, before which it does not get on. */
+  readonly refusals: ReadonlyMap<string, string>;
 }
 
 export function turnsIn(state: Desired, observed: Observed): Turns {
@@ -85,7 +89,27 @@ export function turnsIn(state: Desired, observed: Observed): Turns {
   // in vain, which says so itself.
   const { waiting } = deviceTurns(state, observed, 0);
   const isAnyHeldUp = [...state.replicas.values()].some(isCreatedWithDevices);
-  return { waiting, untidy: isAnyHeldUp ? untidyNodes({ observed, replicas: state.replicas }) : new Set() };
+  const untidy = isAnyHeldUp ? untidyNodes({ observed, replicas: state.replicas }) : new Set<string>();
+  return { waiting, untidy, refusals: refusalsIn(observed) };
+}
+
+function refusalsIn({ nodes, effects }: Observed): ReadonlyMap<string, string> {
+  const refusals = new Map<string, string>();
+  if (![...effects.values()].some(e => e.kind === 'failed')) return refusals;
+  for (const { name, containers } of nodes.values()) {
+    for (const { id, replicaId } of containers) {
+      const ways = [
+        ['removed', effects.get(removeKey(id))],
+        ['stopped', effects.get(stopKey(id))],
+      ] as const;
+      for (const [what, end] of ways) {
+        if (end?.kind !== 'failed') continue;
+        refusals.set(replicaId, `what is left of it cannot be ${what} on ${name}: ${end.message}`);
+        break;
+      }
+    }
+  }
+  return refusals;
 }
 
 /** @param all every replica, among them those that room is made for */

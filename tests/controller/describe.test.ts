@@ -7,7 +7,7 @@ import type { PendingReason } from '../../control-plane/core/pending-reason.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Rollout, Service } from '../../control-plane/core/service.ts';
 import { describeServices } from '../../control-plane/views/describe.ts';
-import { aNode, aReplica, CAUSE, lack, PLACED, phaseOf, seen } from '../core/replicas.ts';
+import { aContainer, aNode, aReplica, CAUSE, lack, PLACED, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 
 const MOMENT = { now: 1_000_000, policy: DEFAULT_NODE_POLICY };
@@ -236,6 +236,25 @@ test('what was told to stop says how long it is waited for, and by whose word', 
   t.is(message({ removal: { askedAt: 1, volumes: false, graceMs: 3_000 } }), 'waits up to 3 s for it to end');
   t.is(message({ removal: { askedAt: 1, volumes: false, graceMs: 0 } }), '');
 });
+
+for (const what of ['removed', 'stopped'] as const) {
+  test(`who waits for an old container that cannot be ${what} says so, also where the service is taken down`, t => {
+    const failed = { kind: 'failed', at: 1, notBefore: 2, code: 'internal', message: 'resource busy' } as const;
+    const before = (r: Replica) =>
+      seen({
+        nodes: [aNode({ containers: [aContainer({ id: 'old', replicaId: r.id, attempt: 1, state: 'exited' })] })],
+        effects: { [`${what === 'removed' ? 'remove' : 'stop'} old`]: failed },
+      });
+    const words = `what is left of it cannot be ${what} on local: resource busy`;
+    const creating = one('creating', { attempt: 2 });
+    const waits = shown([creating], { rollout: SETTLED }, before(creating));
+    t.deepEqual([waits.replicas[0]?.message, waits.message], [words, words]);
+    const ending = one('stopping');
+    const leaves = shown([ending], { removal: { askedAt: 1, volumes: false } }, before(ending));
+    t.deepEqual([leaves.replicas[0]?.message, leaves.message], [words, words]);
+    t.is(shown([one('creating')], {}, before(creating)).replicas[0]?.message, '', 'of another replica');
+  });
+}
 
 test('what ends on a node that is away says that it waits for it, and a removal without replicas what is left to do', t => {
   const away = seen({ nodes: [aNode({ answering: false, silentSince: 1, error: 'timed out' })] });
