@@ -292,7 +292,7 @@ export const serviceSpec = z.strictObject({
     .strictObject({
       /** Failed starts in a row, before the first time ready, after which a replica is `failed`. null: no end. */
       startAttempts: z.int().min(1).nullable().default(1),
-      /** Failures in a row of a replica that was ready before, after which it is `failed`. null: no end. */
+      /** Restarts in a row of a replica that was ready before; the failure after these makes it `failed`. null: no end. */
       maxAttempts: z.int().min(0).nullable().default(null),
     })
     .prefault({}),
