@@ -86,7 +86,7 @@ export async function applyOnce(context: Context, request: ApplyOnce): Promise<A
 }
 
 /** Nobody took the connection, so that nothing can have been accepted. */
-function isRefused(error: unknown): boolean {
+export function isRefused(error: unknown): boolean {
   return isUnreachable(error) && ['ENOENT', 'ECONNREFUSED'].includes(String(error.details['reason']));
 }
 

@@ -69,19 +69,23 @@ function silence(): OutriggerError {
 
 /** After Ctrl-C before the services were ready. `latest`: as they were seen last. */
 export async function undo(run: UpRun, latest: readonly ServiceView[]): Promise<ExitCode> {
-  const { context, results, client, hurry } = run;
+  const { context, client, hurry } = run;
   const created = new Set(createdBy(run));
   const unready = latest.filter(s => created.has(s.name) && s.state !== 'ready');
   for (const line of await lastLines(client, unready, hurry)) context.err.line(line);
+  sayWhatStays(run);
   await removeCreated(run);
-  const goOn = results.filter(r => r.outcome === 'updated' || r.outcome === 'scaled').map(r => r.service.name);
-  if (goOn.length > 0) context.err.line(`the update of ${goOn.join(', ')} goes on; see "outrigger ps"`);
-  const staying = results.filter(r => r.outcome === 'unchanged').map(r => r.service.name);
-  if (staying.length > 0) {
-    const was = staying.length === 1 ? 'was there before and stays' : 'were there before and stay';
-    context.err.line(`${staying.join(', ')} ${was}; "outrigger down" removes`);
-  }
   return context.signal.reason instanceof Interruption && context.signal.reason.cause === 'reader_gone'
     ? EXIT_CODE.ok
     : EXIT_CODE.interrupted;
+}
+
+/** What was there before this command, and what it has changed of that. Said before the removal of the rest, which may fail. */
+export function sayWhatStays({ context, results }: Pick<UpRun, 'context' | 'results'>): void {
+  const goOn = results.filter(r => r.outcome === 'updated' || r.outcome === 'scaled').map(r => r.service.name);
+  if (goOn.length > 0) context.err.line(`the update of ${goOn.join(', ')} goes on; see "outrigger ps"`);
+  const staying = results.filter(r => r.outcome === 'unchanged').map(r => r.service.name);
+  if (staying.length === 0) return;
+  const was = staying.length === 1 ? 'was there before and stays' : 'were there before and stay';
+  context.err.line(`${staying.join(', ')} ${was}; "outrigger down" removes`);
 }

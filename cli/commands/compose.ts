@@ -171,7 +171,8 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
     // Compose kills a provider at its own Ctrl-C; where there is time, what was begun is taken back.
     if (isLeaving) {
       await remove().catch(cause => {
-        throw stays(call.service, project.namespace, cause);
+        const left = stays(call.service, project.namespace, cause);
+        throw context.signal.aborted ? left : both(toOutriggerError(error), left);
       });
     }
     throw error;
@@ -181,7 +182,9 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
       outcome.kind === 'failed'
         ? outcome.failures.flatMap(failure => failureLines(failure, project.namespace, 'docker compose up'))
         : await lateLines(context, client, { services: outcome.services, isLeaving });
-    if (isLeaving) await remove();
+    // Compose reads no further than the first error, and goes: so all is said in one, after the removal.
+    const left = isLeaving ? await failureOf(remove(), cause => stays(call.service, project.namespace, cause)) : null;
+    if (left !== null) lines.push(explain(left));
     say(context, 'error', lines.join('\n'));
     return EXIT_CODE.failed;
   }
@@ -199,6 +202,18 @@ function stays(service: string, namespace: string, thrown: unknown): OutriggerEr
     next: `"docker compose down" removes it once the control plane answers, and so does "${removalCommand(namespace, [service])}".`,
     details: cause.details,
     cause,
+  });
+}
+
+async function failureOf(work: Promise<void>, explained: (thrown: unknown) => OutriggerError) {
+  return await work.then(() => null, explained);
+}
+
+/** Why it was to be removed, and then why that could not be. */
+function both(first: OutriggerError, second: OutriggerError): OutriggerError {
+  return new OutriggerError(first.code, explain(first), {
+    next: explain(second),
+    cause: first,
   });
 }
 

@@ -22,7 +22,7 @@ import { awaitedOf } from '../rollout-outcome.ts';
 import { scaleExisting } from '../scale-existing.ts';
 import { scaleNotes } from '../scale-notes.ts';
 import { parseScale } from '../service-reference.ts';
-import { createdBy, removalOf, removeCreated, type UpRun, undo } from '../up-run.ts';
+import { createdBy, removalOf, removeCreated, sayWhatStays, type UpRun, undo } from '../up-run.ts';
 import { usageError } from '../usage-error.ts';
 import { type RolloutResult, waitForRollout } from '../wait-for-rollout.ts';
 import { withOverrides } from '../with-overrides.ts';
@@ -119,7 +119,9 @@ async function bringUp(
   let latest: readonly ServiceView[] = [];
   let result: RolloutResult;
   try {
-    run = { ...accepted, results: await scaleExisting(accepted, asked.scales) };
+    await scaleExisting(accepted, asked.scales, results => {
+      run = { ...accepted, results };
+    });
     await seeToOrphans(run, project, options);
     signal.throwIfAborted();
     result = await waitUntilReady(run, timeoutMs, services => {
@@ -127,8 +129,13 @@ async function bringUp(
     });
   } catch (error) {
     if (signal.aborted) return await undo(run, latest);
+    // Before anything is removed: that may fail with an error of its own, which is then told besides.
+    const { reportError } = await import('../report-error.ts');
+    const debug = Boolean(context.environment['OUTRIGGER_DEBUG']);
+    const exitCode = reportError(error, err, { json: context.options.json === true, debug });
+    sayWhatStays(run);
     await removeCreated(run);
-    throw error;
+    return exitCode;
   }
   if (result.kind === 'ready') {
     if (context.options.json) out.json({ type: 'ready', services: result.services });
