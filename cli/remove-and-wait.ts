@@ -1,15 +1,9 @@
-import type { ServiceView } from '../control-plane/views/views.ts';
 import type { Context } from './context.ts';
 import { ensureControlPlane } from './embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { openProgressDisplay } from './progress-display.ts';
 import { type RemoveServices, removeServices, runningBefore } from './remove-services.ts';
 import { formatDuration } from './render/units.ts';
-
-export interface RemoveAndWait extends RemoveServices {
-  /** What runs now, where the caller has just asked. */
-  readonly known?: readonly ServiceView[];
-}
 
 const REVIVAL_MS = 30_000;
 
@@ -22,7 +16,7 @@ const SILENT_ADVICE = [
  * Drains and removes services and shows them go. It goes on when the command was interrupted before, since the removal
  * is what the interruption asked for; the next interruption ends only the waiting.
  */
-export async function removeAndWait(context: Context, request: RemoveAndWait): Promise<ExitCode> {
+export async function removeAndWait(context: Context, request: RemoveServices): Promise<ExitCode> {
   const waiting = new AbortController();
   const interruptedBefore = context.signal.aborted;
   const stop = () => waiting.abort();

@@ -1,5 +1,6 @@
-import { OutriggerError } from '../control-plane/core/errors.ts';
+import type { ServiceRef } from '../control-plane/control-plane.ts';
 import type { ServiceView } from '../control-plane/views/views.ts';
+import { askToRemove, CALL_TIMEOUT_MS } from './ask-to-remove.ts';
 import type { ControlClient } from './control-client.ts';
 import { isUnreachable } from './http-exchange.ts';
 import { type GoneResult, waitUntilGone } from './wait-until-gone.ts';
@@ -9,6 +10,8 @@ export interface RemoveServices {
   readonly namespace: string;
   /** All of the namespace where empty. */
   readonly names: readonly string[];
+  /** What is there now, where the caller has just asked. */
+  readonly known?: readonly ServiceView[];
   readonly volumes: boolean;
   /** What a container gets to end by itself; absent: what its service says. */
   readonly graceMs?: number;
@@ -19,9 +22,6 @@ export interface RemoveServices {
   /** Ends everything at once, also the asking. */
   readonly hurry?: AbortSignal;
 }
-
-/** The longest that one answer of the control plane is waited for while the user is already waiting to get out. */
-const CALL_TIMEOUT_MS = 30_000;
 
 /**
  * Has services drained and removed, and waits until they are gone. The signal ends only the waiting: what was asked of
@@ -42,9 +42,9 @@ export async function removeServices(
     /** Has the control plane started again that was killed meanwhile, where a command may do that. */
     revive?: () => Promise<unknown>;
   },
-): Promise<{ readonly removed: readonly { namespace: string; name: string }[]; readonly result: GoneResult }> {
+): Promise<{ readonly removed: readonly ServiceRef[]; readonly result: GoneResult }> {
   const { client, namespace, timeoutMs } = request;
-  const { exitWhenIdle, removed } = await ask(request, revive);
+  const { exitWhenIdle, removed } = await askToRemove(request, revive);
   onAccepted?.();
   const wait = () =>
     waitUntilGone({
@@ -64,33 +64,6 @@ export async function removeServices(
     return { removed, result: await wait() };
   }
 }
-
-/** Once more where the control plane was killed over it: what was asked of it may have been carried out by then. */
-async function ask(request: RemoveServices, revive: (() => Promise<unknown>) | undefined) {
-  const { client, namespace, hurry, areOwn = false } = request;
-  let { names } = request;
-  const patience = () => AbortSignal.any([AbortSignal.timeout(CALL_TIMEOUT_MS), ...(hurry ? [hurry] : [])]);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const { exitWhenIdle } = await client.status(patience());
-      return { exitWhenIdle, removed: await client.remove({ ...request, names }, patience()) };
-    } catch (error) {
-      const isGone = error instanceof OutriggerError && error.code === 'not_found';
-      if (isGone && areOwn && attempt < MOST_ATTEMPTS) {
-        const left = await client.services(namespace, patience());
-        names = names.filter(name => left.some(s => s.name === name));
-        if (names.length > 0) continue;
-      }
-      if (isGone && (areOwn || attempt > 1)) {
-        return { exitWhenIdle: true, removed: request.names.map(name => ({ namespace, name })) };
-      }
-      if (!isUnreachable(error) || revive === undefined || attempt === MOST_ATTEMPTS) throw error;
-      await revive();
-    }
-  }
-}
-
-const MOST_ATTEMPTS = 3;
 
 /** One that ended in order took its socket along. */
 function wasKilled(error: unknown): boolean {

@@ -1,14 +1,16 @@
 import test from 'ava';
+import { askToRemove } from '../../cli/ask-to-remove.ts';
 import type { ControlClient } from '../../cli/control-client.ts';
 import { removeServices } from '../../cli/remove-services.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
 
 const killed = new OutriggerError('unavailable', 'No control plane answers (ECONNRESET).', {
   details: { unreachable: true, reason: 'ECONNRESET' },
 });
 const gone = new OutriggerError('not_found', 'there is no service llm in namespace demo');
 
-/** Answers each removal with the next of these, and shows that nothing is left. */
+/** Answers each removal with the next of these, and shows that nothing is left once one was answered. */
 function client(answers: readonly (OutriggerError | null)[]) {
   const left = [...answers];
   return {
@@ -18,6 +20,7 @@ function client(answers: readonly (OutriggerError | null)[]) {
       if (error !== null) throw error;
       return [{ namespace: 'demo', name: 'llm' }];
     },
+    services: async () => [],
     nodes: async () => [],
     async *watchServices() {
       yield [];
@@ -81,3 +84,54 @@ test('of what a command takes back, what another one has removed meanwhile is go
   t.is((await removeServices(request, wait)).result.kind, 'gone');
   await t.throwsAsync(removeServices({ ...request, areOwn: false }, wait), { message: /there is no service/ });
 });
+
+/** A control plane that does not end by itself; it dies over the first removal, of which it has carried out this much. */
+function diesOverIt(present: readonly string[], carriedOut: readonly string[]) {
+  const asked: (readonly string[])[] = [];
+  let there = present;
+  const refs = (names: readonly string[]) => names.map(name => ({ namespace: 'demo', name }));
+  const mortal = {
+    status: async () => ({ exitWhenIdle: false }),
+    services: async () => refs(there),
+    remove: async ({ names }: { names: readonly string[] }) => {
+      asked.push(names);
+      const chosen = names.length > 0 ? names : there;
+      if (asked.length === 1) {
+        there = there.filter(name => !carriedOut.includes(name));
+        throw killed;
+      }
+      if (chosen.some(name => !there.includes(name))) throw gone;
+      return refs(chosen);
+    },
+  } as unknown as ControlClient;
+  const ask = async (names: readonly string[], known?: readonly string[]) => {
+    const request = { client: mortal, namespace: 'demo', names, volumes: false };
+    const seen = known && { known: refs(known) as unknown as readonly ServiceView[] };
+    const { exitWhenIdle, removed } = await askToRemove({ ...request, ...seen }, async () => {});
+    return { exitWhenIdle, removed: removed.map(r => r.name) };
+  };
+  return { asked, ask };
+}
+
+test('what is gone after a kill is not taken for a control plane that ends by itself', async t => {
+  const { ask } = diesOverIt(['llm'], ['llm']);
+  t.deepEqual(await ask(['llm']), { exitWhenIdle: false, removed: ['llm'] });
+});
+
+test('of the named ones that are asked for again, the rest is asked for where one is gone already', async t => {
+  const { ask, asked } = diesOverIt(['llm', 'embed'], ['llm']);
+  t.deepEqual(await ask(['llm', 'embed']), { exitWhenIdle: false, removed: ['llm', 'embed'] });
+  t.deepEqual(asked, [['llm', 'embed'], ['llm', 'embed'], ['embed']]);
+});
+
+for (const [how, known] of [
+  ['as the caller saw them', ['llm', 'embed']],
+  ['as they were listed before', undefined],
+] as const) {
+  test(`a whole project whose removal was carried out before its answer was lost is told by name, ${how}`, async t => {
+    for (const carriedOut of [['llm', 'embed'], ['llm']]) {
+      const { ask } = diesOverIt(['llm', 'embed'], carriedOut);
+      t.deepEqual(await ask([], known), { exitWhenIdle: false, removed: ['llm', 'embed'] });
+    }
+  });
+}
