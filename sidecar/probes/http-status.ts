@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { AnswerHead } from './answer-head.ts';
 
 /**
  * Sends a request for which the connection is to be closed after the answer, and resolves to the answer's status; what
@@ -12,12 +13,14 @@ export function answeredStatus(
   address: { readonly host: string; readonly port: number },
   request: string,
   signal: AbortSignal,
+  { connectTimeoutMs, surplusBytes, stalledMs }: AnswerLimits = LIMITS,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const { host, port } = address;
-    let head = '';
-    let surplusBytes = 0;
+    const head = new AnswerHead();
+    let receivedBytes = 0;
+    let restBytes = 0;
     let answered = false;
 
     const settle = (outcome: () => void) => {
@@ -34,21 +37,21 @@ export function answeredStatus(
     const abort = () => fail(signal.reason);
     const read = (bytes: number, chunk: Uint8Array): boolean => {
       if (answered) {
-        surplusBytes += bytes;
-        if (surplusBytes > SURPLUS_BYTES) socket.destroy();
+        restBytes += bytes;
+        if (restBytes > surplusBytes) socket.destroy();
         return true;
       }
-      head += (chunk as Buffer).toString('latin1', 0, bytes);
-      const found = statusIn(head);
-      if (found === 'incomplete' && head.length <= HEAD_BYTES) return true;
+      receivedBytes += bytes;
+      const found = head.read((chunk as Buffer).toString('latin1', 0, bytes));
+      if (found === 'incomplete' && receivedBytes <= HEAD_BYTES) return true;
       if (typeof found === 'string') fail(new NotHttp());
       // The status decides. The rest is let in, because breaking off costs more; a long or endless one goes away with the
       // connection.
       else settle(() => resolve(found));
-      if (!socket.destroyed) timer = setTimeout(() => socket.destroy(), STALLED_MS);
+      if (!socket.destroyed) timer = setTimeout(() => socket.destroy(), stalledMs);
       return true;
     };
-    let timer = setTimeout(() => fail(new NoConnection()), CONNECT_TIMEOUT_MS);
+    let timer = setTimeout(() => fail(new NoConnection(connectTimeoutMs)), connectTimeoutMs);
     const socket: Socket = connect({ host, port, noDelay: true, onread: { buffer: RECEIVED, callback: read } });
     socket.once('connect', () => clearTimeout(timer));
     // Stays: a connection may also break after its answer was taken.
@@ -63,34 +66,18 @@ export function answeredStatus(
   });
 }
 
-/** The status of the final answer in what has come so far, once its headers are there (RFC 9112, 4 and RFC 9110, 15.2). */
-export function statusIn(received: string): number | 'incomplete' | 'not_http' {
-  let at = 0;
-  for (;;) {
-    const line = STATUS_LINE.exec(received.slice(at, at + LINE_BYTES));
-    if (!line) {
-      const begins = received.slice(at, at + PREFIX.length);
-      const isCut = received.indexOf('\n', at) === -1 && received.length - at < LINE_BYTES;
-      return PREFIX.startsWith(begins) && isCut ? 'incomplete' : 'not_http';
-    }
-    // A server that stalls after its status line answers nobody.
-    const end = /\r?\n\r?\n/.exec(received.slice(at));
-    if (!end) return 'incomplete';
-    const status = Number(line[1]);
-    // 101 is final: the connection goes over to another protocol, which nobody asked for.
-    if (status >= 200 || status === 101) return status;
-    at += end.index + end[0].length;
-  }
+/** What a connection may cost at most, whatever the server does. */
+export interface AnswerLimits {
+  readonly connectTimeoutMs: number;
+  /** What is let in of what follows the status. */
+  readonly surplusBytes: number;
+  /** How long the rest of an answer is let in. */
+  readonly stalledMs: number;
 }
 
-const PREFIX = 'HTTP/1.';
-const STATUS_LINE = /^HTTP\/1\.[01] ([1-9]\d\d)(?: [^\r\n]*)?\r?\n/;
-const LINE_BYTES = 4_096;
+const LIMITS: AnswerLimits = { connectTimeoutMs: 10_000, surplusBytes: 16_384, stalledMs: 1_000 };
 /** Of the informing answers and the final one, with their headers. */
 const HEAD_BYTES = 65_536;
-const SURPLUS_BYTES = 16_384;
-const STALLED_MS = 1_000;
-const CONNECT_TIMEOUT_MS = 10_000;
 
 /** One for all connections: what is read is taken out of it before anything else is read. */
 const RECEIVED = Buffer.alloc(16_384);
@@ -102,7 +89,7 @@ class NotHttp extends Error {
 class NoConnection extends Error {
   readonly code = 'ETIMEDOUT';
 
-  constructor() {
-    super(`no connection within ${CONNECT_TIMEOUT_MS / 1_000} s`);
+  constructor(timeoutMs: number) {
+    super(`no connection within ${timeoutMs / 1_000} s`);
   }
 }

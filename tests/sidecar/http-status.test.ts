@@ -1,12 +1,15 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { AnswerHead } from '../../sidecar/probes/answer-head.ts';
 import { httpProbe } from '../../sidecar/probes/http.ts';
-import { statusIn } from '../../sidecar/probes/http-status.ts';
+import { type AnswerLimits, answeredStatus } from '../../sidecar/probes/http-status.ts';
+import { silentPort } from '../client/silent-port.ts';
 import { httpServer, tcpServer } from './servers.ts';
 
 const { signal } = new AbortController();
 const check = (rest: object = {}) =>
   ({ kind: 'http', path: '/', headers: {}, expect: 'success', ...rest }) as Parameters<typeof httpProbe>[0];
+const statusIn = (text: string) => new AnswerHead().read(text);
 const at = (port: number) => ({ host: '127.0.0.1', port, forwarded: false });
 
 test('an answer is taken for the same however it is cut into pieces', t => {
@@ -31,6 +34,33 @@ test('an answer is taken for the same however it is cut into pieces', t => {
       t.is(statusIn(String(text)), expected as never);
     }),
   );
+});
+
+test('what comes in many pieces is taken for the same as in one, as soon as it can be', t => {
+  const piece = fc.constantFrom('HTTP/1.1 ', '103', '200', ' OK', '\r', '\n', '\r\n', '\r\n\r\n', 'x: y', 'z');
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), fc.boolean(), (pieces, isByteByByte) => {
+      const head = new AnswerHead();
+      let sent = '';
+      for (const next of isByteByByte ? pieces.join('') : pieces) {
+        sent += next;
+        const found = head.read(next);
+        t.is(found, statusIn(sent), JSON.stringify(sent));
+        if (found !== 'incomplete') break;
+      }
+    }),
+  );
+});
+
+test('of headers that drip nothing is kept that was looked at', t => {
+  const head = new AnswerHead();
+  for (const answer of ['HTTP/1.1 103 Early Hints\r\n', 'HTTP/1.1 200 OK\r\n']) {
+    for (const byte of answer) t.is(head.read(byte), 'incomplete');
+    for (const byte of 'name: value\r\n'.repeat(1_000)) {
+      if (head.read(byte) !== 'incomplete' || head.keptBytes > 2) t.fail(`${head.keptBytes} bytes are kept`);
+    }
+    t.is(head.read('\r\n'), answer.includes('200') ? 200 : 'incomplete');
+  }
 });
 
 test('whatever comes, it is an answer, none, or not yet known', t => {
@@ -123,3 +153,62 @@ for (const [what, rest] of Object.entries({
     t.is(server.accepted(), 0);
   });
 }
+
+const ENDLESS: AnswerLimits = {
+  connectTimeoutMs: 600_000,
+  surplusBytes: Number.POSITIVE_INFINITY,
+  stalledMs: 600_000,
+};
+const REQUEST = 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+
+/** A server that goes on with so much after its answer, as fast as it is taken, and never ends. `left`: the client did. */
+async function goesOn(bytes: number) {
+  const left = Promise.withResolvers<void>();
+  const server = await tcpServer(socket => {
+    let toSend = bytes;
+    const next = () => {
+      while (toSend > 0 && !socket.destroyed) {
+        const length = Math.min(toSend, 1_024);
+        toSend -= length;
+        if (!socket.write('x'.repeat(length))) return;
+      }
+    };
+    socket.on('close', () => left.resolve());
+    socket.on('drain', next);
+    socket.resume();
+    socket.write('HTTP/1.1 200 OK\r\n\r\n');
+    next();
+  });
+  return { server, left: left.promise };
+}
+
+test('whoever answers and goes on without end is left once more than enough has come', async t => {
+  const { server, left } = await goesOn(Number.POSITIVE_INFINITY);
+  t.teardown(() => server.close());
+  t.is(await answeredStatus(at(server.port), REQUEST, signal, { ...ENDLESS, surplusBytes: 16_384 }), 200);
+  await t.notThrowsAsync(left);
+});
+
+test('whoever answers and neither goes on nor ends is left after a while', async t => {
+  const { server, left } = await goesOn(100);
+  t.teardown(() => server.close());
+  t.is(await answeredStatus(at(server.port), REQUEST, signal, { ...ENDLESS, stalledMs: 20 }), 200);
+  await t.notThrowsAsync(left);
+});
+
+test('a probe sets both bounds', async t => {
+  for (const bytes of [100, Number.POSITIVE_INFINITY]) {
+    const { server, left } = await goesOn(bytes);
+    t.teardown(() => server.close());
+    t.deepEqual(await httpProbe(check(), at(server.port), signal), { kind: 'passed' });
+    await t.notThrowsAsync(left);
+  }
+});
+
+test('a port that answers no request for a connection is given up', async t => {
+  const port = await silentPort(t);
+  await t.throwsAsync(answeredStatus(at(port), REQUEST, signal, { ...ENDLESS, connectTimeoutMs: 50 }), {
+    message: 'no connection within 0.05 s',
+    code: 'ETIMEDOUT',
+  });
+});
