@@ -79,7 +79,9 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const ofItsUser = options.exitWhenIdle === true && policyFile(options) === undefined;
   const clock = createSteadyClock();
   const store = cleanup.adopt(await openSqliteStore(folder.database), s => s.close());
-  const hub = cleanup.adopt(new DiscoveryHub(randomWord(12), { clock }), h => h.close());
+  const onForgotten = (service: string) =>
+    log.warn({ service }, 'a watcher acknowledges nothing while replicas come and go; their end waits for it no more');
+  const hub = cleanup.adopt(new DiscoveryHub(randomWord(12), { clock, onForgotten }), h => h.close());
   const registry = cleanup.adopt(await createRegistry(options, store, clock), r =>
     r.close({ withdraw: false }, AbortSignal.timeout(CLOSE_DEADLINE_MS)),
   );

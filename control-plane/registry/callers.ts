@@ -39,6 +39,13 @@ export class Callers {
   #awayCost = 0;
   /** The version in which a replica had left, for those that somebody may still use; in order of the versions. */
   readonly #leftIn = new Map<string, number>();
+  readonly #onForgotten: () => void;
+  #hasForgotten = false;
+
+  /** @param onForgotten replicas that somebody may still use were too many to remember; once until they are fewer again */
+  constructor(onForgotten: () => void) {
+    this.#onForgotten = onForgotten;
+  }
 
   /** Nobody watches, and nobody who did is remembered. */
   get isEmpty(): boolean {
@@ -68,7 +75,7 @@ export class Callers {
   leave(caller: Caller): boolean {
     if (!this.watching.delete(caller)) return false;
     this.#carrying.delete(caller);
-    if (caller.client && this.#byClient.get(caller.client.id) === caller) this.#byClient.delete(caller.client.id);
+    if (caller.client) this.#byClient.delete(caller.client.id);
     return true;
   }
 
@@ -125,10 +132,14 @@ export class Callers {
     for (const caller of this.watching) used = Math.min(used, usedBy(caller));
     for (const away of this.#away.values()) if (now < away.returnsBy) used = Math.min(used, away.usedVersion);
     // In order of their versions, so that the first that is still in use ends the search.
+    let isForgotten = false;
     for (const [id, version] of this.#leftIn) {
       if (version > used && this.#leftIn.size <= MAX_REMEMBERED_LEAVERS) break;
+      isForgotten ||= version > used;
       this.#leftIn.delete(id);
     }
+    if (isForgotten && !this.#hasForgotten) this.#onForgotten();
+    this.#hasForgotten = isForgotten || (this.#hasForgotten && this.#leftIn.size >= MAX_REMEMBERED_LEAVERS);
   }
 
   #forgetAway(clientId: string): void {
@@ -151,7 +162,11 @@ interface Away {
 
 const NONE: Use = { kind: 'none' };
 const KNOWN: Use = { kind: 'known' };
-const MAX_REMEMBERED_LEAVERS = 10_000;
+/**
+ * Beyond these the replica that left first is forgotten, although somebody may still use it: its end waits for them no more.
+ * It takes a watcher that acknowledges nothing while so many come and go.
+ */
+export const MAX_REMEMBERED_LEAVERS = 10_000;
 /** Clients that are away, and the replicas that each used; those that went first are forgotten first. */
 const MAX_AWAY_COST = 100_000;
 

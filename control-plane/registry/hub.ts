@@ -31,6 +31,8 @@ export interface HubOptions {
   readonly returnMs?: number;
   /** A listener that throws is a defect; the others are served all the same, then it is reported. */
   readonly onListenerError?: (error: unknown) => void;
+  /** More replicas of the service left than can be remembered for a watcher that acknowledges none of it. */
+  readonly onForgotten?: (service: ServiceKey) => void;
 }
 
 /** Whoever can reach the control plane is back by then: a client waits for 5 s at most, and 5 s for its connection. */
@@ -49,6 +51,7 @@ export class DiscoveryHub {
   readonly #clock: Clock;
   readonly #returnMs: number;
   readonly #onListenerError: (error: unknown) => void;
+  readonly #onForgotten: (service: ServiceKey) => void;
   readonly #services = new Map<ServiceKey, Channel>();
   readonly #listeners = new Set<() => void>();
   /** One counter for all services: a service that goes and comes back never repeats a version. */
@@ -64,6 +67,7 @@ export class DiscoveryHub {
     this.#clock = options.clock ?? createSteadyClock();
     this.#returnMs = options.returnMs ?? RETURN_MS;
     this.#onListenerError = options.onListenerError ?? throwLater;
+    this.#onForgotten = options.onForgotten ?? (() => {});
   }
 
   /** By the Clock, since when clients can know what has left: none was told before. */
@@ -216,7 +220,7 @@ export class DiscoveryHub {
   #channel(service: ServiceKey): Channel {
     let channel = this.#services.get(service);
     if (!channel) {
-      channel = { snapshot: this.#empty(service), callers: new Callers() };
+      channel = { snapshot: this.#empty(service), callers: new Callers(() => this.#onForgotten(service)) };
       this.#services.set(service, channel);
     }
     return channel;

@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import fc from 'fast-check';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
+import { MAX_REMEMBERED_LEAVERS } from '../../control-plane/registry/callers.ts';
 import { DiscoveryHub, type Snapshot, type Watcher } from '../../control-plane/registry/hub.ts';
 import { VirtualClock } from '../fakes/clock.ts';
 import { endpoint } from '../fakes/endpoint.ts';
@@ -374,15 +375,27 @@ test('10,000 watchers who never acknowledge hold no more memory after 300 change
   t.false(hub.withdrawalConfirmed(A, 'r7'));
 });
 
-test('replicas that leave a watched service are remembered up to a bound, and services that went leave nothing', t => {
-  const hub = new DiscoveryHub('epoch', { returnMs: 0 });
-  hub.watch(A, () => {});
-  publish(hub, { [A]: ['r0'] });
+test('replicas that leave a watched service are remembered up to a bound, beyond which the first is forgotten and told of', t => {
+  const forgotten: string[] = [];
+  const hub = new DiscoveryHub('epoch', { returnMs: 0, onForgotten: service => forgotten.push(service) });
+  const watcher = hub.watch(A, () => {});
+  publish(hub, { [A]: ['replica-0'] });
   const before = usedBytes();
-  for (let n = 0; n < 12_000; n++) publish(hub, { [A]: [`replica-${n}`], [`namespace${n}/service`]: [`s${n}`] });
-  t.false(hub.withdrawalConfirmed(A, 'replica-11000'), 'a recent one is still in use');
-  t.deepEqual([...hub.services()].sort(), ['namespace11999/service', A]);
+  const leave = (from: number, to: number) => {
+    for (let n = from; n <= to; n++) publish(hub, { [A]: [`replica-${n}`], [`namespace${n}/service`]: [`s${n}`] });
+  };
+  const isInUse = (n: number) => !hub.withdrawalConfirmed(A, `replica-${n}`);
+  leave(1, MAX_REMEMBERED_LEAVERS);
+  t.deepEqual([isInUse(0), isInUse(MAX_REMEMBERED_LEAVERS - 1), forgotten], [true, true, []]);
+  leave(MAX_REMEMBERED_LEAVERS + 1, 12_000);
+  t.deepEqual([isInUse(0), isInUse(1_999), isInUse(2_000), isInUse(11_999)], [false, false, true, true]);
+  t.deepEqual(forgotten, [A], 'not for each');
+  t.deepEqual([...hub.services()].sort(), ['namespace12000/service', A], 'services that went leave nothing');
   t.true(usedBytes() - before < 10 * 1024 * 1024);
+  watcher.acknowledge(hub.snapshot(A).version);
+  t.false(isInUse(11_999));
+  leave(12_001, 12_001 + MAX_REMEMBERED_LEAVERS);
+  t.deepEqual(forgotten, [A, A], 'again once they are too many again');
 });
 
 /** What is reachable, after a full collection. */
