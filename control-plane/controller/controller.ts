@@ -75,9 +75,9 @@ export class Controller implements LoopAccess {
     this.#options = options;
     this.#writer = writer;
     this.#nodePolicy = options.nodePolicy;
-    const { clock } = options;
+    const { clock, log } = options;
     this.#sleep = new LoopSleep(clock);
-    this.nodes = new Members({ clock, onListing: () => this.wake() });
+    this.nodes = new Members({ clock, log, onListing: () => this.wake() });
     const { engines } = this.nodes;
     this.#deviceWatch = new DeviceWatch({ clock, engines, onChange: () => this.wake() });
     this.#publication = new Publication({ ...options, deviceWatch: this.#deviceWatch });

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { OutriggerError } from '../core/errors.ts';
 import { type NameChanges, type NodeBefore, nameChanges } from '../core/nodes/name-changes.ts';
 import type { ObservedNode } from '../core/observed.ts';
@@ -13,15 +14,17 @@ export class Members {
   readonly #members = new Map<string, Spoken>();
   readonly #observing = new Set<Promise<void>>();
   readonly #clock: Clock;
+  readonly #log: Logger;
   readonly #onListing: () => void;
   /** Leaving nodes whose last networks are being removed, or have been. */
   readonly #tidied = new Map<string, { done: boolean }>();
   readonly #closing = new AbortController();
   #isObserving = false;
 
-  constructor(options: { clock: Clock; onListing: () => void }) {
+  constructor(options: { clock: Clock; log: Logger; onListing: () => void }) {
     this.engines = this.#engines;
     this.#clock = options.clock;
+    this.#log = options.log;
     this.#onListing = options.onListing;
   }
 
@@ -137,8 +140,11 @@ export class Members {
     this.#tidied.set(name, tidied);
     const limits = { clock: this.#clock, timeoutMs: TIDY_DEADLINE_MS, signal: this.#closing.signal };
     within(limits, `removing networks on node ${name}`, inTime => engine.removeNetworks(inTime))
-      // A node that cannot do it goes all the same.
-      .catch(() => {})
+      // A node that cannot do it goes all the same, and nobody asks it again.
+      .catch((error: unknown) => {
+        if (this.#closing.signal.aborted) return;
+        this.#log.warn({ node: name, err: error }, 'a node leaves, and networks of ours may stay on it');
+      })
       .finally(() => {
         tidied.done = true;
         this.#onListing();

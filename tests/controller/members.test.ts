@@ -1,4 +1,5 @@
 import test from 'ava';
+import pino from 'pino';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import { Members } from '../../control-plane/nodes/members.ts';
 import { LOCAL_PROFILE, type Member } from '../../control-plane/ports.ts';
@@ -18,11 +19,13 @@ async function onFakes(...names: string[]) {
     profile: LOCAL_PROFILE,
     close: () => closed.push(engine.node),
   });
-  const members = new Members({ clock, onListing: () => {} });
+  const logged: Record<string, unknown>[] = [];
+  const log = pino({ base: null, timestamp: false }, { write: line => logged.push(JSON.parse(line)) });
+  const members = new Members({ clock, log, onListing: () => {} });
   members.set(engines.map(member));
   const looked = async () => during(clock, members.firstLook());
   await looked();
-  return { clock, engines, member, members, closed, looked };
+  return { clock, engines, member, members, closed, logged, looked };
 }
 
 async function during<T>(clock: VirtualClock, promise: Promise<T>): Promise<T> {
@@ -103,8 +106,8 @@ test('a node whose engine has another name now is forgotten at once, as what run
   t.deepEqual([...members.nodes().keys()], ['a', 'c']);
 });
 
-test('a node that leaves and does not remove its networks goes all the same', async t => {
-  const { clock, engines, member, members, closed } = await onFakes('a', 'b', 'c');
+test('a node that leaves and does not remove its networks goes all the same, with a warning', async t => {
+  const { clock, engines, member, members, closed, logged } = await onFakes('a', 'b', 'c');
   engines[1]!.failNext('removeNetworks', { kind: 'hang' });
   engines[2]!.failNext('removeNetworks', { kind: 'error', error: new OutriggerError('conflict', 'no') });
   members.set([member(engines[0]!)]);
@@ -115,6 +118,22 @@ test('a node that leaves and does not remove its networks goes all the same', as
   await clock.advance(2_000);
   members.release(['b', 'c']);
   t.deepEqual(closed, ['c', 'b']);
+  const msg = 'a node leaves, and networks of ours may stay on it';
+  t.like(logged, [
+    { level: 40, node: 'c', msg, err: { code: 'conflict', message: 'no' } },
+    { level: 40, node: 'b', msg, err: { code: 'timeout' } },
+  ]);
+  t.is(logged.length, 2);
+});
+
+test('what is under way when nobody speaks to the nodes any more is no warning', async t => {
+  const { clock, engines, member, members, logged } = await onFakes('a', 'b');
+  engines[1]!.failNext('removeNetworks', { kind: 'hang' });
+  members.set([member(engines[0]!)]);
+  members.release(['b']);
+  await members.stop();
+  await clock.advance(20_000);
+  t.deepEqual(logged, []);
 });
 
 test('a node that is named again before it is gone stays', async t => {
