@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { DEFAULT_DEADLINES } from '../../control-plane/engine/docker/engine-client.ts';
 import type { EventView } from '../../control-plane/views/views.ts';
 import { NestedEngine } from '../engines/nested-engine.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
@@ -43,16 +45,33 @@ async function isSilent(controlPlane: RunningControlPlane, words: RegExp): Promi
   );
 }
 
-/** How long the API may take while an engine is away: the figure of reliability's fault matrix. */
-const API_ANSWERS_WITHIN_MS = 1_000;
-
-async function answersAtOnce<T>(t: ExecutionContext, what: string, ask: () => Promise<T>): Promise<T> {
+/**
+ * The engine is asked at the same time and has no answer by then: the API's own came without it. An API that waits for an
+ * engine answers once it has given that up, which is not before the deadline of the engine's shortest call; any other
+ * answer is far sooner, whatever the machine. reliability's figure is the one that is logged.
+ */
+async function answersWithoutTheEngine<T>(t: ExecutionContext, what: string, ask: () => Promise<T>): Promise<T> {
+  const over = new AbortController();
+  let hasEngineAnswered = false;
+  const engineAnswer = engine.docker.listContainers({ limit: 1, abortSignal: over.signal }).then(
+    () => {
+      hasEngineAnswered = true;
+    },
+    () => {},
+  );
   const started = performance.now();
-  const answer = await ask();
-  const tookMs = performance.now() - started;
-  t.log(`${what}: ${tookMs.toFixed(0)} ms`);
-  t.true(tookMs < API_ANSWERS_WITHIN_MS, `${what} took ${tookMs} ms`);
-  return answer;
+  try {
+    const late = delay(DEFAULT_DEADLINES.queryMs, 'late' as const, { signal: over.signal, ref: false });
+    late.catch(() => {});
+    const answer = await Promise.race([ask().then(value => ({ value })), late]);
+    t.log(`${what}: ${(performance.now() - started).toFixed(0)} ms`);
+    t.false(hasEngineAnswered, `${what}: the engine is away`);
+    if (answer === 'late') throw new Error(`${what} was not answered before an engine would have been given up`);
+    return answer.value;
+  } finally {
+    over.abort();
+    await engineAnswer;
+  }
 }
 
 test.serial('an engine that hangs: the API answers and says so, endpoints stay, nothing is stopped', async t => {
@@ -67,16 +86,16 @@ test.serial('an engine that hangs: the API answers and says so, endpoints stay, 
 
   await engine.freezeDaemon();
   t.teardown(() => engine.thawDaemon());
-  await answersAtOnce(t, 'status', () => controlPlane.get('/v1/status'));
-  await answersAtOnce(t, 'services', () => controlPlane.services('hung'));
-  await answersAtOnce(t, 'apply, accepted before anyone knew of the hang', () =>
+  await answersWithoutTheEngine(t, 'status', () => controlPlane.get('/v1/status'));
+  await answersWithoutTheEngine(t, 'services', () => controlPlane.services('hung'));
+  await answersWithoutTheEngine(t, 'apply, accepted before anyone knew of the hang', () =>
     controlPlane.apply(web({ namespace: 'hung', replicas: 3 })),
   );
   await isSilent(controlPlane, /got no answer within/);
   const message = (await controlPlane.service('hung', 'web')).message;
   t.regex(message, /node local does not answer .*; what runs there is left alone/);
-  await answersAtOnce(t, 'apply', () => controlPlane.apply(web({ namespace: 'hung', name: 'later' })));
-  await answersAtOnce(t, 'services', () => controlPlane.services('hung'));
+  await answersWithoutTheEngine(t, 'apply', () => controlPlane.apply(web({ namespace: 'hung', name: 'later' })));
+  await answersWithoutTheEngine(t, 'services', () => controlPlane.services('hung'));
   const { replicas: waiting } = await controlPlane.service('hung', 'later');
   t.regex(waiting[0]?.message ?? '', /local: no answer/);
   t.deepEqual(clients.replicas, [...replicas].sort(), 'clients keep their endpoints');
@@ -118,7 +137,7 @@ test.serial('an engine killed with live-restore: what lives is untouched, what d
   await engine.endDaemon('KILL');
   await engine.run(`kill -TERM ${dying?.pid}`);
   await isSilent(controlPlane, /Docker is not running|closed the connection/);
-  await answersAtOnce(t, 'services', () => controlPlane.services('crashed'));
+  await answersWithoutTheEngine(t, 'services', () => controlPlane.services('crashed'));
   t.regex((await controlPlane.service('crashed', 'web')).message, /does not answer/);
   t.deepEqual(clients.replicas, [...replicas].sort(), 'clients keep their endpoints');
 
