@@ -299,3 +299,25 @@ test('while what took the place of an old replica does not serve, no further one
     for (const other of others) t.is(leaving(other, impaired), 0, other.phase.kind);
   }
 });
+
+test('nobody leaves for room while one that has to move is about to serve where it is', t => {
+  const lacking = replica('pending', 2, {}, { reasons: [lack(4, 'local')] });
+  const leaving = (moving: Replica) =>
+    stepOf(aService(3), [...many(2, 'ready', 1), moving, lacking], { ...CALM, isMoving: r => r === moving }).drain
+      .length;
+  t.is(leaving(replica('ready', 2)), 1);
+  t.is(leaving(replica('starting', 2)), 0);
+  t.is(leaving(replica('ready', 2, {}, { impaired: true })), 0);
+});
+
+test('nobody leaves for the room of a second one before the first has taken the room that there is', t => {
+  const [first, second] = [0, 1].map(() => replica('pending', 2, {}, { reasons: [lack(4, 'local')] }));
+  const leaving = (isFree: boolean) =>
+    stepOf(aService(2, { maxSurge: 2 }), [...many(2, 'ready', 1), first!, second!], {
+      ...CALM,
+      roomFrom: ({ id }, old) =>
+        isFree && id === first!.id ? { kind: 'free' } : { kind: 'made', by: old.slice(0, 1) },
+    }).drain.length;
+  t.is(leaving(false), 1);
+  t.is(leaving(true), 0);
+});

@@ -43,10 +43,10 @@ const UNDER_WAY: ReadonlySet<Replica['phase']['kind']> = new Set(['pulling', 'cr
 
 /**
  * One leaves for a successor at a time where nobody may be missing: what has a place and does not serve is missing already,
- * also after it failed, or for the moment.
+ * also after it failed, or for the moment, and on a node that is emptied: it may serve yet before it moves.
  */
-function isOneAwaited({ staying, isQuiet }: Roster): boolean {
-  return !isQuiet || staying.some(r => !isPending(r) && !isAvailable(r));
+function isOneAwaited({ staying, moving, isQuiet }: Roster): boolean {
+  return !isQuiet || [...staying, ...moving.serving, ...moving.idle].some(r => !isPending(r) && !isAvailable(r));
 }
 
 /** What each newcomer finds, one after the other, as long as more may leave: who makes way for one does for no other. */
@@ -63,6 +63,8 @@ function roomsOf(
     if (spared === 0 && mayFitSoon(newcomer)) continue;
     const others = servingOld.filter(r => !making.includes(r));
     const room = roomFrom(newcomer, others);
+    // Who will have a place without anybody's going is awaited as well, before one has to go.
+    if (spared === 0 && room.kind === 'free') return [room];
     const isTooMuch = room.kind === 'made' && making.length > 0 && making.length + room.by.length > spared;
     if (!isTooMuch) rooms.push(room);
   }
