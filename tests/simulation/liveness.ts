@@ -1,4 +1,6 @@
+import type { ServiceKey } from '../../control-plane/core/spec.ts';
 import { nodeWithRoom } from './room.ts';
+import { isCurrent } from './scene.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 
 /** With the faults over, everything comes to rest as it is wanted, within a bound, and stays there. Invariant 10. */
@@ -14,6 +16,8 @@ export async function checkLiveness(world: SimulatedWorld): Promise<void> {
   world.remote?.back();
   world.sidecar.changed();
   await world.advance(60_000);
+  // What runs on is all as it is wanted: the crash below would clear away what is old as well.
+  await comeTo(world, checkServices);
   // Every history also has to survive one more crash of whatever runs by then.
   for (const c of world.running()) world.node(c.request.placement.node).machine.exit(c.id, { code: 1 });
   await comeToRest(world, checkAtRest);
@@ -33,6 +37,19 @@ export async function checkLiveness(world: SimulatedWorld): Promise<void> {
 /** Past every back-off (5 min + 10 %), drain, quarantine and sweep there can be. */
 const AT_REST_WITHIN_MS = 1_500_000;
 const STEP_MS = 120_000;
+
+async function comeTo(world: SimulatedWorld, check: (world: SimulatedWorld) => void): Promise<void> {
+  for (let passedMs = 0; ; passedMs += STEP_MS) {
+    world.safety.check();
+    try {
+      check(world);
+      return;
+    } catch (notYet) {
+      if (passedMs >= AT_REST_WITHIN_MS) throw notYet;
+    }
+    await world.advance(STEP_MS);
+  }
+}
 
 /** Rest is where the checks hold and a step brings no effect. One node is watched for the whole time, several until then. */
 async function comeToRest(world: SimulatedWorld, check: (world: SimulatedWorld) => void): Promise<void> {
@@ -75,13 +92,12 @@ function checkServices(world: SimulatedWorld): void {
     const cannotRun =
       spec?.image.startsWith('missing') || ['exit', 'missing-binary'].includes(spec?.command?.[0] ?? '');
     if (cannotRun || !spec) continue;
+    const old = oldReplicas(world, `${service.namespace}/${name}`);
     // The one excuse is that others have the room: its own old replicas have to make way.
-    const room = nodeWithRoom(
-      world,
-      spec,
-      c => c.request.spec.name !== name || c.request.generation === service.generation,
-    );
+    const room = nodeWithRoom(world, spec, c => !old.has(c.request.replicaId));
     if (readyReplicas === wantedReplicas && replicas.length === wantedReplicas) {
+      if (room && old.size > 0)
+        throw new Error(`10: ${name} still has ${[...old].join(' and ')}, and ${room.name} has room: ${story()}`);
       const stuck = room && replicas.find(r => !world.nodes.some(n => n.name === r.node && n.configured));
       if (stuck) throw new Error(`10: ${name} is still on ${stuck.node}, and ${room.name} has room: ${story()}`);
       continue;
@@ -89,6 +105,14 @@ function checkServices(world: SimulatedWorld): void {
     if (room)
       throw new Error(`10: ${name} has ${readyReplicas} of ${wantedReplicas}, and ${room.name} has room: ${story()}`);
   }
+}
+
+/** Those that others should have replaced. What a paused update has left of the generation before it is to stay. */
+function oldReplicas({ stored }: SimulatedWorld, key: ServiceKey): ReadonlySet<string> {
+  const { generation, rollout } = stored.service(key) ?? {};
+  const kept = rollout?.kind === 'paused' ? rollout.previous : null;
+  const old = stored.replicasOf(key).filter(r => !isCurrent(r, generation) && !isCurrent(r, kept ?? undefined));
+  return new Set(old.filter(r => r.phase.kind !== 'stopped').map(r => r.id));
 }
 
 /** No orphan, nothing left of an earlier attempt, nothing of a service that is gone. */

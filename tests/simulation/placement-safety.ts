@@ -1,6 +1,7 @@
 import type { PhaseOf, Placement, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import { setupId } from './device-names.ts';
+import { type Holder, nodeWithRoom } from './room.ts';
 import { type Broken, isCurrent, isLeaving, nodeOf, placementInUse, type Scene, serves } from './scene.ts';
 import type { Stored } from './witness.ts';
 
@@ -56,28 +57,29 @@ export function checkDrain(
   }: { before: Replica | null; after: Replica; service: Service | null; stored: Stored },
   broken: Broken,
 ): void {
-  if (!service || service.removal || !isCurrent(after, service.generation)) return;
+  if (!service || service.removal) return;
+  const { reason } = after.phase as PhaseOf<'draining'>;
+  const wasServing = before !== null && serves(before) && isWell(scene, before);
+  if (reason === 'replaced') {
+    if (wasServing) checkReplaced(scene, { after, service, stored }, broken);
+    return;
+  }
+  if (!isCurrent(after, service.generation)) return;
   const others = stored
     .replicasOf(service.key)
     .filter(r => r.id !== after.id && isCurrent(r, service.generation) && !isLeaving(r) && r.phase.kind !== 'lost');
-  const { reason } = after.phase as PhaseOf<'draining'>;
-  const { order, maxSurge, maxUnavailable } = service.spec.update;
-  const surges = order === 'start-first' && maxSurge > 0;
   const left = `${others.length} of ${service.replicas} are left`;
-  const wasServing = before !== null && serves(before) && isWell(scene, before);
   switch (reason) {
     case 'preempted':
       checkPreempted(scene, after, stored, broken);
       return;
     case 'moved': {
       if (!isEmptying(scene, after, stored)) broken('3', `${after.id} was moved off a node that keeps its replicas`);
-      const least = service.replicas - (surges ? maxUnavailable : Math.max(1, maxUnavailable));
-      if (wasServing && others.filter(serves).length < least)
+      if (wasServing && others.filter(serves).length < fewestServing(service))
         broken('3', `${after.id} was moved while ${others.filter(serves).length} of ${service.replicas} others serve`);
       return;
     }
     case 'scaled_down':
-    case 'replaced':
     case 'deleted': {
       if (others.length < service.replicas) broken('3', `${after.id} of ${service.key} was told to leave, and ${left}`);
       if (!wasServing || after.returnedAt !== null || isEmptying(scene, after, stored)) return;
@@ -89,6 +91,67 @@ export function checkDrain(
     default:
       reason satisfies never;
   }
+}
+
+/** How many have to serve at any moment of an update. Where no more than are wanted may be there, one may be missing. */
+function fewestServing({ replicas, spec }: Service): number {
+  const { order, maxSurge, maxUnavailable } = spec.update;
+  const surges = order === 'start-first' && maxSurge > 0;
+  return replicas - (surges ? maxUnavailable : Math.max(1, maxUnavailable));
+}
+
+/**
+ * An old one that serves makes way: while enough serve without it, of whichever generation; or as one of the few that a new
+ * one needs gone, as that fits nowhere beside them. Then nobody else may be missing.
+ */
+function checkReplaced(
+  scene: Scene,
+  { after, service, stored }: { after: Replica; service: Service; stored: Stored },
+  broken: Broken,
+): void {
+  const { key, generation, replicas, spec } = service;
+  if (isCurrent(after, generation)) broken('3', `${after.id} of ${key} is current and was replaced`);
+  const all = stored.replicasOf(key).filter(r => r.phase.kind !== 'stopped');
+  const staying = all.filter(r => !isLeaving(r));
+  const left = staying.filter(serves).length;
+  if (left >= fewestServing(service)) return;
+  const was = `${after.id} of ${key} was replaced while ${left} of ${replicas} others serve`;
+  const room = nodeWithRoom(
+    { nodes: scene.nodes, stored, running: () => holders(stored) },
+    spec,
+    // What leaves of other services leaves for their own.
+    ({ replica }) => replica.id === after.id || replica.service !== key || !isLeaving(replica),
+  );
+  // What waits of other services may have been promised that room.
+  const isOnlyOurs = stored.replicas().every(r => r.service === key || r.phase.kind !== 'pending');
+  if (room && isOnlyOurs) broken('3', `${was}, and a new one has room on ${room.name}`);
+  const current = staying.filter(r => isCurrent(r, generation));
+  if (current.filter(r => r.phase.kind !== 'pending').length >= replicas)
+    broken('3', `${was}, and nobody waits for a place`);
+  // Who leaves at the same time leaves for the same one.
+  const together = all.filter(r => r.phase.kind === 'draining' && r.phase.since === after.phase.since);
+  if (left + together.length > fewestServing(service)) return;
+  const missing = [
+    ...current.filter(r => r.phase.kind !== 'pending' && !serves(r)),
+    ...all.filter(r => isLeaving(r) && !together.includes(r)),
+  ].filter(r => isInSight(scene, r));
+  if (missing.length > 0) broken('3', `${was}, and ${missing.map(r => `${r.id} (${describe(r)})`)} is awaited`);
+}
+
+/** What is lost, or on a node that does not answer or has not for long, is not waited for. */
+function isInSight(scene: Scene, replica: Replica): boolean {
+  const name = placementInUse(replica)?.node;
+  const node = name === undefined ? undefined : nodeOf(scene, name);
+  const isNoticed = node?.plight === 'fine' && scene.now() - node.plightSince >= NOTICED_WITHIN_MS;
+  return replica.phase.kind !== 'lost' && (name === undefined || (node?.configured === true && isNoticed));
+}
+
+function holders(stored: Stored): (Holder & { readonly replica: Replica })[] {
+  return stored.replicas().flatMap(replica => {
+    const placement = placementInUse(replica);
+    const spec = stored.specOf(replica.service, replica.generation);
+    return placement && spec ? [{ replica, request: { placement, spec } }] : [];
+  });
 }
 
 /** Room is made for somebody more important, by one that nobody called for a while and that may be gone. */
@@ -123,3 +186,6 @@ function isEmptying(scene: Scene, replica: Replica, stored: Stored): boolean {
 function describe({ phase, returnedAt }: Replica): string {
   return `${phase.kind}${returnedAt === null ? '' : ', came back'}`;
 }
+
+/** A node that is back is asked every second, and has five for its answer. */
+const NOTICED_WITHIN_MS = 6_000;

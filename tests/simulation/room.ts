@@ -1,18 +1,30 @@
 import { deviceKind } from '../../control-plane/core/node.ts';
+import type { Placement } from '../../control-plane/core/replica.ts';
 import type { ServiceSpec } from '../../control-plane/core/spec.ts';
-import type { FakeContainer } from '../fakes/engine-node.ts';
 import { setupId } from './device-names.ts';
 import type { SimulatedNode } from './simulated-node.ts';
-import type { SimulatedWorld } from './simulated-world.ts';
+import type { Stored } from './witness.ts';
+
+/** What takes room on a node: a container that runs, or a replica that has a place. */
+export interface Holder {
+  readonly request: { readonly placement: Placement; readonly spec: ServiceSpec };
+}
+
+/** Nodes, what is stored of them, and what takes room on them. */
+interface Rooms<H extends Holder> {
+  readonly nodes: readonly SimulatedNode[];
+  readonly stored: Stored;
+  readonly running: () => readonly H[];
+}
 
 /**
- * A node that could take one more replica, counted from what really runs and without the scheduler's code. `counts`: whose
- * containers are in the way.
+ * A node that could take one more replica, counted without the scheduler's code: in a whole world from what really runs.
+ * `counts`: whose containers are in the way.
  */
-export function nodeWithRoom(
-  world: SimulatedWorld,
+export function nodeWithRoom<H extends Holder>(
+  world: Rooms<H>,
   spec: ServiceSpec,
-  counts: (container: FakeContainer) => boolean,
+  counts: (holder: H) => boolean,
 ): SimulatedNode | undefined {
   return world.nodes.find(node => {
     if (!takes(world, node)) return false;
@@ -30,16 +42,16 @@ export function nodeWithRoom(
 }
 
 /** It is configured, answers and gives nothing away. */
-export function takes(world: SimulatedWorld, node: SimulatedNode): boolean {
+export function takes(world: Pick<Rooms<Holder>, 'stored'>, node: SimulatedNode): boolean {
   const drained = world.stored.node(node.name)?.drainingSince ?? null;
   return node.configured && node.plight === 'fine' && drained === null;
 }
 
 function hasDevices(
-  world: SimulatedWorld,
+  world: Pick<Rooms<Holder>, 'stored'>,
   node: SimulatedNode,
   spec: ServiceSpec,
-  there: readonly FakeContainer[],
+  there: readonly Holder[],
 ): boolean {
   const { gpu } = spec.resources;
   if (!gpu) return true;

@@ -18,9 +18,9 @@ export class Safety implements Witness {
   readonly #violations: string[] = [];
   readonly #toldToStop = new Set<string>();
   #commits = { at: 0, count: 0 };
-  /** Replicas that drain because somebody wants them gone; the time that clients have counts from then, whatever happens. */
   /** Whether those might still be called whose end was decided while their service was deleted. */
   readonly #calledAtDeletion = new Map<string, boolean>();
+  /** Replicas that drain because somebody wants them gone; the time that clients have counts from then, whatever happens. */
   readonly #hurried = new Set<string>();
   /** When the present life began. */
   #bornAt = 0;
