@@ -2,8 +2,9 @@
  * Runs the checks, every AVA suite and the Python SDK's tests, one after the other, even when an earlier one failed.
  *
  * The last line is `N passed, N failed`, below a line for each test that failed: whoever sees the end of a long log sees
- * what broke, why, and the seed that shows it again. A run that broke without naming a failed test (a type error, a crash, a suite with
- * nothing in it) counts as one failed, so that the line never says less than the exit status.
+ * what broke, why, and the seed that shows it again. Above these stands how many tests were skipped, and why. A run that
+ * broke without naming a failed test (a type error, a crash, a suite with nothing in it) counts as one failed, so that the
+ * line never says less than the exit status.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -11,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { failedTestLine, failedTests, troubleIn } from './failed-tests.ts';
+import { skippedTests } from './skipped-tests.ts';
 
 interface Counts {
   passed: number;
@@ -33,6 +35,7 @@ const stages = { check: runChecks, ava: runAva, pytest: runPytest };
 
 const total: Counts = { passed: 0, failed: 0 };
 const broken: string[] = [];
+const skipped: string[] = [];
 for (const [name, run] of Object.entries(stages)) {
   console.log(`\n== ${name}`);
   const written: string[] = [];
@@ -43,10 +46,13 @@ for (const [name, run] of Object.entries(stages)) {
   const failed = failedTests(written);
   if (counts.failed > 0 && failed.length === 0) failed.push({ title: name, error: troubleIn(written) });
   broken.push(...failed.map(test => failedTestLine(test)));
+  skipped.push(...[...skippedTests(written)].map(([why, count]) => `- ${count} skipped: ${why}`));
   total.passed += counts.passed;
   total.failed += counts.failed;
 }
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+if (skipped.length > 0) console.log(`\n${skipped.slice(0, MOST_NAMED).join('\n')}`);
+if (skipped.length > MOST_NAMED) console.log(`- and ${skipped.length - MOST_NAMED} more: see above`);
 if (broken.length > 0) console.log(`\n${broken.slice(0, MOST_NAMED).join('\n')}`);
 if (broken.length > MOST_NAMED) console.log(`✘ and ${broken.length - MOST_NAMED} more: see above`);
 console.log(`\n${total.passed} passed, ${total.failed} failed`);
@@ -73,7 +79,7 @@ async function runPytest(onLine: OnLine): Promise<Counts> {
   const folder = await mkdtemp(join(tmpdir(), 'outrigger-pytest-'));
   const report = join(folder, 'report.xml');
   try {
-    const status = await run(python, ['-m', 'pytest', '-q', `--junitxml=${report}`], {
+    const status = await run(python, ['-m', 'pytest', '-q', '-rfEs', `--junitxml=${report}`], {
       cwd: sdk,
       onLine,
     });

@@ -7,10 +7,9 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { startApi } from '../../control-plane/api/index.ts';
+import { asRoot } from '../as-root.ts';
 import { FakeControlPlane } from '../fakes/control-plane.ts';
 import { send, serve } from './served.ts';
-
-const isRoot = process.getuid?.() === 0;
 
 async function folderOf(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-socket-'));
@@ -80,7 +79,7 @@ test('a path that is too long for a socket is refused in words', async t => {
   t.like(await t.throwsAsync(start(socket)), { code: 'invalid_argument' });
 });
 
-(isRoot ? test : test.skip)('another user cannot connect', async t => {
+asRoot('another user cannot connect', async t => {
   const { socket } = await serve(t);
   // The folder opened up, so that the socket's own mode is what refuses.
   for (const folder of [path.dirname(socket), path.dirname(path.dirname(socket))]) await chmod(folder, 0o755);

@@ -2,6 +2,7 @@ import { chmod, chown, symlink } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { asRoot, isRoot } from '../as-root.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
 import { OutriggerCommand } from '../product/outrigger-command.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
@@ -17,7 +18,6 @@ services:
 `;
 const ROOT = path.join(import.meta.dirname, '../..');
 const OUTRIGGER = path.join(ROOT, 'bin/outrigger');
-const isRoot = process.getuid?.() === 0;
 
 /** A person with a service file, and a command that is run in a way of its own where `wrapped` says how. */
 async function person(
@@ -106,7 +106,7 @@ test('without a docker command, up says what to install', async t => {
 });
 
 // The plugin can only be hidden in a mount namespace of the command's own, which takes root.
-(isRoot ? test : test.skip)('without the compose plugin, up says what to install', async t => {
+asRoot('without the compose plugin, up says what to install', async t => {
   const folders = ['/usr/local/lib', '/usr/local/libexec', '/usr/lib', '/usr/libexec'].map(
     f => `${f}/docker/cli-plugins`,
   );

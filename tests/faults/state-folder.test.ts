@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import Docker from 'dockerode';
 import { close } from '../../client/index.ts';
+import { asRoot, isRoot } from '../as-root.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
 import { type CommandResult, OutriggerCommand, startCommand } from '../product/outrigger-command.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
@@ -15,7 +16,6 @@ import { EndpointLog } from './endpoint-log.ts';
 import { livesOf, SERVE, web } from './services.ts';
 
 const OUTRIGGER = path.join(import.meta.dirname, '../../bin/outrigger');
-const isRoot = process.getuid?.() === 0;
 /** Root may write what is read-only: it is made to do without that right. */
 const WITHOUT_OVERRIDE = ['--inh-caps=-all', '--bounding-set=-dac_override,-dac_read_search'];
 const run = promisify(execFile);
@@ -117,52 +117,49 @@ async function fill(folder: string): Promise<string> {
 }
 
 // Mounting takes root.
-(isRoot ? test : test.skip)(
-  'a full disk: changes are refused, what runs goes on, and all is well again with room',
-  async t => {
-    t.timeout(2 * 60_000);
-    const folder = await smallDisk(t);
-    const state = path.join(folder, 'state');
-    const controlPlane = await RunningControlPlane.start({ folder: state });
-    t.teardown(() => controlPlane.dispose());
-    await controlPlane.apply(web({ namespace: 'full', replicas: 2 }));
-    const [service] = await controlPlane.ready('full');
-    const [fallen, other] = service?.replicas ?? [];
-    const clients = new EndpointLog(controlPlane.socket, 'full/web');
-    t.teardown(() => clients.close());
-    await clients.shows([fallen?.id ?? '', other?.id ?? '']);
+asRoot('a full disk: changes are refused, what runs goes on, and all is well again with room', async t => {
+  t.timeout(2 * 60_000);
+  const folder = await smallDisk(t);
+  const state = path.join(folder, 'state');
+  const controlPlane = await RunningControlPlane.start({ folder: state });
+  t.teardown(() => controlPlane.dispose());
+  await controlPlane.apply(web({ namespace: 'full', replicas: 2 }));
+  const [service] = await controlPlane.ready('full');
+  const [fallen, other] = service?.replicas ?? [];
+  const clients = new EndpointLog(controlPlane.socket, 'full/web');
+  t.teardown(() => clients.close());
+  await clients.shows([fallen?.id ?? '', other?.id ?? '']);
 
-    const filler = await fill(folder);
-    const refused = await t.throwsAsync(controlPlane.apply(web({ namespace: 'full', name: 'another' })));
-    t.regex(refused?.message ?? '', /out_of_resources.*database or disk is full.*Free some space on that disk/);
-    t.is((await controlPlane.services('full')).length, 1, 'a refused service does not exist');
+  const filler = await fill(folder);
+  const refused = await t.throwsAsync(controlPlane.apply(web({ namespace: 'full', name: 'another' })));
+  t.regex(refused?.message ?? '', /out_of_resources.*database or disk is full.*Free some space on that disk/);
+  t.is((await controlPlane.services('full')).length, 1, 'a refused service does not exist');
 
-    // A replica that dies now cannot be put on record; its clients hear of it all the same, and nothing else happens.
-    const containers = await controlPlane.containers();
-    const lives = livesOf(containers, 'web');
-    const victim = lives.find(life => life.replica === fallen?.id);
-    process.kill(victim?.pid ?? 0, 'SIGKILL');
-    await clients.shows([other?.id ?? '']);
-    t.is((await controlPlane.get<{ pid: number }>('/v1/status')).pid, controlPlane.pid, 'it lives, and answers');
+  // A replica that dies now cannot be put on record; its clients hear of it all the same, and nothing else happens.
+  const containers = await controlPlane.containers();
+  const lives = livesOf(containers, 'web');
+  const victim = lives.find(life => life.replica === fallen?.id);
+  process.kill(victim?.pid ?? 0, 'SIGKILL');
+  await clients.shows([other?.id ?? '']);
+  t.is((await controlPlane.get<{ pid: number }>('/v1/status')).pid, controlPlane.pid, 'it lives, and answers');
 
-    await rm(filler);
-    const fell = await until('the fall is on record once there is room', async () =>
-      (await controlPlane.service('full', 'web')).replicas.find(r => r.phase === 'backoff'),
-    );
-    t.is(fell.id, fallen?.id ?? '');
-    await controlPlane.apply(web({ namespace: 'full', name: 'another' }));
-    await controlPlane.ready('full');
-    const survivor = lives.find(life => life.replica === other?.id);
-    t.deepEqual(
-      livesOf(await controlPlane.containers(), 'web').find(life => life.replica === other?.id),
-      survivor,
-    );
-    const complaints = controlPlane.output.split('\n').filter(line => line.includes('a pass of the loop failed'));
-    t.is(complaints.length, 1, 'it complains once, not in a loop');
-  },
-);
+  await rm(filler);
+  const fell = await until('the fall is on record once there is room', async () =>
+    (await controlPlane.service('full', 'web')).replicas.find(r => r.phase === 'backoff'),
+  );
+  t.is(fell.id, fallen?.id ?? '');
+  await controlPlane.apply(web({ namespace: 'full', name: 'another' }));
+  await controlPlane.ready('full');
+  const survivor = lives.find(life => life.replica === other?.id);
+  t.deepEqual(
+    livesOf(await controlPlane.containers(), 'web').find(life => life.replica === other?.id),
+    survivor,
+  );
+  const complaints = controlPlane.output.split('\n').filter(line => line.includes('a pass of the loop failed'));
+  t.is(complaints.length, 1, 'it complains once, not in a loop');
+});
 
-(isRoot ? test : test.skip)('a disk that was full from the start is named', async t => {
+asRoot('a disk that was full from the start is named', async t => {
   const folder = await smallDisk(t);
   await fill(folder);
   const { status, stderr } = await startCommand(OUTRIGGER, ['serve', '--state', path.join(folder, 'state')]).ended;
@@ -171,7 +168,7 @@ async function fill(folder: string): Promise<string> {
   t.regex(stderr, /next:.*Free some space on that disk/);
 });
 
-(isRoot ? test : test.skip)('a log that lies on the full disk too takes no control plane down', async t => {
+asRoot('a log that lies on the full disk too takes no control plane down', async t => {
   t.timeout(2 * 60_000);
   const folder = await smallDisk(t);
   // As most people run it: in the background, with its log in the state folder.
