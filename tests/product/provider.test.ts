@@ -9,7 +9,8 @@ import { until } from '../until.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const FOLDER = path.join(ROOT, 'compose/provider');
-const PROJECT = 'outrigger-provider-test';
+/** As the file names it: the provider refuses a file of another project. */
+const PROJECT = 'provided';
 
 test('docker compose up brings models up through Outrigger, hands their addresses to the application, and down leaves nothing', async t => {
   t.timeout(5 * 60_000);
@@ -17,7 +18,7 @@ test('docker compose up brings models up through Outrigger, hands their addresse
   const environment = {
     ...process.env,
     OUTRIGGER_STATE: state,
-    COMPOSE_PROJECT_NAME: PROJECT,
+    COMPOSE_PROJECT_NAME: undefined,
     PATH: `${path.join(ROOT, 'bin')}:${process.env['PATH']}`,
   };
   const compose = (...args: string[]) =>
