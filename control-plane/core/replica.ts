@@ -1,6 +1,7 @@
 import type { EndpointAddress } from './endpoint.ts';
 import type { GivenDevice } from './node.ts';
 import type { PendingReason } from './pending-reason.ts';
+import type { Service } from './service.ts';
 import type { ServiceKey } from './spec.ts';
 
 /** One container of a service: its identity, where it is placed and the phase it is in. Stored as it stands here. */
@@ -33,6 +34,19 @@ export interface Replica {
 
 /** A replica that has no place yet, or is not even there. */
 export type Newcomer = Pick<Replica, 'id' | 'service' | 'generation' | 'createdAt'>;
+
+/**
+ * The nth newcomer of a service that no replica is made for yet: `owed` for what leaves already, or `asked` about, for what
+ * might leave. Both may be looked at together, and are not the same ones. No replica has such an id.
+ * @param options.now since when it waits, by which it is older than others or younger
+ */
+export function newcomerOf(
+  { key, generation }: Pick<Service, 'key' | 'generation'>,
+  nth: number,
+  options: { readonly kind: 'owed' | 'asked'; readonly now: number },
+): Newcomer {
+  return { id: `${options.kind} ${nth} of ${key}`, service: key, generation, createdAt: options.now };
+}
 
 export interface PhaseTiming {
   readonly phase: PhaseKind;

@@ -1,4 +1,4 @@
-import { isAvailable, isPending, type Newcomer, type Replica } from '../replica.ts';
+import { isAvailable, isPending, type Newcomer, newcomerOf, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { Leeway, Room } from './leeway.ts';
 import type { Roster } from './roster.ts';
@@ -85,7 +85,7 @@ function isWithoutRoom({ phase }: Replica): boolean {
   return phase.kind === 'pending' && phase.reasons.length > 0;
 }
 
-function nextOf({ key, generation }: Service, count: number): Newcomer[] {
-  const nth = (_: unknown, i: number) => ({ id: `next ${i} after ${key}`, service: key, generation, createdAt: 0 });
-  return Array.from({ length: Math.max(0, count) }, nth);
+function nextOf(service: Service, count: number): Newcomer[] {
+  const length = Math.max(0, count);
+  return Array.from({ length }, (_, i) => newcomerOf(service, i, { kind: 'asked', now: 0 }));
 }

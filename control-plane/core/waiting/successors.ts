@@ -1,6 +1,6 @@
 import { transition } from '../lifecycle/transition.ts';
 import type { Cluster } from '../placement/cluster.ts';
-import { type DrainReason, isLive, isPending, type Newcomer, type Replica } from '../replica.ts';
+import { type DrainReason, isLive, isPending, type Newcomer, newcomerOf, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { World } from '../world.ts';
 import { futureIn, requestOf } from './cluster-in.ts';
@@ -32,8 +32,7 @@ export function successorsIn(world: World): Successors {
     waiting.push(...inheriting, ...others.sort(byAge).slice(0, leaving));
     const placed = counted.filter(r => isLive(r) && r.phase.kind !== 'pending').length;
     const missing = Math.min(leaving, wanted - placed - heirs) - others.length;
-    for (let i = 0; i < missing; i += 1)
-      owed.push({ id: `next ${i} of ${key}`, service: key, generation, createdAt: world.now });
+    for (let i = 0; i < missing; i += 1) owed.push(newcomerOf(service, i, { kind: 'owed', now: world.now }));
   }
   return { waiting: waiting.sort(byAge), owed };
 }
