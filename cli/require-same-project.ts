@@ -13,6 +13,8 @@ export async function requireSameProject(
   { environment, signal }: Pick<Context, 'environment' | 'signal'>,
   { namespace, files, source }: Pick<Project, 'namespace' | 'files' | 'source'>,
 ): Promise<void> {
+  // Compose reads the same ones then.
+  if (environment['COMPOSE_FILE']) return;
   const texts = await Promise.all(files.map(file => readFile(file, 'utf8')));
   const written = texts.flatMap(text => NAME_LINE.exec(text)?.[1] ?? []);
   // Compose is asked only where it is in doubt. Without a name, a project's folder names it, and -p any other way.

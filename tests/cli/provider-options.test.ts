@@ -13,8 +13,8 @@ async function twoProjects(t: ExecutionContext) {
   const cwd = await testFolder(t);
   await writeFile(path.join(cwd, 'compose.yaml'), file('a', 'one:1'));
   await writeFile(path.join(cwd, 'other.yaml'), file('b', 'two:1'));
-  const ask = async (project: string, ...args: string[]) => {
-    const environment = { OUTRIGGER_ADDRESS: `unix://${socket}`, COMPOSE_PROJECT_NAME: project };
+  const askWith = async (given: NodeJS.ProcessEnv, project: string, ...args: string[]) => {
+    const environment = { OUTRIGGER_ADDRESS: `unix://${socket}`, COMPOSE_PROJECT_NAME: project, ...given };
     const { code, stdout } = await runCli({
       args: ['compose', `--project-name=${project}`, ...args, 'web'],
       environment,
@@ -26,7 +26,8 @@ async function twoProjects(t: ExecutionContext) {
       .map(line => JSON.parse(line) as { type: string; message: string });
     return { code, error: said.find(s => s.type === 'error')?.message ?? '' };
   };
-  return { controlPlane, cwd, ask };
+  const ask = (project: string, ...args: string[]) => askWith({}, project, ...args);
+  return { controlPlane, cwd, ask, askWith };
 }
 
 /** Nothing gets ready here: what was accepted is late. */
@@ -34,13 +35,18 @@ const STOP = '--wait-timeout=1ms';
 const ACCEPTED = /^not ready in time: /;
 
 test('the provider refuses the file of another project, unless it is told which file to read', async t => {
-  const { controlPlane, ask } = await twoProjects(t);
+  const { controlPlane, ask, askWith } = await twoProjects(t);
   const refused = await ask('b', 'up', STOP);
   t.is(refused.code, 1);
   t.regex(refused.error, /compose\.yaml is of the project a, and docker compose runs b\..*set provider\.options\.file/);
   t.deepEqual(controlPlane.services(), []);
   t.regex((await ask('b', 'up', STOP, '--file=other.yaml')).error, ACCEPTED);
   t.regex((await ask('b', 'up', STOP, '--file=compose.yaml')).error, ACCEPTED, 'told so, a project may be renamed');
+  t.regex(
+    (await askWith({ COMPOSE_FILE: 'compose.yaml' }, 'b', 'up', STOP)).error,
+    ACCEPTED,
+    'Compose reads it as well',
+  );
 });
 
 test('the provider takes a file whose name is made of variables for what Compose makes of it', async t => {
