@@ -122,17 +122,21 @@ function checkReplaced(
     // What leaves of other services leaves for their own.
     ({ replica }) => replica.id === after.id || replica.service !== key || !isLeaving(replica),
   );
-  // What waits of other services may have been promised that room.
-  const isOnlyOurs = stored.replicas().every(r => r.service === key || r.phase.kind !== 'pending');
+  // What waits of other services, or comes for what leaves of them, may have been promised that room: also where a new one
+  // has a place at this very moment, for the one that this leaves then goes to them. Owed: this one could serve until the
+  // new one does, and they wait for as long.
+  const isOnlyOurs = stored.replicas().every(r => r.service === key || (r.phase.kind !== 'pending' && !isLeaving(r)));
+  const isUnplaced = ({ phase }: Replica) =>
+    phase.kind === 'pending' ||
+    (!isOnlyOurs && (phase.kind === 'pulling' || phase.kind === 'creating') && phase.since === after.phase.since);
   if (room && isOnlyOurs) broken('3', `${was}, and a new one has room on ${room.name}`);
   const current = staying.filter(r => isCurrent(r, generation));
-  if (current.filter(r => r.phase.kind !== 'pending').length >= replicas)
-    broken('3', `${was}, and nobody waits for a place`);
+  if (current.filter(r => !isUnplaced(r)).length >= replicas) broken('3', `${was}, and nobody waits for a place`);
   // Who leaves at the same time leaves for the same one.
   const together = all.filter(r => r.phase.kind === 'draining' && r.phase.since === after.phase.since);
   if (left + together.length > fewestServing(service)) return;
   const missing = [
-    ...current.filter(r => r.phase.kind !== 'pending' && !serves(r)),
+    ...current.filter(r => !isUnplaced(r) && !serves(r)),
     ...all.filter(r => isLeaving(r) && !together.includes(r)),
   ].filter(r => isInSight(scene, r));
   if (missing.length > 0) broken('3', `${was}, and ${missing.map(r => `${r.id} (${describe(r)})`)} is awaited`);
