@@ -4,6 +4,7 @@ import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { LABELS } from '../../control-plane/engine/docker/index.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
+import { SEED } from '../seed.ts';
 
 /** How often the control plane is killed; the full count is the issue's, fewer serve a quick look. */
 const KILLS = Number(process.env['OUTRIGGER_KILLS'] ?? 100);
@@ -32,7 +33,7 @@ const BYSTANDER: ServiceSpecInput = { ...web(2, 0), name: 'bystander' };
 test(`${KILLS} times killed with -9 at random instants of a deployment, nothing is restarted, doubled or leaked`, async t => {
   t.timeout(40 * 60_000);
   await ensureBusyboxImage();
-  const seed = Number(process.env['OUTRIGGER_SEED'] ?? Date.now() % 1_000_000);
+  const seed = SEED;
   t.log(`seed ${seed}: OUTRIGGER_SEED=${seed} replays these instants and operations`);
   const draw = fc.sample(
     fc.record({
