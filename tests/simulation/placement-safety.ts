@@ -135,8 +135,9 @@ function checkReplaced(
   if (room && isOnlyOurs) broken('3', `${was}, and a new one has room on ${room.name}`);
   const current = staying.filter(r => isCurrent(r, generation));
   if (current.filter(r => !isUnplaced(r)).length >= replicas) broken('3', `${was}, and nobody waits for a place`);
-  // Who leaves at the same time leaves for the same one.
-  const together = all.filter(r => r.phase.kind === 'draining' && r.phase.since === after.phase.since);
+  // Who leaves at the same time leaves for the same one, also where nothing has to be waited for before its stop.
+  const toldAt = (r: Replica) => r.timings.findLast(({ phase }) => phase === 'draining')?.at;
+  const together = all.filter(r => isLeaving(r) && toldAt(r) === after.phase.since);
   if (left + together.length > fewestServing(service)) return;
   const missing = [
     ...current.filter(r => !isUnplaced(r) && !serves(r)),

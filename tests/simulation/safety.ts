@@ -151,7 +151,8 @@ export class Safety implements Witness {
   #drainedFrom({ id, timings }: Replica, { isDeleted }: { isDeleted: boolean }): number | undefined {
     const at = (phase: string) => timings.findLast(t => t.phase === phase)?.at;
     const drainedFrom = at('draining');
-    const isOfThisLife = (at('stopping') ?? 0) >= this.#bornAt;
+    // What was stored at the instant of a crash is of the life before.
+    const isOfThisLife = (at('stopping') ?? 0) > this.#bornAt;
     const isAwaited = isOfThisLife && !isDeleted && !this.#hurried.has(id);
     return drainedFrom !== undefined && isAwaited ? Math.max(drainedFrom, this.#bornAt) : drainedFrom;
   }
