@@ -1,6 +1,6 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { createSteadyClock } from '../../control-plane/clock.ts';
 import type { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { Clock } from '../../control-plane/ports.ts';
@@ -33,7 +33,8 @@ test('another way to the engine makes another engine; the old one is closed by w
   );
 });
 
-test('a node that left and was closed gets a new engine when it comes back', async t => {
+/** Of two nodes the second has left the file. */
+async function placeThatBLeft(t: ExecutionContext) {
   const w = await place(t);
   await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}}');
   const source = await w.open();
@@ -41,6 +42,11 @@ test('a node that left and was closed gets a new engine when it comes back', asy
   const b = source.inUse().members[1];
   await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
   await w.changed(1);
+  return { w, b };
+}
+
+test('a node that left and was closed gets a new engine when it comes back', async t => {
+  const { w, b } = await placeThatBLeft(t);
   t.false(w.made[1]?.closed, 'its replicas have yet to move');
   b?.close?.();
   await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}}');
@@ -49,13 +55,7 @@ test('a node that left and was closed gets a new engine when it comes back', asy
 });
 
 test('one that comes back before it was closed keeps its engine', async t => {
-  const w = await place(t);
-  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}}');
-  const source = await w.open();
-  w.follow(source);
-  const b = source.inUse().members[1];
-  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}');
-  await w.changed(1);
+  const { w, b } = await placeThatBLeft(t);
   await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}, b: {engine: unix:///b.sock}}');
   const now = await w.changed(2);
   t.is(now.members[1]?.engine, b?.engine);

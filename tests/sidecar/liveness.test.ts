@@ -1,4 +1,4 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { VirtualClock } from '../fakes/clock.ts';
 import { until } from '../until.ts';
 import { advanceUntil, GRPC, owned, report, sidecarOf } from './scene.ts';
@@ -24,16 +24,22 @@ test('liveness fails later than readiness and by its own count, and mends itself
   await advanceUntil(clock, 'alive again', () => report(sidecar).liveness === 'passing');
 });
 
-test('where its node is cut off, a container fails no liveness probe that counts; hung in reach, it does', async t => {
+/** A replica that is ready; `heard` says when its node was listed last, null that it does not answer. */
+async function readyOnNode(t: ExecutionContext, given: { intervalMs: number; failures: number }) {
   const server = await owned(t, healthServer());
   const clock = new VirtualClock();
   const sidecar = sidecarOf(t, { clock, random: () => 0.5 });
-  const liveness = { check: GRPC, intervalMs: 5_000, timeoutMs: 1_000, failures: 3 };
+  const liveness = { check: GRPC, timeoutMs: 1_000, ...given };
   const startedAt = clock.now();
   const spec = { protocol: 'grpc', port: server.port, probes: { liveness } } as const;
   const heard = (heardFrom: number | null) => sidecar.target([probeTarget(spec, { startedAt, heardFrom })]);
   heard(clock.now());
   await until('ready', () => report(sidecar).readiness === 'passing');
+  return { server, clock, sidecar, heard };
+}
+
+test('where its node is cut off, a container fails no liveness probe that counts; hung in reach, it does', async t => {
+  const { server, clock, sidecar, heard } = await readyOnNode(t, { intervalMs: 5_000, failures: 3 });
 
   // Too short to be noticed by the engine's own listings: all of these fail, and one is asked about.
   server.behave({ kind: 'hang' });
@@ -63,15 +69,7 @@ test('where its node is cut off, a container fails no liveness probe that counts
 });
 
 test('one failure that is asked for is one of the container: a cut that was over at once makes none', async t => {
-  const server = await owned(t, healthServer());
-  const clock = new VirtualClock();
-  const sidecar = sidecarOf(t, { clock, random: () => 0.5 });
-  const liveness = { check: GRPC, intervalMs: 10_000, timeoutMs: 1_000, failures: 1 };
-  const startedAt = clock.now();
-  const spec = { protocol: 'grpc', port: server.port, probes: { liveness } } as const;
-  const heard = (heardFrom: number | null) => sidecar.target([probeTarget(spec, { startedAt, heardFrom })]);
-  heard(clock.now());
-  await until('ready', () => report(sidecar).readiness === 'passing');
+  const { server, clock, sidecar, heard } = await readyOnNode(t, { intervalMs: 10_000, failures: 1 });
 
   server.behave({ kind: 'hang' });
   await advanceUntil(clock, 'a failure', () => report(sidecar).doubtedSince !== undefined);

@@ -1,4 +1,4 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { createSteadyClock } from '../../control-plane/clock.ts';
 import { VirtualClock } from '../fakes/clock.ts';
 import { until } from '../until.ts';
@@ -43,16 +43,20 @@ test('while others may still be starting, what has just started is not asked for
   await until('asked at once', () => report(again).load?.inFlight === 3);
 });
 
+/** Answers everybody, and with these metrics; null: they cannot be read. */
+function metricsServer(t: ExecutionContext, metrics: () => string | null) {
+  const server = httpServer((request, response) => {
+    if (request.url !== '/metrics') return void response.end('ok');
+    const text = metrics();
+    if (text === null) response.writeHead(500).end();
+    else response.end(text);
+  });
+  return owned(t, server);
+}
+
 test('a load that can no longer be read is not reported any more', async t => {
   let text: string | null = 'vllm:num_requests_running 3\n';
-  const server = await owned(
-    t,
-    httpServer((request, response) => {
-      if (request.url !== '/metrics') return void response.end('ok');
-      if (text === null) response.writeHead(500).end();
-      else response.end(text);
-    }),
-  );
+  const server = await metricsServer(t, () => text);
   const clock = new VirtualClock();
   const sidecar = sidecarOf(t, { clock });
   sidecar.target([probeTarget({ protocol: 'http', port: server.port }, { startedAt: clock.now() })]);
@@ -104,14 +108,7 @@ test('calls that are over before anybody looks are no idleness, and without a co
 test('a replica is idle since the first of the readings that all found nothing in flight', async t => {
   const counted = 'vllm:request_success_total 9\n';
   let text: string | null = `vllm:num_requests_running 0\n${counted}`;
-  const server = await owned(
-    t,
-    httpServer((request, response) => {
-      if (request.url !== '/metrics') return void response.end('ok');
-      if (text === null) response.writeHead(500).end();
-      else response.end(text);
-    }),
-  );
+  const server = await metricsServer(t, () => text);
   const clock = new VirtualClock();
   const sidecar = sidecarOf(t, { clock, random: () => 0.5 });
   sidecar.target([probeTarget({ protocol: 'http', port: server.port }, { startedAt: clock.now() })]);
