@@ -125,12 +125,12 @@ export class Operations {
     return this.#controlPlane.logs(query, signal);
   }
 
-  /** Calls back at once and after each change, with the newest state. The listener must not block. */
+  /** Calls back at once and after each change of what is asked for, with its newest state. The listener must not block. */
   watchServices(request: Requests['listServices'], listener: (list: ServiceList) => void): () => void {
     let last: ServiceList | undefined;
     const show = () => {
       const list = this.serviceList(request);
-      if (list === last) return;
+      if (last !== undefined && areSame(list.services, last.services)) return;
       last = list;
       listener(list);
     };
@@ -192,6 +192,11 @@ export interface ServiceList {
 type EventsToFollow = { [K in keyof Requests['events']]: Requests['events'][K] | undefined };
 
 export const MAX_PAST_EVENTS = 10_000;
+
+/** Of another namespace something may have changed, which makes a new list of the same services here. */
+function areSame(some: readonly ServiceView[], others: readonly ServiceView[]): boolean {
+  return some === others || (some.length === others.length && some.every((service, i) => service === others[i]));
+}
 
 const filtered = new WeakMap<readonly ServiceView[], Map<string, readonly ServiceView[]>>();
 const lists = new WeakMap<readonly ServiceView[], ServiceList>();

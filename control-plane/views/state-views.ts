@@ -15,11 +15,17 @@ interface Look {
   readonly shown: (service: ServiceView) => ServiceView;
 }
 
-/** The present state in words, made when somebody asks and kept until something changes. */
+/**
+ * The present state in words, made when somebody asks and kept until something changes. A service of which nothing that is
+ * shown has changed stays the same object, and so does the list: most passes of the loop change nothing that anybody sees,
+ * and whoever watches is spared them.
+ */
 export class StateViews {
   readonly #look: () => Look;
   readonly #listeners = new Set<() => void>();
+  /** Up to date; null: something may have changed since. */
   #services: readonly ServiceView[] | null = null;
+  #lastShown = new LastShown();
   #nodes: readonly NodeView[] | null = null;
 
   constructor(look: () => Look) {
@@ -29,7 +35,7 @@ export class StateViews {
   services(): readonly ServiceView[] {
     if (!this.#services) {
       const { state, observed, shown, now, policy } = this.#look();
-      this.#services = Object.freeze(describeServices(state, observed, { now, policy }).map(shown));
+      this.#services = this.#lastShown.orNew(describeServices(state, observed, { now, policy }).map(shown));
     }
     return this.#services;
   }
@@ -52,5 +58,21 @@ export class StateViews {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+}
+
+class LastShown {
+  #list: readonly ServiceView[] = Object.freeze([]);
+  #texts: readonly string[] = [];
+
+  /** The list given before, as far as these are equal to it. */
+  orNew(services: readonly ServiceView[]): readonly ServiceView[] {
+    const before = new Map(this.#texts.map((text, i) => [text, this.#list[i]]));
+    // As text, which is how they leave here: a comparison field by field takes several times as long.
+    const texts = services.map(service => JSON.stringify(service));
+    const list = services.map((service, i) => before.get(texts[i] ?? '') ?? service);
+    const isSame = list.length === this.#list.length && list.every((service, i) => service === this.#list[i]);
+    if (!isSame) [this.#list, this.#texts] = [Object.freeze(list), texts];
+    return this.#list;
   }
 }
