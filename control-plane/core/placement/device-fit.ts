@@ -26,6 +26,16 @@ export function neededOf({ deviceIds, count }: GpuRequest): number {
   return count === -1 ? 1 : count;
 }
 
+/** All of a node's devices are asked for, however many these are. */
+export function wantsAll({ deviceIds, count }: GpuRequest): boolean {
+  return deviceIds.length === 0 && count === -1;
+}
+
+/** The number of devices that a rejection says are requested. `all` is the same on nodes that have more and that have fewer. */
+export function requestedOf(gpu: GpuRequest): number | 'all' {
+  return wantsAll(gpu) ? 'all' : neededOf(gpu);
+}
+
 /** `2 GPUs of model H100 with 20 GiB each`. */
 export function gpusInWords(request: GpuRequest): string {
   const { count, deviceIds, models, memoryBytes } = request;

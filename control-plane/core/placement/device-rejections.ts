@@ -3,9 +3,9 @@ import { currentId, deviceKind, isCalled, mayBeGiven } from '../node.ts';
 import type { ObservedDevice } from '../observed.ts';
 import { givenDevices } from '../replica.ts';
 import type { GpuRequest, ServiceKey, ServiceSpec } from '../spec.ts';
-import { chooseDevices, type DeviceLedger, occupancyOf } from './choose-devices.ts';
+import { chooseDevices, type DeviceLedger, occupancyOf, withoutSliced } from './choose-devices.ts';
 import type { NodeLedger } from './cluster-node.ts';
-import { gpusInWords, misfitOf, neededOf, sharedMemoryOf } from './device-fit.ts';
+import { gpusInWords, misfitOf, neededOf, requestedOf, sharedMemoryOf, wantsAll } from './device-fit.ts';
 import { lastingRejection } from './lasting-rejection.ts';
 import { REJECTION_CONSTRAINTS, type Rejection, type RejectionConstraint } from './rejection.ts';
 
@@ -138,13 +138,15 @@ function idRejection({ node, devices }: NodeLedger, gpu: GpuRequest): Rejection 
 function passingRejection(ledger: NodeLedger, spec: ServiceSpec, perDevice: readonly Rejection[]): Rejection {
   const gpu = spec.resources.gpu!;
   const needed = neededOf(gpu);
-  const occupied = perDevice.filter(r => !LASTING.has(r.constraint));
+  const meant = meantOnes(ledger, gpu);
+  const isMissed = (r: Rejection) => !wantsAll(gpu) || meant.some(l => l.device.id === r.device);
+  const occupied = perDevice.filter(r => !LASTING.has(r.constraint) && isMissed(r));
   const counted = [...Map.groupBy(occupied, r => r.constraint)].sort(
     ([a, some], [b, others]) =>
       others.length - some.length || REJECTION_CONSTRAINTS.indexOf(a) - REJECTION_CONSTRAINTS.indexOf(b),
   );
   const constraint = counted[0]?.[0] ?? 'gpu_held';
-  const fitting = ledger.devices.filter(d => isMeant(gpu, d.device) && misfitOf(gpu, d.device) === null).length;
+  const fitting = meant.length;
   const free = fitting - occupied.filter(r => r.constraint !== 'gpu_vanished').length;
   const heldBy = [...new Set(occupied.flatMap(r => r.heldBy ?? []))].sort();
   const common = { node: ledger.node.name, constraint, ...(heldBy.length > 0 ? { heldBy } : {}) };
@@ -155,14 +157,33 @@ function passingRejection(ledger: NodeLedger, spec: ServiceSpec, perDevice: read
     )
     .join(', ');
   if (constraint === 'gpu_memory_left') {
-    const most = Math.max(...occupied.map(r => r.free ?? 0));
+    const left = occupied.flatMap(r => r.free ?? []);
+    // Where every device is needed, the fullest one decides.
+    if (wantsAll(gpu)) {
+      const [fullest] = occupied.filter(r => r.free !== undefined).sort((a, b) => a.free! - b.free!);
+      const { free: least, total } = fullest!;
+      const message = `${words}: ${free} of ${fitting} ${free === 1 ? 'has' : 'have'} that left, the fullest ${bytesInWords(least!)} of ${bytesInWords(total!)}, the rest is held${by(heldBy)}`;
+      return { ...common, requested: gpu.memoryBytes!, free: least!, total: total!, message };
+    }
+    const most = Math.max(...left);
     const total = Math.max(...occupied.map(r => r.total ?? 0));
     const message = `${words}: at most ${bytesInWords(most)} of ${bytesInWords(total)} are free on one, the rest is held${by(heldBy)}`;
     return { ...common, requested: gpu.memoryBytes!, free: most, total, message };
   }
   const apart = free < needed ? '' : kindsApart(gpu, freeOnes(ledger, gpu, perDevice));
   const message = `${words}: ${free} of ${fitting} ${areFree(free)}${apart}, ${why}`;
-  return { ...common, requested: needed, free, total: fitting, message };
+  return { ...common, requested: requestedOf(gpu), free, total: fitting, message };
+}
+
+/**
+ * The devices that do for the request whoever holds them. Who wants all is not kept waiting by what chooseDevices passes over:
+ * by those in quarantine while there are others, by a GPU of which slices are there, by what is not listed any more.
+ */
+function meantOnes({ devices }: NodeLedger, gpu: GpuRequest): readonly DeviceLedger[] {
+  const fitting = devices.filter(d => isMeant(gpu, d.device) && misfitOf(gpu, d.device) === null);
+  if (!wantsAll(gpu)) return fitting;
+  const usable = withoutSliced(fitting.filter(d => !d.quarantine));
+  return usable.length > 0 ? usable : fitting;
 }
 
 /** @param heldBy by whom all that is occupied is held */

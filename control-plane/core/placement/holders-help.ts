@@ -1,5 +1,5 @@
 import type { ServiceKey } from '../spec.ts';
-import { neededOf } from './device-fit.ts';
+import { neededOf, wantsAll } from './device-fit.ts';
 import type { Asking } from './explain.ts';
 import type { Failed, Help } from './help.ts';
 import type { Rejection } from './rejection.ts';
@@ -37,7 +37,7 @@ function fewestOf(
   wantedOf: (holders: readonly ServiceKey[]) => readonly ServiceKey[] | null,
 ): { readonly services: readonly ServiceKey[]; readonly isAny: boolean } | null {
   const gpu = asking?.spec.resources.gpu;
-  if (!gpu || neededOf(gpu) !== 1) return null;
+  if (!gpu || wantsAll(gpu) || neededOf(gpu) !== 1) return null;
   const choices = devices.flatMap(({ heldBy }) => {
     const wanted = heldBy === undefined ? null : wantedOf(heldBy);
     return wanted === null ? [] : [wanted];

@@ -4,7 +4,7 @@ import type { ObservedDevice } from '../observed.ts';
 import type { GpuRequest } from '../spec.ts';
 import { type DeviceLedger, withoutSliced } from './choose-devices.ts';
 import type { NodeLedger } from './cluster-node.ts';
-import { gpusInWords, misfitOf, neededOf } from './device-fit.ts';
+import { gpusInWords, misfitOf, neededOf, requestedOf } from './device-fit.ts';
 import { REJECTION_CONSTRAINTS, type Rejection, type RejectionConstraint } from './rejection.ts';
 
 /** Fewer devices would do for the request than it needs, even if nobody held any. */
@@ -19,7 +19,7 @@ export function lastingRejection(
   const most = gpu.deviceIds.length > 0 ? fitting.length : mostOfAKind(fitting);
   if (most >= needed) return null;
   const words = `needs ${gpusInWords(gpu)}`;
-  const common = { node: node.name, requested: needed, free: most, total: devices.length };
+  const common = { node: node.name, requested: requestedOf(gpu), free: most, total: devices.length };
   if (gone.length > 0) {
     const message = `${words}: ${gone.map(d => d.id).join(', ')} ${gone.length === 1 ? 'is' : 'are'} not listed any more`;
     return { ...common, constraint: 'gpu_vanished', message };

@@ -8,6 +8,7 @@ export interface Rejection {
   /** Present where it is about one device; the node's own rejection, which sums its devices up, stands before them. */
   readonly device?: string;
   readonly constraint: RejectionConstraint;
+  /** Of devices a number, or `all`: as many as the node has. */
   readonly requested?: number | string;
   readonly free?: number;
   readonly total?: number;
