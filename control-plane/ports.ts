@@ -56,6 +56,11 @@ export interface Engine {
   /** The image's content id, or null where it is not there. Used to notice that a tag points to something new. */
   imageId(image: string, signal: AbortSignal): Promise<string | null>;
   /**
+   * In words, which networks of the spec would be refused for their subnets, were they made now; one that is there already is
+   * used as it is. Read-only, and true for the moment only: `create` looks again.
+   */
+  subnetTroubles(spec: ServiceSpec, signal: AbortSignal): Promise<readonly string[]>;
+  /**
    * Asks a running container whether it sees the devices that it was given: `check`, or the vendor's own tool
    * (`nvidia-smi -L`), which also tells those from others.
    * Read-only. A container without that tool, or one that ended meanwhile, is `unknown`. Rejects as observe does.

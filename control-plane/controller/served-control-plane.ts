@@ -24,7 +24,7 @@ export interface LoopAccess {
   readonly nodePolicy: NodePolicy;
   /** What the last pass failed for; null: it did not. */
   readonly trouble: string | null;
-  readonly nodes: Pick<Members, 'engines' | 'imageId' | 'newestContainers' | 'removeVolumes'>;
+  readonly nodes: Pick<Members, 'engines' | 'imageId' | 'subnetTroubles' | 'newestContainers' | 'removeVolumes'>;
   readonly events: Pick<EventFeed, 'on' | 'past'>;
   /** Fires when the loop ends. */
   readonly ended: AbortSignal;
@@ -91,12 +91,15 @@ export class ServedControlPlane implements ControlPlane {
 
   async apply(request: ApplyRequest): Promise<readonly ApplyResult[]> {
     const specs = parseSpecs(request.specs);
-    const admitted: AdmittedSpec[] = await Promise.all(
-      specs.map(async spec => ({
-        spec,
-        warnings: await this.#options.admit(spec),
-        imageId: await this.#loop.nodes.imageId(spec.image, this.#loop.ended),
-      })),
+    const { nodes, ended } = this.#loop;
+    const admitted = tellOnce(
+      await Promise.all(
+        specs.map(async spec => ({
+          spec,
+          warnings: [...(await this.#options.admit(spec)), ...(await nodes.subnetTroubles(spec, ended))],
+          imageId: await nodes.imageId(spec.image, ended),
+        })),
+      ),
     );
     if (request.dryRun) return applySpecs(this.#loop.state, admitted, request.origin, this.#options.clock.now()).result;
     return this.#loop.submit(state => applySpecs(state, admitted, request.origin, this.#options.clock.now()));
@@ -186,4 +189,14 @@ export class ServedControlPlane implements ControlPlane {
     if (!view) throw new OutriggerError('not_found', `node ${name} left meanwhile`);
     return view;
   }
+}
+
+/** Of services that share a network the first one has the warnings of it. */
+function tellOnce(admitted: readonly AdmittedSpec[]): readonly AdmittedSpec[] {
+  const told = new Set<string>();
+  return admitted.map(each => {
+    const warnings = each.warnings.filter(w => !told.has(w));
+    for (const warning of warnings) told.add(warning);
+    return { ...each, warnings };
+  });
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { OutriggerError } from '../core/errors.ts';
 import { type NameChanges, type NodeBefore, nameChanges } from '../core/nodes/name-changes.ts';
 import type { ObservedNode } from '../core/observed.ts';
+import type { ServiceSpec } from '../core/spec.ts';
 import type { Clock, Engine, Member } from '../ports.ts';
 import { within } from '../within.ts';
 import { firstLook, Observer } from './observer.ts';
@@ -168,13 +169,34 @@ export class Members {
    * nothing. Waits for no engine that is known to be away, and for none longer than half a second.
    */
   async imageId(image: string, signal: AbortSignal): Promise<string | null> {
-    const limits = { clock: this.#clock, timeoutMs: IMAGE_ID_DEADLINE_MS, signal };
+    const limits = { clock: this.#clock, timeoutMs: AT_ACCEPT_DEADLINE_MS, signal };
     const answers = await Promise.all(
       this.#answering().map(engine =>
         within(limits, `looking for image ${image}`, inTime => engine.imageId(image, inTime)).catch(() => null),
       ),
     );
     return answers.find(id => id !== null) ?? null;
+  }
+
+  /**
+   * Warnings of subnets of the spec that its networks would be refused for on nodes as they are now. What cannot be known
+   * within half a second is told at the first start there.
+   */
+  async subnetTroubles(spec: ServiceSpec, signal: AbortSignal): Promise<readonly string[]> {
+    if (spec.networks.every(({ external, subnets }) => external || subnets.length === 0)) return [];
+    const limits = { clock: this.#clock, timeoutMs: AT_ACCEPT_DEADLINE_MS, signal };
+    const answers = await Promise.all(
+      this.#answering().map(async engine => {
+        const what = `looking for what the subnets of ${spec.name} cover on node ${engine.node}`;
+        const troubles = await within(limits, what, inTime => engine.subnetTroubles(spec, inTime)).catch(() => []);
+        return troubles.map(trouble => ({ node: engine.node, trouble }));
+      }),
+    );
+    const isAlone = this.#members.size === 1;
+    return answers.flat().map(({ node, trouble }) => {
+      const where = isAlone ? '' : `node ${node}: `;
+      return `${where}${trouble}; as it is, no replica starts there: leave the subnet out, or take one that is free`;
+    });
   }
 
   /** Volumes that an earlier removal kept; those that a container refers to are left alone by the engine. */
@@ -247,4 +269,4 @@ interface Spoken {
 const TIDY_DEADLINE_MS = 10_000;
 const VOLUMES_DEADLINE_MS = 20_000;
 /** Of the one second that an answer may take while an engine hangs that nobody has noticed yet. */
-const IMAGE_ID_DEADLINE_MS = 500;
+const AT_ACCEPT_DEADLINE_MS = 500;

@@ -15,6 +15,7 @@ export function unreachableEngine(node: string, error: OutriggerError): Engine {
     cleanNamespace: reject,
     removeNetworks: reject,
     imageId: reject,
+    subnetTroubles: reject,
     checkDevices: reject,
     measure: reject,
     // biome-ignore lint/correctness/useYield: there is nothing to yield

@@ -81,6 +81,7 @@ export async function dockerWorld(
       const named = await docker.listNetworks({ filters: JSON.stringify({ name: [name] }) });
       return named.some(network => network.Name === name);
     },
+    takenSubnet: async () => (await docker.getNetwork('bridge').inspect()).IPAM?.Config?.[0]?.Subnet ?? '',
     close: async () => {
       engine.close();
       other.close();

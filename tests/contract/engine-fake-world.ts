@@ -32,6 +32,10 @@ export async function fakeWorld(
       engine.machine.notify();
     },
     hasNetwork: async name => engine.machine.networks.has(name),
+    takenSubnet: async () => {
+      engine.machine.takenSubnets.set('10.213.90.0/24', 'the network of somebody else');
+      return '10.213.90.0/24';
+    },
     close: async () => {},
   };
 }

@@ -24,6 +24,8 @@ export interface EngineWorld {
   readonly addImage: (name: string) => Promise<void>;
   readonly removeImage: (name: string) => Promise<void>;
   readonly hasNetwork: (name: string) => Promise<boolean>;
+  /** A subnet that something else has there. */
+  readonly takenSubnet: () => Promise<string>;
   /** Stops and deletes everything that the test made. */
   readonly close: () => Promise<void>;
 }
@@ -185,6 +187,24 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
     t.deepEqual((await w.engine.observe(soon())).containers, []);
   });
 
+  check(
+    'a subnet that something else has is told of before a network is made with it, and refused then',
+    async (t, w) => {
+      const networkWith = (subnets: string[]) => [{ name: `${w.namespace}_x`, key: 'x', subnets, aliases: [] }];
+      const request = requestOf(w, { ...w.programs.serves, networks: networkWith([await w.takenSubnet()]) });
+      const [trouble, ...others] = await w.engine.subnetTroubles(request.spec, soon());
+      t.regex(trouble ?? '', new RegExp(`network ${w.namespace}_x \\(networks\\.x\\) covers `));
+      t.deepEqual(others, []);
+      t.false(await w.hasNetwork(`${w.namespace}_x`), 'a question makes nothing');
+      const refusal = await t.throwsAsync(w.engine.create(request, soon()), { code: 'invalid_argument' });
+      t.is(refusal?.message, trouble ?? '');
+      const free = requestOf(w, { ...w.programs.serves, networks: networkWith([]) });
+      t.deepEqual(await w.engine.subnetTroubles(free.spec, soon()), []);
+      await w.engine.create(free, soon());
+      t.deepEqual(await w.engine.subnetTroubles(request.spec, soon()), [], 'one that is there is used as it is');
+    },
+  );
+
   check('a present image needs no pull', async (t, w) => {
     await w.engine.pull({ kind: 'pull', node: w.engine.node, image: w.image, policy: 'missing' }, () => {}, soon());
     t.is(typeof (await w.engine.imageId(w.image, soon())), 'string');
@@ -314,6 +334,11 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
       w.engine.stop(id, { graceMs: 1_000 }, fired),
       w.engine.remove(id, fired),
       w.engine.imageId(w.image, fired),
+      w.engine.subnetTroubles(
+        requestOf(w, { networks: [{ name: `${w.namespace}_x`, key: 'x', subnets: ['10.213.90.0/24'], aliases: [] }] })
+          .spec,
+        fired,
+      ),
       w.engine.cleanNamespace(w.namespace, { volumes: false }, fired),
       w.engine.removeNetworks(fired),
       w.engine.pull({ kind: 'pull', node: w.engine.node, image: w.image, policy: 'missing' }, () => {}, fired),

@@ -4,6 +4,7 @@ import { OutriggerError } from '../../control-plane/core/errors.ts';
 import { Members } from '../../control-plane/nodes/members.ts';
 import { LOCAL_PROFILE, type Member } from '../../control-plane/ports.ts';
 import { aContainer } from '../core/replicas.ts';
+import { aSpec } from '../core/specs.ts';
 import { VirtualClock } from '../fakes/clock.ts';
 import { FakeEngine } from '../fakes/engine.ts';
 
@@ -53,6 +54,28 @@ test('an image is what the first node by name says that has it, and nobody waits
   t.is(await imageId(), 'of b', 'one that hangs is passed over');
   t.true(clock.now() - from <= 500);
   t.is(await imageId(), 'of a');
+});
+
+test('who asks for a subnet that is taken is told on which nodes, and a node that hangs is not waited for', async t => {
+  const { clock, engines, members } = await onFakes('a', 'b', 'c');
+  const network = (given: object) => [{ name: 'shop_back', key: 'back', aliases: [], ...given }];
+  const taken = { subnets: ['10.9.0.0/24'] };
+  const troubles = (given: object) =>
+    during(clock, members.subnetTroubles(aSpec({ networks: network(given) }), SIGNAL));
+  t.deepEqual(await troubles(taken), []);
+  for (const { machine } of engines) machine.takenSubnets.set('10.9.0.0/24', 'the network web');
+  engines[0]!.failNext('subnetTroubles', { kind: 'hang' });
+  const from = clock.now();
+  const told = await troubles(taken);
+  t.true(clock.now() - from <= 500);
+  t.is(told.length, 2);
+  t.regex(told[0] ?? '', /^node b: The subnet 10\.9\.0\.0\/24 .* covers the network web; .* no replica starts there/);
+  t.regex(told[1] ?? '', /^node c: /);
+  const asked = () => engines.flatMap(e => e.calls.filter(c => c.method === 'subnetTroubles')).length;
+  const before = asked();
+  t.deepEqual(await troubles({}), []);
+  t.deepEqual(await troubles({ ...taken, external: true }), []);
+  t.is(asked(), before, 'where no subnet is asked for, no engine is');
 });
 
 test('volumes are removed on every node that answers, and those that do not are named', async t => {

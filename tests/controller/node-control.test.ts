@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { ApplyResult } from '../../control-plane/control-plane.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { SimulatedWorld } from '../simulation/simulated-world.ts';
 
@@ -67,5 +68,25 @@ test('what is asked of a node or service that is not there is not found, and cha
     t.like(await asked, notFound);
   }
   t.is(world.controlPlane.nodes()[0]?.state, 'answering');
+  await world.end();
+});
+
+test('a subnet that is taken is told of when the file is accepted, once for all services that share the network', async t => {
+  const world = new SimulatedWorld();
+  await world.begin();
+  world.nodes[0]!.machine.takenSubnets.set('10.9.0.0/24', 'the network web');
+  const networks = [{ name: 'sim_back', key: 'back', subnets: ['10.9.0.0/24'], aliases: [] }];
+  const specs = ['one', 'two'].map(name => ({ namespace: 'sim', name, image: 'image:1', networks }));
+  for (const dryRun of [true, false]) {
+    let results: readonly ApplyResult[] = [];
+    await world.ask(async c => {
+      results = await c.apply({ specs, origin: 'test', dryRun });
+    });
+    t.deepEqual(
+      results.map(r => r.warnings.length),
+      [1, 0],
+    );
+    t.regex(results[0]?.warnings[0] ?? '', /^The subnet 10\.9\.0\.0\/24 .* covers the network web; /);
+  }
   await world.end();
 });

@@ -59,9 +59,18 @@ test('who wants all GPUs is not told that one holder of several is enough', t =>
   const all = told({ devices: h100(2), held });
   t.like(all.groups, [{ requested: 'all', free: 0, total: 2, heldBy: ['ns/x', 'ns/y'] }]);
   const one = told({ devices: h100(2), held, request: { count: 1 } });
-  t.true(one.help.some(line => line.includes('ns/x or ns/y')), one.help.join('\n'));
-  t.false(all.help.some(line => line.includes('ns/x or ns/y')), all.help.join('\n'));
-  t.true(all.help.some(line => line.includes('ns/x, ns/y')), all.help.join('\n'));
+  t.true(
+    one.help.some(line => line.includes('ns/x or ns/y')),
+    one.help.join('\n'),
+  );
+  t.false(
+    all.help.some(line => line.includes('ns/x or ns/y')),
+    all.help.join('\n'),
+  );
+  t.true(
+    all.help.some(line => line.includes('ns/x, ns/y')),
+    all.help.join('\n'),
+  );
 });
 
 test('a GPU in quarantine keeps nobody waiting who wants all, and is not named as the reason', t => {

@@ -7,6 +7,7 @@ import type {
   ObservedDevice,
   PublishedAddress,
 } from '../../control-plane/core/observed.ts';
+import type { ServiceSpec } from '../../control-plane/core/spec.ts';
 import type { Clock, LogLine } from '../../control-plane/ports.ts';
 import type { Behaviour } from './engine-behaviour.ts';
 
@@ -38,6 +39,8 @@ export class FakeNode {
   /** By name. */
   readonly networks = new Map<string, { instance: string; namespace: string }>();
   readonly volumes = new Map<string, { instance: string; namespace: string }>();
+  /** Subnets that no network may have, and what has them. The real one looks for any overlap. */
+  readonly takenSubnets = new Map<string, string>();
   /** What is built in, with what the driver would measure now: a listing has the measurement of the last look only. */
   devices: readonly ObservedDevice[] = [];
   /** Bytes in use by all processes, by device id; a device that is not named cannot be measured. */
@@ -74,6 +77,17 @@ export class FakeNode {
   /** Containers that run for a replica. The invariant is that there is never more than one. */
   running(replicaId: string): FakeContainer[] {
     return [...this.containers.values()].filter(c => c.state === 'running' && c.request.replicaId === replicaId);
+  }
+
+  /** Of networks of the spec that are not there yet. */
+  coveredSubnets({ networks }: ServiceSpec): readonly string[] {
+    return networks
+      .filter(({ external, name }) => !external && !this.networks.has(name))
+      .flatMap(({ name, key, subnets }) => {
+        const subnet = subnets.find(s => this.takenSubnets.has(s));
+        const what = subnet === undefined ? undefined : this.takenSubnets.get(subnet);
+        return what === undefined ? [] : [`The subnet ${subnet} of network ${name} (networks.${key}) covers ${what}`];
+      });
   }
 
   add(options: Pick<FakeContainer, 'request' | 'instance' | 'publishOn'>): FakeContainer {

@@ -7,7 +7,7 @@ import type {
   ObservedContainer,
   ObservedDevice,
 } from '../../control-plane/core/observed.ts';
-import { serviceKey } from '../../control-plane/core/spec.ts';
+import { type ServiceSpec, serviceKey } from '../../control-plane/core/spec.ts';
 import type { Clock, Engine, EngineListing, LogLine, LogOptions } from '../../control-plane/ports.ts';
 import { type Behaviour, behaviourOf } from './engine-behaviour.ts';
 import { type FakeContainer, FakeNode } from './engine-node.ts';
@@ -26,7 +26,8 @@ export type EngineMethod =
   | 'logs'
   | 'checkDevices'
   | 'measure'
-  | 'imageId';
+  | 'imageId'
+  | 'subnetTroubles';
 
 /** What goes wrong with one call. */
 export type EngineFault =
@@ -162,6 +163,8 @@ export class FakeEngine implements Engine {
       if (!this.machine.images.has(spec.image)) {
         throw new OutriggerError('image_unavailable', `creating container ${name}: No such image: ${spec.image}`);
       }
+      const [covered] = this.machine.coveredSubnets(spec);
+      if (covered !== undefined) throw new OutriggerError('invalid_argument', covered);
       const container = this.machine.add({ request, instance: this.instance, publishOn: this.#options.publishOn });
       this.#emit();
       return { containerId: container.id };
@@ -256,6 +259,10 @@ export class FakeEngine implements Engine {
           wake();
       }
     }
+  }
+
+  async subnetTroubles(spec: ServiceSpec, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#call('subnetTroubles', serviceKey(spec), signal, () => this.machine.coveredSubnets(spec));
   }
 
   async imageId(image: string, signal: AbortSignal): Promise<string | null> {

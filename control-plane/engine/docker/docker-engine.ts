@@ -4,6 +4,7 @@ import { OutriggerError } from '../../core/errors.ts';
 import type { GivenDevice } from '../../core/node.ts';
 import type { DeviceReport, ImageState, ObservedDevice } from '../../core/observed.ts';
 import { givenDevices } from '../../core/replica.ts';
+import type { ServiceSpec } from '../../core/spec.ts';
 import type { Clock, Engine, EngineListing, LogLine, LogOptions } from '../../ports.ts';
 import { DeviceChecks } from './check-devices.ts';
 import type { DockerConnection } from './connection.ts';
@@ -204,6 +205,10 @@ export class DockerEngine implements Engine {
     this.#wakes.add(wake);
     await watchEvents(this.#client, this.#options.instance, handlers, signal);
     this.#wakes.delete(wake);
+  }
+
+  subnetTroubles(spec: ServiceSpec, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#networks.subnetTroubles(spec, signal);
   }
 
   imageId(image: string, signal: AbortSignal): Promise<string | null> {

@@ -1,11 +1,10 @@
 import type { NetworkInspectInfo } from 'dockerode';
 import { OutriggerError } from '../../core/errors.ts';
 import type { NetworkSpec, ServiceSpec } from '../../core/spec.ts';
-import type { DockerConnection } from './connection.ts';
+import { coveredSubnet, type NodeReach } from './covered-subnet.ts';
 import { endpointSettings, networksOf } from './create-options.ts';
 import type { EngineClient } from './engine-client.ts';
 import { LABELS, namespaceLabels } from './labels.ts';
-import { takenBy, takenRanges } from './taken-ranges.ts';
 import { statusOf } from './translate-error.ts';
 
 /** The networks that replicas join. What is known to exist is remembered, until the engine says otherwise. */
@@ -42,6 +41,18 @@ export class Networks {
   /** What is being made now is not forgotten: it would be made a second time beside it. */
   forget(): void {
     for (const name of this.#known.keys()) if (!this.#making.has(name)) this.#known.delete(name);
+  }
+
+  /** In words, which networks of the spec would be refused for their subnets, were they made now. Changes nothing. */
+  async subnetTroubles(spec: ServiceSpec, signal: AbortSignal): Promise<readonly string[]> {
+    const made = networksOf(spec).filter(({ external, subnets }) => !external && subnets.length > 0);
+    const troubles = await Promise.all(
+      made.map(async network => {
+        if (await this.#exists(network.name, signal)) return null;
+        return coveredSubnet(this.#client, this.#node, network, signal);
+      }),
+    );
+    return troubles.flatMap(trouble => trouble?.message ?? []);
   }
 
   /** Idempotent: a container that is in the network already is success. */
@@ -152,29 +163,10 @@ export class Networks {
 
   /** The engine takes any subnet that is none of its own networks', its node's gateway and neighbours included. */
   async #refuseTaken(network: NetworkSpec, signal: AbortSignal): Promise<void> {
-    if (network.subnets.length === 0 || network.driver === 'overlay' || isOnHostNetwork(network)) return;
-    const doing = `looking up what subnets of network ${network.name} would cover`;
-    const { queryMs } = this.#client.deadlines;
-    const listed = await this.#client.call({ doing, deadlineMs: queryMs, signal }, (docker, abortSignal) =>
-      docker.listNetworks({ abortSignal }),
-    );
-    // Somebody else may have made it a moment ago.
-    const networks = listed.filter(({ Name }) => Name !== network.name);
-    const { connection, address } = this.#node;
-    const taken = await this.#client.bounded({ doing, deadlineMs: queryMs, signal }, () =>
-      takenRanges(connection, { networks, address }),
-    );
-    for (const subnet of network.subnets) {
-      const by = takenBy(subnet, taken);
-      if (by === undefined) continue;
-      throw new OutriggerError(
-        'invalid_argument',
-        `The subnet ${subnet} of network ${network.name} (networks.${network.key}) covers ${by.what}`,
-        {
-          next: 'Leave the subnet out, so that the engine chooses one, or take one that is used nowhere near the node. What you know better: create the network there yourself and declare it `external`.',
-        },
-      );
-    }
+    const covered = await coveredSubnet(this.#client, this.#node, network, signal);
+    if (covered === null) return;
+    const { next } = covered;
+    throw new OutriggerError('invalid_argument', covered.message, { next });
   }
 
   /**
@@ -203,18 +195,6 @@ export class Networks {
         },
       );
   }
-}
-
-/** How a node is reached: what its networks must not cover. */
-export interface NodeReach {
-  readonly connection: DockerConnection;
-  /** Where the operator says it. */
-  readonly address?: string | undefined;
-}
-
-/** Its subnet is the host's own by intent, and the operator's policy allows it. */
-function isOnHostNetwork({ driver }: NetworkSpec): boolean {
-  return driver === 'macvlan' || driver === 'ipvlan';
 }
 
 function byAge(a: NetworkInspectInfo, b: NetworkInspectInfo): number {
