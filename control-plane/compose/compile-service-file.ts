@@ -9,6 +9,7 @@ import { loadSources } from './load-sources.ts';
 import { checkPlugin } from './plugin-check.ts';
 import { askCompose } from './read.ts';
 import { readVariables } from './read-variables.ts';
+import { rehearse } from './rehearse.ts';
 import type { Sources } from './sources.ts';
 
 /**
@@ -28,10 +29,10 @@ export async function compileServiceFile(
   };
   if (asked === undefined) await sources();
   const services = options.services ?? [];
-  // The compiler's schemas take about as long to load as Compose takes to read, so that happens meanwhile.
+  // The compiler takes about as long to load and to build its schemas as Compose takes to read, so that happens meanwhile.
   const [{ run, whole }, { compile, providedServices }] = await Promise.all([
     asked ?? askCompose(options, services, signal),
-    import('./compile.ts'),
+    readyToCompile(),
   ]);
   const log = readComposeLog(run.stderr);
   const warnings: Located[] = [];
@@ -95,4 +96,10 @@ function variablesOf(model: Readonly<Record<string, unknown>>): string[] {
     return members.flatMap(member => (isMapping(member) ? (member['environment'] ?? []) : []));
   });
   return [...new Set(names.filter(name => typeof name === 'string'))];
+}
+
+async function readyToCompile(): Promise<typeof import('./compile.ts')> {
+  const compiler = await import('./compile.ts');
+  rehearse(compiler.compile);
+  return compiler;
 }

@@ -133,7 +133,9 @@ export class Networks {
   }
 
   async #ensure(namespace: string, network: NetworkSpec, signal: AbortSignal): Promise<void> {
-    if (await this.#exists(network.name, signal)) return;
+    // What may only be refused because it is there already is asked for first; any other is mostly new, the first start of a
+    // project waits for it, and the engine says where it is not.
+    if ((network.external || network.subnets.length > 0) && (await this.#exists(network.name, signal))) return;
     if (network.external) {
       throw new OutriggerError('container_rejected', `The external network ${network.name} does not exist`, {
         next: `Create it with \`docker network create ${network.name}\`, or drop \`external: true\`.`,
@@ -155,8 +157,9 @@ export class Networks {
           abortSignal,
         }),
       )
-      .catch((error: OutriggerError) => {
-        if (statusOf(error) !== 409) throw error;
+      .catch(async (error: OutriggerError) => {
+        // One that is predefined, or Swarm's, the engine refuses in other words than one that is there already.
+        if (statusOf(error) !== 409 && !(await this.#exists(network.name, signal).catch(() => false))) throw error;
       });
     await this.#keepOne(network.name, signal);
   }
