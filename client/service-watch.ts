@@ -3,7 +3,7 @@ import { DiscoveryError } from './client-error.ts';
 import { type ControlAddress, formatControlAddress } from './control-address.ts';
 import { credentialsOf } from './credentials.ts';
 import { DiscoveryStream, type WatchEnd } from './discovery-stream.ts';
-import { Leavers } from './leavers.ts';
+import { ReplicasInUse } from './replicas-in-use.ts';
 import type { ServiceRef } from './service-ref.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -38,9 +38,8 @@ type Listener = (state: WatchState) => unknown;
 
 /**
  * The one watch that a process has on a service of a control plane, shared by all that want it. It is open while
- * somebody listens, and comes back by itself. A version is acknowledged once all listeners have taken it up, and what
- * they still did with the replicas of earlier ones has ended. When it comes back it says what is in use, so that a replica
- * outlives a broken watch, and a control plane that was restarted, for as long as it is called from here.
+ * somebody listens, and comes back by itself. What it says of the replicas that are in use here is for `ReplicasInUse` to
+ * know.
  */
 export class ServiceWatch {
   readonly address: ControlAddress;
@@ -49,14 +48,13 @@ export class ServiceWatch {
   readonly #listeners = new Set<Listener>();
   /** By which the control plane knows it again. */
   readonly #id = randomUUID();
-  readonly #leavers = new Leavers();
+  readonly #inUse = new ReplicasInUse<Snapshot>(snapshot => this.#put({ snapshot, connection: { kind: 'current' } }));
   #state: WatchState = { snapshot: null, connection: { kind: 'idle' } };
   #stream: DiscoveryStream | null = null;
   #retry: NodeJS.Timeout | null = null;
   #attempts = 0;
   #held: NodeJS.Timeout | null = null;
   readonly #holds = new Set<NodeJS.Timeout>();
-  #acknowledgeNewest: () => void = () => {};
 
   constructor(address: ControlAddress, service: ServiceRef, timing: WatchTiming = WATCH_TIMING) {
     this.address = address;
@@ -110,7 +108,7 @@ export class ServiceWatch {
     for (const timer of this.#holds) clearInterval(timer);
     this.#holds.clear();
     this.#attempts = 0;
-    this.#leavers.clear();
+    this.#inUse.ended();
     this.#state = { ...this.#state, connection: { kind: 'idle' } };
   }
 
@@ -118,16 +116,15 @@ export class ServiceWatch {
     this.#retry = null;
     if (this.#state.connection.kind === 'idle') this.#state = { ...this.#state, connection: { kind: 'connecting' } };
     try {
-      let isFirst = true;
       const stream: DiscoveryStream = new DiscoveryStream({
         address: this.address,
         credentials: credentialsOf(process.env),
-        subscription: { ...this.service, clientId: this.#id, replicasInUse: this.#replicasInUse() },
-        onSnapshot: snapshot => {
-          if (isFirst) this.#leavers.carryOver(snapshot.version);
-          isFirst = false;
-          this.#receive(stream, snapshot);
+        subscription: {
+          ...this.service,
+          clientId: this.#id,
+          replicasInUse: this.#inUse.opened(version => stream.acknowledge(version)),
         },
+        onSnapshot: snapshot => this.#receive(snapshot),
         onEnd: end => this.#lose(this.#explain(end)),
       });
       this.#stream = stream;
@@ -139,46 +136,17 @@ export class ServiceWatch {
     }
   }
 
-  #receive(stream: DiscoveryStream, snapshot: Snapshot): void {
+  #receive(snapshot: Snapshot): void {
     this.#attempts = 0;
     if (this.#held) clearTimeout(this.#held);
     this.#held = null;
-    const before = this.#state.snapshot;
-    const apply = () => {
-      this.#held = null;
-      const acknowledge = () => {
-        if (this.#stream === stream) stream.acknowledge(this.#leavers.newestLetGo(snapshot.version));
-      };
-      const stays = new Set(snapshot.endpoints.map(e => e.replicaId));
-      const replicaIds = this.#current().filter(id => !stays.has(id));
-      for (const use of this.#put({ snapshot, connection: { kind: 'current' } })) {
-        this.#leavers.add(use, { replicaIds, version: snapshot.version });
-        const ended = () => this.#leavers.settled(use) && this.#acknowledgeNewest();
-        // A listener that rejects surfaces, like one that throws.
-        void use.finally(ended);
-      }
-      this.#acknowledgeNewest = acknowledge;
-      acknowledge();
-    };
-    // Another life of the control plane that does not know the service may not have read its state or been told yet.
-    if (!snapshot.known && before?.known && before.epoch !== snapshot.epoch) {
-      this.#held = setTimeout(apply, this.#timing.unknownGraceMs).unref();
-    } else {
-      apply();
-    }
-  }
-
-  /** What may be called from here: the last good set, and what has left it and is not done with. */
-  #replicasInUse(): string[] {
-    return [...new Set([...this.#current(), ...this.#leavers.replicaIds()])];
-  }
-
-  #current(): string[] {
-    return (this.#state.snapshot?.endpoints ?? []).map(e => e.replicaId);
+    if (this.#inUse.given(snapshot) === 'doubted')
+      this.#held = setTimeout(() => this.#inUse.believe(), this.#timing.unknownGraceMs).unref();
   }
 
   #lose(error: DiscoveryError): void {
     this.#stream = null;
+    this.#inUse.lost();
     if (this.#held) clearTimeout(this.#held);
     this.#held = null;
     const limitMs = Math.min(this.#timing.firstRetryMs * 2 ** this.#attempts++, this.#timing.longestRetryMs);

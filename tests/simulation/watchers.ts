@@ -1,4 +1,4 @@
-import { Leavers } from '../../client/leavers.ts';
+import { ReplicasInUse } from '../../client/replicas-in-use.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
 import type { Clock } from '../../control-plane/ports.ts';
 import type { DiscoveryHub, Snapshot, Watcher } from '../../control-plane/registry/hub.ts';
@@ -28,14 +28,13 @@ export class Watchers {
   }
 
   add(service: ServiceKey, manner: Manner): void {
-    const id = `client${this.#count++}`;
     const watching: Watching = {
-      id,
+      id: `client${this.#count++}`,
       service,
       manner,
       used: null,
       inFlight: new Map(),
-      leavers: new Leavers(),
+      inUse: new ReplicasInUse<Snapshot>(snapshot => this.#putToUse(watching, snapshot)),
       connection: null,
       awayUntil: 0,
       expectedUntil: Number.POSITIVE_INFINITY,
@@ -50,6 +49,7 @@ export class Watchers {
     const watching = this.#watching[nth];
     if (options.silently) watching?.connection?.hold?.lose();
     else watching?.connection?.hold?.close();
+    watching?.inUse.ended();
     this.#watching = this.#watching.filter((_, i) => i !== nth);
   }
 
@@ -65,6 +65,7 @@ export class Watchers {
     watching.awayUntil = this.#clock.now() + forMs;
     if (noticed) watching.connection.hold?.lose();
     watching.connection = null;
+    watching.inUse.lost();
     this.#return(hub, watching);
   }
 
@@ -75,6 +76,7 @@ export class Watchers {
     this.#life = new AbortController();
     for (const watching of this.#watching) {
       watching.connection = null;
+      watching.inUse.lost();
       watching.expectedUntil = Number.POSITIVE_INFINITY;
       watching.knownOf = new Set();
     }
@@ -114,57 +116,54 @@ export class Watchers {
   }
 
   #connect(hub: DiscoveryHub, watching: Watching): void {
-    const { leavers, service, id, used } = watching;
-    const connection: Connection = { hold: null, usedVersion: -1 };
+    const { inUse, service, id } = watching;
+    const connection: Connection = { hold: null };
     watching.connection = connection;
-    let isFirst = true;
+    // What is put to use before the hub has given its hold on it is told when it has.
+    let confirmed = -1;
+    const told = inUse.opened(version => {
+      confirmed = version;
+      connection.hold?.acknowledge(version);
+    });
     const take = (snapshot: Snapshot) => {
-      if (isFirst) leavers.carryOver(snapshot.version);
-      isFirst = false;
-      // What it is given first of all it uses at once: it had nothing.
-      watching.used ??= snapshot;
-      void this.#use(watching, snapshot, connection);
+      // The hub may not have noticed yet that nobody is at the other end.
+      if (watching.connection !== connection || inUse.given(snapshot) === 'used') return;
+      void this.#clock.sleep(DOUBTED_MS, this.#life.signal).then(
+        () => watching.connection === connection && inUse.believe(),
+        () => {},
+      );
     };
-    const inUse = [...(used?.endpoints ?? []).map(e => e.replicaId), ...leavers.replicaIds()];
-    connection.hold = hub.watch(service, take, { id, inUse });
+    connection.hold = hub.watch(service, take, { id, inUse: told });
+    connection.hold.acknowledge(confirmed);
   }
 
-  async #use(watching: Watching, snapshot: Snapshot, connection: Connection): Promise<void> {
-    const { afterMs, callMs } = watching.manner;
-    if (afterMs === null) return;
-    await this.#clock.sleep(afterMs, NEVER);
-    if (watching.connection !== connection || connection.usedVersion > snapshot.version) return;
+  /** What it is given first of all it uses at once: it had nothing. */
+  #putToUse(watching: Watching, snapshot: Snapshot): readonly Promise<unknown>[] {
+    const { afterMs } = watching.manner;
+    watching.used ??= snapshot;
+    if (afterMs === null) return [new Promise(() => {})];
+    if (afterMs === 0) return [this.#moveOver(watching, snapshot)];
+    return [this.#clock.sleep(afterMs, NEVER).then(() => this.#moveOver(watching, snapshot))];
+  }
+
+  /** Calls begin on what is there now. Those on what left go on for their time, whatever becomes of the watch. */
+  async #moveOver(watching: Watching, snapshot: Snapshot): Promise<void> {
+    const { inFlight, manner, used } = watching;
     const stay = new Set(snapshot.endpoints.map(e => e.replicaId));
-    const left = (watching.used?.endpoints ?? []).filter(e => !stay.has(e.replicaId));
+    const left = (used?.endpoints ?? []).filter(e => !stay.has(e.replicaId));
     watching.used = snapshot;
-    connection.usedVersion = snapshot.version;
-    const acknowledge = () => {
-      if (watching.connection !== connection) return;
-      connection.hold?.acknowledge(watching.leavers.newestLetGo(connection.usedVersion));
-    };
-    if (left.length > 0 && callMs > 0) this.#finish(watching, left, snapshot.version);
-    acknowledge();
-  }
-
-  /** What had begun on replicas that left goes on for its time, whatever becomes of the watch. */
-  #finish(watching: Watching, left: Snapshot['endpoints'], version: number): void {
-    const { leavers, inFlight, manner } = watching;
+    if (left.length === 0 || manner.callMs === 0) return;
     const until = this.#clock.now() + manner.callMs;
     for (const { containerId } of left) inFlight.set(containerId, until);
-    const ended = this.#clock.sleep(manner.callMs, NEVER);
-    leavers.add(ended, { replicaIds: left.map(e => e.replicaId), version });
-    void ended.then(() => {
-      for (const [containerId, at] of inFlight) if (at <= this.#clock.now()) inFlight.delete(containerId);
-      leavers.settled(ended);
-      const { connection } = watching;
-      if (connection && connection.usedVersion >= 0)
-        connection.hold?.acknowledge(leavers.newestLetGo(connection.usedVersion));
-    });
+    await this.#clock.sleep(manner.callMs, NEVER);
+    for (const [containerId, at] of inFlight) if (at <= this.#clock.now()) inFlight.delete(containerId);
   }
 }
 
 /** How long a client that went without a word is waited for at least. */
 const EXPECTED_MS = 10_000;
+/** As long as the real client doubts a control plane that does not know its service any more. */
+const DOUBTED_MS = 5_000;
 const NEVER = new AbortController().signal;
 
 interface Watching {
@@ -175,7 +174,8 @@ interface Watching {
   used: Snapshot | null;
   /** Until when calls run on containers that it begins none on any more. */
   readonly inFlight: Map<string, number>;
-  readonly leavers: Leavers;
+  /** What it says of that, as the real client does. */
+  readonly inUse: ReplicasInUse<Snapshot>;
   connection: Connection | null;
   /** Not connected before. */
   awayUntil: number;
@@ -187,6 +187,4 @@ interface Watching {
 
 interface Connection {
   hold: Watcher | null;
-  /** What it put to use of what it was given here; -1: nothing yet. */
-  usedVersion: number;
 }
