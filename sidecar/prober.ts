@@ -1,5 +1,6 @@
+import { effectiveProbes } from '../control-plane/core/effective-probes.ts';
 import type { ProbeReport } from '../control-plane/core/observed.ts';
-import { effectiveProbes, type Probe, type ProbeCheck } from '../control-plane/core/spec.ts';
+import type { Probe, ProbeCheck } from '../control-plane/core/spec.ts';
 import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
 import { Asker } from './asker.ts';
 import type { Beats } from './beats.ts';

@@ -1,10 +1,5 @@
-import {
-  effectiveProbes,
-  livenessCheck,
-  type ProbeCheck,
-  type ServiceSpec,
-  type ServiceSpecInput,
-} from '../core/spec.ts';
+import { effectiveProbes, livenessCheck } from '../core/effective-probes.ts';
+import type { ProbeCheck, ServiceSpec, ServiceSpecInput } from '../core/spec.ts';
 import type { Findings } from '../written-files/findings.ts';
 import type { KeyPath } from '../written-files/problem.ts';
 import type { XOutrigger, XProbe, XStartupProbe } from './x-outrigger.ts';

@@ -67,7 +67,7 @@ const probeCheck = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('container') }),
 ]);
 
-const probe = z.strictObject({
+export const probe = z.strictObject({
   check: probeCheck,
   /** Time between two probes once the replica is ready. Before that the prober asks faster, see sidecar/. */
   intervalMs: positiveMs.default(2_000),
@@ -78,14 +78,14 @@ const probe = z.strictObject({
 });
 
 /** A liveness probe kills: without figures it is slower to judge than a readiness probe. */
-const livenessProbe = z.strictObject({
+export const livenessProbe = z.strictObject({
   ...probe.shape,
   intervalMs: positiveMs.default(5_000),
   timeoutMs: positiveMs.default(2_000),
   failures: z.int().min(1).max(1_000).default(3),
 });
 
-const startupProbe = z.strictObject({
+export const startupProbe = z.strictObject({
   check: probeCheck,
   timeoutMs: positiveMs.default(1_000),
   /** From container start until the first success; later than that the start counts as failed. Model loads take long. */
@@ -337,75 +337,4 @@ export function serviceKey(spec: { namespace: string; name: string }): ServiceKe
 export function splitKey(key: ServiceKey): [namespace: string, name: string] {
   const slash = key.indexOf('/');
   return [key.slice(0, slash), key.slice(slash + 1)];
-}
-
-/**
- * The part of a spec that running containers depend on, as canonical JSON. Two specs with the same template need no
- * new generation of replicas: only counts, drain, update and restart policies differ.
- */
-export function templateOf(spec: ServiceSpec): string {
-  const {
-    replicas: _r,
-    update: _u,
-    drain: _d,
-    restart: _s,
-    idleTimeoutMs: _i,
-    dependsOn: _o,
-    scope: _c,
-    priority: _p,
-    ...template
-  } = spec;
-  return canonicalJson(template);
-}
-
-/** JSON with sorted keys, so that equal values are equal text. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, v: unknown) =>
-    v !== null && typeof v === 'object' && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : v,
-  );
-}
-
-/**
- * The probes that hold for a spec: those it states, otherwise what its protocol offers. A service with a Docker
- * healthcheck is asked through that; one without a port counts as ready once it runs.
- */
-export function effectiveProbes(spec: ServiceSpec): {
-  startup: StartupProbe | null;
-  readiness: Probe | null;
-  liveness: Probe | null;
-} {
-  const check = defaultCheck(spec);
-  const { startup, readiness, liveness } = spec.probes;
-  const fallback = readiness?.check ?? startup?.check ?? check;
-  return {
-    startup: startup ?? (fallback && { check: fallback, ...STARTUP_TIMES }),
-    readiness: readiness ?? (fallback && { check: fallback, ...READINESS_TIMES }),
-    liveness: liveness ?? (fallback && { check: livenessCheck(fallback), ...LIVENESS_TIMES }),
-  };
-}
-
-/** What liveness asks where it states nothing: as readiness does, but "not now" is no reason to load a model anew. */
-export function livenessCheck<Check extends { kind: string; expect?: string | undefined }>(check: Check): Check {
-  return check.kind === 'http' && check.expect === 'available' ? { ...check, expect: 'answer' } : check;
-}
-
-const STARTUP_TIMES = startupProbe.omit({ check: true }).parse({});
-const READINESS_TIMES = probe.omit({ check: true }).parse({});
-const LIVENESS_TIMES = livenessProbe.omit({ check: true }).parse({});
-
-function defaultCheck(spec: ServiceSpec): ProbeCheck | null {
-  if (spec.healthcheck && spec.healthcheck.test[0] !== 'NONE') return { kind: 'container' };
-  if (spec.port === undefined) return null;
-  switch (spec.protocol) {
-    case 'grpc':
-      return { kind: 'grpc', service: '', expect: 'answer' };
-    case 'http':
-      return { kind: 'http', path: '/', headers: {}, expect: 'available' };
-    case 'tcp':
-      return { kind: 'tcp' };
-    default:
-      return spec.protocol satisfies never;
-  }
 }

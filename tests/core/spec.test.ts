@@ -1,5 +1,6 @@
 import test from 'ava';
-import { effectiveProbes, serviceSpec } from '../../control-plane/core/spec.ts';
+import { effectiveProbes } from '../../control-plane/core/effective-probes.ts';
+import { serviceSpec } from '../../control-plane/core/spec.ts';
 
 const BASE = { namespace: 'ns', name: 'svc', image: 'image:1', port: 80 } as const;
 const DAY_MS = 24 * 3_600_000;

@@ -8,13 +8,8 @@ import type {
 } from '../../control-plane/control-plane.ts';
 import type { Endpoint } from '../../control-plane/core/endpoint.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
-import {
-  canonicalJson,
-  type ServiceKey,
-  type ServiceSpec,
-  serviceKey,
-  serviceSpec,
-} from '../../control-plane/core/spec.ts';
+import { type ServiceKey, type ServiceSpec, serviceKey, serviceSpec } from '../../control-plane/core/spec.ts';
+import { canonicalJson } from '../../control-plane/core/template.ts';
 import { DiscoveryHub } from '../../control-plane/registry/hub.ts';
 import type {
   EventView,

@@ -1,6 +1,7 @@
+import { effectiveProbes } from '../../control-plane/core/effective-probes.ts';
 import type { ObservedDevice } from '../../control-plane/core/observed.ts';
 import type { Phase, Placement, Replica } from '../../control-plane/core/replica.ts';
-import { effectiveProbes, type GpuRequest } from '../../control-plane/core/spec.ts';
+import type { GpuRequest } from '../../control-plane/core/spec.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
 import { setupId } from './device-names.ts';
 import { type Broken, nodeOf, placementInUse, runningOn, type Scene } from './scene.ts';

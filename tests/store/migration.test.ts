@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
-import { serviceSpec, templateOf } from '../../control-plane/core/spec.ts';
+import { serviceSpec } from '../../control-plane/core/spec.ts';
+import { templateOf } from '../../control-plane/core/template.ts';
 import { APPLICATION_ID, MIGRATIONS } from '../../control-plane/store/schema.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite.ts';
 

@@ -1,6 +1,6 @@
+import { effectiveProbes } from '../effective-probes.ts';
 import { addressesOf } from '../endpoint.ts';
 import type { PhaseOf, Replica } from '../replica.ts';
-import { effectiveProbes } from '../spec.ts';
 import { failed, notAlive, probeCause } from './causes.ts';
 import { endOfContainer } from './container-end.ts';
 import type { ReplicaFacts } from './replica-facts.ts';

@@ -1,9 +1,10 @@
 import { actionKey, createAction, startKey, stopKey } from '../actions.ts';
+import { effectiveProbes } from '../effective-probes.ts';
 import { isRemoved } from '../is-removed.ts';
 import { isUnstarted } from '../is-unstarted.ts';
 import type { EffectState, Observed, ObservedContainer } from '../observed.ts';
 import type { PhaseOf, Replica } from '../replica.ts';
-import { effectiveProbes, type ServiceSpec } from '../spec.ts';
+import type { ServiceSpec } from '../spec.ts';
 
 /**
  * How far a replica is with a start or a stop on devices that it shares. Whatever goes wrong with it, it keeps others
