@@ -107,7 +107,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     // Which projects its user brings up on it is known only by and by.
     const bindRoots = ofItsUser ? await readBindFolders(folder.bindFolders) : [];
     const hidden = [folder.folder, ...nodes.hiddenPaths(), ...secrets];
-    return admitOrThrow(spec, withBindRoots(policy, bindRoots), { hidden });
+    return admitOrThrow(spec, withBindRoots(policy, bindRoots), { hidden, environment });
   };
   const controller = cleanup.adopt(
     await Controller.open({

@@ -18,6 +18,7 @@ export async function admitOrThrow(
   const admission = await admit(spec, policy, {
     realpath: realpathOrNull,
     home: homedir(),
+    environment: {},
     hidden: [],
     ...surroundings,
   });

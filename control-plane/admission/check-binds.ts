@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { ServiceSpec } from '../core/spec.ts';
+import { credentialPlaces } from './credential-places.ts';
 import type { AdmissionSurroundings, Denial } from './denial.ts';
 import type { AdmissionPolicy } from './policy.ts';
 
@@ -12,10 +13,7 @@ export async function checkBinds(
   if (!spec.mounts.some(({ kind }) => kind === 'bind')) return [];
   const [sockets, credentials, hidden, roots] = await Promise.all([
     everyName(ENGINE_PATHS, surroundings),
-    everyName(
-      CREDENTIALS.map(name => path.join(surroundings.home, name)),
-      surroundings,
-    ),
+    everyName(credentialPlaces(surroundings.home, surroundings.environment), surroundings),
     everyName(surroundings.hidden, surroundings),
     Promise.all(allow.bindRoots.map(root => reallyAt(root, surroundings))),
   ]);
@@ -77,25 +75,6 @@ const ENGINE_PATHS = [
   '/var/lib/docker',
   '/var/lib/containerd',
   '/etc/docker',
-];
-
-/** In the home of the user that the control plane runs as. */
-const CREDENTIALS = [
-  '.ssh',
-  '.gnupg',
-  '.aws',
-  '.azure',
-  '.kube',
-  '.docker',
-  '.config/gcloud',
-  '.config/gh',
-  '.password-store',
-  '.local/share/keyrings',
-  '.netrc',
-  '.npmrc',
-  '.pypirc',
-  '.git-credentials',
-  '.vault-token',
 ];
 
 /** The path as it is written and as it really is: a socket may lie behind a link (/var/run), and be bound by either name. */

@@ -11,6 +11,8 @@ export interface AdmissionSurroundings {
   readonly realpath: (path: string) => Promise<string | null>;
   /** Home of the user that the control plane runs as; credential folders in it are never bound. */
   readonly home: string;
+  /** Its environment, which may name other places of credentials. */
+  readonly environment: NodeJS.ProcessEnv;
   /** Further paths that no container may see, such as the engine's socket and the control plane's state folder. */
   readonly hidden: readonly string[];
 }

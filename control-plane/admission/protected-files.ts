@@ -16,7 +16,8 @@ export interface NamedFiles {
  * The files that say who may control this control plane and what it allows, and by which it proves who it is: no container
  * may have them, whatever a policy allows. A certificate of an authority is no secret, but whoever may write it decides who
  * is believed. A file that another one takes the place of is among them: the next start may be without that other one.
- * @returns absolute paths; what the nodes file in use names, and the state folder, are not among them
+ * @returns absolute paths; what the nodes file in use names, the state folder and the user's own credentials
+ * (credential-places.ts) are not among them
  */
 export function protectedFiles({ environment, listen = [], ...named }: NamedFiles): readonly string[] {
   const nodes = [named.nodes, environment['OUTRIGGER_NODES']].filter(file => file !== NO_NODES_FILE);
@@ -39,6 +40,11 @@ const VARIABLES = [
   'CONSUL_CACERT',
   'CONSUL_CLIENT_CERT',
   'CONSUL_CLIENT_KEY',
+  // By these its own commands and clients prove who they are, to this control plane or to another.
+  'OUTRIGGER_TOKEN_FILE',
+  'OUTRIGGER_TLS_CA',
+  'OUTRIGGER_TLS_CERT',
+  'OUTRIGGER_TLS_KEY',
 ] as const;
 
 /** As Docker's own client finds them in DOCKER_CERT_PATH. */

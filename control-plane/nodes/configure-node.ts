@@ -6,13 +6,20 @@ import type { NodeProfile } from '../ports.ts';
 import type { Problem } from '../written-files/problem.ts';
 import type { ConfiguredNode } from './configured-node.ts';
 import { connectNode } from './connect-node.ts';
-import { addressOf, defaultPublishOn } from './node-address.ts';
+import { addressOf, defaultPublishOn, secretFilesOf } from './node-address.ts';
 import type { NodeEntry } from './nodes-file.ts';
 
 export type Configured =
   | { readonly kind: 'configured'; readonly node: ConfiguredNode }
   /** Something that the entry names (a context, a certificate) is not there or not right. */
-  | { readonly kind: 'failed'; readonly name: string; readonly profile: NodeProfile; readonly problem: Problem };
+  | {
+      readonly kind: 'failed';
+      readonly name: string;
+      readonly profile: NodeProfile;
+      readonly problem: Problem;
+      /** As of a configured one: it may be mended by the next look. */
+      readonly secretFiles: readonly string[];
+    };
 
 export function nameOf(configured: Configured): string {
   return configured.kind === 'configured' ? configured.node.name : configured.name;
@@ -37,12 +44,15 @@ export interface NodeSurroundings {
 /** One entry of the nodes file with its defaults, and with what it names read. Never rejects. */
 export async function configureNode(name: string, entry: NodeEntry, around: NodeSurroundings): Promise<Configured> {
   const connected = await connectNode(name, entry, around);
+  const { ca, cert, key } = entry.tls ?? {};
+  const named = [ca, cert, key].flatMap(file => (file === undefined ? [] : [path.resolve(around.folder, file)]));
   if (connected.kind === 'failed') {
     const connection = (entry.engine && shownAddress(entry.engine)) ?? `context ${entry.context}`;
     return {
       kind: 'failed',
       name,
       problem: connected.problem,
+      secretFiles: named,
       profile: profileOf(entry, connection, hostIn(entry.engine) ?? name, 'published'),
     };
   }
@@ -55,7 +65,7 @@ export async function configureNode(name: string, entry: NodeEntry, around: Node
     node: {
       name,
       profile,
-      secretFiles: entry.tls?.key === undefined ? [] : [path.resolve(around.folder, entry.tls.key)],
+      secretFiles: [...named, ...(await secretFilesOf(connection))],
       engine: {
         connection,
         ...(entry.address === undefined ? {} : { address: entry.address }),

@@ -75,7 +75,7 @@ export class ConfiguredMembers {
   /** Sockets and keys by which the nodes are reached. */
   hiddenPaths(): readonly string[] {
     return this.#nodes.flatMap(configured => {
-      if (configured.kind === 'failed') return [];
+      if (configured.kind === 'failed') return configured.secretFiles;
       const { engine, secretFiles } = configured.node;
       const socket = engine.connection.kind === 'tcp' ? undefined : engine.connection.socketPath;
       return socket === undefined ? secretFiles : [...secretFiles, socket];

@@ -7,7 +7,7 @@ export interface ConfiguredNode {
   readonly name: string;
   readonly profile: NodeProfile;
   readonly engine: EngineSettings;
-  /** Files by which whoever has them controls the node. */
+  /** Files by which whoever has them controls the node, or decides which engine is taken for it. */
   readonly secretFiles: readonly string[];
 }
 

@@ -1,7 +1,7 @@
 import { describeConnection, resolveConnection } from '../engine/docker/index.ts';
 import { LOCAL_PROFILE, type NodeProfile } from '../ports.ts';
 import type { ConfiguredNode } from './configured-node.ts';
-import { addressOf, defaultPublishOn } from './node-address.ts';
+import { addressOf, defaultPublishOn, secretFilesOf } from './node-address.ts';
 
 /** The one node where there is no nodes file: the engine that the user's own `docker` command would speak to. */
 export async function localNode({
@@ -23,6 +23,6 @@ export async function localNode({
     name: 'local',
     profile,
     engine: { connection, ...(on === undefined ? {} : { publishOn: on }) },
-    secretFiles: [],
+    secretFiles: await secretFilesOf(connection),
   };
 }

@@ -38,7 +38,7 @@ export class LocalNodes implements NodeSource {
 
   static async open(options: LocalNodesOptions): Promise<LocalNodes> {
     const node = await localNode(options);
-    const { connection } = node.engine;
+    const { engine, secretFiles } = node;
     const { note } = options;
     const stop = new AbortController();
     const isAlone = [...note.nodes().keys()].every(name => name === node.name);
@@ -47,7 +47,8 @@ export class LocalNodes implements NodeSource {
     const local = { members: [own, ...(others?.leaving ?? [])], policy: DEFAULT_NODE_POLICY };
     note.add([[node.name, { kind: 'local' }]]);
     note.use(null);
-    const hidden = connection.kind === 'unix' ? [connection.socketPath] : [];
+    const { connection } = engine;
+    const hidden = [...secretFiles, ...(connection.kind === 'unix' ? [connection.socketPath] : [])];
     return new LocalNodes(options, local, { hidden, stop });
   }
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { DockerConnection } from '../engine/docker/index.ts';
-import { resolvedSshHost } from '../engine/docker/ssh-host-name.ts';
+import { sshSettings } from '../engine/docker/ssh-settings.ts';
 import type { NodeProfile } from '../ports.ts';
 
 /** The host that the engine is on, as other programs can reach it. */
@@ -11,10 +11,15 @@ export async function addressOf(connection: DockerConnection): Promise<string> {
     case 'tcp':
       return connection.host;
     case 'ssh':
-      return resolvedSshHost(connection);
+      return (await sshSettings(connection)).host;
     default:
       return connection satisfies never;
   }
+}
+
+/** What the user's own ssh proves with who it is that speaks to the engine. */
+export async function secretFilesOf(connection: DockerConnection): Promise<readonly string[]> {
+  return connection.kind === 'ssh' ? (await sshSettings(connection)).secretFiles : [];
 }
 
 /** The address under which it is reached is one of its own, unless that is a name or behind a translation. */

@@ -9,6 +9,7 @@ import { type ServiceSpecInput, serviceSpec } from '../../control-plane/core/spe
 const surroundings = {
   realpath: async (place: string) => LINKS[place] ?? (EXISTING.has(place) ? place : null),
   home: '/home/ann',
+  environment: {},
   hidden: ['/srv/outrigger-state', '/opt/engine/docker-api.socket'],
 };
 const LINKS: Record<string, string> = {

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { writeEngineCertificates } from '../engines/engine-certificates.ts';
@@ -24,7 +25,42 @@ test('sockets, keys and the file itself are out of reach of every container', as
     'nodes:\n  a: {engine: unix:///a.sock}\n  b: {engine: ssh://b.invalid/b.sock}\n  c: {engine: tcp://c:1, tls: {cert: tls/client.pem, key: tls/client.key}}\n',
   );
   const hidden = (await w.open()).hiddenPaths();
-  t.deepEqual([...hidden].sort(), [w.file, '/a.sock', '/b.sock', path.join(tls, 'client.key')].sort());
+  const files = ['/a.sock', '/b.sock', path.join(tls, 'client.pem'), path.join(tls, 'client.key')];
+  for (const file of [w.file, ...files]) t.true(hidden.includes(file), file);
+});
+
+test('what a node proves itself with is out of reach also while its entry is wrong', async t => {
+  const w = await place(t);
+  const names = ['ca.pem', 'cert.pem', 'key.pem'];
+  for (const name of names) await writeFile(path.join(w.folder, name), 'half of a file');
+  const tls = '{ca: ca.pem, cert: cert.pem, key: key.pem}';
+  await writeFile(w.file, `nodes: {a: {engine: "unix:///a.sock"}, c: {engine: "tcp://c:1", tls: ${tls}}}\n`);
+  const hidden = (await w.open()).hiddenPaths();
+  for (const name of names) t.true(hidden.includes(path.join(w.folder, name)), name);
+});
+
+test('the keys that ssh takes for a node are out of reach, wherever its configuration has them', async t => {
+  const w = await place(t);
+  const said = [
+    'hostname 10.1.2.3',
+    'identityfile /srv/keys/%h key%%1',
+    'identityfile ~/.keys/own',
+    'identityfile relative',
+    'identityagent /run/agent.sock',
+    'identityagent SSH_AUTH_SOCK',
+    'certificatefile /srv/keys/signed.pub',
+  ];
+  await writeFile(path.join(w.folder, 'ssh'), `#!/bin/sh\ncat <<'END'\n${said.join('\n')}\nEND\n`, { mode: 0o755 });
+  const environment = { PATH: `${w.folder}:${process.env['PATH']}` };
+  const own = path.join(userInfo().homedir, '.keys/own');
+  const expected = ['/srv/keys/10.1.2.3 key%1', own, '/run/agent.sock', '/srv/keys/signed.pub'];
+  const local = await w.open(undefined, { ...environment, DOCKER_HOST: 'ssh://gpu' });
+  t.is(local.inUse().members[0]?.profile.address, '10.1.2.3');
+  t.deepEqual(local.hiddenPaths(), expected);
+  await local.close();
+  await writeFile(w.file, 'nodes: {far: {engine: "ssh://gpu"}}\n');
+  const hidden = (await w.open(undefined, environment)).hiddenPaths();
+  t.deepEqual(hidden, [w.file, ...expected]);
 });
 
 test('addresses, reach and ports follow from the way to the engine unless the file says so', async t => {

@@ -6,7 +6,7 @@ import type { NetworkInspectInfo } from 'dockerode';
 import type { DockerConnection } from './connection.ts';
 import { localRoutes, type Route } from './local-routes.ts';
 import { overlaps } from './overlaps.ts';
-import { resolvedSshHost } from './ssh-host-name.ts';
+import { sshSettings } from './ssh-settings.ts';
 
 /** A range of addresses that a new network must not cover, and what it is, in words: `the network web_default`. */
 export interface TakenRange {
@@ -24,8 +24,7 @@ export async function takenRanges(
   connection: DockerConnection,
   { networks, address }: { readonly networks: readonly NetworkInspectInfo[]; readonly address?: string | undefined },
 ): Promise<TakenRange[]> {
-  const host =
-    connection.kind === 'unix' ? null : connection.kind === 'tcp' ? connection.host : await resolvedSshHost(connection);
+  const host = await hostOf(connection);
   const own = interfacesHere().map(i => i.address);
   const named = (await Promise.all([host, address].map(addressesOf))).flat();
   const elsewhere = [...new Set(named)].filter(a => !isLoopback(a) && !own.includes(a));
@@ -38,6 +37,19 @@ export async function takenRanges(
     ...(isHere ? await takenHere() : []),
     ...elsewhere.flatMap(surroundings),
   ];
+}
+
+async function hostOf(connection: DockerConnection): Promise<string | null> {
+  switch (connection.kind) {
+    case 'unix':
+      return null;
+    case 'tcp':
+      return connection.host;
+    case 'ssh':
+      return (await sshSettings(connection)).host;
+    default:
+      return connection satisfies never;
+  }
 }
 
 /** The first of these that a subnet has an address in common with. */
