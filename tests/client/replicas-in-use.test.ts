@@ -87,12 +87,14 @@ test('what left before a watch was opened anew holds up what that one gave first
 test('a watch is told nothing in the versions of the one before', async t => {
   const client = new Client();
   client.open();
-  client.inUse.given(given(40, ['a']));
-  client.givenWhileBusy(given(50, []));
+  client.inUse.given(given(40, ['a', 'b']));
+  client.givenWhileBusy(given(50, ['b']));
+  client.givenWhileBusy(given(60, []));
   client.inUse.lost();
   client.confirmed.length = 0;
   await client.end(0);
   client.open();
+  await client.end(1);
   t.deepEqual(client.confirmed, []);
 });
 

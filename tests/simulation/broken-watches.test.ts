@@ -81,6 +81,15 @@ test('a client that works on a replica and does not come back is believed to wor
   }
 });
 
+test('what left while a watch was broken is stopped once the calls of who came back have ended', async t => {
+  const awayMs = 5_000;
+  const world = await called();
+  world.watchers.cut(0, { forMs: awayMs, noticed: true });
+  await scaleDown(world);
+  const afterMs = await stoppedAfterMs(world);
+  t.true(near(afterMs, awayMs + CALL_MS), `${afterMs} ms`);
+});
+
 test('a client that ends in good order is not waited for', async t => {
   const world = await leaving();
   world.watchers.leave(0, { silently: false });
