@@ -19,6 +19,8 @@ export interface Deprived {
   readonly node: Configured;
   /** Its name before. */
   readonly from: string;
+  /** Its name now. */
+  readonly to: string;
   /** How it is reached, to be noted under the name that it has now. */
   readonly noted: NotedNode;
 }
@@ -59,7 +61,7 @@ async function deprive(
   around: Omit<NodeSurroundings, 'folder'>,
 ): Promise<Deprived> {
   const entry = nodeEntry.parse(noted.entry);
-  return { from, node: await configureNode(to, entry, { ...around, folder: noted.folder }), noted };
+  return { from, to, node: await configureNode(to, entry, { ...around, folder: noted.folder }), noted };
 }
 
 async function configureFormer(

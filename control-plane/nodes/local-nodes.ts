@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { toOutriggerError } from '../core/errors.ts';
 import { DEFAULT_NODE_POLICY } from '../core/node.ts';
 import type { Member } from '../ports.ts';
+import type { Configured } from './configure-node.ts';
 import type { ConfiguredNode } from './configured-node.ts';
 import type { ConfiguredNodesOptions } from './configured-nodes.ts';
 import { CONFIRM_MS, Doubt } from './doubt.ts';
 import { FileWatch } from './file-watch.ts';
 import { localNode } from './local-node.ts';
 import type { NodeSource, NodesFileInUse, NodesInUse } from './node-source.ts';
+import type { NotedNode } from './nodes-note.ts';
 
 export interface LocalNodesOptions extends Omit<ConfiguredNodesOptions, 'from'> {
   /** Somebody wants no nodes file: it is not waited for. */
@@ -41,11 +43,12 @@ export class LocalNodes implements NodeSource {
     const { engine, secretFiles } = node;
     const { note } = options;
     const stop = new AbortController();
+    const noted: [string, NotedNode] = [node.name, { kind: 'local' }];
     const isAlone = [...note.nodes().keys()].every(name => name === node.name);
-    const others = isAlone ? null : await former(options, node, stop.signal);
+    if (isAlone) note.add([noted]);
+    const others = isAlone ? null : await former(options, node, { noted, stopped: stop.signal });
     const own = { ...options.engines.member(node), ...others?.own };
     const local = { members: [own, ...(others?.leaving ?? [])], policy: DEFAULT_NODE_POLICY };
-    note.add([[node.name, { kind: 'local' }]]);
     note.use(null);
     const { connection } = engine;
     const hidden = [...secretFiles, ...(connection.kind === 'unix' ? [connection.socketPath] : [])];
@@ -119,25 +122,31 @@ export class LocalNodes implements NodeSource {
   }
 }
 
-/** Nodes of a file that was there once. */
+/** Nodes of a file that was there once; notes those that there are from now on. */
 async function former(
   options: LocalNodesOptions,
   local: ConfiguredNode,
-  stopped: AbortSignal,
+  { noted, stopped }: { readonly noted: readonly [string, NotedNode]; readonly stopped: AbortSignal },
 ): Promise<{ own: Pick<Member, 'formerName'>; leaving: readonly Member[] }> {
   const { formerNodes } = await import('./former-nodes.ts');
+  const { note } = options;
   const present = new Map([[local.name, local.profile.connection]]);
-  const { leaving, deprived, goesOn } = await formerNodes(options.note, present, options);
-  for (const name of goesOn.keys()) if (!present.has(name)) options.note.remove(name);
-  const members = [...leaving, ...deprived.map(d => d.node)].flatMap(one => {
+  const { leaving, deprived, goesOn } = await formerNodes(note, present, options);
+  // One that has another name now would be nobody's after a crash, and its containers with it.
+  note.add([noted, ...deprived.map(d => [d.to, d.noted] as const)], goesOn);
+  for (const name of goesOn.keys()) if (!present.has(name)) note.remove(name);
+  const member = (one: Configured, from?: string): Member[] => {
     if (one.kind === 'failed') return [];
-    const member = options.engines.member(one.node);
+    const known = options.engines.member(one.node);
     const close = () => {
-      member.close?.();
-      if (!stopped.aborted) options.note.remove(one.node.name);
+      known.close?.();
+      if (!stopped.aborted) note.remove(one.node.name);
     };
-    return [{ ...member, leaving: true, close }];
-  });
+    return [{ ...known, leaving: true, close, ...(from === undefined ? {} : { formerName: from }) }];
+  };
   const formerName = [...goesOn].find(([, to]) => to === local.name)?.[0];
-  return { own: formerName === undefined ? {} : { formerName }, leaving: members };
+  return {
+    own: formerName === undefined ? {} : { formerName },
+    leaving: [...leaving.flatMap(one => member(one)), ...deprived.flatMap(d => member(d.node, d.from))],
+  };
 }

@@ -84,14 +84,16 @@ export class NodesNote {
   /**
    * These are in use from now on. The engine that is expected at each is the one of the node that goes on under its name,
    * else what was known by that.
+   * @param known nodes that go on under another name, however they were reached: that name, by the name before
    */
-  add(nodes: Iterable<readonly [string, NotedNode]>): void {
+  add(nodes: Iterable<readonly [string, NotedNode]>, known: ReadonlyMap<string, string> = new Map()): void {
     const added = [...nodes];
     const before = new Map(this.#nodes);
-    const { goesOn } = nameChanges(
+    const changes = nameChanges(
       new Map([...before].map(([name, node]) => [name, { way: wayNoted(node), isOwn: isSeen(node) }])),
       new Map(added.map(([name, node]) => [name, wayNoted(node)])),
     );
+    const goesOn = new Map([...changes.goesOn, ...known]);
     const formerNames = new Map([...goesOn].map(([from, to]) => [to, from]));
     for (const [name, node] of added) {
       const isElsewhere = goesOn.has(name) && !formerNames.has(name);

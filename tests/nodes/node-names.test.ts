@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import test from 'ava';
+import { describeConnection } from '../../control-plane/engine/docker/index.ts';
 import { namesOf, OTHER, place } from './nodes-place.ts';
 
 test('an engine that answers under a new name, reached another way, is the node that is not in the file any more', async t => {
@@ -120,3 +121,34 @@ for (const [what, isRunning] of [
     await next.close();
     t.deepEqual(namesOf((await w.open()).inUse()), ['b'], 'until it has left');
   });
+
+test("a node that loses its name to this machine's engine is known under its new one until it has left", async t => {
+  const w = await place(t);
+  await writeFile(w.file, 'nodes:\n  own: {engine: "unix:///own.sock"}\n  local: {engine: "ssh://two.invalid"}\n');
+  const before = await w.open();
+  const identityOf = ({ settings: { connection } }: (typeof w.made)[number]) => ({
+    id: describeConnection(connection),
+    hostName: 'h',
+  });
+  for (const made of w.made) made.claim(identityOf(made));
+  await before.close();
+  const alone = () => w.open('none', { DOCKER_HOST: 'unix:///own.sock' });
+  const left = ['local', 'local (ssh://two.invalid), leaving'];
+  const source = await alone();
+  const { members } = source.inUse();
+  for (const made of w.made.slice(-2)) t.notThrows(() => made.claim(identityOf(made)), made.name);
+  t.deepEqual(namesOf(source.inUse()), left);
+  t.deepEqual(
+    members.map(m => [m.profile.connection, m.formerName]),
+    [
+      ['unix:///own.sock', 'own'],
+      ['ssh://two.invalid', 'local'],
+    ],
+  );
+  await source.close();
+  const next = await alone();
+  t.deepEqual(namesOf(next.inUse()), left, 'also in the next life: else its containers ran on with nobody to end them');
+  next.inUse().members[1]!.close?.();
+  await next.close();
+  t.deepEqual(namesOf((await alone()).inUse()), ['local']);
+});
