@@ -4,6 +4,7 @@ import type { GivenDevice, NodeRecord } from './core/node.ts';
 import type {
   DeviceReport,
   ImageState,
+  NodePlatform,
   ObservedContainer,
   ObservedDevice,
   ProbeReport,
@@ -115,6 +116,8 @@ export interface EngineListing {
   readonly memoryBytes: number;
   readonly devices: readonly ObservedDevice[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Absent: the engine does not say. */
+  readonly platform?: NodePlatform;
   /** References (`name:tag`) of the images that are there. */
   readonly images: ReadonlySet<string>;
   readonly containers: readonly ObservedContainer[];

@@ -7,9 +7,10 @@ export const LABELLED = /^(?:node|engine)\.labels\.[A-Za-z0-9_][A-Za-z0-9_.\-/]*
 /** What else Swarm has, and what to write instead. */
 const SWARM_ONLY: Readonly<Record<string, string>> = {
   'node.ip': "a Swarm node's address; write node.hostname, or a label",
-  'node.platform.os': 'always linux here; remove it',
-  'node.platform.arch': 'nothing that a node here tells; write a label such as node.labels.arch, or set platform',
 };
+
+/** What engines call an architecture that images call otherwise. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { amd64: 'x86_64', 'x86-64': 'x86_64', arm64: 'aarch64' };
 
 /**
  * What is wrong with one of Compose's placement constraints, or undefined.
@@ -28,7 +29,11 @@ export function checkConstraint(text: string): { message: string; suggestion?: s
   if (swarmOnly !== undefined) return { message: `"${attribute}" is ${swarmOnly}` };
   const actual = attributeOf({ name: 'any', labels: {} }, attribute);
   if (actual === undefined) {
-    const suggestion = nearestKey(attribute, ['node.hostname', 'node.id', 'node.role']) ?? nearestLabel(attribute);
+    const suggestion =
+      nearestKey(
+        attribute,
+        KNOWN_ATTRIBUTES.filter(known => !known.endsWith('KEY')),
+      ) ?? nearestLabel(attribute);
     return {
       message: `unknown attribute "${attribute}", expected one of ${KNOWN_ATTRIBUTES.join(', ')}`,
       ...(suggestion === undefined ? {} : { suggestion }),
@@ -36,6 +41,11 @@ export function checkConstraint(text: string): { message: string; suggestion?: s
   }
   if (name === 'node.role' && !meets(actual, constraint)) {
     return { message: `"${text}" is met by no node: outside of a Swarm all are workers; write a label` };
+  }
+  const architecture = constraint.value.toLowerCase();
+  if (name === 'node.platform.arch' && Object.hasOwn(ARCHITECTURES, architecture)) {
+    const suggestion = text.replace(constraint.value, ARCHITECTURES[architecture]!);
+    return { message: `"${text}" names an architecture of images; engines and Swarm call it otherwise`, suggestion };
   }
   return undefined;
 }

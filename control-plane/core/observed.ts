@@ -92,11 +92,19 @@ export interface ListedNode {
   readonly vanished: readonly ObservedDevice[];
   /** The engine's and the operator's. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Absent: its engine did not say. */
+  readonly platform?: NodePlatform;
   /** References (`name:tag`) of the images that are there; a hint for placement. */
   readonly images: ReadonlySet<string>;
   readonly containers: readonly ObservedContainer[];
   /** Ids of the containers that this engine listed before and does not any more, of the newest few. Absent: none. */
   readonly removed?: ReadonlySet<string>;
+}
+
+/** In the engine's own words, as Swarm takes them too: `linux`, and `x86_64` or `aarch64` (not `amd64`, `arm64`). */
+export interface NodePlatform {
+  readonly os: string;
+  readonly architecture: string;
 }
 
 export type Reach = 'containers' | 'published';

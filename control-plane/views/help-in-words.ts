@@ -27,6 +27,10 @@ export function helpInWords(help: Help, { now, quarantineMs, driverTroubleOf = (
       return `give a node a label that meets "${help.constraint}" in the nodes file, or change deploy.placement.constraints`;
     case 'drop_role':
       return `${dropping(help.constraint)}: every node here is a worker`;
+    case 'drop_platform':
+      return help.found.length === 0
+        ? `${dropping(help.constraint)}: of what platform the nodes are is not known`
+        : `${dropping(help.constraint)} where the image runs on ${listed(help.found)} too, or add a node that meets it`;
     case 'drop_exclusion':
       return `${dropping(help.constraint)} to have ${listed(help.nodes)} taken as well`;
     case 'name_node':

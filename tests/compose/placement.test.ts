@@ -28,7 +28,8 @@ const refusedConstraint = test.macro({
     ]),
 });
 const SHAPE = 'expected a constraint such as "node.labels.zone == a" or "node.hostname != b", found';
-const KNOWN = 'expected one of node.hostname, node.id, node.role, node.labels.KEY, engine.labels.KEY';
+const KNOWN =
+  'expected one of node.hostname, node.id, node.role, node.platform.os, node.platform.arch, node.labels.KEY, engine.labels.KEY';
 test(refusedConstraint, '', `${SHAPE} ""`);
 test(refusedConstraint, 'node.labels.zone', `${SHAPE} "node.labels.zone"`);
 test(refusedConstraint, 'node.labels.zone = a', `${SHAPE} "node.labels.zone = a"`);
@@ -51,7 +52,19 @@ test(
   'node.role == manager',
   '"node.role == manager" is met by no node: outside of a Swarm all are workers; write a label',
 );
-test(refusedConstraint, 'node.platform.os == linux', '"node.platform.os" is always linux here; remove it');
+for (const [architecture, known] of [
+  ['amd64', 'x86_64'],
+  ['ARM64', 'aarch64'],
+])
+  test(
+    refusedConstraint,
+    `node.platform.arch != ${architecture}`,
+    `"node.platform.arch != ${architecture}" names an architecture of images; engines and Swarm call it otherwise; did you mean "node.platform.arch != ${known}"?`,
+  );
+const PLATFORM = ['node.platform.os == linux', 'node.platform.arch != aarch64'];
+test('constraints on the platform of a node', compiles, placing(`{constraints: ${JSON.stringify(PLATFORM)}}`), {
+  placement: { constraints: PLATFORM },
+});
 
 test('a preference without a label', refusedService, placing('{preferences: [{}]}'), [
   '4:40: services.a.deploy.placement.preferences[0]: expected a label to spread over, such as spread: node.labels.zone; found nothing',

@@ -47,6 +47,8 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
     const listing = await engine.observe(soon());
     t.true(listing.cpus > 0);
     t.true(listing.memoryBytes > 0);
+    t.is(listing.platform?.os, 'linux');
+    t.regex(listing.platform?.architecture ?? '', /^[a-z0-9_]+$/);
     t.deepEqual(listing.containers, []);
   });
 

@@ -186,12 +186,19 @@ for (const [constraint, fits] of [
   ['engine.labels.zone == east', true],
   ['node.labels.gone == x', false],
   ['node.labels.gone != x', true],
-  ['node.platform.os == linux', false],
+  ['node.platform.os == linux', true],
+  ['node.platform.os != Linux', false],
+  ['Node.Platform.Arch == X86_64', true],
+  ['node.platform.arch == aarch64', false],
+  ['node.platform.arch != aarch64', true],
+  ['node.ip == 10.0.0.1', false],
   ['nonsense', false],
 ] as const) {
   test(`the constraint "${constraint}" ${fits ? 'holds' : 'does not hold'} on a node a of zone east`, t => {
     const spec = aSpec({ placement: { constraints: [constraint] } });
-    t.is(place(clusterWith([aNode({ name: 'a', labels: { zone: 'east' } })]), spec), fits ? 'a' : null);
+    const platform = { os: 'linux', architecture: 'x86_64' };
+    const node = aNode({ name: 'a', labels: { zone: 'east' }, platform });
+    t.is(place(clusterWith([node]), spec), fits ? 'a' : null);
   });
 }
 

@@ -173,10 +173,30 @@ const UNPLACEABLE: {
   },
   {
     title: 'an attribute that nodes do not have',
-    input: { placement: { constraints: ['node.platform.os == linux'] } },
+    input: { placement: { constraints: ['node.ip == 10.0.0.1'] } },
     constraint: 'unknown_constraint',
-    says: /cannot judge the constraint "node.platform.os == linux": known are node.hostname/,
-    helps: /write the constraint "node.platform.os == linux" over node.labels/,
+    says: /cannot judge the constraint "node.ip == 10.0.0.1": known are node.hostname/,
+    helps: /write the constraint "node.ip == 10.0.0.1" over node.labels/,
+  },
+  {
+    title: 'a platform that no node is of',
+    input: { placement: { constraints: ['node.platform.arch == aarch64'] } },
+    given: {
+      nodes: ['x86_64', 'x86_64', 'riscv64'].map((architecture, i) =>
+        aNode({ name: `n${i}`, platform: { os: 'linux', architecture } }),
+      ),
+    },
+    constraint: 'label',
+    says: /the constraint "node.platform.arch == aarch64" is not met: node.platform.arch is x86_64/,
+    helps: /drop "node.platform.arch == aarch64" .* where the image runs on riscv64, x86_64 too, or add a node that meets it/,
+  },
+  {
+    title: 'a platform where none is known',
+    input: { placement: { constraints: ['node.platform.os == linux'] } },
+    given: { nodes: [aNode({ name: 'old' })] },
+    constraint: 'label',
+    says: /the constraint "node.platform.os == linux" is not met: no node.platform.os/,
+    helps: /of what platform the nodes are is not known/,
   },
   {
     title: 'the only node that fits, which is drained',

@@ -106,6 +106,7 @@ export class FakeEngine implements Engine {
       memoryBytes: this.#options.memoryBytes ?? 32 * 1024 ** 3,
       devices: this.#devices(),
       labels: {},
+      platform: { os: 'linux', architecture: 'x86_64' },
       images: new Set(this.machine.images.keys()),
       containers: [...this.machine.containers.values()]
         .filter(({ instance }) => instance === this.instance)

@@ -12,6 +12,8 @@ export const KNOWN_ATTRIBUTES = [
   'node.hostname',
   'node.id',
   'node.role',
+  'node.platform.os',
+  'node.platform.arch',
   'node.labels.KEY',
   'engine.labels.KEY',
 ] as const;
@@ -37,9 +39,12 @@ export function parseConstraint(text: string): PlacementConstraint | null {
 
 /**
  * What the node has under a name such as `node.labels.zone`: its label, or its name for `node.hostname` and `node.id`.
- * A label that is not there is empty, as in Swarm; an attribute that nodes here do not have is undefined.
+ * What is not there or not known is empty, as in Swarm; an attribute that nodes here do not have is undefined.
  */
-export function attributeOf(node: Pick<ObservedNode, 'name' | 'labels'>, attribute: string): string | undefined {
+export function attributeOf(
+  node: Pick<ObservedNode, 'name' | 'labels' | 'platform'>,
+  attribute: string,
+): string | undefined {
   const label = /^(?:node|engine)\.labels\.(.+)$/i.exec(attribute)?.[1];
   // What anybody may name: without it, every object has a "constructor".
   if (label !== undefined) return Object.hasOwn(node.labels, label) ? node.labels[label]! : '';
@@ -49,6 +54,10 @@ export function attributeOf(node: Pick<ObservedNode, 'name' | 'labels'>, attribu
       return node.name;
     case 'node.role':
       return 'worker';
+    case 'node.platform.os':
+      return node.platform?.os ?? '';
+    case 'node.platform.arch':
+      return node.platform?.architecture ?? '';
     default:
       return undefined;
   }

@@ -14,6 +14,8 @@ export type Help =
   | { readonly kind: 'rewrite_constraint'; readonly constraint: string }
   | { readonly kind: 'give_label'; readonly constraint: string }
   | { readonly kind: 'drop_role'; readonly constraint: string }
+  /** found: what the nodes have instead. */
+  | { readonly kind: 'drop_platform'; readonly constraint: string; readonly found: readonly string[] }
   /** So that the nodes are taken as well. */
   | { readonly kind: 'drop_exclusion'; readonly constraint: string; readonly nodes: readonly string[] }
   | { readonly kind: 'name_node'; readonly name: string; readonly nodes: readonly string[] }
@@ -189,7 +191,7 @@ function whoHasMore({ group, all }: Failed, most: number): More {
   return all.every(r => these.has(r.node)) ? 'nowhere' : 'not_on_these';
 }
 
-/** A node's name and role are what they are: nobody gives a node another one for the sake of a service. */
+/** A node's name, role and platform are what they are: nobody gives a node another one for the sake of a service. */
 function labelHelp({ closest, group, all }: Failed): Help {
   const constraint = String(closest.requested);
   const parsed = parseConstraint(constraint);
@@ -198,6 +200,10 @@ function labelHelp({ closest, group, all }: Failed): Help {
     return { kind: 'give_label', constraint };
   }
   if (attribute === 'node.role') return { kind: 'drop_role', constraint };
+  if (attribute.startsWith('node.platform.')) {
+    const found = new Set(group.flatMap(r => r.found || []));
+    return { kind: 'drop_platform', constraint, found: [...found].sort() };
+  }
   if (!parsed.equal) return { kind: 'drop_exclusion', constraint, nodes: group.map(r => r.node) };
   const nodes = [...new Set(all.map(r => r.node))].sort();
   const meant = nodes.find(name => name.toLowerCase() === parsed.value.toLowerCase());

@@ -1,6 +1,6 @@
 import { OutriggerError } from '../../core/errors.ts';
 import { deviceKind, type GivenDevice } from '../../core/node.ts';
-import type { ObservedDevice } from '../../core/observed.ts';
+import type { NodePlatform, ObservedDevice } from '../../core/observed.ts';
 import type { Clock } from '../../ports.ts';
 import { type DriverReading, describeStated, discoverDevices, type EngineDevices } from './discover-devices.ts';
 import type { DriverInventory } from './driver-inventory.ts';
@@ -14,6 +14,7 @@ export interface Capacity {
   readonly memoryBytes: number;
   readonly devices: readonly ObservedDevice[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly platform?: NodePlatform;
   readonly images: ReadonlySet<string>;
 }
 
@@ -22,6 +23,8 @@ export interface EngineInfo extends EngineDevices {
   readonly NCPU: number;
   readonly MemTotal: number;
   readonly Labels?: readonly string[] | null;
+  readonly OSType?: string;
+  readonly Architecture?: string;
   /** Made by the engine for itself. */
   readonly ID?: string;
   /** Its host's name. */
@@ -89,6 +92,7 @@ export class NodeCapacity {
       memoryBytes: info.MemTotal,
       devices: this.#devices,
       labels: Object.fromEntries((info.Labels ?? []).map(splitLabel)),
+      ...platformOf(info),
       images,
     };
   }
@@ -270,6 +274,10 @@ function isNvidia(cdiName: string): boolean {
 
 function hasNvidiaRuntime(info: EngineInfo): boolean {
   return Object.keys(info.Runtimes ?? {}).some(name => name.startsWith('nvidia'));
+}
+
+function platformOf({ OSType: os, Architecture: architecture }: EngineInfo): Pick<Capacity, 'platform'> {
+  return os && architecture ? { platform: { os, architecture } } : {};
 }
 
 function splitLabel(label: string): [string, string] {
