@@ -48,7 +48,7 @@ export function rolloutOutcome(
     ...(culprit && { culprit }),
   });
   if (view === undefined || view.deleting) {
-    return failed('removed', 'it was removed while this command waited for it');
+    return failed('removed', REMOVED);
   }
   const told = view.failedRollout;
   if (told?.generation === awaited.generation) {
@@ -80,6 +80,10 @@ export function rolloutOutcome(
   if (view.state === 'failed') return failed('service_failed', view.message, replaces);
   return view.state === 'ready' && view.readyReplicas >= view.wantedReplicas ? { kind: 'ready' } : { kind: 'waiting' };
 }
+
+/** An `up` that fails or is interrupted takes back what it created, whoever else waits for it: nobody knows who waits. */
+const REMOVED =
+  'another command removed it while this one waited: a "down", or the "up" that created it and has given up or was interrupted';
 
 /** The replica of this generation that shows best why the rollout does not get on: failed before crashed. */
 export function failingReplica(awaited: Awaited, view: ServiceView): ReplicaView | undefined {

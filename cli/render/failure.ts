@@ -55,7 +55,9 @@ export function exitCodeMeaning(exitCode: number): string {
 }
 
 function nextStep(failure: ServiceFailure, namespace: string, command: string): string {
-  if (failure.reason === 'removed') return `start it again with "${command} ${failure.service}"`;
+  if (failure.reason === 'removed') {
+    return `"outrigger events -p ${namespace} ${failure.service}" shows what happened to it; start it again with "${command} ${failure.service}"`;
+  }
   if (failure.reason === 'superseded') return `"outrigger ps -p ${namespace}" shows what became of the newer one`;
   if (failure.reason === 'rolled_back') {
     return `mend the service file and run "${command}" again; "outrigger events -p ${namespace} ${failure.service}" tells the whole story`;

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import type { ApplyRequest } from '../../control-plane/control-plane.ts';
 import { serve } from '../api/served.ts';
 import { FakeControlPlane } from '../fakes/control-plane.ts';
 import { until } from '../until.ts';
@@ -9,7 +10,11 @@ import { startCli, testFolder } from './run-cli.ts';
 const LLM = { namespace: 'demo', name: 'llm' };
 
 /** The CLI beside a control plane whose replicas are ready when the test says so. */
-async function scene(t: ExecutionContext, replicas = '2', controlPlane = new FakeControlPlane()) {
+async function scene<C extends FakeControlPlane = FakeControlPlane>(
+  t: ExecutionContext,
+  replicas = '2',
+  controlPlane = new FakeControlPlane() as C,
+) {
   const { socket } = await serve(t, { controlPlane });
   const cwd = await testFolder(t);
   const write = (image: string) =>
@@ -68,8 +73,59 @@ test('what another command has removed meanwhile is not missed', async t => {
   await controlPlane.remove({ namespace: 'demo', names: ['llm'], volumes: false });
   const { code, stderr } = await cli.ended;
   t.is(code, 1);
-  t.regex(stderr, /it was removed while this command waited for it/);
+  t.regex(stderr, /another command removed it while this one waited/);
   t.notRegex(stderr, /could not be removed/);
+});
+
+/** Counts what it was asked to apply. */
+class Counting extends FakeControlPlane {
+  applied = 0;
+
+  override async apply(request: ApplyRequest) {
+    const results = await super.apply(request);
+    this.applied += 1;
+    return results;
+  }
+}
+
+/** Two commands that wait for the same unchanged file: the first has created what is in it. */
+async function twoWait(t: ExecutionContext, ...args: string[]) {
+  const { controlPlane, start, reaches } = await scene(t, '2', new Counting());
+  const first = start('up', '-d', '--no-build', ...args);
+  await reaches(1);
+  // Its time runs out no earlier than the second one waits.
+  first.child.kill('SIGSTOP');
+  const second = start('up', '-d', '--no-build');
+  await until('the second one was accepted too', () => controlPlane.applied === 2);
+  first.child.kill('SIGCONT');
+  return { controlPlane, first, second };
+}
+
+for (const isInterrupted of [false, true])
+  test(`whoever waits for what another command takes back that ${isInterrupted ? 'was interrupted' : 'timed out'} is told so`, async t => {
+    const { controlPlane, first, second } = await twoWait(t, ...(isInterrupted ? [] : ['--wait-timeout', '5']));
+    if (isInterrupted) first.child.kill('SIGINT');
+    const ended = await first.ended;
+    t.is(ended.code, isInterrupted ? 130 : 1);
+    t.regex(ended.stderr, /removing what this command created: llm/);
+    const { code, stderr } = await second.ended;
+    t.is(code, 1);
+    t.regex(
+      stderr,
+      /service "llm" is gone: another command removed it while this one waited: .*the "up" that created it/,
+    );
+    t.regex(stderr, /next: "outrigger events -p demo llm" shows .* start it again with "outrigger up llm"/);
+    t.notRegex(stderr, /removing what this command created/, 'it created nothing');
+    t.deepEqual(controlPlane.services(), []);
+  });
+
+test('whoever gives up first on what another command created leaves it to that one', async t => {
+  const { controlPlane, first, second } = await twoWait(t);
+  second.child.kill('SIGINT');
+  t.is((await second.ended).code, 130);
+  t.is(controlPlane.services().length, 1);
+  controlPlane.settle(LLM);
+  t.is((await first.ended).code, 0);
 });
 
 test('a provider leaves what another call of Compose has updated since', async t => {
