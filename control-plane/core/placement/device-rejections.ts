@@ -6,7 +6,7 @@ import type { GpuRequest, ServiceKey, ServiceSpec } from '../spec.ts';
 import { chooseDevices, type DeviceLedger, occupancyOf, withoutSliced } from './choose-devices.ts';
 import type { NodeLedger } from './cluster-node.ts';
 import { gpusInWords, misfitOf, neededOf, requestedOf, sharedMemoryOf, wantsAll } from './device-fit.ts';
-import { lastingRejection } from './lasting-rejection.ts';
+import { idRejection, lastingRejection } from './lasting-rejection.ts';
 import { REJECTION_CONSTRAINTS, type Rejection, type RejectionConstraint } from './rejection.ts';
 
 /**
@@ -119,19 +119,6 @@ function untold(holders: readonly string[]): string {
 /** Of a device of which that is not known all that there is to tell is its kind. */
 function unknown(device: ObservedDevice): Pick<Rejection, 'found' | 'isUnknown'> {
   return { found: deviceKind(device), isUnknown: true };
-}
-
-/** A device that is asked for by a name that no device of the node has. A node without any has another lack. */
-function idRejection({ node, devices }: NodeLedger, gpu: GpuRequest): Rejection | null {
-  const unknown = gpu.deviceIds.filter(id => ![...node.devices, ...node.vanished].some(d => isCalled(d, id)));
-  if (unknown.length === 0 || devices.length + node.vanished.length === 0) return null;
-  const found = devices.map(d => d.device.id).join(', ');
-  const what = unknown.length === 1 ? `device ${unknown[0]} does` : `devices ${unknown.join(', ')} do`;
-  const has = found === '' ? 'the node lists none any more' : `the node has ${found}`;
-  const known = gpu.deviceIds.length - unknown.length;
-  const figures = { requested: unknown.join(', '), free: known, total: devices.length };
-  const common = { node: node.name, constraint: 'gpu_id' as const, ...figures, found };
-  return { ...common, message: `${what} not exist; ${has}` };
 }
 
 /** Enough devices would do, but others hold them, or they are quarantined. */

@@ -1,5 +1,5 @@
 import { bytesInWords } from '../bytes-in-words.ts';
-import { deviceKind } from '../node.ts';
+import { deviceKind, isCalled } from '../node.ts';
 import type { ObservedDevice } from '../observed.ts';
 import type { GpuRequest } from '../spec.ts';
 import { type DeviceLedger, withoutSliced } from './choose-devices.ts';
@@ -68,6 +68,19 @@ export function lastingRejection(
       };
     }
   }
+}
+
+/** A device that is asked for by a name that no device of the node has. A node without any has another lack. */
+export function idRejection({ node, devices }: NodeLedger, gpu: GpuRequest): Rejection | null {
+  const unknown = gpu.deviceIds.filter(id => ![...node.devices, ...node.vanished].some(d => isCalled(d, id)));
+  if (unknown.length === 0 || devices.length + node.vanished.length === 0) return null;
+  const found = devices.map(d => d.device.id).join(', ');
+  const what = unknown.length === 1 ? `device ${unknown[0]} does` : `devices ${unknown.join(', ')} do`;
+  const has = found === '' ? 'the node lists none any more' : `the node has ${found}`;
+  const known = gpu.deviceIds.length - unknown.length;
+  const figures = { requested: unknown.join(', '), free: known, total: devices.length };
+  const common = { node: node.name, constraint: 'gpu_id' as const, ...figures, found };
+  return { ...common, message: `${what} not exist; ${has}` };
 }
 
 /** Those that may fit: what they would have to be is not known of them. */
