@@ -5,6 +5,7 @@ import type { ObservedNode } from '../core/observed.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import type { Clock, Engine, Member } from '../ports.ts';
 import { within } from '../within.ts';
+import { imageIdOn, subnetTroublesOn } from './ask-at-accept.ts';
 import { firstLook, Observer } from './observer.ts';
 
 /** The nodes that the control plane speaks to: their engines, and who looks at them. */
@@ -164,39 +165,15 @@ export class Members {
     return newest;
   }
 
-  /**
-   * What the image's reference points to on the first node, by name, that has it; null: it is not known, which changes
-   * nothing. Waits for no engine that is known to be away, and for none longer than half a second.
-   */
-  async imageId(image: string, signal: AbortSignal): Promise<string | null> {
-    const limits = { clock: this.#clock, timeoutMs: AT_ACCEPT_DEADLINE_MS, signal };
-    const answers = await Promise.all(
-      this.#answering().map(engine =>
-        within(limits, `looking for image ${image}`, inTime => engine.imageId(image, inTime)).catch(() => null),
-      ),
-    );
-    return answers.find(id => id !== null) ?? null;
+  /** As ask-at-accept.ts has it. */
+  imageId(image: string, signal: AbortSignal): Promise<string | null> {
+    return imageIdOn({ engines: this.#answering(), clock: this.#clock, signal }, image);
   }
 
-  /**
-   * Warnings of subnets of the spec that its networks would be refused for on nodes as they are now. What cannot be known
-   * within half a second is told at the first start there.
-   */
-  async subnetTroubles(spec: ServiceSpec, signal: AbortSignal): Promise<readonly string[]> {
-    if (spec.networks.every(({ external, subnets }) => external || subnets.length === 0)) return [];
-    const limits = { clock: this.#clock, timeoutMs: AT_ACCEPT_DEADLINE_MS, signal };
-    const answers = await Promise.all(
-      this.#answering().map(async engine => {
-        const what = `looking for what the subnets of ${spec.name} cover on node ${engine.node}`;
-        const troubles = await within(limits, what, inTime => engine.subnetTroubles(spec, inTime)).catch(() => []);
-        return troubles.map(trouble => ({ node: engine.node, trouble }));
-      }),
-    );
+  /** As ask-at-accept.ts has it. */
+  subnetTroubles(spec: ServiceSpec, signal: AbortSignal): Promise<readonly string[]> {
     const isAlone = this.#members.size === 1;
-    return answers.flat().map(({ node, trouble }) => {
-      const where = isAlone ? '' : `node ${node}: `;
-      return `${where}${trouble}; as it is, no replica starts there: leave the subnet out, or take one that is free`;
-    });
+    return subnetTroublesOn({ engines: this.#answering(), clock: this.#clock, signal }, spec, { isAlone });
   }
 
   /** Volumes that an earlier removal kept; those that a container refers to are left alone by the engine. */
@@ -268,5 +245,3 @@ interface Spoken {
 
 const TIDY_DEADLINE_MS = 10_000;
 const VOLUMES_DEADLINE_MS = 20_000;
-/** Of the one second that an answer may take while an engine hangs that nobody has noticed yet. */
-const AT_ACCEPT_DEADLINE_MS = 500;
