@@ -94,11 +94,15 @@ export class ServedControlPlane implements ControlPlane {
     const { nodes, ended } = this.#loop;
     const admitted = tellOnce(
       await Promise.all(
-        specs.map(async spec => ({
-          spec,
-          warnings: [...(await this.#options.admit(spec)), ...(await nodes.subnetTroubles(spec, ended))],
-          imageId: await nodes.imageId(spec.image, ended),
-        })),
+        specs.map(async (spec): Promise<AdmittedSpec> => {
+          const warnings = await this.#options.admit(spec);
+          // At once: an engine that hangs is waited for by each of them.
+          const [imageId, troubles] = await Promise.all([
+            nodes.imageId(spec.image, ended),
+            nodes.subnetTroubles(spec, ended),
+          ]);
+          return { spec, imageId, warnings: [...warnings, ...troubles] };
+        }),
       ),
     );
     if (request.dryRun) return applySpecs(this.#loop.state, admitted, request.origin, this.#options.clock.now()).result;

@@ -88,5 +88,13 @@ test('a subnet that is taken is told of when the file is accepted, once for all 
     );
     t.regex(results[0]?.warnings[0] ?? '', /^The subnet 10\.9\.0\.0\/24 .* covers the network web; /);
   }
+  const { engine, machine } = world.nodes[0]!;
+  for (const method of ['imageId', 'subnetTroubles'] as const) {
+    engine.failNext(method, { kind: 'hang' }, { kind: 'hang' });
+  }
+  t.is(machine.daemon, 'running');
+  const from = world.clock.now();
+  await world.ask(c => c.apply({ specs, origin: 'test', dryRun: false }));
+  t.true(world.clock.now() - from <= 500, 'what is asked of an engine that hangs is asked at once');
   await world.end();
 });
