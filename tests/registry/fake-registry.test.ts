@@ -32,3 +32,41 @@ test('registrations whose answers were lost count as published', t => {
   registry.converge();
   t.deepEqual([...registry.published()], ['a']);
 });
+
+test('that the fake hangs is noticed after the time that an answer may take', t => {
+  let now = 0;
+  const registry = new FakeRegistry('instance1', () => now);
+  registry.slow();
+  registry.publish([endpoint({ replicaId: 'a' })]);
+  registry.converge();
+  registry.hang();
+  registry.publish([endpoint({ replicaId: 'b' })]);
+  registry.converge();
+  t.deepEqual([registry.status().healthy, registry.standing('a').withdrawable], [true, true]);
+  t.false(registry.standing('b').announced);
+  now = 2_000;
+  registry.converge();
+  t.deepEqual([registry.status().healthy, registry.standing('a').withdrawable], [false, false]);
+  registry.back();
+  registry.converge();
+  t.deepEqual([...registry.published()], ['b']);
+});
+
+test('what the fake holds is handed out for an hour after it was renewed, over lives', t => {
+  let now = 0;
+  const registry = new FakeRegistry('instance1', () => now);
+  registry.slow();
+  registry.publish([endpoint({ replicaId: 'a' })]);
+  registry.converge();
+  now = 1_000;
+  registry.converge();
+  registry.away();
+  const next = new FakeRegistry('instance1', () => now, registry);
+  now = 3_600_999;
+  registry.converge();
+  t.deepEqual([registry.standing('a').letGoAt, registry.handedOut('a')?.replicaId], [null, 'a']);
+  now = 3_601_000;
+  registry.converge();
+  t.deepEqual([registry.standing('a').letGoAt, registry.handedOut('a')], [3_601_000, undefined]);
+  t.deepEqual([next.status().healthy, next.standing('a').letGoAt, next.handedOut('a')], [false, 3_601_000, undefined]);
+});

@@ -3,11 +3,13 @@ import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import type { EngineFault, EngineMethod } from '../fakes/engine.ts';
 import { CLUSTER } from './cluster-nodes.ts';
 import type { Command, Wanted } from './commands.ts';
+import { type DiscoveryHappening, discoveryHappening } from './discovery-happenings.ts';
 import type { Plight } from './simulated-node.ts';
 
 /** One thing that happens to a cluster. `nth` counts the containers that run, whichever there are. */
 export type ClusterHappening =
   | Command
+  | DiscoveryHappening
   | { what: 'exit' | 'vanish' | 'unready' | 'hang' | 'goBlind'; nth: number }
   | { what: 'load'; nth: number; inFlight: number }
   | { what: 'allIdle' }
@@ -162,6 +164,7 @@ export const clusterHappening: fc.Arbitrary<ClusterHappening> = fc.oneof(
   },
   { weight: 18, arbitrary: pass },
   { weight: 8, arbitrary: plight },
+  { weight: 10, arbitrary: discoveryHappening(CLUSTER_SERVICES) },
   ...often.map(arbitrary => ({ weight: 3, arbitrary: arbitrary as fc.Arbitrary<ClusterHappening> })),
   ...rarely.map(arbitrary => ({ weight: 1, arbitrary: arbitrary as fc.Arbitrary<ClusterHappening> })),
 );

@@ -125,7 +125,7 @@ function checkMachines(world: SimulatedWorld): void {
     if (containers.length > 1) throw new Error(`10: ${replica} has ${containers.length} containers`);
 }
 
-/** The hub and the registry say the same: the containers that serve, all of them and no other. */
+/** The hub, the registry and the clients say the same: the containers that serve, all of them and no other. */
 function checkPublished(world: SimulatedWorld): void {
   const { hub, remote } = world;
   const endpoints = hub.services().flatMap(s => hub.snapshot(s).endpoints);
@@ -135,6 +135,9 @@ function checkPublished(world: SimulatedWorld): void {
   if (published !== serving) throw new Error(`10: published are ${published}, ready are ${serving}`);
   const held = remote && text([...remote.held.values()].map(e => e.metadata['container']));
   if (held !== null && held !== published) throw new Error(`10: the registry has ${held}, published are ${published}`);
+  for (const { id, uses, given } of world.watchers.behind(hub)) {
+    throw new Error(`10: ${id} calls ${text(uses)}, and was to call ${text(given)}`);
+  }
 }
 
 function checkNobodyQuarantined(world: SimulatedWorld): void {

@@ -5,6 +5,7 @@ import type { Service } from '../../control-plane/core/service.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
 import { checkCapacity, checkLedger, checkTurn } from './device-safety.ts';
 import { checkDrain, checkPlaced } from './placement-safety.ts';
+import { checkLeftFor, checkLetGo, type Leaving } from './registry-safety.ts';
 import { placementInUse, runningOn, type Scene, serves } from './scene.ts';
 import type { Run } from './simulated-machine.ts';
 import type { Stored, Witness } from './witness.ts';
@@ -89,9 +90,13 @@ export class Safety implements Witness {
     if (this.#mayTakeTime(replica, { isDeleted: calledAtEnd !== undefined }, stored)) {
       if (calledAtEnd ?? this.#mayBeCalled(replica, { isDeleted: false }))
         this.#broken('rule 6', `a client may still call ${id}`);
-      if (remote && remote.held.get(request.replicaId)?.metadata['container'] === id)
+      if (remote?.handedOut(request.replicaId)?.metadata['container'] === id)
         this.#broken('rule 6', `the registry still has ${id}`);
     }
+    if (container.state !== 'running') return;
+    const isLetGoOf = calledAtEnd !== undefined || this.#hurried.has(replica.id);
+    if (!isLetGoOf && this.#drainedFrom(replica, { isDeleted: false }) !== undefined)
+      checkLetGo(this.#scene(), replica, this.#broken);
   }
 
   /** A loop that never waits would keep the test from ever ending; it is broken off, and told. */
@@ -121,9 +126,12 @@ export class Safety implements Witness {
     if (placement && !isSame(before && placementInUse(before), placement))
       checkPlaced(scene, after, placement, stored, this.#broken);
     if (after.phase.kind === before?.phase.kind) return;
-    if (after.phase.kind === 'draining' && ['deleted', 'preempted'].includes(after.phase.reason))
-      this.#hurried.add(after.id);
-    if (after.phase.kind === 'draining') checkDrain(scene, { before, after, service, stored }, this.#broken);
+    const leaving = asToldToLeave(before, after);
+    if (leaving) {
+      if (['deleted', 'preempted'].includes(leaving.phase.reason)) this.#hurried.add(after.id);
+      checkDrain(scene, { before, after: leaving, service, stored }, this.#broken);
+      checkLeftFor(scene, { before, after: leaving }, this.#broken);
+    }
     const held = before && 'container' in before.phase ? before.phase.container : null;
     if (after.phase.kind === 'lost' && held) this.#checkLost(before as Replica, held.id);
     // Unknown is not dead: what is told as ended has ended.
@@ -231,6 +239,17 @@ const FORGIVEN_AFTER_MS = 600_000;
 const NOTICED_WITHIN_MS = 6_000;
 
 const MOST_COMMITS_AT_ONCE = 1_000;
+
+/** As it was when it was told to leave, just now; null: it was not. One that may take no time is stored as stopping at once. */
+function asToldToLeave(before: Replica | null, after: Replica): Leaving | null {
+  const { phase, timings } = after;
+  if (phase.kind === 'draining') return { ...after, phase };
+  const isJustTold = before?.phase.kind !== 'draining' && timings.at(-2)?.phase === 'draining';
+  if (!isJustTold || phase.kind !== 'stopping' || phase.afterwards.kind !== 'stopped') return null;
+  const { since, placement, container, afterwards } = phase;
+  if (container === null || afterwards.reason === undefined) return null;
+  return { ...after, phase: { kind: 'draining', since, placement, container, reason: afterwards.reason } };
+}
 
 function isSame(a: Placement | null, b: Placement): boolean {
   return a !== null && a.node === b.node && a.devices.join() === b.devices.join();

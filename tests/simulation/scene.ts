@@ -44,6 +44,12 @@ export function serves({ phase }: Replica): boolean {
   return phase.kind === 'ready' && !phase.impaired;
 }
 
+/** Its probes pass, and not only as far as was known when it was last stored. */
+export function isWell({ health }: Scene, { phase }: Replica): boolean {
+  const id = 'container' in phase ? (phase.container?.id ?? '') : '';
+  return !health.unready.has(id) && !health.hung.has(id) && health.cutSince(id) === null;
+}
+
 /** What it takes of its node. One that had given up, and is only cleared away, takes nothing more. */
 export function placementInUse(replica: Replica): Placement | null {
   const { phase, timings } = replica;

@@ -242,10 +242,7 @@ export class SimulatedWorld {
   /** What a remote registry holds is still there for the next life, and so is its absence. */
   #newRegistry(): Registry {
     if (!this.#isRemote) return new EmbeddedRegistry({ instance: this.disk.instance });
-    const before = this.remote;
-    const registry = new FakeRegistry(this.disk.instance, () => this.clock.now());
-    for (const [id, entry] of before?.held ?? []) registry.held.set(id, entry);
-    if (before && !before.status().healthy) registry.away();
+    const registry = new FakeRegistry(this.disk.instance, () => this.clock.now(), this.remote);
     this.remote = registry;
     void this.#compareRemote(registry, this.#life.signal);
     return registry;

@@ -5,9 +5,9 @@ import type { EngineFault, EngineMethod } from '../fakes/engine.ts';
 import { SEED } from '../seed.ts';
 import { Acknowledged } from './acknowledged.ts';
 import { type Command, carryOut } from './commands.ts';
+import { befall, type DiscoveryHappening, discoveryHappening } from './discovery-happenings.ts';
 import { checkLiveness } from './liveness.ts';
 import { NAMESPACE, SimulatedWorld } from './simulated-world.ts';
-import type { Manner } from './watchers.ts';
 
 /** One thing that happens to the world. */
 type Happening =
@@ -20,10 +20,7 @@ type Happening =
   | { what: 'fault'; method: EngineMethod; kind: EngineFault['kind'] }
   | { what: 'disk'; fault: 'full' | 'lost_answer' }
   | { what: 'events'; lost: boolean }
-  | { what: 'registry'; does: 'away' | 'back' | 'lose' | 'loseAnswers' | 'slow' }
-  | { what: 'watch'; service: string; manner: Manner }
-  | { what: 'unwatch'; nth: number; silently: boolean }
-  | { what: 'cut'; nth: number; forMs: number; noticed: boolean }
+  | DiscoveryHappening
   | { what: 'pass'; ms: number };
 
 const SERVICES = ['a', 'b', 'c'];
@@ -95,7 +92,6 @@ const rarely = [
     fault: fc.constantFrom('full' as const, 'lost_answer' as const),
   }),
   fc.record({ what: fc.constant('events' as const), lost: fc.boolean() }),
-  fc.record({ what: fc.constant('unwatch' as const), nth: fc.nat(2), silently: fc.boolean() }),
 ];
 
 const often = [
@@ -105,32 +101,6 @@ const often = [
     nth,
   }),
   fc.record({ what: fc.constant('crash' as const) }),
-  fc.record({
-    what: fc.constant('registry' as const),
-    does: fc.constantFrom(
-      'away' as const,
-      'back' as const,
-      'back' as const,
-      'lose' as const,
-      'loseAnswers' as const,
-      'slow' as const,
-    ),
-  }),
-  fc.record({
-    what: fc.constant('watch' as const),
-    service,
-    manner: fc.record({
-      afterMs: fc.constantFrom(0, 0, 500, 30_000, null),
-      callMs: fc.constantFrom(0, 1_000, 15_000),
-      returnsAfterMs: fc.constantFrom(0, 200, 7_000),
-    }),
-  }),
-  fc.record({
-    what: fc.constant('cut' as const),
-    nth: fc.nat(2),
-    forMs: fc.constantFrom(0, 200, 5_000, 60_000),
-    noticed: fc.boolean(),
-  }),
   fc.record({
     what: fc.constant('fault' as const),
     method: fc.constantFrom<EngineMethod>('observe', 'pull', 'create', 'start', 'stop', 'remove', 'cleanNamespace'),
@@ -150,6 +120,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
       ms: fc.oneof(fc.nat(60), fc.constantFrom(300, 1_000, 2_000, 4_000, 15_000, 60_000), fc.nat(400_000)),
     }),
   },
+  { weight: 7, arbitrary: discoveryHappening(SERVICES) },
   ...often.map(arbitrary => ({ weight: 2, arbitrary: arbitrary as fc.Arbitrary<Happening> })),
   ...rarely.map(arbitrary => ({ weight: 1, arbitrary: arbitrary as fc.Arbitrary<Happening> })),
 );
@@ -204,17 +175,10 @@ async function happen(world: SimulatedWorld, promised: Acknowledged, event: Happ
       world.engine.loseEvents = event.lost;
       return;
     case 'registry':
-      world.remote?.[event.does]();
-      return;
     case 'watch':
-      world.watchers.add(`${NAMESPACE}/${event.service}`, event.manner);
-      return;
     case 'unwatch':
-      world.watchers.leave(event.nth, event);
-      return;
     case 'cut':
-      world.watchers.cut(event.nth, event);
-      return;
+      return befall(world, event);
     case 'pass':
       await world.advance(event.ms);
       return;

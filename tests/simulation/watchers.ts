@@ -106,6 +106,16 @@ export class Watchers {
     });
   }
 
+  /** Clients that call others, or know of others, than the hub tells: of those who are told, and put to use what they are. */
+  behind(hub: DiscoveryHub): { readonly id: string; readonly uses: string[]; readonly given: string[] }[] {
+    const ids = (snapshot: Snapshot | null) => (snapshot?.endpoints ?? []).map(e => e.containerId);
+    return this.#watching.flatMap(({ id, service, manner, used, inUse }) => {
+      const [uses, knows, given] = [ids(used), ids(inUse.newest), ids(hub.snapshot(service))];
+      const isBehind = knows.join() !== given.join() || (manner.afterMs !== null && uses.join() !== given.join());
+      return isBehind ? [{ id, uses, given }] : [];
+    });
+  }
+
   #return(hub: DiscoveryHub, watching: Watching): void {
     const waitMs = watching.awayUntil - this.#clock.now();
     const back = () => {
