@@ -188,7 +188,8 @@ const UNPLACEABLE: {
     },
     constraint: 'label',
     says: /the constraint "node.platform.arch == aarch64" is not met: node.platform.arch is x86_64/,
-    helps: /drop "node.platform.arch == aarch64" .* where the image runs on riscv64, x86_64 too, or add a node that meets it/,
+    helps:
+      /drop "node.platform.arch == aarch64" .* where the image runs on riscv64, x86_64 too, or add a node that meets it/,
   },
   {
     title: 'a platform where none is known',
