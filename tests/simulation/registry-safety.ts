@@ -1,4 +1,5 @@
-import type { PhaseOf, Replica } from '../../control-plane/core/replica.ts';
+import type { Replica } from '../../control-plane/core/replica.ts';
+import type { Leaving } from './as-told-to-leave.ts';
 import { type Broken, isWell, type Scene, serves } from './scene.ts';
 
 /**
@@ -24,9 +25,6 @@ export function checkLetGo(scene: Scene, replica: Replica, broken: Broken): void
   if (id === undefined || !isWell(scene, replica) || !isHandedOut(scene, replica.id, id)) return;
   broken('0010', `${replica.id} was stopped, and the registry hands it out`);
 }
-
-/** A replica that drains. */
-export type Leaving = Replica & { readonly phase: PhaseOf<'draining'> };
 
 function isHandedOut({ remote }: Scene, replicaId: string, containerId: string): boolean {
   return remote?.handedOut(replicaId)?.metadata['container'] === containerId;

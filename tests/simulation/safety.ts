@@ -3,9 +3,10 @@ import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { Placement, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import type { FakeContainer } from '../fakes/engine-node.ts';
+import { asToldToLeave } from './as-told-to-leave.ts';
 import { checkCapacity, checkLedger, checkTurn } from './device-safety.ts';
 import { checkDrain, checkPlaced } from './placement-safety.ts';
-import { checkLeftFor, checkLetGo, type Leaving } from './registry-safety.ts';
+import { checkLeftFor, checkLetGo } from './registry-safety.ts';
 import { placementInUse, runningOn, type Scene, serves } from './scene.ts';
 import type { Run } from './simulated-machine.ts';
 import type { Stored, Witness } from './witness.ts';
@@ -239,17 +240,6 @@ const FORGIVEN_AFTER_MS = 600_000;
 const NOTICED_WITHIN_MS = 6_000;
 
 const MOST_COMMITS_AT_ONCE = 1_000;
-
-/** As it was when it was told to leave, just now; null: it was not. One that may take no time is stored as stopping at once. */
-function asToldToLeave(before: Replica | null, after: Replica): Leaving | null {
-  const { phase, timings } = after;
-  if (phase.kind === 'draining') return { ...after, phase };
-  const isJustTold = before?.phase.kind !== 'draining' && timings.at(-2)?.phase === 'draining';
-  if (!isJustTold || phase.kind !== 'stopping' || phase.afterwards.kind !== 'stopped') return null;
-  const { since, placement, container, afterwards } = phase;
-  if (container === null || afterwards.reason === undefined) return null;
-  return { ...after, phase: { kind: 'draining', since, placement, container, reason: afterwards.reason } };
-}
 
 function isSame(a: Placement | null, b: Placement): boolean {
   return a !== null && a.node === b.node && a.devices.join() === b.devices.join();
