@@ -29,6 +29,8 @@ export interface Applied {
   readonly results: readonly ApplyResult[];
   /** A command started the control plane in the background, so that a command may do so again. */
   readonly isRevivable: boolean;
+  /** Under which the services were asked for: only what nobody has asked for since is this command's to remove. */
+  readonly requestId: string;
 }
 
 /** How long the answer is waited for once the command was interrupted. */
@@ -44,6 +46,7 @@ const RECOVERY_MS = 25_000;
 export async function applyOnce(context: Context, request: ApplyOnce): Promise<Applied> {
   const { namespace, specs, origin, bindFolders, hurry } = request;
   const { signal } = context;
+  const requestId = newRequestId();
   let known: readonly ServiceView[] | undefined;
   let isSent = false;
   const begin = async (client: ControlClient, seen: FirstLook | null): Promise<Applied> => {
@@ -55,14 +58,17 @@ export async function applyOnce(context: Context, request: ApplyOnce): Promise<A
     known ??= services;
     signal.throwIfAborted();
     const before = known;
+    // Of one that was sent before, the answer may have been lost.
+    const isRepeated = isSent;
     const patience = patientSignal(signal, hurry);
     const note = () => {
       if (!context.options.json) context.err.line(WAITS_FOR_ANSWER);
     };
     signal.addEventListener('abort', note, { once: true });
     try {
-      const results = await client.apply({ specs, origin }, patience.signal);
-      return { client, known, results: results.map(r => seenFrom(before, r)), isRevivable: status.exitWhenIdle };
+      const answer = await client.apply({ specs, origin, requestId }, patience.signal);
+      const results = isRepeated ? answer.map(result => seenFrom(before, result)) : answer;
+      return { client, known, results, isRevivable: status.exitWhenIdle, requestId };
     } catch (error) {
       isSent ||= !isRefused(error);
       throw error;
@@ -79,7 +85,7 @@ export async function applyOnce(context: Context, request: ApplyOnce): Promise<A
     if (!isUnreachable(error) && error !== signal.reason) throw error;
     if (!signal.aborted) throw mayRun(request, known, error);
     const before = known;
-    return await askedAbout(context, request, before).catch(cause => {
+    return await askedAbout(context, { ...request, requestId }, before).catch(cause => {
       throw mayRun(request, before, cause);
     });
   }
@@ -114,28 +120,39 @@ function patientSignal(interrupted: AbortSignal, hurry: AbortSignal) {
   };
 }
 
-/** What became of a request whose answer was lost: the services that are there now and were not before. */
-async function askedAbout(context: Context, request: ApplyOnce, known: readonly ServiceView[]): Promise<Applied> {
+/** What became of a request whose answer was lost, as the services tell who asked for them. */
+async function askedAbout(
+  context: Context,
+  request: ApplyOnce & { readonly requestId: string },
+  known: readonly ServiceView[],
+): Promise<Applied> {
   const signal = AbortSignal.any([request.hurry, AbortSignal.timeout(RECOVERY_MS)]);
   const client = await ensureControlPlane({ ...context, signal });
   const [{ exitWhenIdle }, services] = await Promise.all([
     client.status(signal),
     client.services(request.namespace, signal),
   ]);
-  const names = new Set(request.specs.map(spec => spec.name));
-  const accepted = services.filter(s => names.has(s.name) && !s.deleting);
-  const results = accepted.map(({ namespace, name, generation }) =>
-    seenFrom(known, { service: { namespace, name }, outcome: 'unchanged', generation, warnings: [] }),
-  );
-  return { client, known, results, isRevivable: exitWhenIdle };
+  const { requestId } = request;
+  const accepted = services.filter(s => s.askedBy === requestId && !s.deleting);
+  const results = accepted.map(({ namespace, name, generation, createdBy }): ApplyResult => {
+    const service = { namespace, name };
+    if (createdBy === requestId) return { service, outcome: 'created', generation, warnings: [] };
+    return seenFrom(known, { service, outcome: 'unchanged', generation, warnings: [] });
+  });
+  return { client, known, results, isRevivable: exitWhenIdle, requestId };
 }
 
-/** A request that was carried out before it was sent again is answered with "unchanged". */
+/** An update that was carried out before it was sent again is answered with "unchanged". */
 function seenFrom(known: readonly ServiceView[], result: ApplyResult): ApplyResult {
-  if (result.outcome !== 'unchanged') return result;
   const before = known.find(s => s.name === result.service.name);
-  if (before === undefined || before.deleting) return { ...result, outcome: 'created' };
-  return before.generation === result.generation ? result : { ...result, outcome: 'updated' };
+  const isUpdated = result.outcome === 'unchanged' && before !== undefined && before.generation !== result.generation;
+  return isUpdated ? { ...result, outcome: 'updated' } : result;
+}
+
+/** Unlike any other of this control plane's; it guards against nobody, so that what makes secrets need not be loaded. */
+function newRequestId(): string {
+  const random = () => Math.random().toString(36).slice(2, 12);
+  return `${Date.now().toString(36)}-${random()}-${random()}`;
 }
 
 function mayRun({ namespace, specs }: ApplyOnce, known: readonly ServiceView[], cause: unknown): OutriggerError {

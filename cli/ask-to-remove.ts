@@ -12,7 +12,7 @@ export async function askToRemove(
   request: RemoveServices,
   revive: (() => Promise<unknown>) | undefined,
 ): Promise<{ exitWhenIdle: boolean; removed: readonly ServiceRef[] }> {
-  const { client, namespace, hurry, areOwn = false } = request;
+  const { client, namespace, hurry, askedBy } = request;
   const patience = () => AbortSignal.any([AbortSignal.timeout(CALL_TIMEOUT_MS), ...(hurry ? [hurry] : [])]);
   const isAll = request.names.length === 0;
   /** What was there before anything was asked. */
@@ -31,10 +31,14 @@ export async function askToRemove(
       }
       const removed = await client.remove({ ...request, names }, patience());
       if (losses === 0 && misses === 0) return { exitWhenIdle, removed };
+      if (askedBy !== undefined) {
+        const staying = (await client.services(namespace, patience())).filter(s => !s.deleting).map(s => s.name);
+        return { exitWhenIdle, removed: refs(namespace, before).filter(({ name }) => !staying.includes(name)) };
+      }
       return { exitWhenIdle, removed: refs(namespace, [...before, ...removed.map(r => r.name)]) };
     } catch (error) {
       const isGone = !isAll && error instanceof OutriggerError && error.code === 'not_found';
-      if (isGone && (areOwn || losses > 0) && ++misses < MOST_ATTEMPTS) continue;
+      if (isGone && losses > 0 && ++misses < MOST_ATTEMPTS) continue;
       if (!isUnreachable(error) || revive === undefined || ++losses === MOST_ATTEMPTS) throw error;
       await revive();
     }

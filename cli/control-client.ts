@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Credentials } from '../client/credentials.ts';
-import type { ApplyResult } from '../control-plane/control-plane.ts';
+import type { ApplyResult, RemoveRequest } from '../control-plane/control-plane.ts';
 import type { EndpointAddress } from '../control-plane/core/endpoint.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
 import type {
@@ -70,10 +70,9 @@ export class ControlClient {
   }
 
   async apply(
-    request: { specs: readonly unknown[]; origin: string; dryRun?: boolean },
+    body: { specs: readonly unknown[]; origin: string; dryRun?: boolean; requestId?: string },
     signal: AbortSignal,
   ): Promise<readonly ApplyResult[]> {
-    const body = { specs: request.specs, origin: request.origin, dryRun: request.dryRun ?? false };
     return (await this.#call<{ results: ApplyResult[] }>({ method: 'POST', path: '/v1/apply', body, signal })).results;
   }
 
@@ -88,14 +87,12 @@ export class ControlClient {
     return this.#call({ method: 'GET', path: servicePath(namespace, name), signal });
   }
 
-  async remove(
-    request: { namespace: string; names: readonly string[]; volumes: boolean; graceMs?: number },
-    signal: AbortSignal,
-  ): Promise<readonly { namespace: string; name: string }[]> {
+  async remove(request: RemoveRequest, signal: AbortSignal): Promise<readonly { namespace: string; name: string }[]> {
     const query = {
       names: request.names.length > 0 ? request.names.join(',') : undefined,
       volumes: request.volumes || undefined,
       graceMs: request.graceMs,
+      askedBy: request.askedBy,
     };
     const path = `/v1/services/${encodeURIComponent(request.namespace)}`;
     return (

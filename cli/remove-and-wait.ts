@@ -1,9 +1,12 @@
+import type { ServiceRef } from '../control-plane/control-plane.ts';
+import type { ServiceView } from '../control-plane/views/views.ts';
 import type { Context } from './context.ts';
 import { ensureControlPlane } from './embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { openProgressDisplay } from './progress-display.ts';
 import { type RemoveServices, removeServices, runningBefore } from './remove-services.ts';
 import { formatDuration } from './render/units.ts';
+import { askedForSince } from './still-created.ts';
 
 const REVIVAL_MS = 30_000;
 
@@ -46,6 +49,8 @@ export async function removeAndWait(context: Context, request: RemoveServices): 
       onUpdate: services => display.update(services),
     });
     display.stop();
+    const others = othersAmong(request, removed, known);
+    if (others.length > 0 && !context.options.json) context.err.line(askedForSince(others));
     if (context.options.json) {
       const { left, reasons } = result.kind === 'gone' ? { left: [], reasons: [] } : result;
       context.out.json({ type: 'removed', removed, left, reasons });
@@ -57,7 +62,7 @@ export async function removeAndWait(context: Context, request: RemoveServices): 
       if (result.kind === 'silent') for (const line of SILENT_ADVICE) context.err.line(`  ${line}`);
       return EXIT_CODE.failed;
     }
-    if (context.options.json) return EXIT_CODE.ok;
+    if (context.options.json || removed.length === 0) return EXIT_CODE.ok;
     context.err.line(
       `removed ${removed.map(r => r.name).join(', ')} in ${formatDuration(performance.now() - started)}`,
     );
@@ -72,4 +77,14 @@ export async function removeAndWait(context: Context, request: RemoveServices): 
     context.signal.removeEventListener('abort', stop);
     request.hurry?.removeEventListener('abort', stop);
   }
+}
+
+/** What was to be taken back and stays, as it is not this command's alone any more. */
+function othersAmong(
+  { names, askedBy }: RemoveServices,
+  removed: readonly ServiceRef[],
+  known: readonly ServiceView[],
+): string[] {
+  if (askedBy === undefined) return [];
+  return names.filter(name => known.some(s => s.name === name) && !removed.some(r => r.name === name));
 }

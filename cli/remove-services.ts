@@ -17,8 +17,11 @@ export interface RemoveServices {
   readonly graceMs?: number;
   /** For the waiting; absent: as long as it takes. */
   readonly timeoutMs?: number;
-  /** They are this command's own to take back: one that another command has removed meanwhile is gone as it should be. */
-  readonly areOwn?: boolean;
+  /**
+   * Only what the apply request of this id asked for, and nobody else since: a command takes back what is its own, and what
+   * another one has removed meanwhile is gone as it should be.
+   */
+  readonly askedBy?: string;
   /** Ends everything at once, also the asking. */
   readonly hurry?: AbortSignal;
 }

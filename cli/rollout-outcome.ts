@@ -81,9 +81,7 @@ export function rolloutOutcome(
   return view.state === 'ready' && view.readyReplicas >= view.wantedReplicas ? { kind: 'ready' } : { kind: 'waiting' };
 }
 
-/** An `up` that fails or is interrupted takes back what it created, whoever else waits for it: nobody knows who waits. */
-const REMOVED =
-  'another command removed it while this one waited: a "down", or the "up" that created it and has given up or was interrupted';
+const REMOVED = 'another command removed it while this one waited';
 
 /** The replica of this generation that shows best why the rollout does not get on: failed before crashed. */
 export function failingReplica(awaited: Awaited, view: ServiceView): ReplicaView | undefined {

@@ -21,7 +21,7 @@ export interface UpRun extends Applied {
 }
 
 export function removalOf({ client, namespace, graceMs, hurry }: UpRun) {
-  return { client, namespace, volumes: false, areOwn: true, hurry, ...(graceMs !== undefined && { graceMs }) };
+  return { client, namespace, volumes: false, hurry, ...(graceMs !== undefined && { graceMs }) };
 }
 
 export function createdBy({ results }: Pick<Applied, 'results'>): string[] {
@@ -47,7 +47,7 @@ export async function removeCreated(run: UpRun): Promise<void> {
 export async function takeAway(run: UpRun, names: readonly string[]): Promise<ExitCode> {
   await run.revival.settled();
   try {
-    return await removeAndWait(run.context, { ...removalOf(run), names });
+    return await removeAndWait(run.context, { ...removalOf(run), names, askedBy: run.requestId });
   } catch (thrown) {
     const cause = run.hurry.aborted || isTimeout(thrown) ? silence() : thrown;
     if (!(cause instanceof OutriggerError)) throw cause;

@@ -14,13 +14,7 @@ export interface ControlPlane {
   /** Validates, admits and stores the services: all or none. Specs are `unknown` at heart; the schema decides. */
   apply(request: ApplyRequest): Promise<readonly ApplyResult[]>;
   /** `not_found` where a named service does not exist; without names, an empty namespace is an empty result. */
-  remove(request: {
-    namespace: string;
-    names: readonly string[];
-    volumes: boolean;
-    /** What a container gets to end by itself, instead of what its spec says. */
-    graceMs?: number | undefined;
-  }): Promise<readonly { namespace: string; name: string }[]>;
+  remove(request: RemoveRequest): Promise<readonly ServiceRef[]>;
   scale(ref: ServiceRef, replicas: number): Promise<ServiceView>;
   restart(ref: ServiceRef, options: { replicaId?: string }): Promise<ServiceView>;
 
@@ -52,6 +46,18 @@ export interface ApplyRequest {
   readonly specs: readonly ServiceSpecInput[];
   readonly origin: string;
   readonly dryRun: boolean;
+  /** Chosen by the caller, who can then ask again after a lost answer, and take back what is still this request's. */
+  readonly requestId?: string | undefined;
+}
+
+export interface RemoveRequest {
+  readonly namespace: string;
+  readonly names: readonly string[];
+  readonly volumes: boolean;
+  /** What a container gets to end by itself, instead of what its spec says. */
+  readonly graceMs?: number | undefined;
+  /** Only services that the apply request of this id named last; the others stay, and are not in the answer. */
+  readonly askedBy?: string | undefined;
 }
 
 export interface ApplyResult {

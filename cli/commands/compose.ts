@@ -153,7 +153,8 @@ async function provideUp(context: Context, call: Call): Promise<ExitCode> {
     await ensureControlPlane({ ...context, signal });
     // Compose shows a provider's stderr as it is.
     const names = await stillCreated(context, applied, signal);
-    if (names.length > 0) await client.remove({ namespace: project.namespace, names, volumes: false }, signal);
+    const own = { namespace: project.namespace, names, volumes: false, askedBy: applied.requestId };
+    if (names.length > 0) await client.remove(own, signal);
   };
   const phases = new PhaseLines(Date.now());
   phases.skip(known);

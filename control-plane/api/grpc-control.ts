@@ -17,8 +17,8 @@ export function controlHandlers(context: GrpcContext): ControlHandlers {
     Apply: unary(context, async (message, caller) => {
       const problem = refused.get(message);
       if (problem !== undefined) throw tooComplex(problem);
-      const { specs, origin, dryRun } = message;
-      const plain = { specs: specs.map(spec => fromStruct(spec, { maxDepth: limits.jsonDepth })), origin, dryRun };
+      const specs = message.specs.map(spec => fromStruct(spec, { maxDepth: limits.jsonDepth }));
+      const plain = { ...message, specs };
       return messages.applyMessage(await operations.apply(parseRequest(requests.apply, plain), caller));
     }),
     Delete: unary(context, async (request, caller) => ({
@@ -95,7 +95,7 @@ const refused = new WeakMap<ApplyRequest__Output, string>();
  * into a status that says nothing.
  */
 export function refusedApply(problem: string): ApplyRequest__Output {
-  const message = { specs: [], origin: '', dryRun: false };
+  const message = { specs: [], origin: '', dryRun: false, requestId: '' };
   refused.set(message, problem);
   return message;
 }

@@ -31,7 +31,7 @@ export class Operations {
 
   async apply(request: Requests['apply'], caller: Caller): Promise<readonly ApplyResult[]> {
     const specs = request.specs as unknown as ServiceSpecInput[];
-    const results = await this.#controlPlane.apply({ specs, origin: request.origin, dryRun: request.dryRun });
+    const results = await this.#controlPlane.apply({ ...request, specs });
     if (!request.dryRun) {
       const services = results.map(r => `${serviceKey(r.service)} ${r.outcome}`);
       this.#log.info({ caller: caller.identity, services }, 'services applied');

@@ -5,6 +5,7 @@ import { namespaceName, serviceName } from '../core/spec.ts';
 /** What may be asked, for both protocols: HTTP puts path, query and body together, gRPC its message, and both parse here. */
 const names = z.array(serviceName).max(1_000).default([]);
 const nodeName = z.string().min(1).max(253);
+const requestId = z.string().max(64);
 const replicaId = z.string().min(1).max(64);
 const service = z.strictObject({ namespace: namespaceName, name: serviceName });
 
@@ -13,6 +14,7 @@ export const requests = {
     specs: z.array(z.record(z.string(), z.unknown())).min(1).max(1_000),
     origin: z.string().max(4_096).default(''),
     dryRun: z.boolean().default(false),
+    requestId: requestId.default(''),
   }),
   remove: z.strictObject({
     namespace: namespaceName,
@@ -23,6 +25,7 @@ export const requests = {
       .min(0)
       .max(24 * 3_600_000, 'expected at most 24 hours')
       .optional(),
+    askedBy: requestId.min(1).optional(),
   }),
   scale: z.strictObject({ ...service.shape, replicas: z.int().min(0).max(10_000) }),
   restart: z.strictObject({ ...service.shape, replicaId: replicaId.optional() }),

@@ -105,7 +105,7 @@ export const ROUTES: readonly Route[] = [
     operation: 'removeServices',
     summary: 'Drains and removes services of a namespace, all without names. Answers once that is durable.',
     request: requests.remove,
-    query: { names: 'list', volumes: 'boolean', graceMs: 'integer' },
+    query: { names: 'list', volumes: 'boolean', graceMs: 'integer', askedBy: 'text' },
     status: 202,
     answer: z.strictObject({ services: z.array(schemas.serviceRef) }).meta({ id: 'RemovedServices' }),
     handle: async (request, { operations, caller }) => ({ services: await operations.remove(request, caller) }),

@@ -82,6 +82,8 @@ export const serviceView = z
     deleting: z.boolean(),
     origin: z.string(),
     acceptedAtMs: timeMs,
+    createdBy: z.string(),
+    askedBy: z.string(),
     replicas: z.array(replicaView),
     failedRollout: optional(failedRolloutView),
     spec: z.record(z.string(), z.unknown()),

@@ -1,4 +1,4 @@
-import type { ApplyResult, ServiceRef } from '../control-plane.ts';
+import type { ApplyResult, RemoveRequest, ServiceRef } from '../control-plane.ts';
 import { OutriggerError } from '../core/errors.ts';
 import type { Replica } from '../core/replica.ts';
 import type { Rollout, Service } from '../core/service.ts';
@@ -22,10 +22,16 @@ export interface AdmittedSpec {
   readonly warnings: readonly string[];
 }
 
+/** Who asks: where it comes from, for people, and the id of the request, for whoever may have to take it back. */
+export interface Asked {
+  readonly origin: string;
+  readonly requestId?: string | undefined;
+}
+
 export function applySpecs(
   state: DesiredState,
   admitted: readonly AdmittedSpec[],
-  origin: string,
+  asked: Asked,
   now: number,
 ): Step<ApplyResult[]> {
   refuseCycle(
@@ -39,7 +45,7 @@ export function applySpecs(
       r => r.service === serviceKey(spec) && r.phase.kind === 'failed',
     );
     const existing = state.services.get(serviceKey(spec));
-    const step = applySpec({ existing, failed, admitted: { spec, imageId, warnings }, origin, now });
+    const step = applySpec({ existing, failed, admitted: { spec, imageId, warnings }, asked, now });
     changes.push(...step.changes);
     if (existing && step.result.outcome === 'scaled')
       changes.push(...scaledPrevious(state, existing, replicasAfter(existing, spec)));
@@ -53,10 +59,11 @@ function applySpec(request: {
   /** Replicas of the service that gave up. */
   failed: readonly Replica[];
   admitted: AdmittedSpec;
-  origin: string;
+  asked: Asked;
   now: number;
 }): Step<ApplyResult> {
-  const { existing, failed, origin, now } = request;
+  const { existing, failed, now } = request;
+  const { origin, requestId = '' } = request.asked;
   const { spec, imageId, warnings } = request.admitted;
   const key = serviceKey(spec);
   const service = { namespace: spec.namespace, name: spec.name };
@@ -72,6 +79,8 @@ function applySpec(request: {
       acceptedAt: now,
       removal: null,
       origin,
+      createdBy: requestId,
+      askedBy: requestId,
       rollout: { kind: 'progressing', since: now, previous: null },
     };
     return accepted(created, { service, outcome: 'created', generation, warnings }, now);
@@ -81,7 +90,15 @@ function applySpec(request: {
   if (sameContainer(existing, spec, imageId)) {
     // A rollback is forgotten once somebody asks for what it went back to.
     const rollout: Rollout = existing.rollout.kind === 'rolled_back' ? { kind: 'settled' } : existing.rollout;
-    const kept: Service = { ...existing, spec, imageId: imageId ?? existing.imageId, replicas, origin, rollout };
+    const kept: Service = {
+      ...existing,
+      spec,
+      imageId: imageId ?? existing.imageId,
+      replicas,
+      origin,
+      askedBy: requestId,
+      rollout,
+    };
     const result = { service, generation: existing.generation, warnings };
     if (failed.length > 0) {
       // Asking again is asking to try again: replicas that gave up make way for new ones.
@@ -89,9 +106,13 @@ function applySpec(request: {
       const again = failed.map((replica): Change => ({ kind: 'put_replica', replica: { ...replica, replace: true } }));
       return { ...step, changes: [...step.changes, ...again] };
     }
-    if (canonicalJson({ ...kept, imageId: existing.imageId, origin: existing.origin }) === canonicalJson(existing)) {
-      const silent: Change[] = kept.imageId === existing.imageId ? [] : [{ kind: 'put_service', service: kept }];
-      return { changes: silent, result: { ...result, outcome: 'unchanged' } };
+    const { imageId: _i, origin: _o, askedBy: _a, ...wanted } = kept;
+    if (canonicalJson({ ...existing, ...wanted }) === canonicalJson(existing)) {
+      const isSilent = kept.imageId === existing.imageId && kept.askedBy === existing.askedBy;
+      const silent: Change[] = isSilent ? [] : [{ kind: 'put_service', service: { ...kept, origin: existing.origin } }];
+      // Asked again because the answer was lost: it is still the one that created it.
+      const isRepeated = requestId !== '' && requestId === existing.createdBy && requestId === existing.askedBy;
+      return { changes: silent, result: { ...result, outcome: isRepeated ? 'created' : 'unchanged' } };
     }
     return accepted(kept, { ...result, outcome: replicas === existing.replicas ? 'updated' : 'scaled' }, now);
   }
@@ -106,6 +127,7 @@ function applySpec(request: {
     replicas,
     acceptedAt: now,
     origin,
+    askedBy: requestId,
     // The last generation that is known to work is what a failed one falls back to.
     rollout: {
       kind: 'progressing',
@@ -144,15 +166,8 @@ function accepted(service: Service, result: ApplyResult, now: number): Step<Appl
   };
 }
 
-export function removeServices(
-  state: DesiredState,
-  request: { namespace: string; names: readonly string[]; volumes: boolean; graceMs?: number | undefined },
-  now: number,
-): Step<ServiceRef[]> {
-  const chosen =
-    request.names.length > 0
-      ? request.names.map(name => existingService(state, { namespace: request.namespace, name }))
-      : [...state.services.values()].filter(s => s.spec.namespace === request.namespace);
+export function removeServices(state: DesiredState, request: RemoveRequest, now: number): Step<ServiceRef[]> {
+  const chosen = chosenToRemove(state, request);
   const changes = chosen.flatMap((service): Change[] => {
     const volumes = service.removal?.volumes || request.volumes;
     const graceMs = request.graceMs ?? service.removal?.graceMs;
@@ -167,6 +182,15 @@ export function removeServices(
     ];
   });
   return { changes, result: chosen.map(s => ({ namespace: s.spec.namespace, name: s.spec.name })) };
+}
+
+/** With `askedBy`, what is gone, or has been asked for by somebody else since, is none of the request's, and no mistake. */
+function chosenToRemove(state: DesiredState, { namespace, names, askedBy }: RemoveRequest): readonly Service[] {
+  const all = [...state.services.values()].filter(s => s.spec.namespace === namespace);
+  if (askedBy !== undefined) {
+    return all.filter(s => s.askedBy === askedBy && (names.length === 0 || names.includes(s.spec.name)));
+  }
+  return names.length > 0 ? names.map(name => existingService(state, { namespace, name })) : all;
 }
 
 export function scaleService(state: DesiredState, ref: ServiceRef, replicas: number, now: number): Step<void> {
@@ -187,7 +211,7 @@ export function scaleService(state: DesiredState, ref: ServiceRef, replicas: num
     min === max
       ? { ...service.spec, replicas: { ...service.spec.replicas, min: replicas, max: replicas, initial: replicas } }
       : service.spec;
-  const scaled: Service = { ...service, spec, replicas };
+  const scaled: Service = { ...service, spec, replicas, askedBy: '' };
   const message = `scaled from ${service.replicas} to ${replicas} replica(s)`;
   return {
     changes: [

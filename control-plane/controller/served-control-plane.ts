@@ -105,8 +105,8 @@ export class ServedControlPlane implements ControlPlane {
         }),
       ),
     );
-    if (request.dryRun) return applySpecs(this.#loop.state, admitted, request.origin, this.#options.clock.now()).result;
-    return this.#loop.submit(state => applySpecs(state, admitted, request.origin, this.#options.clock.now()));
+    if (request.dryRun) return applySpecs(this.#loop.state, admitted, request, this.#options.clock.now()).result;
+    return this.#loop.submit(state => applySpecs(state, admitted, request, this.#options.clock.now()));
   }
 
   async remove(request: Parameters<ControlPlane['remove']>[0]): Promise<ServiceRef[]> {

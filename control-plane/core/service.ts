@@ -18,6 +18,13 @@ export interface Service {
   readonly removal: Removal | null;
   /** Who wants it: the folder and files it came from, or a program's own words; shown, never interpreted. */
   readonly origin: string;
+  /** The id of the apply request that created it; '' where that had none. */
+  readonly createdBy: string;
+  /**
+   * The id of the one that named it last, also where that changed nothing: who takes back what a request asked for takes
+   * only what nobody else has asked for since. '' where that had none, or somebody has scaled it since.
+   */
+  readonly askedBy: string;
   readonly rollout: Rollout;
 }
 

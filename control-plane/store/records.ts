@@ -142,6 +142,8 @@ export const serviceRecord = z.strictObject({
   acceptedAt: time,
   removal: z.strictObject({ askedAt: time, volumes: z.boolean(), graceMs: time.optional() }).nullable(),
   origin: z.string(),
+  createdBy: z.string(),
+  askedBy: z.string(),
   rollout: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('settled') }),
     z.strictObject({ kind: z.literal('progressing'), since: time, previous: count.nullable() }),

@@ -39,6 +39,10 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE replicas SET document = json_set(document, '$.phase.reasons', json('[]'))
   WHERE CASE WHEN json_valid(document) THEN json_extract(document, '$.phase.kind') END = 'pending';
   `,
+  `
+  -- Which request created a service, and which named it last, was not stored.
+  UPDATE services SET document = json_set(document, '$.createdBy', '', '$.askedBy', '') WHERE json_valid(document);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -80,6 +80,8 @@ function describeService(service: Service, replicas: readonly Replica[], scene: 
     deleting: service.removal !== null,
     origin: service.origin,
     acceptedAtMs: service.acceptedAt,
+    createdBy: service.createdBy,
+    askedBy: service.askedBy,
     replicas: views,
     ...describeRollout(service),
     spec: maskSpec(spec),

@@ -21,6 +21,10 @@ export interface ServiceView {
   readonly deleting: boolean;
   readonly origin: string;
   readonly acceptedAtMs: number;
+  /** The id of the apply request that created it; '' where that had none. */
+  readonly createdBy: string;
+  /** Of the one that named it last; '' where that had none, or it was scaled since. */
+  readonly askedBy: string;
   readonly replicas: readonly ReplicaView[];
   /** The last update, where it failed: which generation, why, and whether the one before runs again. */
   readonly failedRollout?: FailedRolloutView;

@@ -139,15 +139,15 @@ test('the provider that can neither wait nor remove says both', async t => {
   await writeFile(path.join(cwd, 'compose.yaml'), `name: demo\nservices:\n${FILE}`);
   const messages: { type: string; message: string }[] = [];
   const service = { namespace: 'demo', name: 'late' };
-  let isAccepted = false;
+  let askedBy: string | undefined;
   const counts = { wantedReplicas: 1, readyReplicas: 0, replicas: [] };
   const view = { ...service, ...counts, generation: 1, deleting: false, state: 'starting', message: '' };
-  const services = async () => (isAccepted ? [view] : []);
+  const services = async () => (askedBy === undefined ? [] : [{ ...view, askedBy }]);
   const client = {
     status: async () => ({ exitWhenIdle: false }),
     services,
-    apply: async () => {
-      isAccepted = true;
+    apply: async (request: { requestId: string }) => {
+      askedBy = request.requestId;
       return [{ service, outcome: 'created', generation: 1, warnings: [] }];
     },
     async *watchServices() {

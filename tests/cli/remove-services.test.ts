@@ -2,6 +2,7 @@ import test from 'ava';
 import { askToRemove } from '../../cli/ask-to-remove.ts';
 import type { ControlClient } from '../../cli/control-client.ts';
 import { removeServices } from '../../cli/remove-services.ts';
+import type { RemoveRequest } from '../../control-plane/control-plane.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import type { ServiceView } from '../../control-plane/views/views.ts';
 
@@ -62,28 +63,31 @@ test('it is asked for three times at most, not at all where nobody may start it,
   await t.throwsAsync(remove([gone], revive), { message: /there is no service/ });
 });
 
-test('of what a command takes back, what another one has removed meanwhile is gone, and the rest is asked for', async t => {
-  const asked: (readonly string[])[] = [];
-  let present = ['slow', 'toobig'];
-  const own = {
-    ...client([]),
-    services: async () => present.map(name => ({ name })),
-    remove: async ({ names }: { names: readonly string[] }) => {
-      asked.push(names);
-      // The other command is quicker.
-      if (asked.length === 1) present = ['slow'];
-      if (names.some(name => !present.includes(name))) throw gone;
-      return names.map(name => ({ namespace: 'demo', name }));
-    },
-  } as unknown as ControlClient;
-  const request = { client: own, namespace: 'demo', names: ['slow', 'toobig'], volumes: false, areOwn: true };
-  const wait = { signal: new AbortController().signal, onUpdate: () => {} };
-  t.is((await removeServices(request, wait)).result.kind, 'gone');
-  t.deepEqual(asked, [['slow', 'toobig'], ['slow']]);
-  present = [];
-  t.is((await removeServices(request, wait)).result.kind, 'gone');
-  await t.throwsAsync(removeServices({ ...request, areOwn: false }, wait), { message: /there is no service/ });
-});
+for (const isLost of [false, true])
+  test(`of what a command takes back only its own counts as removed${isLost ? ', also where the answer was lost' : ''}`, async t => {
+    const asked: (string | undefined)[] = [];
+    let present = ['slow', 'toobig', 'wanted'];
+    const own = {
+      ...client([]),
+      services: async () => present.map(name => ({ name, deleting: false })),
+      remove: async ({ askedBy }: RemoveRequest) => {
+        asked.push(askedBy);
+        const removed = present.filter(name => name !== 'wanted');
+        present = ['wanted'];
+        if (isLost && asked.length === 1) throw killed;
+        return removed.map(name => ({ namespace: 'demo', name }));
+      },
+    } as unknown as ControlClient;
+    const request = { client: own, namespace: 'demo', names: present, volumes: false, askedBy: 'us' };
+    const wait = { signal: new AbortController().signal, onUpdate: () => {}, revive: async () => {} };
+    const { removed, result } = await removeServices(request, wait);
+    t.is(result.kind, 'gone');
+    t.deepEqual(
+      removed.map(r => r.name),
+      ['slow', 'toobig'],
+    );
+    t.deepEqual(asked, isLost ? ['us', 'us'] : ['us']);
+  });
 
 /** A control plane that does not end by itself; it dies over the first removal, of which it has carried out this much. */
 function diesOverIt(present: readonly string[], carriedOut: readonly string[]) {

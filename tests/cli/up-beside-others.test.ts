@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { ApplyRequest } from '../../control-plane/control-plane.ts';
+import type { ApplyRequest, RemoveRequest } from '../../control-plane/control-plane.ts';
 import { serve } from '../api/served.ts';
 import { FakeControlPlane } from '../fakes/control-plane.ts';
 import { until } from '../until.ts';
@@ -44,7 +44,7 @@ test('an update by another command ends the waiting for the one before, and is n
   t.is(code, 1);
   t.regex(stderr, /llm.* was updated again/s);
   t.regex(stderr, /generation 2 was asked for while this command waited for generation 1/);
-  t.regex(stderr, /another command has updated llm since: not removed/);
+  t.regex(stderr, /another command has asked for llm since: not removed/);
   t.is(controlPlane.services()[0]?.generation, 2);
   controlPlane.settle(LLM);
   t.is((await second.ended).code, 0);
@@ -62,7 +62,7 @@ test('an interrupted command leaves what another one has updated since', async t
   cli.child.kill('SIGCONT');
   const { code, stderr } = await cli.ended;
   t.true(code === 130 || code === 1, `${code}`);
-  t.regex(stderr, /another command has updated llm since: not removed/);
+  t.regex(stderr, /another command has asked for llm since: not removed/);
   t.is(controlPlane.services()[0]?.generation, 2);
 });
 
@@ -102,22 +102,82 @@ async function twoWait(t: ExecutionContext, ...args: string[]) {
 }
 
 for (const isInterrupted of [false, true])
-  test(`whoever waits for what another command takes back that ${isInterrupted ? 'was interrupted' : 'timed out'} is told so`, async t => {
+  test(`what another command waits for stays, when the one that created it ${isInterrupted ? 'is interrupted' : 'runs out of time'}`, async t => {
     const { controlPlane, first, second } = await twoWait(t, ...(isInterrupted ? [] : ['--wait-timeout', '5']));
     if (isInterrupted) first.child.kill('SIGINT');
     const ended = await first.ended;
     t.is(ended.code, isInterrupted ? 130 : 1);
-    t.regex(ended.stderr, /removing what this command created: llm/);
-    const { code, stderr } = await second.ended;
-    t.is(code, 1);
-    t.regex(
-      stderr,
-      /service "llm" is gone: another command removed it while this one waited: .*the "up" that created it/,
-    );
-    t.regex(stderr, /next: "outrigger events -p demo llm" shows .* start it again with "outrigger up llm"/);
-    t.notRegex(stderr, /removing what this command created/, 'it created nothing');
-    t.deepEqual(controlPlane.services(), []);
+    t.regex(ended.stderr, /another command has asked for llm since: not removed/);
+    controlPlane.settle(LLM);
+    t.is((await second.ended).code, 0);
+    t.is(controlPlane.services().length, 1);
   });
+
+test('a service that another command removed and started anew meanwhile is not taken back', async t => {
+  const { controlPlane, start, reaches } = await scene(t);
+  const first = start('up', '-d', '--no-build');
+  await reaches(1);
+  first.child.kill('SIGSTOP');
+  await controlPlane.remove({ namespace: 'demo', names: ['llm'], volumes: false });
+  const second = start('up', '-d', '--no-build');
+  await reaches(1);
+  first.child.kill('SIGINT');
+  first.child.kill('SIGCONT');
+  const { code } = await first.ended;
+  // Whichever it sees first when it goes on, the removal or the interruption.
+  t.true(code === 130 || code === 1, `${code}`);
+  controlPlane.settle(LLM);
+  t.is((await second.ended).code, 0);
+  t.is(controlPlane.services().length, 1);
+});
+
+/** Somebody else asks for the same at the very moment at which the command asks for something. */
+class Contested extends FakeControlPlane {
+  readonly spec = { ...LLM, image: 'llm:1', protocol: 'grpc' as const, port: 50051 };
+  readonly at: 'apply' | 'remove';
+
+  constructor(at: 'apply' | 'remove') {
+    super();
+    this.at = at;
+  }
+
+  other(image: string) {
+    return super.apply({ specs: [{ ...this.spec, image }], origin: '', dryRun: false, requestId: 'another' });
+  }
+
+  override async apply(request: ApplyRequest) {
+    if (this.at === 'apply') await super.apply({ ...request, requestId: 'another' });
+    return super.apply(request);
+  }
+
+  override async remove(request: RemoveRequest) {
+    if (this.at === 'remove') await this.other('llm:2');
+    return super.remove(request);
+  }
+}
+
+test('what somebody else asks for between the last look and the removal stays', async t => {
+  const { controlPlane, start, reaches } = await scene(t, '2', new Contested('remove'));
+  const cli = start('up', '-d', '--no-build');
+  await reaches(1);
+  cli.child.kill('SIGINT');
+  const { code, stderr } = await cli.ended;
+  t.is(code, 130);
+  t.regex(stderr, /another command has asked for llm since: not removed/);
+  t.notRegex(stderr, /removed llm/);
+  t.is(controlPlane.services()[0]?.generation, 2);
+});
+
+test('of two commands that ask for the same at the same moment only one has created it', async t => {
+  const { controlPlane, start, reaches } = await scene(t, '2', new Contested('apply'));
+  const cli = start('up', '-d', '--no-build');
+  await reaches(1);
+  cli.child.kill('SIGINT');
+  const { code, stderr } = await cli.ended;
+  t.is(code, 130);
+  t.regex(stderr, /llm was there before and stays/);
+  t.is(controlPlane.services().length, 1);
+});
 
 test('whoever gives up first on what another command created leaves it to that one', async t => {
   const { controlPlane, first, second } = await twoWait(t);

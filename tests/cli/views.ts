@@ -38,6 +38,8 @@ export function serviceView(part: Partial<ServiceView> = {}): ServiceView {
     deleting: false,
     origin: 'test',
     acceptedAtMs: 0,
+    createdBy: '',
+    askedBy: '',
     replicas: [replicaView()],
     spec: {},
     ...part,

@@ -27,6 +27,8 @@ function stateOf(
     latestGeneration: 1,
     replicas: 2,
     acceptedAt: 7,
+    createdBy: '',
+    askedBy: '',
     removal: null,
     origin: 'shop.yaml',
     rollout: SETTLED,

@@ -14,6 +14,8 @@ const service: Service = {
   latestGeneration: 3,
   replicas: 1,
   acceptedAt: 0,
+  createdBy: '',
+  askedBy: '',
   removal: null,
   origin: '',
   rollout: { kind: 'settled' },

@@ -16,6 +16,8 @@ function aService(rollout: Rollout, key: ServiceKey = 'ns/svc'): Service {
     latestGeneration: 2,
     replicas: 1,
     acceptedAt: 0,
+    createdBy: '',
+    askedBy: '',
     removal: null,
     origin: '',
     rollout,

@@ -16,6 +16,8 @@ function aService(name: string): Service {
     latestGeneration: 1,
     replicas: 1,
     acceptedAt: 0,
+    createdBy: '',
+    askedBy: '',
     removal: null,
     origin: '',
     rollout: { kind: 'settled' },

@@ -36,6 +36,8 @@ function why({ spec = {}, replicas, nodes = [aNode()], records = [], probes, oth
       latestGeneration: 1,
       replicas: 1,
       acceptedAt: 0,
+      createdBy: '',
+      askedBy: '',
       removal: null,
       origin: '',
       rollout: { kind: 'settled' },

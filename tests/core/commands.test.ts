@@ -18,7 +18,7 @@ const REF = { namespace: 'ns', name: 'svc' };
 const EMPTY = DesiredState.from({ services: [], replicas: [], nodes: [], generations: [] });
 
 function applied(state: DesiredState, spec: ServiceSpec, given: Partial<AdmittedSpec> = {}, now = 100) {
-  return applySpecs(state, [{ spec, imageId: null, warnings: [], ...given }], 'shop.yaml', now);
+  return applySpecs(state, [{ spec, imageId: null, warnings: [], ...given }], { origin: 'shop.yaml' }, now);
 }
 const after = (state: DesiredState, step: Step<unknown>) => state.with(step.changes);
 const serviceIn = (state: DesiredState) => state.services.get('ns/svc') as Service;
@@ -41,6 +41,8 @@ test('a new service begins as generation 1 with the initial number of replicas, 
     generation: 1,
     replicas: 2,
     acceptedAt: 100,
+    createdBy: '',
+    askedBy: '',
     origin: 'shop.yaml',
     removal: null,
     rollout: { kind: 'progressing', since: 100, previous: null },
@@ -51,7 +53,7 @@ test('a new service begins as generation 1 with the initial number of replicas, 
 
 test('several services are applied in one step', t => {
   const admitted = ['a', 'b'].map(name => ({ spec: aSpec({ name }), imageId: null, warnings: [] }));
-  const step = applySpecs(EMPTY, admitted, 'o', 1);
+  const step = applySpecs(EMPTY, admitted, { origin: 'o' }, 1);
   t.deepEqual(
     step.result.map(r => r.service.name),
     ['a', 'b'],
@@ -65,7 +67,7 @@ const applyAll = (state: DesiredState, ...specs: ServiceSpec[]) =>
   applySpecs(
     state,
     specs.map(spec => ({ spec, imageId: null, warnings: [] })),
-    'o',
+    { origin: 'o' },
     1,
   );
 
@@ -128,7 +130,12 @@ test('the same spec with its keys in another order changes nothing', t => {
 });
 
 test('the same file from another folder is no change', t => {
-  const step = applySpecs(running(), [{ spec: aSpec(), imageId: null, warnings: [] }], 'elsewhere.yaml', 100);
+  const step = applySpecs(
+    running(),
+    [{ spec: aSpec(), imageId: null, warnings: [] }],
+    { origin: 'elsewhere.yaml' },
+    100,
+  );
   t.is(step.result[0]?.outcome, 'unchanged');
   t.deepEqual(step.changes, []);
 });
@@ -349,4 +356,59 @@ test('scaling or restarting what does not exist says where to look', t => {
     t.is(error?.code, 'not_found');
     t.regex(error?.next ?? '', /outrigger ps/);
   }
+});
+
+/** After requests of these ids, each for the same service in that image. */
+function askedBy(...requests: readonly (readonly [requestId: string, image: string])[]) {
+  let state = EMPTY;
+  const outcomes = requests.map(([requestId, image]) => {
+    const admitted = [{ spec: aSpec({ image }), imageId: null, warnings: [] }];
+    const step = applySpecs(state, admitted, { origin: 'shop.yaml', requestId }, 100);
+    state = after(state, step);
+    return step.result[0]?.outcome;
+  });
+  return { state, outcomes };
+}
+
+const removed = (state: DesiredState, askedBy: string, names: readonly string[] = ['svc']) =>
+  removeServices(state, { namespace: 'ns', names, volumes: false, askedBy }, 1).result.map(r => r.name);
+
+test('who created a service and who asked for it last is kept, also where that changed nothing', t => {
+  const first = askedBy(['a', 'image:1']);
+  t.like(serviceIn(first.state), { createdBy: 'a', askedBy: 'a' });
+  const { state, outcomes } = askedBy(['a', 'image:1'], ['b', 'image:1']);
+  t.deepEqual(outcomes, ['created', 'unchanged']);
+  t.like(serviceIn(state), { createdBy: 'a', askedBy: 'b', generation: 1 });
+  t.like(serviceIn(askedBy(['a', 'image:1'], ['b', 'image:2']).state), { createdBy: 'a', askedBy: 'b', generation: 2 });
+});
+
+test('a request that is sent again after its answer was lost is told once more that it created the service', t => {
+  t.deepEqual(askedBy(['a', 'image:1'], ['a', 'image:1']).outcomes, ['created', 'created']);
+  t.deepEqual(askedBy(['', 'image:1'], ['', 'image:1']).outcomes, ['created', 'unchanged']);
+  t.deepEqual(askedBy(['a', 'image:1'], ['b', 'image:1'], ['a', 'image:1']).outcomes.slice(1), [
+    'unchanged',
+    'unchanged',
+  ]);
+});
+
+test('a request takes back only what nobody else has asked for since, and what is gone is no mistake', t => {
+  const { state } = askedBy(['a', 'image:1']);
+  t.deepEqual(removed(state, 'a'), ['svc']);
+  t.deepEqual(removed(state, 'a', []), ['svc']);
+  t.deepEqual(removed(state, 'a', ['other']), []);
+  t.deepEqual(removed(state, 'b'), []);
+  t.deepEqual(removed(askedBy(['a', 'image:1'], ['b', 'image:1']).state, 'a'), []);
+  t.deepEqual(removed(EMPTY, 'a'), []);
+  const scaled = after(state, scaleService(state, REF, 2, 1));
+  t.deepEqual(removed(scaled, 'a'), [], 'somebody wants two of it');
+  t.deepEqual(removed(after(scaled, removeServices(scaled, { ...REF, names: [], volumes: false }, 1)), 'a'), []);
+});
+
+test('a service that was removed and asked for again is that of the second request', t => {
+  const { state } = askedBy(['a', 'image:1']);
+  const leaving = after(state, removeServices(state, { namespace: 'ns', names: ['svc'], volumes: false }, 1));
+  const admitted = [{ spec: aSpec(), imageId: null, warnings: [] }];
+  const anew = after(leaving, applySpecs(leaving, admitted, { origin: '', requestId: 'b' }, 2));
+  t.like(serviceIn(anew), { createdBy: 'b', askedBy: 'b' });
+  t.deepEqual(removed(anew, 'a'), []);
 });

@@ -25,6 +25,8 @@ function aService(name: string, given: Partial<Service> = {}): Service {
     imageId: null,
     ...counts,
     acceptedAt: 0,
+    createdBy: '',
+    askedBy: '',
     removal: REMOVAL,
     origin: '',
     rollout,

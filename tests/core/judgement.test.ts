@@ -30,6 +30,8 @@ function stored(replicas: readonly Replica[], specs: readonly ServiceSpec[] = [a
       latestGeneration: 1,
       replicas: spec.replicas.initial,
       acceptedAt: 0,
+      createdBy: '',
+      askedBy: '',
       removal: null,
       origin: '',
       rollout: { kind: 'settled' },

@@ -20,6 +20,8 @@ function aService(replicas: number, update: ServiceSpecInput['update'] = {}, giv
     latestGeneration: 2,
     replicas,
     acceptedAt: 0,
+    createdBy: '',
+    askedBy: '',
     removal: null,
     origin: '',
     rollout: { kind: 'progressing', since: 0, previous: 1 },

@@ -15,5 +15,5 @@ export function exactly(count: number): NonNullable<ServiceSpecInput['replicas']
 /** Applies specs to the model as the API would. */
 export function apply(world: ModelWorld, ...specs: ServiceSpec[]): void {
   const admitted = specs.map((spec): AdmittedSpec => ({ spec, imageId: null, warnings: [] }));
-  world.commit(applySpecs(world.state, admitted, 'test', world.now).changes);
+  world.commit(applySpecs(world.state, admitted, { origin: 'test' }, world.now).changes);
 }

@@ -4,6 +4,7 @@ import type {
   ControlPlane,
   EventQuery,
   LogQuery,
+  RemoveRequest,
   ServiceRef,
 } from '../../control-plane/control-plane.ts';
 import type { Endpoint } from '../../control-plane/core/endpoint.ts';
@@ -70,7 +71,7 @@ export class FakeControlPlane implements ControlPlane {
     };
   }
 
-  async apply({ specs, origin, dryRun }: ApplyRequest): Promise<readonly ApplyResult[]> {
+  async apply({ specs, origin, dryRun, requestId = '' }: ApplyRequest): Promise<readonly ApplyResult[]> {
     this.#failOnce();
     const parsed = specs.map(spec => {
       const result = serviceSpec.safeParse(spec);
@@ -90,17 +91,27 @@ export class FakeControlPlane implements ControlPlane {
     if (dryRun) return results;
     for (const [i, spec] of parsed.entries()) {
       const { generation, outcome } = results[i]!;
-      if (outcome === 'unchanged') continue;
-      this.#entries.set(serviceKey(spec), { spec, view: this.#view(spec, generation, origin) });
+      const old = this.#entries.get(serviceKey(spec));
+      if (old && outcome === 'unchanged') {
+        this.#entries.set(serviceKey(spec), { spec, view: { ...old.view, askedBy: requestId } });
+        continue;
+      }
+      const createdBy = old?.view.createdBy ?? requestId;
+      const view = { ...this.#view(spec, generation, origin), createdBy, askedBy: requestId };
+      this.#entries.set(serviceKey(spec), { spec, view });
       this.addEvent(spec, 'service.applied', `generation ${generation}`);
     }
     this.#changed();
     return results;
   }
 
-  async remove({ namespace, names }: { namespace: string; names: readonly string[]; volumes: boolean }) {
+  async remove({ namespace, names, askedBy }: RemoveRequest) {
     this.#failOnce();
-    const refs = names.length > 0 ? names.map(name => ({ namespace, name })) : this.#refs(namespace);
+    const all = this.#refs(namespace);
+    const asked = all.filter(ref => this.#entries.get(serviceKey(ref))?.view.askedBy === askedBy);
+    const chosen =
+      askedBy === undefined ? names.map(name => ({ namespace, name })) : asked.filter(r => names.includes(r.name));
+    const refs = names.length > 0 ? chosen : askedBy === undefined ? all : asked;
     for (const ref of refs) this.#entry(ref);
     for (const ref of refs) this.#entries.delete(serviceKey(ref));
     this.#changed();
@@ -342,6 +353,8 @@ export class FakeControlPlane implements ControlPlane {
       deleting: false,
       origin,
       acceptedAtMs: this.#nowMs++,
+      createdBy: '',
+      askedBy: '',
       replicas: [],
       spec: { ...spec },
     };

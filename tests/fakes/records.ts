@@ -130,6 +130,8 @@ export const anyService: fc.Arbitrary<Service> = fc
     acceptedAt: time,
     removal: fc.option(fc.record({ askedAt: time, volumes: fc.boolean() })),
     origin: text,
+    createdBy: text,
+    askedBy: text,
     rollout: fc.oneof(
       fc.constant({ kind: 'settled' as const }),
       fc.record({ kind: fc.constant('progressing' as const), since: time, previous: fc.option(fc.nat(5)) }),

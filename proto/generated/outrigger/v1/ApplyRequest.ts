@@ -6,10 +6,12 @@ export interface ApplyRequest {
   'specs'?: (_google_protobuf_Struct)[];
   'origin'?: (string);
   'dryRun'?: (boolean);
+  'requestId'?: (string);
 }
 
 export interface ApplyRequest__Output {
   'specs': (_google_protobuf_Struct__Output)[];
   'origin': (string);
   'dryRun': (boolean);
+  'requestId': (string);
 }

@@ -6,7 +6,9 @@ export interface DeleteRequest {
   'names'?: (string)[];
   'volumes'?: (boolean);
   'graceMs'?: (number);
+  'askedBy'?: (string);
   '_graceMs'?: "graceMs";
+  '_askedBy'?: "askedBy";
 }
 
 export interface DeleteRequest__Output {
@@ -14,5 +16,7 @@ export interface DeleteRequest__Output {
   'names': (string)[];
   'volumes': (boolean);
   'graceMs'?: (number);
+  'askedBy'?: (string);
   '_graceMs'?: "graceMs";
+  '_askedBy'?: "askedBy";
 }

@@ -22,6 +22,8 @@ export interface Service {
   'replicas'?: (_outrigger_v1_Replica)[];
   'spec'?: (_google_protobuf_Struct | null);
   'failedRollout'?: (_outrigger_v1_FailedRollout | null);
+  'createdBy'?: (string);
+  'askedBy'?: (string);
 }
 
 export interface Service__Output {
@@ -41,4 +43,6 @@ export interface Service__Output {
   'replicas': (_outrigger_v1_Replica__Output)[];
   'spec': (_google_protobuf_Struct__Output | null);
   'failedRollout': (_outrigger_v1_FailedRollout__Output | null);
+  'createdBy': (string);
+  'askedBy': (string);
 }
