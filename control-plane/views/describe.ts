@@ -109,7 +109,12 @@ function stateOf(service: Service, replicas: readonly Replica[], nodes: JudgedNo
   const ready = current.filter(isAvailable).length;
   if (service.rollout.kind === 'paused') return 'failed';
   if (current.some(r => r.phase.kind === 'failed')) return ready > 0 ? 'degraded' : 'failed';
-  if (service.rollout.kind === 'progressing') return service.rollout.previous === null ? 'starting' : 'updating';
+  if (service.rollout.kind === 'progressing') {
+    if (service.rollout.previous !== null) return 'updating';
+    // What still ends is of a service that was taken down, or of a generation that never worked: no part of this start.
+    const isThrough = ready >= service.replicas && replicas.every(r => !isLive(r) || isCurrent(service, r));
+    return isThrough ? 'ready' : 'starting';
+  }
   // Replicas on their way out are part of a change that is not over, even where enough others serve; who is given up is not.
   const leaving = replicas.some(r => !(isLive(r) && isCurrent(service, r)) && !nodes.isGivenUp(r));
   if (leaving) return 'updating';
