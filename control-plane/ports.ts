@@ -43,7 +43,10 @@ export interface Engine {
   stop(containerId: string, options: { graceMs: number }, signal: AbortSignal): Promise<void>;
   /** Deletes by immutable id after reading the labels again; refuses a container without this instance's labels. Gone is success. */
   remove(containerId: string, signal: AbortSignal): Promise<void>;
-  /** Removes this instance's networks (volumes too, when asked) of a namespace where nothing uses them any more. Idempotent. */
+  /**
+   * Removes a namespace's networks (this instance's volumes too, when asked) where nothing uses them any more. Networks that
+   * another instance made for it go too, so that the last one leaves nothing; never one that Compose or a person made. Idempotent.
+   */
   cleanNamespace(namespace: string, options: { volumes: boolean }, signal: AbortSignal): Promise<void>;
   /** Removes this instance's networks of all namespaces where nothing uses them any more: the node is left. Idempotent. */
   removeNetworks(signal: AbortSignal): Promise<void>;

@@ -368,6 +368,41 @@ export function engineContract(test: TestFn, make: (title: string) => Promise<En
     await w.engine.cleanNamespace(w.namespace, { volumes: true }, soon());
   });
 
+  check('of two control planes that share a namespace the last one to clean removes the network', async (t, w) => {
+    const network = `${w.namespace}_default`;
+    const run = async (engine: Engine, replicaId: string) => {
+      const { containerId } = await engine.create(requestOf(w, w.programs.serves, { replicaId }), soon());
+      await engine.start(containerId, soon());
+      return containerId;
+    };
+    const end = async (engine: Engine, id: string) => {
+      await engine.stop(id, { graceMs: 1_000 }, soon());
+      await engine.remove(id, soon());
+      await engine.cleanNamespace(w.namespace, { volumes: false }, soon());
+    };
+    const first = await run(w.engine, 'first');
+    const second = await run(w.other, 'second');
+    await end(w.engine, first);
+    t.true(await w.hasNetwork(network), 'it is in use');
+    await end(w.other, second);
+    t.false(await w.hasNetwork(network));
+  });
+
+  check('a network that another control plane removed before a start is made again', async (t, w) => {
+    const networks = ['a', 'b'].map(key => ({ name: `${w.namespace}_${key}`, key, aliases: [] }));
+    const create = (replicaId: string) =>
+      w.engine.create(requestOf(w, { ...w.programs.serves, networks }, { replicaId }), soon());
+    const first = await create('aaaa0001');
+    await w.other.cleanNamespace(w.namespace, { volumes: false }, soon());
+    const second = await create('bbbb0002');
+    for (const { containerId } of [first, second]) await w.engine.start(containerId, soon());
+    const { containers } = await w.engine.observe(soon());
+    const joined = containers.map(({ addresses }) => addresses.map(({ network }) => network).sort());
+    const names = networks.map(({ name }) => name);
+    t.deepEqual(joined, [names, names]);
+    for (const name of names) t.true(await w.hasNetwork(name), name);
+  });
+
   check(
     'networks of all namespaces are removed where nothing uses them, and made again when they are needed',
     async (t, w) => {

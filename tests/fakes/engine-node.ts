@@ -93,9 +93,7 @@ export class FakeNode {
   add(options: Pick<FakeContainer, 'request' | 'instance' | 'publishOn'>): FakeContainer {
     const { spec, containerName } = options.request;
     const owner = { instance: options.instance, namespace: spec.namespace };
-    for (const network of networkNames(options.request)) {
-      if (!this.networks.has(network)) this.networks.set(network, owner);
-    }
+    this.#makeNetworks(options);
     for (const mount of spec.mounts) {
       if (mount.kind === 'volume' && mount.name !== undefined && !this.volumes.has(mount.name)) {
         this.volumes.set(mount.name, owner);
@@ -122,7 +120,14 @@ export class FakeNode {
     return container;
   }
 
+  #makeNetworks({ request, instance }: Pick<FakeContainer, 'request' | 'instance'>): void {
+    for (const network of networkNames(request)) {
+      if (!this.networks.has(network)) this.networks.set(network, { instance, namespace: request.spec.namespace });
+    }
+  }
+
   start(container: FakeContainer, behaviour: Behaviour): void {
+    this.#makeNetworks(container);
     container.publishedPorts = this.#publish(container);
     container.addresses = networkNames(container.request).map(network => ({ network, ip: this.#nextIp() }));
     container.state = 'running';
@@ -205,7 +210,11 @@ export class FakeNode {
     );
     const own = (owner: { instance: string; namespace: string }) =>
       owner.instance === instance && (namespace === null || owner.namespace === namespace);
-    for (const [name, owner] of this.networks) if (own(owner) && !usedNetworks.has(name)) this.networks.delete(name);
+    for (const [name, owner] of this.networks) {
+      // Whoever of several instances goes last removes a network of their namespace.
+      const isTheirs = namespace === null ? own(owner) : owner.namespace === namespace;
+      if (isTheirs && !usedNetworks.has(name)) this.networks.delete(name);
+    }
     if (!options.volumes) return;
     for (const [name, owner] of this.volumes) if (own(owner) && !usedVolumes.has(name)) this.volumes.delete(name);
   }

@@ -55,8 +55,18 @@ export class Networks {
     return troubles.flatMap(trouble => trouble?.message ?? []);
   }
 
-  /** Idempotent: a container that is in the network already is success. */
+  /** Idempotent: a container that is in the network already is success. One that somebody removed meanwhile is made again. */
   async join(containerId: string, spec: ServiceSpec, network: NetworkSpec, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#connect(containerId, spec, network, signal);
+    } catch (error) {
+      if (!isNetworkGone(error)) throw error;
+      await this.ensureAgain([network.name], signal);
+      await this.#connect(containerId, spec, network, signal);
+    }
+  }
+
+  async #connect(containerId: string, spec: ServiceSpec, network: NetworkSpec, signal: AbortSignal): Promise<void> {
     await this.#client
       .call(
         {
@@ -75,19 +85,23 @@ export class Networks {
       });
   }
 
-  /** Removes what this instance made for the namespace, null: for all, and nothing is connected to any more. */
+  /**
+   * Removes the networks of the namespace that nothing is connected to any more. Those that another instance made for it are
+   * removed too: it left them because they were in use here, and makes them again where it is just about to use them.
+   * null: all that this instance made.
+   */
   async clean(namespace: string | null, signal: AbortSignal): Promise<void> {
     const options = {
       doing: `listing networks of ${namespace ?? 'every namespace'}`,
       deadlineMs: this.#client.deadlines.queryMs,
       signal,
     };
-    const filters = JSON.stringify({
-      label: [
-        `${LABELS.instance}=${this.#instance}`,
-        ...(namespace === null ? [] : [`${LABELS.namespace}=${namespace}`]),
-      ],
-    });
+    // Of any instance by the label alone: only a control plane of ours sets it; Compose's networks and a person's have none.
+    const label =
+      namespace === null
+        ? [`${LABELS.instance}=${this.#instance}`]
+        : [LABELS.instance, `${LABELS.namespace}=${namespace}`];
+    const filters = JSON.stringify({ label });
     const networks = await this.#client.call(options, (docker, abortSignal) =>
       docker.listNetworks({ filters, abortSignal }),
     );
@@ -198,6 +212,12 @@ export class Networks {
         },
       );
   }
+}
+
+/** 404 on an engine by itself; 500 on a manager of a swarm, which asks the swarm for the network in turn. */
+export function isNetworkGone(error: unknown): boolean {
+  const status = statusOf(error);
+  return (status === 404 || status === 500) && /network .* not found/i.test((error as Error).message);
 }
 
 function byAge(a: NetworkInspectInfo, b: NetworkInspectInfo): number {

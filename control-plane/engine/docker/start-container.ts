@@ -1,7 +1,7 @@
 import type { OutriggerError } from '../../core/errors.ts';
 import type { EngineClient } from './engine-client.ts';
 import { inspectContainer } from './inspect-container.ts';
-import type { Networks } from './networks.ts';
+import { isNetworkGone, type Networks } from './networks.ts';
 import { statusOf } from './translate-error.ts';
 
 /** Idempotent: 304 means that it runs already. Bad commands and missing devices are `container_rejected`. */
@@ -34,10 +34,4 @@ async function start(client: EngineClient, containerId: string, signal: AbortSig
     .catch((error: OutriggerError) => {
       if (statusOf(error) !== 304) throw error;
     });
-}
-
-/** 404 on an engine by itself; 500 on a manager of a swarm, which asks the swarm for the network in turn. */
-function isNetworkGone(error: unknown): boolean {
-  const status = statusOf(error);
-  return (status === 404 || status === 500) && /network .* not found/i.test((error as Error).message);
 }
