@@ -1,9 +1,9 @@
-import { realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { admit } from '../admission.ts';
 import { OutriggerError } from '../core/errors.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import type { AdmissionSurroundings } from './denial.ts';
+import { LOCAL_DISK } from './disk.ts';
 import type { AdmissionPolicy } from './policy.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function admitOrThrow(
   surroundings: Partial<AdmissionSurroundings> = {},
 ): Promise<readonly string[]> {
   const admission = await admit(spec, policy, {
-    realpath: realpathOrNull,
+    disk: LOCAL_DISK,
     home: homedir(),
     environment: {},
     hidden: [],
@@ -38,12 +38,4 @@ export async function admitOrThrow(
 
 function reasonNext({ keyPath, next }: { keyPath: string; next: string }): string {
   return `${keyPath}: ${next}`;
-}
-
-/** Null only where there is nothing. What may not be looked at could be a link to anything, so it is refused. */
-async function realpathOrNull(place: string): Promise<string | null> {
-  return realpath(place).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null;
-    throw new OutriggerError('denied', `${place} cannot be looked at (${cause.code}), so it is not bound`, { cause });
-  });
 }

@@ -2,7 +2,12 @@ import path from 'node:path';
 import type { ServiceSpec } from '../core/spec.ts';
 import { credentialPlaces } from './credential-places.ts';
 import type { AdmissionSurroundings, Denial } from './denial.ts';
+import type { Disk } from './disk.ts';
+import { isInside, touch } from './inside.ts';
+import { seesProcesses, spotOf, spotsBelow, spotsTouch } from './mounts.ts';
+import { sharedWith } from './other-names.ts';
 import type { AdmissionPolicy } from './policy.ts';
+import { wayTo } from './way-to.ts';
 
 /** Folders and files of the host. Judged by where they really are, and by what they contain, not by how they are written. */
 export async function checkBinds(
@@ -11,12 +16,16 @@ export async function checkBinds(
   surroundings: AdmissionSurroundings,
 ): Promise<Denial[]> {
   if (!spec.mounts.some(({ kind }) => kind === 'bind')) return [];
-  const [sockets, credentials, hidden, roots] = await Promise.all([
-    everyName(ENGINE_PATHS, surroundings),
-    everyName(credentialPlaces(surroundings.home, surroundings.environment), surroundings),
-    everyName(surroundings.hidden, surroundings),
-    Promise.all(allow.bindRoots.map(root => reallyAt(root, surroundings))),
+  const { disk } = surroundings;
+  const [engine, credentials, hidden, roots, mounts] = await Promise.all([
+    everyName(ENGINE_PATHS, disk),
+    everyName(credentialPlaces(surroundings.home, surroundings.environment), disk),
+    everyName(surroundings.hidden, disk),
+    Promise.all(allow.bindRoots.map(root => reallyAt(root, disk))),
+    disk.mounts(),
   ]);
+  const spotted = (places: readonly string[]) => places.map(place => ({ place, spot: spotOf(place, mounts) }));
+  const [ruling, secrets] = [spotted([...engine, ...hidden]), spotted(credentials)];
   const denials = await Promise.all(
     spec.mounts.map(async (mount, i): Promise<Denial[]> => {
       if (mount.kind !== 'bind') return [];
@@ -25,14 +34,16 @@ export async function checkBinds(
       if (!path.isAbsolute(source)) {
         return [{ keyPath, message: `"${source}" is relative`, next: 'Expected an absolute path on the node.' }];
       }
-      const real = await reallyAt(source, surroundings);
-      const places = [path.normalize(source), real];
-      if (
-        places.some(
-          place =>
-            /(^|\/)(docker|containerd|podman|crio)\.sock$/.test(place) || touches(place, [...sockets, ...hidden]),
-        )
-      ) {
+      const { by, dangling } = await wayTo(source, disk);
+      const real = await reallyAt(source, disk);
+      const places = [...by, real];
+      const spots = spotsBelow(real, mounts);
+      const touched = (all: typeof ruling) =>
+        all.find(
+          ({ place, spot }) =>
+            places.some(own => touch(own, place)) || (spot !== null && spots.some(own => spotsTouch(own, spot))),
+        )?.place;
+      if (places.some(place => ENGINE_SOCKET.test(place)) || touched(ruling) !== undefined) {
         return [
           {
             keyPath,
@@ -41,7 +52,16 @@ export async function checkBinds(
           },
         ];
       }
-      const secret = credentials.find(credential => places.some(place => touches(place, [credential])));
+      if (places.some(place => isInside(place, '/proc')) || seesProcesses(real, mounts)) {
+        return [
+          {
+            keyPath,
+            message: `${shown(source, real)} is, contains or leads through /proc, where each process shows all the files that it sees`,
+            next: 'Bind the folder or file itself that the service needs. No policy allows this one.',
+          },
+        ];
+      }
+      const secret = touched(secrets);
       if (secret !== undefined) {
         return [
           {
@@ -51,14 +71,36 @@ export async function checkBinds(
           },
         ];
       }
-      if (roots.some(root => isInside(real, root))) return [];
-      return [
-        {
-          keyPath,
-          message: `${shown(source, real)} is outside the folders that may be bound (${allow.bindRoots.join(', ') || 'none'})`,
-          next: `Use a named volume, or have the operator allow the folder: outrigger serve --allow-bind ${real}, or allow.bindRoots of the admission policy.`,
-        },
-      ];
+      if (!roots.some(root => isInside(real, root))) {
+        return [
+          {
+            keyPath,
+            message: `${shown(source, real)} is outside the folders that may be bound (${allow.bindRoots.join(', ') || 'none'})`,
+            next: `Use a named volume, or have the operator allow the folder: outrigger serve --allow-bind ${real}, or allow.bindRoots of the admission policy.`,
+          },
+        ];
+      }
+      if (dangling !== null) {
+        return [
+          {
+            keyPath,
+            message: `${source} leads through the link ${dangling}, which points to nothing`,
+            next: 'Make what the link points to, or bind the folder or file itself.',
+          },
+        ];
+      }
+      const shared = await sharedWith(real, { single: engine, whole: [...hidden, ...credentials] }, disk);
+      if (shared.kind !== 'nothing') {
+        const what = shared.kind === 'file' ? `the same file as ${shared.place}` : 'one file under several names';
+        return [
+          {
+            keyPath,
+            message: `${shown(source, real)} is ${what} (a hard link), and that may be bound by no name`,
+            next: 'Bind a copy of what the service needs.',
+          },
+        ];
+      }
+      return [];
     }),
   );
   return denials.flat();
@@ -77,15 +119,17 @@ const ENGINE_PATHS = [
   '/etc/docker',
 ];
 
+const ENGINE_SOCKET = /(^|\/)(docker|containerd|podman|crio)\.sock$/;
+
 /** The path as it is written and as it really is: a socket may lie behind a link (/var/run), and be bound by either name. */
-async function everyName(paths: readonly string[], surroundings: AdmissionSurroundings): Promise<string[]> {
-  const names = await Promise.all(paths.map(async place => [place, await reallyAt(place, surroundings)]));
+async function everyName(paths: readonly string[], disk: Disk): Promise<string[]> {
+  const names = await Promise.all(paths.map(async place => [path.resolve(place), await reallyAt(place, disk)]));
   return [...new Set(names.flat())];
 }
 
 /** Where a path really leads. Of what is not there yet, the part that is there counts: the engine makes the rest below it. */
-async function reallyAt(place: string, { realpath }: AdmissionSurroundings): Promise<string> {
-  const normal = path.normalize(place);
+async function reallyAt(place: string, { realpath }: Disk): Promise<string> {
+  const normal = path.resolve(place);
   const missing: string[] = [];
   for (let present = normal; ; present = path.dirname(present)) {
     const real = await realpath(present);
@@ -95,16 +139,6 @@ async function reallyAt(place: string, { realpath }: AdmissionSurroundings): Pro
   }
 }
 
-/** The place is one of them, is inside one, or contains one. */
-function touches(place: string, others: readonly string[]): boolean {
-  return others.some(other => isInside(place, other) || isInside(other, place));
-}
-
-function isInside(place: string, folder: string): boolean {
-  const relative = path.relative(folder, place);
-  return relative === '' || (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative));
-}
-
 function shown(source: string, real: string): string {
-  return real === path.normalize(source) ? source : `${source} (really ${real})`;
+  return real === path.resolve(source) ? source : `${source} (really ${real})`;
 }

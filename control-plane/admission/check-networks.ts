@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, isIPv4 } from 'node:net';
 import type { ServiceSpec } from '../core/spec.ts';
 import type { Denial } from './denial.ts';
 import type { AdmissionPolicy } from './policy.ts';
@@ -109,5 +109,5 @@ function checkPort(port: ServiceSpec['ports'][number], index: number, allow: Adm
 }
 
 function isLoopback(ip: string): boolean {
-  return ip === '::1' || /^127(\.\d{1,3}){3}$/.test(ip);
+  return ip === '::1' || (isIPv4(ip) && ip.startsWith('127.'));
 }

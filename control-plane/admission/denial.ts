@@ -1,3 +1,5 @@
+import type { Disk } from './disk.ts';
+
 export interface Denial {
   /** As in the service file: `services.embedder.cap_add[0]`. */
   readonly keyPath: string;
@@ -7,8 +9,7 @@ export interface Denial {
 }
 
 export interface AdmissionSurroundings {
-  /** The path without symbolic links; null where there is nothing at the path. */
-  readonly realpath: (path: string) => Promise<string | null>;
+  readonly disk: Disk;
   /** Home of the user that the control plane runs as; credential folders in it are never bound. */
   readonly home: string;
   /** Its environment, which may name other places of credentials. */

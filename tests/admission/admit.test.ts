@@ -7,7 +7,13 @@ import { type AdmissionPolicy, admissionPolicy, admit, loadPolicy } from '../../
 import { type ServiceSpecInput, serviceSpec } from '../../control-plane/core/spec.ts';
 
 const surroundings = {
-  realpath: async (place: string) => LINKS[place] ?? (EXISTING.has(place) ? place : null),
+  disk: {
+    realpath: async (place: string) => LINKS[place] ?? (EXISTING.has(place) ? place : null),
+    readlink: async (place: string) => LINKS[place] ?? null,
+    look: async () => null,
+    list: async () => [],
+    mounts: async () => [],
+  },
   home: '/home/ann',
   environment: {},
   hidden: ['/srv/outrigger-state', '/opt/engine/docker-api.socket'],
@@ -17,6 +23,8 @@ const LINKS: Record<string, string> = {
   '/home/ann/link-to-run': '/run',
   '/home/ann/link-to-keys': '/home/ann/.ssh',
   '/home/ann/link-out': '/mnt',
+  '/home/ann/link-to-own-folder': '/proc/self/cwd',
+  '/proc/self/cwd': '/home/ann',
 };
 const EXISTING = new Set([
   '/',
@@ -78,6 +86,7 @@ const denied: readonly [string, Partial<ServiceSpecInput>, string][] = [
   ['vm.overcommit_memory', { sysctls: { 'vm.overcommit_memory': '1' } }, 'sysctls.vm.overcommit_memory'],
   ['a sysctl with slashes', { sysctls: { 'kernel/core_pattern': 'x' } }, 'sysctls.kernel/core_pattern'],
   ['a port on every address', { ports: [{ containerPort: 80, hostIp: '0.0.0.0' }] }, 'ports[0]'],
+  ['what only looks like loopback', { ports: [{ containerPort: 80, hostIp: '127.999.0.1' }] }, 'ports[0]'],
   ['a port on no address', { ports: [{ containerPort: 80, hostIp: '' }] }, 'ports[0]'],
   ['a port on every IPv6 address', { ports: [{ containerPort: 80, hostIp: '::' }] }, 'ports[0]'],
   ['a port on one address of the host', { ports: [{ containerPort: 80, hostIp: '10.0.0.7' }] }, 'ports[0]'],
@@ -155,6 +164,9 @@ const neverBound: readonly [string, string][] = [
   ["a user's own engine", '/run/user/1000/docker.sock'],
   ["Docker's state", '/var/lib/docker/volumes'],
   ["the folder above Docker's state", '/var/lib'],
+  ["what processes see of the machine's files", '/proc'],
+  ['what one process sees', '/proc/1/root/srv/data'],
+  ['what the engine would see of itself, through a link', '/home/ann/link-to-own-folder/models'],
   ["containerd's socket", '/run/containerd/containerd.sock'],
   ["the control plane's state", '/srv/outrigger-state'],
   ["the folder above the control plane's state", '/srv'],

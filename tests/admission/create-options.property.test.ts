@@ -6,7 +6,18 @@ import { type ServiceSpec, serviceSpec } from '../../control-plane/core/spec.ts'
 import { createOptions } from '../../control-plane/engine/docker/create-options.ts';
 
 const policy = admissionPolicy.parse({});
-const surroundings = { realpath: async (place: string) => place, home: '/home/ann', environment: {}, hidden: [] };
+const surroundings = {
+  disk: {
+    realpath: async (place: string) => place,
+    readlink: async () => null,
+    look: async () => null,
+    list: async () => [],
+    mounts: async () => [],
+  },
+  home: '/home/ann',
+  environment: {},
+  hidden: [],
+};
 
 /** Values that matter, each in the spellings that Docker or Compose take, beside harmless ones. */
 const mode = fc.option(
