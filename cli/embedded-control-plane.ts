@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
@@ -20,6 +21,9 @@ const POLL_MS = 20;
 const ENDING_MS = 2_000;
 const LOG_TAIL_BYTES = 16 * 1024;
 const LOG_TAIL_LINES = 20;
+
+/** The processes that this command started. */
+const startedFor = new WeakMap<ControlClient, ChildProcess>();
 
 /**
  * The control plane that this command speaks to; where none runs on the state folder, one is started in the background
@@ -73,6 +77,24 @@ export async function withControlPlane<Result>(
     if (!isUnreachable(error) || !isEmbeddedAddress(context.options, context)) throw error;
     return await begin(await ensureControlPlane(context, bindFolders), null);
   }
+}
+
+/**
+ * Ends the control plane that this command started, at once rather than once it has been idle for a while: it can start
+ * nothing, and would answer the next command, which may name another engine, with the trouble of its own. True where it
+ * was this command's.
+ */
+export async function endStarted(client: ControlClient): Promise<boolean> {
+  const child = startedFor.get(client);
+  if (child === undefined) return false;
+  startedFor.delete(client);
+  if (child.exitCode !== null || child.signalCode !== null) return true;
+  child.ref();
+  const ended = once(child, 'exit', { signal: AbortSignal.timeout(ENDING_MS) });
+  child.kill();
+  await ended.catch(() => {});
+  child.unref();
+  return true;
 }
 
 /** Says so where OUTRIGGER_NODES names nodes that the control plane does not have, as it ran already. */
@@ -161,7 +183,10 @@ async function startInBackground(context: Context, client: ControlClient): Promi
 
     const deadlineMs = performance.now() + START_TIMEOUT_MS;
     for (;;) {
-      if (await answers(client, context.signal)) return;
+      if (await answers(client, context.signal)) {
+        if (ended === null) startedFor.set(client, child);
+        return;
+      }
       // Another command may have started one at the same moment; ours then gave way, and that one answers soon.
       if (ended !== null && !(await answersWithin(client, context.signal, 1_000))) {
         throw await startFailed(ended, state.log, log, logStart);

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { CommanderError } from 'commander';
-import { type CommonOptions, type Context, Interruption } from './context.ts';
+import type { CommonOptions, Context } from './context.ts';
 import { EXIT_CODE } from './exit-code.ts';
 import { type Interruptible, listenForInterrupts } from './interruption.ts';
+import { isInterruption } from './is-interruption.ts';
 import { type Output, streamOutput } from './output.ts';
 import { createProgram } from './program.ts';
 
@@ -65,11 +66,9 @@ async function runCommand(argv: readonly string[], { out, err, interrupts }: Sur
     }
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODE.ok : EXIT_CODE.usage;
     const { reportError } = await import('./report-error.ts');
-    return reportError(error, err, { json, debug: Boolean(environment['OUTRIGGER_DEBUG']) });
+    const exitCode = reportError(error, err, { json, debug: Boolean(environment['OUTRIGGER_DEBUG']) });
+    // Whoever interrupted it knows why it did not come to its end, and reads above what that leaves behind.
+    const isInterrupted = interrupts.signal.aborted && interrupts.signal.reason.cause === 'signal';
+    return isInterrupted && exitCode === EXIT_CODE.failed ? EXIT_CODE.interrupted : exitCode;
   }
-}
-
-function isInterruption(error: unknown): boolean {
-  const { name, cause } = (error ?? {}) as Error;
-  return error instanceof Interruption || cause instanceof Interruption || name === 'AbortError';
 }

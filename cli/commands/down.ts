@@ -1,3 +1,4 @@
+import { beforeItBegins } from '../before-it-begins.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { connectIfRunning } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
@@ -16,15 +17,15 @@ export interface DownOptions extends ProjectOptions {
 export async function down(context: Context, names: readonly string[], options: DownOptions): Promise<ExitCode> {
   const timeoutMs = options.waitTimeout === undefined ? undefined : parseTimeoutMs(options.waitTimeout);
   const graceMs = options.timeout === undefined ? undefined : parseTimeoutMs(options.timeout);
-  const namespace = await namespaceOf(context, options);
+  const { namespace, client, running } = await beforeItBegins(context, 'nothing was removed', () =>
+    whatRuns(context, options),
+  );
   const nothing = (further = '') => {
     if (context.options.json) context.out.json({ type: 'removed', removed: [], left: [], reasons: [] });
     else context.err.line(`nothing runs in project "${namespace}"${further}`);
     return EXIT_CODE.ok;
   };
-  const client = await connectIfRunning(context);
   if (client === null) return nothing();
-  const running = await client.services(namespace, context.signal);
   if (running.length === 0) {
     if (!options.volumes || names.length > 0) return nothing();
     // An earlier down may have kept them.
@@ -41,4 +42,10 @@ export async function down(context: Context, names: readonly string[], options: 
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(graceMs !== undefined && { graceMs }),
   });
+}
+
+async function whatRuns(context: Context, options: DownOptions) {
+  const namespace = await namespaceOf(context, options);
+  const client = await connectIfRunning(context);
+  return { namespace, client, running: client === null ? [] : await client.services(namespace, context.signal) };
 }

@@ -1,5 +1,6 @@
 import type { ServiceView } from '../../control-plane/views/views.ts';
 import { applyOnce, removalCommand } from '../apply-once.ts';
+import { beforeItBegins } from '../before-it-begins.ts';
 import type { Context, ProjectOptions } from '../context.ts';
 import { requireUsableState, warnOfOtherNodes } from '../embedded-control-plane.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
@@ -47,6 +48,21 @@ export interface UpOptions extends ProjectOptions {
  * leaves them running. What did not exist before and does not come up is removed again.
  */
 export async function up(context: Context, names: readonly string[], options: UpOptions): Promise<ExitCode> {
+  const { run, project, asked } = await beforeItBegins(context, 'nothing was started', () =>
+    haveAccepted(context, names, options),
+  );
+  const notReady = await bringUp(run, project, asked);
+  if (notReady !== null) return notReady;
+  if (options.detach || options.wait) {
+    context.leaves(null);
+    return EXIT_CODE.ok;
+  }
+  const { attach } = await import('../attach.ts');
+  return await attach({ ...run, names: run.results.map(r => r.service.name) });
+}
+
+/** Everything up to where the control plane has taken the services on. */
+async function haveAccepted(context: Context, names: readonly string[], options: UpOptions): Promise<Accepted> {
   const timeoutMs = options.waitTimeout === undefined ? undefined : parseTimeoutMs(options.waitTimeout);
   const graceMs = options.timeout === undefined ? undefined : parseTimeoutMs(options.timeout);
   const scales = new Map((options.scale ?? []).map(parseScale).map(({ name, replicas }) => [name, replicas]));
@@ -83,7 +99,7 @@ export async function up(context: Context, names: readonly string[], options: Up
     // Building takes its time, and what was seen before it is old.
     seen: hasBuilt ? null : await look.promise,
     check: (client, seen) =>
-      Promise.all([requireAnsweringNode(client, seen, context.signal), warnOfOtherNodes(context, client)]),
+      Promise.all([requireAnsweringNode(context, client, seen), warnOfOtherNodes(context, client)]),
   }).catch(async error => {
     context.leaves(null);
     throw await withPlaces(error, project);
@@ -92,22 +108,23 @@ export async function up(context: Context, names: readonly string[], options: Up
   const run: UpRun = { ...applied, context, namespace, startedAtMs, graceMs, revival, hurry: hurry.signal };
   const ofTheFile = specs.filter(spec => !scales.has(spec.name));
   if (!context.options.json) for (const note of scaleNotes(run, ofTheFile)) context.err.line(note);
-  const notReady = await bringUp(run, project, { options, timeoutMs, scales });
-  if (notReady !== null) return notReady;
-  if (options.detach || options.wait) {
-    context.leaves(null);
-    return EXIT_CODE.ok;
-  }
-  const { attach } = await import('../attach.ts');
-  return await attach({ ...run, names: run.results.map(r => r.service.name) });
+  return { run, project, asked: { options, timeoutMs, scales } };
+}
+
+interface Asked {
+  readonly options: UpOptions;
+  readonly timeoutMs: number | undefined;
+  readonly scales: ReadonlyMap<string, number>;
+}
+
+interface Accepted {
+  readonly run: UpRun;
+  readonly project: Project;
+  readonly asked: Asked;
 }
 
 /** null once all are ready; otherwise the exit code, after what this command created has been removed. */
-async function bringUp(
-  accepted: UpRun,
-  project: Project,
-  asked: { options: UpOptions; timeoutMs: number | undefined; scales: ReadonlyMap<string, number> },
-): Promise<ExitCode | null> {
+async function bringUp(accepted: UpRun, project: Project, asked: Asked): Promise<ExitCode | null> {
   const { options, timeoutMs } = asked;
   const { context, results } = accepted;
   let run = accepted;

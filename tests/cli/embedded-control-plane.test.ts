@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { Context } from '../../cli/context.ts';
+import type { ControlClient } from '../../cli/control-client.ts';
 import { withControlPlane } from '../../cli/embedded-control-plane.ts';
 import { type FirstLook, firstLook } from '../../cli/first-look.ts';
 import { requireAnsweringNode } from '../../cli/require-answering-node.ts';
@@ -107,11 +108,24 @@ test('a first look shows what the control plane says of itself and its nodes, or
 test('nodes are asked about where none of those that were seen answered', async t => {
   const { context, asked } = contextWith(await testFolder(t), []);
   const client = await context.client();
-  const signal = new AbortController().signal;
-  await requireAnsweringNode(client, SEEN, signal);
+  await requireAnsweringNode(context, client, SEEN);
   t.deepEqual(asked, []);
   const silent = { ...SEEN, nodes: SEEN.nodes.map(node => ({ ...node, answering: false })) };
-  await requireAnsweringNode(client, silent, signal);
-  await requireAnsweringNode(client, null, signal);
+  await requireAnsweringNode(context, client, silent);
+  await requireAnsweringNode(context, client, null);
   t.deepEqual(asked, ['nodes', 'nodes']);
+});
+
+test('where no node answers one that ran before is named with its process, for whoever means another engine', async t => {
+  const { context } = contextWith(await testFolder(t), []);
+  const silent = {
+    status: async () => ({ pid: 4321, exitWhenIdle: true }),
+    nodes: async () => [{ name: 'here', answering: false, error: 'Docker is not running at tcp://127.0.0.1:1' }],
+  } as unknown as ControlClient;
+  const nextFor = async (environment: Context['environment']) => {
+    const told = { ...context, environment: { ...context.environment, ...environment } };
+    return (await t.throwsAsync<OutriggerError>(requireAnsweringNode(told, silent, null))).next ?? '';
+  };
+  t.regex(await nextFor({ DOCKER_HOST: 'unix:///elsewhere.sock' }), /DOCKER_HOST of yours, end it with "kill 4321"/);
+  t.notRegex(await nextFor({}), /kill/);
 });

@@ -217,7 +217,7 @@ test('beside a control plane that stands still the second interruption ends the 
   await cli.until('stderr', /removing what this command created/);
   cli.child.kill('SIGINT');
   const { code, stderr } = await cli.ended;
-  t.is(code, 1);
+  t.is(code, 130);
   t.regex(stderr, /llm could not be removed: the control plane was not heard of in time/);
   t.regex(stderr, /"outrigger down -p demo llm" removes what is left/);
   t.is(controlPlane.services().length, 1);

@@ -54,7 +54,10 @@ test('without Docker, up fails at once, says where it looked and how to start it
   t.regex(stderr, /error: .*No node answers/);
   t.regex(stderr, /local: Docker is not running at unix:\/\/.*nobody\.sock\. Start it \(`systemctl start docker`/);
   t.regex(stderr, /next:.*outrigger doctor/);
-  await leavesNobody(command);
+  t.is(await command.controlPlane(), null, 'it has ended with the command that started it');
+  const next = await command.at(command.folder, { DOCKER_HOST: 'tcp://127.0.0.1:1' }).run('up', '-d');
+  t.is(next.status, 1);
+  t.regex(next.stderr, /Docker is not running at tcp:\/\/127\.0\.0\.1:1/, 'the next command speaks to its own engine');
 });
 
 test('a Docker socket without permission says so, and which group to join', async t => {
