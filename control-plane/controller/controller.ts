@@ -6,7 +6,7 @@ import type { NameChanges } from '../core/nodes/name-changes.ts';
 import { storedNodes } from '../core/nodes/rename-nodes.ts';
 import type { Observed } from '../core/observed.ts';
 import type { reconcile } from '../core/reconcile.ts';
-import type { ServiceSpec } from '../core/spec.ts';
+import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
 import { DeviceWatch } from '../nodes/device-watch.ts';
 import { Members } from '../nodes/members.ts';
 import type { Change, Clock, Ids, Member, Registry, Sidecar, Store } from '../ports.ts';
@@ -135,6 +135,10 @@ export class Controller implements LoopAccess {
 
   shown(view: ServiceView): ServiceView {
     return this.#serviceTroubles.shown(view);
+  }
+
+  isLeftAlone(service: ServiceKey): boolean {
+    return this.#serviceTroubles.has(service);
   }
 
   submit<Result>(decide: (state: DesiredState) => Step<Result>): Promise<Result> {

@@ -2,10 +2,10 @@ import { currentId, givenDevice, isSameDevice } from '../core/node.ts';
 import { type DeviceUse, deviceUses } from '../core/nodes/device-use.ts';
 import type { NameChanges } from '../core/nodes/name-changes.ts';
 import type { Observed, ObservedDevice, ObservedNode } from '../core/observed.ts';
+import { isNamedByUs } from '../core/own-containers.ts';
 import type { Plan } from '../core/plan/plan.ts';
 import { givenDevices, heldPlacement, type Replica } from '../core/replica.ts';
 import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
-import { isNamedByUs } from '../core/world.ts';
 import type { Event } from '../ports.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { ApplyRequest, ApplyResult, ControlPlane, EventQuery, LogQuery, Ser
 import { OutriggerError } from '../core/errors.ts';
 import type { NodePolicy } from '../core/node.ts';
 import type { Observed } from '../core/observed.ts';
-import { type ServiceSpec, serviceKey } from '../core/spec.ts';
+import { type ServiceKey, type ServiceSpec, serviceKey } from '../core/spec.ts';
 import { replicaLogs } from '../logs/replica-logs.ts';
 import type { Members } from '../nodes/members.ts';
 import type { Clock, Registry, Store } from '../ports.ts';
@@ -28,6 +28,8 @@ export interface LoopAccess {
   readonly events: Pick<EventFeed, 'on' | 'past'>;
   /** Fires when the loop ends. */
   readonly ended: AbortSignal;
+  /** No pass of the loop can be made with it. */
+  isLeftAlone(service: ServiceKey): boolean;
   /** A service with what the loop knows of it besides. */
   shown(view: ServiceView): ServiceView;
   /** Resolves once the step was decided and stored. Rejects with what it was refused for. */
@@ -66,8 +68,8 @@ export class ServedControlPlane implements ControlPlane {
       shown: view => loop.shown(view),
       state: loop.state,
       observed: loop.observed,
-      now: clock.now(),
       policy: loop.nodePolicy,
+      ...this.#judged(),
     }));
     loop.onChange(() => this.#views.changed());
   }
@@ -150,7 +152,7 @@ export class ServedControlPlane implements ControlPlane {
 
   why(ref: ServiceRef): WhyView {
     const { state, observed, nodePolicy } = this.#loop;
-    const moment = { now: this.#options.clock.now(), quarantineMs: nodePolicy.quarantineMs };
+    const moment = { ...this.#judged(), quarantineMs: nodePolicy.quarantineMs };
     return whyService(this.#view(ref), { state, observed, moment });
   }
 
@@ -176,6 +178,13 @@ export class ServedControlPlane implements ControlPlane {
       clock,
       signal,
     });
+  }
+
+  #judged() {
+    return {
+      now: this.#options.clock.now(),
+      isLeftAlone: (service: ServiceKey) => this.#loop.isLeftAlone(service),
+    };
   }
 
   #view(ref: ServiceRef): ServiceView {

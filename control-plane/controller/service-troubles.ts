@@ -1,4 +1,5 @@
 import type { Troubles } from '../core/contain-trouble.ts';
+import type { ServiceKey } from '../core/spec.ts';
 import type { Event } from '../ports.ts';
 import type { ServiceView } from '../views/views.ts';
 
@@ -19,6 +20,11 @@ export class ServiceTroubles {
         this.#told = troubles;
       },
     };
+  }
+
+  /** No pass can be made with it, as far as that is stored. */
+  has(service: ServiceKey): boolean {
+    return this.#told.has(service);
   }
 
   /** The service as it is shown. What is left alone is not what was asked for, though it may serve. */

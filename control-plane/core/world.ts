@@ -1,10 +1,10 @@
-import { containerName } from './actions.ts';
 import type { Troubles } from './contain-trouble.ts';
 import type { Desired } from './desired.ts';
 import type { NodePolicy } from './node.ts';
 import { JudgedNodes } from './nodes/judged-nodes.ts';
-import type { Observed, ObservedContainer } from './observed.ts';
-import { containerOf, placementOf, type Replica } from './replica.ts';
+import type { Observed } from './observed.ts';
+import { type LocatedContainer, OwnContainers } from './own-containers.ts';
+import type { Replica } from './replica.ts';
 import type { Service } from './service.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 
@@ -19,7 +19,7 @@ export class World {
   readonly #replicas = new Map<string, Replica>();
   /** The same replicas by service, kept by put(). */
   readonly #byService = new Map<ServiceKey, Map<string, Replica>>();
-  readonly #containers: ReadonlyMap<string, readonly LocatedContainer[]>;
+  readonly #containers: OwnContainers;
 
   constructor(
     desired: Desired,
@@ -33,15 +33,7 @@ export class World {
     this.services = new Map(desired.services);
     this.nodes = new JudgedNodes({ observed, records: desired.nodes, ...given });
     for (const replica of desired.replicas.values()) this.put(replica);
-    // `docker commit` copies labels into an image and so into its containers: only the name that we gave says whose it is,
-    // or the id, where somebody renamed it.
-    const known = new Set([...desired.replicas.values()].map(r => containerOf(r)?.id));
-    const located = [...observed.nodes.values()].flatMap(({ name, containers }) =>
-      containers
-        .filter(c => known.has(c.id) || isNamedByUs(c))
-        .map((container): LocatedContainer => ({ node: name, container })),
-    );
-    this.#containers = Map.groupBy(located, l => l.container.replicaId);
+    this.#containers = new OwnContainers(desired.replicas, observed);
   }
 
   get replicas(): ReadonlyMap<string, Replica> {
@@ -50,15 +42,12 @@ export class World {
 
   /** Containers of all its attempts, wherever they were seen. */
   containersOf(replicaId: string): readonly LocatedContainer[] {
-    return this.#containers.get(replicaId) ?? [];
+    return this.#containers.of(replicaId);
   }
 
   /** Those that can be looked after now: on its own node as last seen, elsewhere where the node answers. */
   reachableContainersOf(replica: Replica): readonly LocatedContainer[] {
-    const own = placementOf(replica)?.node;
-    return this.containersOf(replica.id).filter(
-      ({ node }) => node === own || this.observed.nodes.get(node)?.answering === true,
-    );
+    return this.#containers.reachableOf(replica);
   }
 
   /** Nothing is done for it in this pass; its replicas hold what they hold. */
@@ -103,12 +92,4 @@ export class World {
   }
 }
 
-/** A container and the node that it was seen on. */
-export interface LocatedContainer {
-  readonly node: string;
-  readonly container: ObservedContainer;
-}
-
-export function isNamedByUs(container: ObservedContainer): boolean {
-  return container.name === containerName(container.service, container.replicaId);
-}
+export { isNamedByUs } from './own-containers.ts';

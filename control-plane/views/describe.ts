@@ -17,7 +17,7 @@ import { isCurrent, type Service } from '../core/service.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { maskSpec } from './mask-spec.ts';
 import { PendingLines } from './pending-lines.ts';
-import { causeOf, phaseInWords, type Turns, turnsIn } from './phase-in-words.ts';
+import { causeOf, type Judged, phaseInWords, type Turns, turnsIn } from './phase-in-words.ts';
 import { placeTakers } from './place-takers.ts';
 import { haltInWords } from './standing-in-words.ts';
 import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
@@ -26,14 +26,14 @@ import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 export function describeServices(
   state: Desired,
   observed: Observed,
-  given: { readonly now: number; readonly policy: NodePolicy },
+  given: Judged & { readonly policy: NodePolicy },
 ): ServiceView[] {
   const byService = Map.groupBy(state.replicas.values(), r => r.service);
   const scene: Scene = {
     state,
     observed,
     nodes: new JudgedNodes({ observed, records: state.nodes, ...given }),
-    turns: turnsIn(state, observed),
+    turns: turnsIn(state, observed, given),
     pending: new PendingLines(state, observed),
   };
   return [...state.services.values()]

@@ -4,7 +4,7 @@ import { awaitsDeviceCheckUntil } from '../core/lifecycle/first-device-check.ts'
 import { deviceTurns, type TurnReason } from '../core/nodes/device-turns.ts';
 import type { Observed } from '../core/observed.ts';
 import type { Cause, DrainReason, PhaseOf, Replica } from '../core/replica.ts';
-import type { ServiceSpec } from '../core/spec.ts';
+import type { ServiceKey, ServiceSpec } from '../core/spec.ts';
 import { untidyNodes } from '../core/waiting/cluster-in.ts';
 import type { PendingLines } from './pending-lines.ts';
 import { remainingInWords } from './remaining-in-words.ts';
@@ -74,6 +74,14 @@ export interface Scene {
   readonly pending: PendingLines;
 }
 
+/** How a pass judges at this moment. */
+export interface Judged {
+  /** By the Clock. */
+  readonly now: number;
+  /** No pass can be made with the service. */
+  readonly isLeftAlone: (service: ServiceKey) => boolean;
+}
+
 /** What replicas that have a place wait for there. */
 export interface Turns {
   /** On devices that they share, by replica id. */
@@ -84,10 +92,9 @@ export interface Turns {
   readonly refusals: ReadonlyMap<string, string>;
 }
 
-export function turnsIn(state: Desired, observed: Observed): Turns {
-  // Whose turn it is depends on the time for a stop whose patience has ended, and that one is begun, and for what was tried
-  // in vain, which says so itself.
-  const { waiting } = deviceTurns(state, observed, 0);
+export function turnsIn(state: Desired, observed: Observed, { now, isLeftAlone }: Judged): Turns {
+  const { replicas, specOf } = state;
+  const { waiting } = deviceTurns({ replicas, specOf, isLeftAlone }, observed, now);
   const isAnyHeldUp = [...state.replicas.values()].some(isCreatedWithDevices);
   const untidy = isAnyHeldUp ? untidyNodes({ observed, replicas: state.replicas }) : new Set<string>();
   return { waiting, untidy, refusals: refusalsIn(observed) };

@@ -3,13 +3,12 @@ import type { NodePolicy } from '../core/node.ts';
 import type { Observed } from '../core/observed.ts';
 import { describeServices } from './describe.ts';
 import { describeNodes } from './describe-nodes.ts';
+import type { Judged } from './phase-in-words.ts';
 import type { NodeView, ServiceView } from './views.ts';
 
-interface Look {
+interface Look extends Judged {
   readonly state: Desired;
   readonly observed: Observed;
-  /** By the Clock. */
-  readonly now: number;
   readonly policy: NodePolicy;
   /** A service with what more is known of it. */
   readonly shown: (service: ServiceView) => ServiceView;
@@ -34,8 +33,8 @@ export class StateViews {
 
   services(): readonly ServiceView[] {
     if (!this.#services) {
-      const { state, observed, shown, now, policy } = this.#look();
-      this.#services = this.#lastShown.orNew(describeServices(state, observed, { now, policy }).map(shown));
+      const { state, observed, shown, ...given } = this.#look();
+      this.#services = this.#lastShown.orNew(describeServices(state, observed, given).map(shown));
     }
     return this.#services;
   }

@@ -6,7 +6,7 @@ import type { Rejection } from '../core/placement/rejection.ts';
 import { serviceKey } from '../core/spec.ts';
 import type { Moment } from './help-in-words.ts';
 import { neverIdle } from './never-idle.ts';
-import { causeOf, turnsIn } from './phase-in-words.ts';
+import { causeOf, type Judged, turnsIn } from './phase-in-words.ts';
 import { turnGroup } from './turn-in-words.ts';
 import type { RejectionView, ReplicaView, ServiceView, WhyGroupView, WhyReplicaView, WhyView } from './views.ts';
 import { type AskedPending, likenessOf, PendingReplicas, plain, type Reasons } from './why-pending.ts';
@@ -19,12 +19,20 @@ import { type AskedPending, likenessOf, PendingReplicas, plain, type Reasons } f
  */
 export function whyService(
   shown: ServiceView,
-  { state, observed, moment }: { readonly state: Desired; readonly observed: Observed; readonly moment: Moment },
+  {
+    state,
+    observed,
+    moment,
+  }: {
+    readonly state: Desired;
+    readonly observed: Observed;
+    readonly moment: Moment & Judged;
+  },
 ): WhyView {
   const { namespace, name, message } = shown;
   const key = serviceKey(shown);
   const pending = new PendingReplicas(state, observed, moment);
-  const turns = turnsIn(state, observed).waiting;
+  const turns = turnsIn(state, observed, moment).waiting;
   const asked = shown.replicas.flatMap((view): Asked[] => {
     const replica = state.replicas.get(view.id);
     const spec = replica && state.specOf(replica.service, replica.generation);

@@ -10,7 +10,7 @@ import { describeServices } from '../../control-plane/views/describe.ts';
 import { aContainer, aNode, aReplica, CAUSE, lack, PLACED, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 
-const MOMENT = { now: 1_000_000, policy: DEFAULT_NODE_POLICY };
+const MOMENT = { now: 1_000_000, policy: DEFAULT_NODE_POLICY, isLeftAlone: () => false };
 const SETTLED: Rollout = { kind: 'settled' };
 const SPEC = aSpec({ resources: { cpus: 0.5, memoryBytes: 1_000 } });
 

@@ -24,7 +24,12 @@ function aService(name: string): Service {
   };
 }
 
-const MOMENT = { now: 1_000_000, policy: DEFAULT_NODE_POLICY, shown: (view: ServiceView) => view };
+const MOMENT = {
+  now: 1_000_000,
+  policy: DEFAULT_NODE_POLICY,
+  isLeftAlone: () => false,
+  shown: (view: ServiceView) => view,
+};
 
 test('views are made once, when they are asked for, and made anew after a change', t => {
   let looks = 0;

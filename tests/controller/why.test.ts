@@ -4,7 +4,7 @@ import { DEFAULT_NODE_POLICY, type NodeRecord } from '../../control-plane/core/n
 import type { ObservedDevice, ObservedNode, ProbeReport } from '../../control-plane/core/observed.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
-import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import type { ServiceKey, ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { describeServices } from '../../control-plane/views/describe.ts';
 import type { WhyReplicaView } from '../../control-plane/views/views.ts';
 import { whyService } from '../../control-plane/views/why.ts';
@@ -20,11 +20,13 @@ interface Given {
   readonly nodes?: readonly ObservedNode[];
   readonly records?: readonly NodeRecord[];
   readonly probes?: ReadonlyMap<string, ProbeReport>;
+  /** No pass can be made with it. */
+  readonly leftAlone?: ServiceKey;
   readonly others?: readonly { spec: Partial<ServiceSpecInput>; replicas: readonly Replica[] }[];
 }
 
 /** Why the service `ns/svc` is as it is, in a state of it and of others. */
-function why({ spec = {}, replicas, nodes = [aNode()], records = [], probes, others = [] }: Given) {
+function why({ spec = {}, replicas, nodes = [aNode()], records = [], probes, leftAlone, others = [] }: Given) {
   const all = [{ spec: { name: 'svc', ...spec }, replicas }, ...others];
   const services = all.map(({ spec }): Service => {
     const parsed = aSpec(spec);
@@ -50,10 +52,11 @@ function why({ spec = {}, replicas, nodes = [aNode()], records = [], probes, oth
     generations: services.map(s => ({ service: s.key, generation: 1, spec: s.spec })),
   });
   const observed = seen({ nodes, ...(probes && { probes }) });
-  const shown = describeServices(state, observed, { now: NOW, policy: DEFAULT_NODE_POLICY }).find(
+  const judged = { now: NOW, isLeftAlone: (service: ServiceKey) => service === leftAlone };
+  const shown = describeServices(state, observed, { ...judged, policy: DEFAULT_NODE_POLICY }).find(
     s => s.name === 'svc',
   )!;
-  return whyService(shown, { state, observed, moment: { now: NOW, quarantineMs: 600_000 } });
+  return whyService(shown, { state, observed, moment: { ...judged, quarantineMs: 600_000 } });
 }
 
 function one(kind: PhaseKind, phase: object = {}, given: Partial<Replica> = {}): Replica {
@@ -372,4 +375,33 @@ test('a service that gave way says to whom', t => {
   t.deepEqual(constraints(asked(5)), ['gpu_held', 'gives_way']);
   t.is(asked(5)?.groups[1]?.message, 'gives way to ns/chat, of higher priority, as long as that is there');
   t.deepEqual(constraints(asked(0)), ['gpu_held']);
+});
+
+// ---- turns on shared devices
+
+/** What `svc` waits for, that is about to be created on the device where another one has been so for longer. */
+function behind(other: PhaseKind, leftAlone?: ServiceKey) {
+  const device = { id: 'nvidia.com/gpu=0', driver: 'cdi' as const, memoryBytes: 80 * GIB };
+  const placement = { node: 'local', devices: [device.id] };
+  const resources = { gpu: { memoryBytes: 20 * GIB, exclusive: false } };
+  const { message, replicas } = why({
+    spec: { resources },
+    nodes: [aNode({ devices: [device] })],
+    replicas: [one('creating', { placement, since: NOW - 10 })],
+    others: [{ spec: { name: 'other', resources }, replicas: [one(other, { placement }, { id: 'other-1' })] }],
+    ...(leftAlone && { leftAlone }),
+  });
+  return { constraint: replicas[0]?.groups[0]?.constraint, heldBy: replicas[0]?.groups[0]?.heldBy, message };
+}
+
+test('one that waits for its turn says whose it is', t => {
+  t.like(behind('creating'), { constraint: 'turn', heldBy: ['ns/other'] });
+});
+
+test('nobody is said to wait for a start that is not waited for any more', t => {
+  t.deepEqual(behind('starting'), { constraint: 'creating', heldBy: [], message: '' });
+});
+
+test('nobody is said to wait for a service that no pass can be made with', t => {
+  t.deepEqual(behind('creating', 'ns/other'), { constraint: 'creating', heldBy: [], message: '' });
 });

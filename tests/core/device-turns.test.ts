@@ -1,11 +1,10 @@
 import test from 'ava';
 import { scaleService } from '../../control-plane/controller/commands.ts';
-import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import { deviceUses } from '../../control-plane/core/nodes/device-use.ts';
 import { type PhaseOf, placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { turnInWords } from '../../control-plane/views/turn-in-words.ts';
-import { ModelWorld } from './model-world.ts';
+import { ModelWorld, turnsIn } from './model-world.ts';
 import { apply, aSpec, exactly } from './specs.ts';
 
 const GIB = 2 ** 30;
@@ -30,7 +29,7 @@ const replicas = (world: ModelWorld) => [...world.state.replicas.values()];
 const of = (world: ModelWorld, name: string): Replica => replicas(world).find(r => r.service === `ns/${name}`)!;
 const phase = (world: ModelWorld, name: string) => of(world, name)?.phase.kind;
 const waiting = (world: ModelWorld) => {
-  const reasons = deviceTurns(world.state, world.observed(), world.now).waiting;
+  const reasons = turnsIn(world).waiting;
   return new Map([...reasons].map(([id, reason]) => [id, turnInWords(reason)]));
 };
 /** The next passes, by the kinds of what is done in each. */

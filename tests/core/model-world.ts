@@ -2,6 +2,7 @@ import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import { type Action, actionKey } from '../../control-plane/core/actions.ts';
 import type { NodePolicy } from '../../control-plane/core/node.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
+import { type DeviceTurns, deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import type {
   DeviceReport,
   EffectState,
@@ -330,6 +331,12 @@ export class ModelWorld {
       this.#measured.set(key, { at: this.now, usedBytes: usedBytes + (this.foreignBytes.get(key) ?? 0) });
     }
   }
+}
+
+/** Whose turn it is on shared devices; services that no pass can be made with are not known here. */
+export function turnsIn(world: ModelWorld): DeviceTurns {
+  const { replicas, specOf } = world.state;
+  return deviceTurns({ replicas, specOf, isLeftAlone: () => false }, world.observed(), world.now);
 }
 
 const BLIND: DeviceReport = { kind: 'lost', message: 'no device was found', at: 0 };

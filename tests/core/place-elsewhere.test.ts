@@ -1,8 +1,8 @@
 import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import { pullAction } from '../../control-plane/core/actions.ts';
+import type { Troubles } from '../../control-plane/core/contain-trouble.ts';
 import { DEFAULT_NODE_POLICY } from '../../control-plane/core/node.ts';
-import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import { imageKey } from '../../control-plane/core/observed.ts';
 import { placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
@@ -10,7 +10,7 @@ import { placeElsewhere } from '../../control-plane/core/waiting/place-elsewhere
 import { World } from '../../control-plane/core/world.ts';
 import { lackInWords } from '../../control-plane/views/lack-in-words.ts';
 import { pendingInWords } from '../../control-plane/views/pending-in-words.ts';
-import { ModelWorld } from './model-world.ts';
+import { ModelWorld, turnsIn } from './model-world.ts';
 import { aNode, aReplica, phaseOf, seen } from './replicas.ts';
 import { apply, aSpec, exactly } from './specs.ts';
 
@@ -232,6 +232,29 @@ test('a shared device that others use up is left for one that is measured free',
   t.is(replicas(world)[0]!.failures, 0);
 });
 
+test('what nothing can be done for keeps nobody on a device that others use up', t => {
+  const placement = { node: 'local', devices: ['nvidia.com/gpu=0'] };
+  const specs = [sharing('bad', 5, { priority: 1 }), sharing('crowded', 30)];
+  const replicas = specs.map(({ name }) =>
+    aReplica(phaseOf('creating', 100, { placement }), { id: name, service: `ns/${name}` }),
+  );
+  const generations = specs.map(spec => ({ service: `ns/${spec.name}` as const, generation: 1, spec }));
+  const state = DesiredState.from({ services: [], replicas, nodes: [], generations });
+  const measured = (usedGib: number) => ({ at: 200, usedBytes: usedGib * GIB, freeBytes: (80 - usedGib) * GIB });
+  const devices = [
+    { ...gpu(0), measured: measured(70) },
+    { ...gpu(1), measured: measured(0) },
+  ];
+  const after = (alone: Troubles) => {
+    const observed = seen({ nodes: [aNode({ devices })] });
+    const world = new World(state, observed, { now: 500, policy: DEFAULT_NODE_POLICY, alone });
+    placeElsewhere(world);
+    return placementOf(world.replicas.get('crowded')!)?.devices.join();
+  };
+  t.is(after(new Map()), 'nvidia.com/gpu=0', 'another one starts there first');
+  t.is(after(new Map([['ns/bad', 'a defect']])), 'nvidia.com/gpu=1');
+});
+
 test('another node does as well', t => {
   const world = measuredWorld(
     { 'a nvidia.com/gpu=0': 70, 'b nvidia.com/gpu=0': 45 },
@@ -248,7 +271,7 @@ test('where every device is full it waits on one, says what is measured, and mov
   world.settle();
   const [replica] = replicas(world);
   t.is(replica!.phase.kind, 'creating');
-  const reason = deviceTurns(world.state, world.observed(), world.now).waiting.get(replica!.id);
+  const reason = turnsIn(world).waiting.get(replica!.id);
   t.like(reason, { kind: 'measured_memory', declaredBytes: 30 * GIB });
   t.true(reason?.kind === 'measured_memory' && reason.freeBytes <= 20 * GIB);
   const before = world.history.length;

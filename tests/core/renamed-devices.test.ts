@@ -1,11 +1,10 @@
 import test from 'ava';
 import { currentId, isSameDevice } from '../../control-plane/core/node.ts';
-import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import type { ObservedDevice } from '../../control-plane/core/observed.ts';
 import { placementOf, type Replica } from '../../control-plane/core/replica.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { describeNodes } from '../../control-plane/views/describe-nodes.ts';
-import { ModelWorld } from './model-world.ts';
+import { ModelWorld, turnsIn } from './model-world.ts';
 import { apply, aSpec } from './specs.ts';
 
 const GIB = 2 ** 30;
@@ -78,7 +77,7 @@ test('a start waits for its turn beside one that was placed by another id', t =>
   apply(world, share('two', 20));
   world.settle();
   t.is(phase(world, 'two'), 'creating');
-  t.true(deviceTurns(world.state, world.observed(), world.now).waiting.has(of(world, 'two').id));
+  t.true(turnsIn(world).waiting.has(of(world, 'two').id));
 });
 
 test('a device in quarantine stays there under another id, and leaves it once', t => {

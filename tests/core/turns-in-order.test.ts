@@ -1,8 +1,7 @@
 import test from 'ava';
-import { deviceTurns } from '../../control-plane/core/nodes/device-turns.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { turnInWords } from '../../control-plane/views/turn-in-words.ts';
-import { ModelWorld } from './model-world.ts';
+import { ModelWorld, turnsIn } from './model-world.ts';
 import { apply, aSpec } from './specs.ts';
 
 const GIB = 2 ** 30;
@@ -47,7 +46,7 @@ test('one that waits for a device has those behind it wait on its other devices,
   const world = aWorld(2, 'slow', 'wide', 'late');
   comeOneByOne(world, sharing('slow', 20, ['0']), sharing('wide', 20, 2), sharing('late', 20, ['1']));
   t.deepEqual(phases(world, 'slow', 'wide', 'late'), ['starting', 'creating', 'creating']);
-  const { waiting } = deviceTurns(world.state, world.observed(), world.now);
+  const { waiting } = turnsIn(world);
   const told = (name: string) => turnInWords(waiting.get(of(world, name).id)!);
   t.regex(told('wide'), /on a\/nvidia.com\/gpu=0: ns\/slow replica \w+ starts there$/);
   t.regex(told('late'), /on a\/nvidia.com\/gpu=1: ns\/wide replica \w+ is next to start there$/);

@@ -1,8 +1,9 @@
 import { type Action, createAction, createKey, pullAction } from '../actions.ts';
 import { isRemoved } from '../is-removed.ts';
 import type { ObservedContainer } from '../observed.ts';
+import { isNamedByUs, type LocatedContainer } from '../own-containers.ts';
 import { containerOf, type Replica } from '../replica.ts';
-import { isNamedByUs, type LocatedContainer, type World } from '../world.ts';
+import type { World } from '../world.ts';
 
 /** What carries one replica on, and ends those of its containers that it has no use for. */
 export function actionsFor(world: World, replica: Replica): Action[] {

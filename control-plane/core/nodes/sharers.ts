@@ -1,5 +1,6 @@
 import { currentId } from '../node.ts';
-import type { Observed, ObservedContainer } from '../observed.ts';
+import type { Observed } from '../observed.ts';
+import { OwnContainers } from '../own-containers.ts';
 import { sharedMemoryOf } from '../placement/device-fit.ts';
 import { givenDevices, type Placement, placementOf, type Replica } from '../replica.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
@@ -20,13 +21,14 @@ export interface Sharer {
 export interface Sharing {
   readonly replicas: ReadonlyMap<string, Replica>;
   readonly specOf: (service: ServiceKey, generation: number) => ServiceSpec | undefined;
-  /** Services that nothing is begun for in this pass; absent: there are none. */
-  readonly isLeftAlone?: (service: ServiceKey) => boolean;
+  /** Nothing is begun for it in this pass. */
+  readonly isLeftAlone: (service: ServiceKey) => boolean;
 }
 
 /** All replicas that have a place on devices which they share. */
 export function sharersIn(state: Sharing, observed: Observed, now: number): Sharer[] {
-  const containersOf = byReplica(observed);
+  const own = new OwnContainers(state.replicas, observed);
+  const containersOf = (replica: Replica) => own.reachableOf(replica).map(l => l.container);
   return [...state.replicas.values()].flatMap((replica): Sharer[] => {
     const placement = placementOf(replica);
     if (!placement || placement.devices.length === 0) return [];
@@ -37,22 +39,7 @@ export function sharersIn(state: Sharing, observed: Observed, now: number): Shar
     const node = observed.nodes.get(placement.node);
     const keys = givenDevices(placement).map(d => `${placement.node} ${currentId(node, d)}`);
     const due = turnStage(replica, spec, { observed, containersOf, now });
-    const stage = 'since' in due && state.isLeftAlone?.(service) ? AT_REST : due;
+    const stage = 'since' in due && state.isLeftAlone(service) ? AT_REST : due;
     return [{ replica, placement, declaredBytes, priority: spec.priority, keys, stage }];
   });
-}
-
-/** What is seen of a replica, on its own node as last seen and on others that answer; sorted out once it is asked for. */
-function byReplica({ nodes }: Observed): (replica: Replica) => readonly ObservedContainer[] {
-  let all: ReadonlyMap<string, readonly { readonly node: string; readonly container: ObservedContainer }[]> | null =
-    null;
-  return replica => {
-    all ??= Map.groupBy(
-      [...nodes.values()].flatMap(({ name: node, containers }) => containers.map(container => ({ node, container }))),
-      l => l.container.replicaId,
-    );
-    const own = placementOf(replica)?.node;
-    const located = all.get(replica.id) ?? [];
-    return located.filter(l => l.node === own || nodes.get(l.node)?.answering).map(l => l.container);
-  };
 }

@@ -1,6 +1,7 @@
 import type { Action } from '../actions.ts';
+import { isNamedByUs } from '../own-containers.ts';
 import { heldPlacement } from '../replica.ts';
-import { isNamedByUs, type World } from '../world.ts';
+import type { World } from '../world.ts';
 
 /**
  * Nodes that are not configured any more and may go: nothing of ours is on them, nor is anything to be done there, or they

@@ -2,8 +2,8 @@ import type { Action } from '../actions.ts';
 import type { Troubles } from '../contain-trouble.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { NodeRecord } from '../node.ts';
-import { deviceTurns } from '../nodes/device-turns.ts';
 import { nodesToList } from '../nodes/nodes-to-list.ts';
+import { turnsOf } from '../nodes/turns-of.ts';
 import { vacatedNodes } from '../nodes/vacated-nodes.ts';
 import type { Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
@@ -39,12 +39,8 @@ export interface Plan {
  * @param placeAgainAt when to look for places again though nothing changes; null: no need
  */
 export function planOf(world: World, placeAgainAt: number | null): Omit<Plan, 'troubles'> {
-  const { services, replicas, nodes, observed, now } = world;
-  const turns = deviceTurns(
-    { replicas, specOf: (s, g) => world.keptSpec(s, g), isLeftAlone: s => world.isLeftAlone(s) },
-    observed,
-    now,
-  );
+  const { services, replicas, nodes } = world;
+  const turns = turnsOf(world);
   const actions = actionsIn(world, turns);
   const due = dueOf(world, actions);
   return {

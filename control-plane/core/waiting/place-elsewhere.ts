@@ -1,6 +1,6 @@
 import { pullAction } from '../actions.ts';
 import { transition } from '../lifecycle/transition.ts';
-import { deviceTurns } from '../nodes/device-turns.ts';
+import { turnsOf } from '../nodes/turns-of.ts';
 import { imageKey } from '../observed.ts';
 import { Cluster } from '../placement/cluster.ts';
 import type { Replica } from '../replica.ts';
@@ -39,11 +39,11 @@ function isWithoutImage(world: World, replica: Replica): boolean {
 
 /** Only to where what is measured leaves room: a place that is no better would be left again. */
 function leaveFullDevices(world: World): void {
-  const { replicas, observed, now } = world;
+  const { replicas, now } = world;
   const isSharer = ({ phase }: Replica) =>
     (phase.kind === 'creating' || phase.kind === 'starting') && phase.placement.devices.length > 0;
   if (![...replicas.values()].some(isSharer)) return;
-  const { short } = deviceTurns({ replicas, specOf: (s, g) => world.keptSpec(s, g) }, observed, now);
+  const { short } = turnsOf(world);
   const stuck = world.lookedAfter().filter(r => short.has(r.id));
   if (stuck.length === 0) return;
   const cluster = clusterIn(world);
