@@ -3,6 +3,7 @@ import type { ApiLog } from './api-log.ts';
 import { authenticate, type Caller, certificateName, type Trust } from './auth.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { grpcError } from './grpc-error.ts';
+import { forgetBytes } from './inner-stream.ts';
 import type { ApiLimits } from './limits.ts';
 import { MessageArrival } from './message-arrival.ts';
 import type { Metrics } from './metrics.ts';
@@ -46,6 +47,7 @@ export function grpcInterceptor(options: {
           },
           onReceiveMessage: (message, proceed) => {
             arrival.arrived();
+            forgetBytes(inner);
             proceed(message);
           },
           onReceiveHalfClose: proceed => {

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { OpenStreams } from '../../control-plane/api/open-streams.ts';
 import { Outflow } from '../../control-plane/api/outflow.ts';
@@ -178,6 +180,45 @@ test('ten thousand watchers get each change, from little memory', async t => {
   t.true(grownMiB < 1_000, `${grownMiB} MiB`);
   t.is(await openStreams(served), count);
 });
+
+test('what a watch said of the replicas in use is not kept as the bytes that it came in', async t => {
+  const served = await serve(t);
+  await served.controlPlane.apply({ specs: [embedder], origin: '', dryRun: false });
+  const session = connectHttp2('http://localhost', { createConnection: () => connect(served.socket) });
+  t.teardown(() => session.destroy());
+  session.setMaxListeners(0);
+  const replicasInUse = Array.from({ length: 20_000 }, (_, i) => i.toString(36).padStart(8, '0'));
+  const count = 100;
+  collectGarbage();
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < count; i++) {
+    const stream = session.request({
+      [constants.HTTP2_HEADER_METHOD]: 'POST',
+      [constants.HTTP2_HEADER_PATH]: '/outrigger.v1.Discovery/Watch',
+      [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
+      te: 'trailers',
+    });
+    stream.on('error', () => {});
+    stream.resume();
+    const subscribe = { namespace: 'feature-store', service: 'embedder', clientId: `client ${i}`, replicasInUse };
+    stream.write(framed(watchMethod.requestSerialize({ subscribe })));
+    await until('it watches', () => served.controlPlane.hub.watcherCount() === i + 1);
+  }
+  let keptBytes = 0;
+  // Some are free only after a turn or two.
+  await until('a tenth of it is kept at most', () => {
+    collectGarbage();
+    keptBytes = process.memoryUsage().arrayBuffers - before;
+    return keptBytes < (count * 200_000) / 10;
+  }).catch(() => t.fail(`${keptBytes} bytes are kept`));
+  t.is(served.controlPlane.hub.watcherCount(), count);
+});
+
+/** Node gives it to whoever asks with a flag. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 const watchMethod = (
   contractDefinition()['outrigger.v1.Discovery'] as unknown as {
