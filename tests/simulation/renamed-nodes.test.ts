@@ -30,7 +30,7 @@ class NamedMachines {
   name(...names: (string | null)[]): void {
     this.#names = names;
     const members = this.world.nodes.flatMap((node, i) => {
-      node.configured = names[i] !== null;
+      node.configure(names[i] !== null);
       return names[i] === null ? [] : [node.newMember()];
     });
     this.world.controller.setMembers(members);

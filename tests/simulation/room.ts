@@ -41,10 +41,10 @@ export function nodeWithRoom<H extends Holder>(
   });
 }
 
-/** It is configured, answers and gives nothing away. */
-export function takes(world: Pick<Rooms<Holder>, 'stored'>, node: SimulatedNode): boolean {
+/** It is known to answer, and gives nothing away. */
+function takes(world: Pick<Rooms<Holder>, 'stored'>, node: SimulatedNode): boolean {
   const drained = world.stored.node(node.name)?.drainingSince ?? null;
-  return node.configured && node.plight === 'fine' && drained === null;
+  return node.isKnownToAnswer && drained === null;
 }
 
 function hasDevices(

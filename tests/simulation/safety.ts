@@ -7,7 +7,7 @@ import { asToldToLeave } from './as-told-to-leave.ts';
 import { checkCapacity, checkLedger, checkTurn } from './device-safety.ts';
 import { checkDrain, checkPlaced } from './placement-safety.ts';
 import { checkLeftFor, checkLetGo } from './registry-safety.ts';
-import { placementInUse, runningOn, type Scene, serves } from './scene.ts';
+import { isClearedAway, placementInUse, runningOn, type Scene, serves } from './scene.ts';
 import type { Run } from './simulated-machine.ts';
 import type { Stored, Witness } from './witness.ts';
 
@@ -171,11 +171,14 @@ export class Safety implements Witness {
     checkTurn(this.#scene(), { what, container, ...told }, this.#broken);
   }
 
-  /** What nobody can end, because its node does not answer, stands in nobody's way, nor does what only waits for a place. */
+  /**
+   * What nobody can end, because its node does not answer, stands in nobody's way, nor does what only waits for a place, or
+   * has given up and is cleared away.
+   */
   #checkSurge(service: Service, all: readonly Replica[]): void {
     const { order, maxSurge } = service.spec.update;
     const most = service.replicas + (order === 'stop-first' ? 0 : maxSurge);
-    const counted = all.filter(r => r.phase.kind !== 'pending' && !this.#isOutOfSight(r));
+    const counted = all.filter(r => r.phase.kind !== 'pending' && !isClearedAway(r) && !this.#isOutOfSight(r));
     const waiting = all.filter(r => r.phase.kind === 'pending');
     if (waiting.length > Math.max(1, service.replicas)) this.#broken('1', `${service.key}: ${waiting.length} wait`);
     if (counted.length > most) this.#broken('1', `${service.key} has ${counted.length} replicas, ${most} may be`);
@@ -184,12 +187,10 @@ export class Safety implements Witness {
   #isOutOfSight(replica: Replica): boolean {
     const { phase } = replica;
     if (phase.kind === 'lost') return true;
-    const { nodes, now } = this.#scene();
     if (phase.kind !== 'draining' && phase.kind !== 'stopping') return false;
-    const node = nodes.find(n => n.name === phase.placement.node);
+    const node = this.#scene().nodes.find(n => n.name === phase.placement.node);
     // A life that began since it was taken out of the file does not know it at all.
-    if (!node?.configured) return true;
-    return node.plight !== 'fine' || now() - node.plightSince < NOTICED_WITHIN_MS;
+    return node?.isKnownToAnswer !== true;
   }
 
   /** A probe that passes over the network is proof of life. */
@@ -235,9 +236,6 @@ export class Safety implements Witness {
 
 /** Ready for so long, a replica is forgiven its failures. */
 const FORGIVEN_AFTER_MS = 600_000;
-
-/** A node that is back is asked every second, and has five for its answer. */
-const NOTICED_WITHIN_MS = 6_000;
 
 const MOST_COMMITS_AT_ONCE = 1_000;
 

@@ -50,9 +50,12 @@ export function isWell({ health }: Scene, { phase }: Replica): boolean {
   return !health.unready.has(id) && !health.hung.has(id) && health.cutSince(id) === null;
 }
 
+/** It had given up, so that nothing of it runs, and what is left of it is cleared away. */
+export function isClearedAway({ phase, timings }: Replica): boolean {
+  return phase.kind === 'stopping' && phase.container === null && timings.some(t => t.phase === 'failed');
+}
+
 /** What it takes of its node. One that had given up, and is only cleared away, takes nothing more. */
 export function placementInUse(replica: Replica): Placement | null {
-  const { phase, timings } = replica;
-  const hadGivenUp = phase.kind === 'stopping' && phase.container === null && timings.some(t => t.phase === 'failed');
-  return hadGivenUp ? null : heldPlacement(replica);
+  return isClearedAway(replica) ? null : heldPlacement(replica);
 }

@@ -23,13 +23,12 @@ export type Plight = 'fine' | 'hung' | 'down' | 'cut_hung' | 'cut_down' | 'dark'
 export class SimulatedNode {
   readonly setup: NodeSetup;
   readonly machine: SimulatedMachine;
-  /** Named in the nodes file at present. */
-  configured: boolean;
   plight: Plight = 'fine';
-  /** Since when; it takes a while until a control plane notices. */
+  /** Since when, or since when it is named in the nodes file; it takes a while until a control plane notices. */
   plightSince = 0;
   /** What the control plane of this life was given. */
   member!: Member;
+  #configured: boolean;
   readonly #clock: Clock;
   readonly #instance: string;
   readonly #witness: Witness;
@@ -37,7 +36,7 @@ export class SimulatedNode {
 
   constructor(setup: NodeSetup, world: { clock: Clock; instance: string; witness: Witness; health: Health }) {
     this.setup = setup;
-    this.configured = setup.configured ?? true;
+    this.#configured = setup.configured ?? true;
     this.machine = new SimulatedMachine(world.clock, setup.name);
     this.machine.setDevices(setup.devices);
     for (const image of ['image:1', 'image:2'])
@@ -50,6 +49,16 @@ export class SimulatedNode {
 
   get name(): string {
     return this.setup.name;
+  }
+
+  /** Named in the nodes file at present. */
+  get configured(): boolean {
+    return this.#configured;
+  }
+
+  /** A control plane that lives knows by now that it is in use and answers. */
+  get isKnownToAnswer(): boolean {
+    return this.configured && this.plight === 'fine' && this.#clock.now() - this.plightSince >= NOTICED_WITHIN_MS;
   }
 
   get engine(): WitnessedEngine {
@@ -75,6 +84,11 @@ export class SimulatedNode {
     return this.member;
   }
 
+  configure(configured: boolean): void {
+    if (configured !== this.#configured) this.plightSince = this.#clock.now();
+    this.#configured = configured;
+  }
+
   suffer(plight: Plight): void {
     if (plight === 'dark' && this.plight !== 'dark') this.machine.losePower();
     if (plight !== this.plight) this.plightSince = this.#clock.now();
@@ -84,6 +98,9 @@ export class SimulatedNode {
     else this.#health.unreachable(this.name, this.#clock.now());
   }
 }
+
+/** A node that is back is asked every second, and has five for its answer. */
+const NOTICED_WITHIN_MS = 6_000;
 
 const DAEMON = {
   fine: 'running',

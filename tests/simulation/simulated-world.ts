@@ -181,7 +181,7 @@ export class SimulatedWorld {
     if (node.configured === configured) return;
     // A file without any node says nothing about the world.
     if (!configured && this.nodes.filter(n => n.configured).length === 1) return;
-    node.configured = configured;
+    node.configure(configured);
     const members = this.nodes.filter(n => n.configured).map(n => (n === node ? n.newMember() : n.member));
     this.#controller?.setMembers(members);
   }
