@@ -26,6 +26,7 @@ import { openNodes } from './nodes/open-nodes.ts';
 import type { Clock, Registry, Store } from './ports.ts';
 import { EmbeddedRegistry } from './registry/embedded.ts';
 import { DiscoveryHub } from './registry/hub.ts';
+import { logHealth } from './registry/log-health.ts';
 import type { Advertise } from './registry/registration.ts';
 import { stateFolder } from './state-folder.ts';
 import { openSqliteStore } from './store/sqlite.ts';
@@ -85,6 +86,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const registry = cleanup.adopt(await createRegistry(options, store, clock), r =>
     r.close({ withdraw: false }, AbortSignal.timeout(CLOSE_DEADLINE_MS)),
   );
+  logHealth(registry, log);
   const sidecar = cleanup.adopt(createSidecar({ clock }), s => s.close());
   const dialGate = new DialGate();
   const nodes = await openNodes({

@@ -15,10 +15,12 @@ export async function version(context: Context, options: { short?: boolean }): P
   }
   const controlClient = await context.client();
   let status: StatusView | null = null;
+  let silence = '';
   try {
     status = await controlClient.status(context.signal, 2_000);
   } catch (error) {
     if (!isUnreachable(error)) throw error;
+    if (error.details['reason'] === 'EACCES') silence = '; this user may not open it';
   }
   if (context.options.json) {
     context.out.json({ client: { version: client, node: process.versions.node }, controlPlane: status });
@@ -28,8 +30,11 @@ export async function version(context: Context, options: { short?: boolean }): P
   const where = formatAddress(controlClient.address);
   context.out.line(
     status === null
-      ? `control plane  none answers at ${where}`
+      ? `control plane  none answers at ${where}${silence}`
       : `control plane  ${status.version} at ${where} (process ${status.pid}, registry ${status.registry.kind})`,
   );
-  if (status !== null) context.out.line(`nodes          ${nodesFileLine(status)}`);
+  if (status === null) return;
+  const { kind, healthy, message } = status.registry;
+  if (!healthy) context.out.line(`registry       ${kind} is not well: ${message ?? 'it does not answer'}`);
+  context.out.line(`nodes          ${nodesFileLine(status)}`);
 }

@@ -4,7 +4,8 @@ import type { Finding } from './check.ts';
 import { olderThan } from './docker.ts';
 
 const PROVIDER_SINCE = '2.36.0';
-const HOW_TO_INSTALL = 'Install the Compose plugin: https://docs.docker.com/compose/install/linux/';
+const HOW_TO_INSTALL =
+  'Install the Compose plugin, for all users of the machine: https://docs.docker.com/compose/install/linux/';
 
 /** `docker compose`, which reads the service files. */
 export async function checkCompose(environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<readonly Finding[]> {
@@ -18,10 +19,7 @@ export async function checkCompose(environment: NodeJS.ProcessEnv, signal: Abort
   });
   signal.throwIfAborted();
   if (answer.error) {
-    const missing = (answer.error as NodeJS.ErrnoException).code === 'ENOENT';
-    const message = missing
-      ? 'there is no docker command on PATH'
-      : `docker compose does not run: ${answer.text.split('\n')[0]}`;
+    const message = whyNot(answer.error, answer.text);
     return [{ name, status: 'fail', message, next: HOW_TO_INSTALL }];
   }
   const version = answer.text.replace(/^v/, '');
@@ -35,4 +33,13 @@ export async function checkCompose(environment: NodeJS.ProcessEnv, signal: Abort
       next: `Works without that; for "provider: {type: outrigger}" install a newer one. ${HOW_TO_INSTALL}`,
     },
   ];
+}
+
+function whyNot(error: NodeJS.ErrnoException, text: string): string {
+  if (error.code === 'ENOENT') return 'there is no docker command on PATH';
+  // Without the plugin docker takes the words behind "compose" for its own.
+  if (/unknown (shorthand )?flag|is not a docker command|unknown command/.test(text)) {
+    return "the docker command has no compose plugin for this user (one in another user's ~/.docker is that user's alone)";
+  }
+  return `docker compose does not run: ${text.split('\n')[0]}`;
 }

@@ -60,9 +60,7 @@ export async function checkNodes(
       name,
       status: 'warn' as const,
       message: formatLocated(warning),
-      next: warning.keyPath.includes('skip_verify')
-        ? 'Name the authority that signed its certificate as tls.ca.'
-        : 'Give it tls, or reach it by ssh://.',
+      next: adviceFor(warning.keyPath),
     })),
     ...(
       await Promise.all(
@@ -81,6 +79,20 @@ export async function checkNodes(
       identities,
     ),
   ];
+}
+
+/** What to do about something that is allowed and hardly meant. */
+function adviceFor(keyPath: readonly (string | number)[]): string {
+  switch (keyPath.at(-1)) {
+    case 'skip_verify':
+      return 'Name the authority that signed its certificate as tls.ca.';
+    case 'engine':
+      return 'Give it tls, or reach it by ssh://.';
+    case 'memory':
+      return 'Write the unit, as in 2g or 80GiB.';
+    default:
+      return 'docs/nodes.md says what may stand there.';
+  }
 }
 
 /** As a control plane refuses them: the first name in the file has the engine, whichever ways lead there. */

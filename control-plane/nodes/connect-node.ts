@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { connectionOfContext, parseEngineAddress, type TlsFiles } from '../engine/docker/connection.ts';
 import type { DockerConnection } from '../engine/docker/index.ts';
+import { formatKeyPath } from '../written-files/format-located.ts';
 import type { KeyPath, Problem } from '../written-files/problem.ts';
 import type { NodeSurroundings } from './configure-node.ts';
 import type { NodeEntry } from './nodes-file.ts';
@@ -51,7 +52,7 @@ async function readTls(at: KeyPath, tls: NonNullable<NodeEntry['tls']>, folder: 
       return { keyPath: [...at, key], message: why(file, key, error as NodeJS.ErrnoException) };
     }
   }
-  return { ...files, skipVerify: tls.skip_verify };
+  return { ...files, skipVerify: tls.skip_verify, named: `${formatKeyPath(at)} in the nodes file` };
 }
 
 function why(file: string, key: 'ca' | 'cert' | 'key', { code, message }: NodeJS.ErrnoException): string {

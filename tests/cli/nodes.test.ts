@@ -89,6 +89,13 @@ test('nodes and version tell the nodes file in use, and that it is the one of th
   t.regex((await cli('version')).stdout, /^nodes +\/etc\/nodes\.yaml, the file of the last start/m);
 });
 
+test('version tells what is wrong with the registry, and nothing of one that is well', async t => {
+  const { cli, controlPlane } = await start(t);
+  t.notRegex((await cli('version')).stdout, /^registry/m);
+  controlPlane.registry = { kind: 'consul', healthy: false, message: 'connect ECONNREFUSED 127.0.0.1:8500' };
+  t.regex((await cli('version')).stdout, /^registry +consul is not well: connect ECONNREFUSED 127\.0\.0\.1:8500$/m);
+});
+
 test('what is wrong with the entry of a node is told once, with its place', async t => {
   const { cli, controlPlane } = await start(t);
   controlPlane.nodesProblem = '/etc/nodes.yaml:3:7: nodes.local.tls.ca: the file /etc/ca.pem does not exist';

@@ -42,6 +42,7 @@ export class FakeControlPlane implements ControlPlane {
   /** Why the driver of its one node cannot be asked. */
   driverTrouble: string | null = null;
   trouble = '';
+  registry: StatusView['registry'] = { kind: 'embedded', healthy: true };
   nodesFile: Pick<StatusView, 'nodesFile' | 'nodesFileFrom'> = {};
   /** Whether the one device of the one node is. */
   quarantined = false;
@@ -61,7 +62,7 @@ export class FakeControlPlane implements ControlPlane {
       instance: 'fake',
       startedAtMs: this.#nowMs,
       pid: 1,
-      registry: { kind: 'embedded', healthy: true },
+      registry: this.registry,
       listen: ['unix:///fake.sock'],
       services: this.#services.length,
       exitWhenIdle: false,

@@ -125,6 +125,24 @@ test('doctor warns of an engine that anything may pass for, and gives no advice 
   t.is(a?.next, 'Start Docker there (systemctl start docker), or mend nodes.a in the nodes file.');
 });
 
+test('doctor says what to do about each thing that is hardly meant', async t => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-doctor-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'nodes.yaml');
+  const stated = '{id: "nvidia.com/gpu=0", model: H100, memory: 80}';
+  await writeFile(
+    file,
+    `nodes:\n  a: {engine: unix://${folder}/none.sock, reserved: {memory: 2}, devices: [${stated}]}\n  b: {engine: "tcp://192.0.2.1:9"}\n`,
+  );
+  const findings = await checkNodes(file, process.env, AbortSignal.timeout(30_000));
+  const advice = findings.filter(f => f.status === 'warn').map(f => f.next);
+  t.deepEqual(advice, [
+    'Write the unit, as in 2g or 80GiB.',
+    'Write the unit, as in 2g or 80GiB.',
+    'Give it tls, or reach it by ssh://.',
+  ]);
+});
+
 test('doctor does not take devices for granted that the nodes file states and the engine cannot hand over', async t => {
   const none = { DiscoveredDevices: undefined };
   const [old, off, empty, other, silent] = await Promise.all([

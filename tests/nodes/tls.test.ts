@@ -57,7 +57,7 @@ test('a real engine refuses a client without a certificate, with one that is ove
   t.true(found.cpus > 0);
   await refused(t, listing(t, secured, { tls: { ca: 'ca.pem' } }), {
     message: /refused our certificate: .*certificate required|refused our certificate: .*bad certificate/,
-    next: /`tls` in the nodes file/,
+    next: /nodes\.a\.tls in the nodes file/,
   });
   await refused(t, listing(t, secured, { tls: { ca: 'ca.pem', cert: 'expired.pem', key: 'expired.key' } }), {
     message: /refused our certificate/,
@@ -78,7 +78,7 @@ test('an engine whose certificate another authority signed, or that is over, is 
   const engine = await tlsEngine(t);
   await refused(t, listing(t, engine, { tls: { ca: 'other-ca.pem', ...client } }), {
     message: /could not be trusted: unable to verify|could not be trusted: self.signed/,
-    next: /nodes file/,
+    next: /^Name the CA that signed .*: see nodes\.a\.tls in the nodes file\.$/,
   });
   const overdue = await tlsEngine(t, { overdue: true });
   await refused(t, listing(t, overdue, { tls: { ca: 'ca.pem', ...client } }), {

@@ -18,6 +18,8 @@ export interface TlsFiles {
   readonly cert?: Buffer;
   readonly key?: Buffer;
   readonly skipVerify: boolean;
+  /** Where they were named, as a person would look for them: "ca.pem, cert.pem and key.pem in /home/ada/.docker". */
+  readonly named?: string;
 }
 
 interface Surroundings {
@@ -130,7 +132,8 @@ async function tlsFromEnvironment(environment: NodeJS.ProcessEnv, configFolder: 
 async function readTls(folder: string, { skipVerify }: { skipVerify: boolean }): Promise<TlsFiles> {
   const [ca, cert, key] = await Promise.all(['ca.pem', 'cert.pem', 'key.pem'].map(name => optional(folder, name)));
   if (cert && !key) throw new OutriggerError('invalid_argument', `${folder} has cert.pem and no key.pem`);
-  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }), skipVerify };
+  const named = `ca.pem, cert.pem and key.pem in ${folder}`;
+  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }), skipVerify, named };
 }
 
 async function currentContext(configFolder: string): Promise<string | undefined> {

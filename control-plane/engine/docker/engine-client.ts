@@ -45,6 +45,8 @@ export const DEFAULT_DEADLINES: EngineDeadlines = {
  */
 export class EngineClient {
   readonly address: string;
+  /** Where the certificates for it are named, in words; undefined: nowhere. */
+  readonly certificates: string | undefined;
   readonly deadlines: EngineDeadlines;
   /** For calls that answer at once; their connections are kept and bounded. */
   readonly #calls: Docker;
@@ -56,6 +58,7 @@ export class EngineClient {
 
   constructor(connection: DockerConnection, deadlines: Partial<EngineDeadlines> = {}, dialGate?: DialGate) {
     this.address = describeConnection(connection);
+    this.certificates = connection.kind === 'tcp' ? connection.tls?.named : undefined;
     this.deadlines = { ...DEFAULT_DEADLINES, ...deadlines };
     const { calls, streams } = makeAgents(connection, dialGate);
     this.#agents = [calls, streams];
@@ -189,7 +192,7 @@ export class EngineClient {
       });
       return await Promise.race([begin(both), aborted]);
     } catch (error) {
-      throw translateError(error, { doing, engine: this.address });
+      throw translateError(error, { doing, engine: this.address, certificates: this.certificates });
     } finally {
       clearTimeout(timer);
       both.removeEventListener('abort', onAbort);

@@ -38,7 +38,7 @@ export async function* readLogs(
     if (signal.aborted && !options.follow) throw new OutriggerError('timeout', `${doing} was given up`);
   } catch (error) {
     if (signal.aborted && options.follow) return;
-    throw translateError(error, { doing, engine: client.address });
+    throw translateError(error, { doing, engine: client.address, certificates: client.certificates });
   } finally {
     stream.destroy();
   }

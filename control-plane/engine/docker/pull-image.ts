@@ -115,7 +115,7 @@ async function pull(
   } catch (error) {
     if (idle.signal.aborted) throw stalled();
     if (options.signal.aborted) throw new OutriggerError('timeout', `${doing} was given up`, { cause: error });
-    const translated = translateError(error, { doing, engine: client.address });
+    const translated = translateError(error, { doing, engine: client.address, certificates: client.certificates });
     // The engine answered: what it says is about this image and its registry, except that its disk may be full.
     const answered = statusOf(translated) !== undefined && translated.code !== 'out_of_resources';
     throw answered ? pullRefusal(request.image, withoutPrefix(translated.message, doing), client.address) : translated;

@@ -4,18 +4,16 @@ import { type Known, REFUSALS } from './refusals.ts';
 
 /**
  * The one place where what dockerode, docker-modem and Node throw becomes an OutriggerError. `doing` says what failed
- * and on which thing ("starting container 1f2e…"); `engine` is the address of the engine.
+ * and on which thing ("starting container 1f2e…"); `engine` is the address of the engine, `certificates` where those for it are named.
  */
-export function translateError(thrown: unknown, context: { doing: string; engine: string }): OutriggerError {
+export function translateError(thrown: unknown, context: Context): OutriggerError {
   if (thrown instanceof OutriggerError) return thrown;
   const foreign = foreignAnswer(thrown);
   if (foreign) return foreignError(foreign, thrown, context);
   const { code, message, statusCode } = shapeOf(thrown);
   const words = statusCode === undefined ? message : engineWords(thrown, message);
   const known =
-    statusCode === undefined
-      ? connectionError(code, message, context.engine)
-      : engineError(statusCode, words, context.doing);
+    statusCode === undefined ? connectionError(code, message, context) : engineError(statusCode, words, context.doing);
   if (known) {
     return new OutriggerError(known.code, known.message ?? `${context.doing}: ${words}`, {
       ...(known.next !== undefined && { next: known.next }),
@@ -28,6 +26,12 @@ export function translateError(thrown: unknown, context: { doing: string; engine
     details: { engine: context.engine, ...(statusCode !== undefined && { statusCode }) },
     cause: thrown,
   });
+}
+
+interface Context {
+  readonly doing: string;
+  readonly engine: string;
+  readonly certificates?: string | undefined;
 }
 
 /** The HTTP status of an engine's refusal; undefined where there was no answer, or none of an engine. */
@@ -82,7 +86,11 @@ function engineError(status: number, words: string, doing: string): Known | null
   }
 }
 
-function connectionError(code: string | undefined, message: string, engine: string): Known | null {
+function connectionError(
+  code: string | undefined,
+  message: string,
+  { engine, certificates = ANY_CERTIFICATES }: Context,
+): Known | null {
   switch (code) {
     case 'ENOENT':
     case 'ECONNREFUSED':
@@ -126,7 +134,7 @@ function connectionError(code: string | undefined, message: string, engine: stri
         return {
           code: 'unavailable',
           message: `The engine at ${engine} refused our certificate: ${tlsReason(message)}`,
-          next: 'Give it a certificate that its CA signed and that is not over: cert.pem and key.pem in DOCKER_CERT_PATH, the Docker context, or `tls` in the nodes file.',
+          next: `Give it a certificate that its CA signed and that is not over: see ${certificates}.`,
           retryable: false,
         };
       }
@@ -134,13 +142,16 @@ function connectionError(code: string | undefined, message: string, engine: stri
         return {
           code: 'unavailable',
           message: `The engine at ${engine} could not be trusted: ${message}`,
-          next: 'Check ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH or the Docker context, or `tls` in the nodes file.',
+          next: `Name the CA that signed the certificate of that engine, as it is now: see ${certificates}.`,
           retryable: false,
         };
       }
       return null;
   }
 }
+
+const ANY_CERTIFICATES =
+  'ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH or of the Docker context, or `tls` in the nodes file';
 
 /** OpenSSL's own words, out of `C0F7…:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/…`. */
 function tlsReason(message: string): string {
