@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
 import { projectName } from '../control-plane/compose/index.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
 import type { Context } from './context.ts';
@@ -16,7 +17,7 @@ export async function requireSameProject(
   // Compose reads the same ones then.
   if (environment['COMPOSE_FILE']) return;
   const texts = await Promise.all(files.map(file => readFile(file, 'utf8')));
-  const written = texts.flatMap(text => NAME_LINE.exec(text)?.[1] ?? []);
+  const written = texts.flatMap(writtenName);
   // Compose is asked only where it is in doubt. Without a name, a project's folder names it, and -p any other way.
   if (written.length === 0 || written.every(name => name === namespace)) return;
   const { COMPOSE_PROJECT_NAME: _, ...rest } = environment;
@@ -33,4 +34,10 @@ export async function requireSameProject(
   );
 }
 
-const NAME_LINE = /^name:[ \t]*["']?([^"'\s#]+)/m;
+/** Any way of writing it that YAML knows, and Compose with it: quoted, as JSON, by an alias, after a byte order mark. */
+function writtenName(text: string): unknown[] {
+  const document = parseDocument(text, { merge: true, logLevel: 'silent' });
+  if (!isMap(document.contents) || !document.contents.has('name')) return [];
+  const name = document.contents.get('name', true);
+  return [isAlias(name) ? name.resolve(document)?.toJSON() : isScalar(name) ? name.value : undefined];
+}

@@ -233,9 +233,9 @@ async function provideDown(context: Context, call: Call): Promise<ExitCode> {
   }
   const phases = new PhaseLines(Date.now());
   phases.skip(running);
-  const request = { client, namespace, names: [call.service], volumes: false };
+  // `wait-timeout`, which Compose hands to `down` as well, is for getting ready: drain and grace have limits of their own.
   const { result } = await removeServices(
-    { ...request, ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }) },
+    { client, namespace, names: [call.service], volumes: false },
     {
       signal: context.signal,
       revive: () => ensureControlPlane(context),

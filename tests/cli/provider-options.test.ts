@@ -57,6 +57,41 @@ test('the provider takes a file whose name is made of variables for what Compose
   t.regex((await ask('c', 'up', STOP)).error, /is of the project b, and docker compose runs c/);
 });
 
+for (const [written, text] of [
+  ['in quotes', file('a', 'one:1').replace('name:', '"name":')],
+  ['with a blank before the colon', file('a', 'one:1').replace('name:', 'name :')],
+  ['after a byte order mark', `\uFEFF${file('a', 'one:1')}`],
+  ['on a line of its own', file('a', 'one:1').replace('name: a', 'name:\n  a')],
+  ['by an explicit key', file('a', 'one:1').replace('name: a', '? name\n: a')],
+  ['by an alias', file('*n', 'one:1').replace('name', 'x-name: &n a\nname')],
+  [
+    'in JSON',
+    JSON.stringify({ name: 'a', services: { web: { image: 'one:1', provider: { type: 'outrigger' } } } }, null, 1),
+  ],
+] as const) {
+  test(`the provider refuses the file of another project, its name written ${written}`, async t => {
+    const { cwd, controlPlane, ask } = await twoProjects(t);
+    await writeFile(path.join(cwd, 'compose.yaml'), text);
+    t.regex((await ask('b', 'up', STOP)).error, /is of the project a, and docker compose runs b/);
+    t.deepEqual(controlPlane.services(), []);
+  });
+}
+
+test('a name that stands elsewhere in the file is not the name of the project', async t => {
+  const { cwd, ask } = await twoProjects(t);
+  const text = file('a', 'one:1').replace('name: a\n', 'x-model:\n  name: a\n');
+  await writeFile(path.join(cwd, 'compose.yaml'), text);
+  t.regex((await ask('b', 'up', STOP)).error, ACCEPTED);
+});
+
+test('the time to get ready does not cut down short', async t => {
+  const { controlPlane, ask } = await twoProjects(t);
+  await ask('a', 'up', '--wait-timeout=1ms');
+  await controlPlane.apply({ specs: [{ namespace: 'a', name: 'web', image: 'one:1' }], origin: '', dryRun: false });
+  t.is(controlPlane.services().length, 1);
+  t.deepEqual(await ask('a', 'down', '--wait-timeout=1ms'), { code: 0, error: '' });
+});
+
 test('an option that the provider does not know is refused by up, and no obstacle to down', async t => {
   const { controlPlane, ask } = await twoProjects(t);
   const refused = await ask('a', 'up', '--fil=other.yaml');
