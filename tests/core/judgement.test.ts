@@ -361,6 +361,17 @@ test('the loop wakes for the end of a back-off and of a drain, the earlier first
   t.is(planOf(stored([], []), seen()).wakeAt, null, 'at rest there is nothing to wake for');
 });
 
+test('the loop wakes where a container has waited long enough for the first answer of its own check', t => {
+  const placement = { node: 'local', devices: ['nvidia.com/gpu=0'] };
+  const starting = aReplica(phaseOf('starting', 5, { placement }));
+  const devices = [{ id: 'nvidia.com/gpu=0', driver: 'cdi' as const }];
+  const observed = seen({ nodes: [aNode({ devices, containers: [aContainer()] })] });
+  const wakeAt = (check?: string[]) =>
+    planOf(stored([starting], [aSpec({ resources: { gpu: { count: 1, ...(check && { check }) } } })]), observed).wakeAt;
+  t.is(wakeAt(['see']), 30_005);
+  t.is(wakeAt(), null, "the vendor's own tool is not waited for");
+});
+
 test('the loop looks again soon while the load of a draining replica decides', t => {
   const probes: Observed['probes'] = new Map([
     [

@@ -180,3 +180,46 @@ test('what runs on a silent node makes no room, and nobody looks again for its s
   world.advance(3_600_000);
   t.is(world.step().wakeAt, null);
 });
+
+test('an idle one of the same priority stays where a busy one of lower priority has the room as well', t => {
+  const world = new ModelWorld({ a: machine(2) });
+  apply(world, low('lower'), low('equal', { priority: 10 }));
+  world.settle();
+  for (const { id, service } of world.running())
+    world.loads.set(id, sayingNow(world, service === 'ns/lower' ? { inFlight: 1 } : { inFlight: 0, idleSince: 0 }));
+  apply(world, high(1));
+  world.settle();
+  t.deepEqual(serving(world), ['ns/equal', 'ns/lower']);
+  t.like(reasons(world, 'high')[0], { kind: 'held_by_lower', services: ['ns/lower'], because: 'busy' });
+});
+
+test('what is to be started on a shared device is not counted as use of now: nobody leaves for room that is not there', t => {
+  const GIB = 2 ** 30;
+  const sharing = (name: string, gib: number, given: Partial<ServiceSpecInput> = {}) =>
+    aSpec({ name, image: `${name}:1`, resources: { gpu: { memoryBytes: gib * GIB, exclusive: false } }, ...given });
+  for (const [gib, expected] of [
+    [50, ['ns/idle']],
+    [40, ['ns/high']],
+  ] as const) {
+    const world = new ModelWorld({ a: { ...machine(1), devices: [{ ...gpu(0), memoryBytes: 80 * GIB }] } });
+    world.foreignBytes.set('a nvidia.com/gpu=0', 0);
+    apply(world, sharing('idle', 60, { replicas: { min: 0, max: 1, initial: 1 } }));
+    world.settle();
+    world.load = sayingNow(world, { inFlight: 0, idleSince: 0 });
+    // Others use 20 GiB, for which the next one waits; once the idle one had left, 40 GiB would be free beside both.
+    world.foreignBytes.set('a nvidia.com/gpu=0', 20 * GIB);
+    apply(world, sharing('waits', 20));
+    world.settle();
+    t.deepEqual(serving(world), ['ns/idle']);
+    apply(world, sharing('high', gib, { priority: 10 }));
+    for (let i = 0; i < 40; i += 1) {
+      world.step();
+      world.advance(2_000);
+    }
+    t.deepEqual(
+      serving(world).filter(s => s !== 'ns/waits'),
+      expected,
+      `${gib} GiB`,
+    );
+  }
+});
