@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import test from 'ava';
 import fc from 'fast-check';
 import { AnswerHead } from '../../sidecar/probes/answer-head.ts';
@@ -91,6 +92,30 @@ for (const [what, begin, more] of [
     t.like(await httpProbe(check(), at(server.port), signal), { kind: 'failed' });
   });
 }
+
+for (const [size, bytes, expected] of [
+  ['long', 50_000, 'passed'],
+  ['longer than any server has a reason for', 100_000, 'failed'],
+] as const) {
+  test(`an answer with headers that are ${size} has ${expected}`, async t => {
+    const server = await tcpServer(socket => {
+      socket.on('error', () => {});
+      socket.end(`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(bytes / 6)}\r\n`);
+    });
+    t.teardown(() => server.close());
+    t.is((await httpProbe(check(), at(server.port), signal)).kind, expected);
+  });
+}
+
+test('nothing of a probe stays at the signal of who asks it for weeks', async t => {
+  const asking = new AbortController();
+  const open = await httpServer((_, response) => response.end());
+  const mute = await tcpServer(socket => socket.end('no answer'));
+  t.teardown(() => Promise.all([open.close(), mute.close()]));
+  t.is(await answeredStatus(at(open.port), REQUEST, asking.signal), 200);
+  await t.throwsAsync(answeredStatus(at(mute.port), REQUEST, asking.signal));
+  t.is(getEventListeners(asking.signal, 'abort').length, 0);
+});
 
 test('an answer that comes byte by byte, after informing ones, passes', async t => {
   const server = await tcpServer(socket => {
