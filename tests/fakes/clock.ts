@@ -17,6 +17,12 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
+  /** Somebody sets the wall clock: sleeps go on as they are. */
+  step(byMs: number): void {
+    this.#now += byMs;
+    for (const [key, timer] of this.#timers) this.#timers.set(key, { ...timer, at: timer.at + byMs });
+  }
+
   sleep(delayMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
