@@ -37,9 +37,15 @@ export async function bundle(folder: string): Promise<void> {
     // A control plane that runs on loads what it needs later from the files that it was started from, or not at all.
     chunkFileNames: '[name]-[hash].js',
     comments: { jsdoc: false },
-    codeSplitting: { groups: [...GROUPS] },
+    codeSplitting: {
+      groups: GROUPS.map(({ members, ...group }) => ({ ...group, test: module => members.some(m => m.has(module)) })),
+    },
   });
   const chunks = output.filter(file => file.type === 'chunk');
+  refuseEmptyMembers(
+    GROUPS,
+    chunks.flatMap(chunk => chunk.moduleIds),
+  );
   await writeFile(path.join(folder, LICENCES), await licencesOf(chunks));
   const written = new Set([LICENCES, ...output.map(file => file.fileName)]);
   const stale = (await readdir(folder)).filter(name => !written.has(name));
@@ -71,51 +77,110 @@ const builtins: Plugin = {
  * hundred; with it, what one command needs together mostly lies together. No module may come into a group that loads
  * more than whoever needs that module: tests/package says so.
  */
-const GROUPS = [
-  { name: 'yaml', test: packageNamed('yaml') },
-  { name: 'zod', test: packageNamed('zod') },
+const GROUPS: readonly Group[] = [
+  { name: 'yaml', members: [packageNamed('yaml')] },
+  { name: 'zod', members: [packageNamed('zod')] },
   {
     // What is there before it is known which command it is.
     name: 'command-line',
-    test: either(
-      packageNamed('commander', 'fastest-levenshtein'),
-      source(/^cli\/(declare\/|(context|exit-code|interruption|output|program|run|usage-error)\.ts)/),
-      source(/^control-plane\/(core\/errors|version)\.ts/),
-    ),
+    members: [
+      ...['commander', 'fastest-levenshtein'].map(packageNamed),
+      ...sources('cli', [
+        'declare/',
+        'context',
+        'exit-code',
+        'interruption',
+        'output',
+        'program',
+        'run',
+        'usage-error',
+      ]),
+      ...sources('control-plane', ['core/errors', 'version']),
+    ],
   },
   {
     // What most commands do: connect, ask, follow, and show it.
     name: 'command',
-    test: either(
-      source(/^cli\/(?!main\.ts|commands\/|doctor\/)/),
-      source(/^client\/(client-error|control-address|credentials)\.ts/),
-      source(
-        /^control-plane\/(admission\/bind-folders|core\/bytes-in-words|node-http|nodes\/no-nodes-file|state-folder)\.ts/,
-      ),
-    ),
+    members: [
+      {
+        name: 'cli/, but its commands',
+        has: module =>
+          source(module).startsWith('cli/') && !/^cli\/(main\.ts$|commands\/|doctor\/)/.test(source(module)),
+      },
+      ...sources('client', ['client-error', 'control-address', 'credentials']),
+      ...sources('control-plane', [
+        'admission/bind-folders',
+        'core/bytes-in-words',
+        'node-http',
+        'nodes/no-nodes-file',
+        'state-folder',
+      ]),
+    ],
     minShareCount: 2,
   },
   {
     // What is there before Compose has answered.
     name: 'ask-compose',
-    test: source(
-      /^control-plane\/written-files\/format-located\.ts|^control-plane\/compose\/(are-harmless|build-images|compose-command|declared-services|find-files|index|load-service-file|missing-images|project-name|provider-options|read|run-compose)\.ts/,
-    ),
+    members: [
+      ...sources('control-plane/written-files', ['format-located']),
+      ...sources('control-plane/compose', [
+        'are-harmless',
+        'build-images',
+        'compose-command',
+        'declared-services',
+        'find-files',
+        'index',
+        'load-service-file',
+        'missing-images',
+        'project-name',
+        'provider-options',
+        'read',
+        'run-compose',
+      ]),
+    ],
   },
 ];
 
-type Belongs = (module: string) => boolean;
-
-function source(pattern: RegExp): Belongs {
-  return module => pattern.test(path.relative(ROOT, module));
+interface Group {
+  readonly name: string;
+  readonly members: readonly Member[];
+  readonly minShareCount?: number;
 }
 
-function packageNamed(...names: readonly string[]): Belongs {
-  return module => names.includes(packageOf(module)?.name ?? '');
+/** One package, one file or one folder. */
+interface Member {
+  readonly name: string;
+  readonly has: (module: string) => boolean;
 }
 
-function either(...rules: readonly Belongs[]): Belongs {
-  return module => rules.some(belongs => belongs(module));
+/**
+ * A file that was renamed would leave its group without a word, and each command would take longer.
+ * @throws Error that names them
+ */
+export function refuseEmptyMembers(groups: readonly Group[], modules: readonly string[]): void {
+  for (const { name: group, members } of groups) {
+    const empty = members.filter(member => !modules.some(module => member.has(module))).map(member => member.name);
+    if (empty.length === 0) continue;
+    throw new Error(`The group "${group}" in packaging/bundle.ts names what is not in the bundle: ${empty.join(', ')}`);
+  }
+}
+
+/** Files without their `.ts`, and folders with a slash at their end. */
+function sources(folder: string, names: readonly string[]): Member[] {
+  return names.map(part => {
+    const name = `${folder}/${part}`;
+    return name.endsWith('/')
+      ? { name, has: module => source(module).startsWith(name) }
+      : { name: `${name}.ts`, has: module => source(module) === `${name}.ts` };
+  });
+}
+
+function source(module: string): string {
+  return path.relative(ROOT, module);
+}
+
+function packageNamed(name: string): Member {
+  return { name, has: module => packageOf(module)?.name === name };
 }
 
 /** The package that a module comes from, and its folder; null for a source of our own. */
