@@ -3,7 +3,7 @@ import type { DiscoveryHub } from './registry/hub.ts';
 import type { EventView, LogLineView, NodeView, ServiceView, StatusView, WhyView } from './views/views.ts';
 
 /**
- * What the servers in api/ ask of the control plane; the controller is its one implementation. Commands resolve once
+ * What the servers in api/ ask of the control plane; controller/served-control-plane.ts answers it. Commands resolve once
  * they are durable, not once they have come true; `services()` and `onChange` show them come true. All reject with
  * OutriggerError.
  */
@@ -73,6 +73,18 @@ export interface EventQuery {
   /** Only events that are about this node. */
   readonly node?: string;
   readonly afterSequence?: number;
+}
+
+/** Whether an event is among those that a query names. */
+export function isAsked(
+  event: EventView,
+  { namespace, name, node }: { [K in keyof EventQuery]: EventQuery[K] | undefined },
+): boolean {
+  return (
+    (namespace === undefined || event.namespace === namespace) &&
+    (name === undefined || event.service === name) &&
+    (node === undefined || event.node === node)
+  );
 }
 
 export interface LogQuery {

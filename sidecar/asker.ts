@@ -1,12 +1,12 @@
 import type { ProbeCheck } from '../control-plane/core/spec.ts';
 import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
+import type { Slots } from '../control-plane/slots.ts';
 import { EXPIRED, withDeadline } from './deadline.ts';
 import { containerProbe } from './probes/container.ts';
 import { GrpcProbe } from './probes/grpc.ts';
 import { httpProbe } from './probes/http.ts';
 import { authorityOf, describeSocketError, failed, type ProbeAddress, type ProbeResult } from './probes/result.ts';
 import { tcpProbe } from './probes/tcp.ts';
-import type { Slots } from './slots.ts';
 
 /**
  * Asks one container, by whichever of its hosts answers. While none is known to work all are asked at once and the

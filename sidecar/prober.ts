@@ -2,13 +2,13 @@ import { effectiveProbes } from '../control-plane/core/effective-probes.ts';
 import type { ProbeReport } from '../control-plane/core/observed.ts';
 import type { Probe, ProbeCheck } from '../control-plane/core/spec.ts';
 import type { Clock, ProbeTarget } from '../control-plane/ports.ts';
+import type { Slots } from '../control-plane/slots.ts';
 import { Asker } from './asker.ts';
 import type { Beats } from './beats.ts';
 import { covers } from './covers.ts';
 import { FailureStreak } from './failure-streak.ts';
 import type { LoadReading } from './load.ts';
 import { watchLoad } from './load-watch.ts';
-import type { Slots } from './slots.ts';
 import { FIRST_GAP_MS, GAP_GROWTH, LONGEST_GAP_MS, startUp } from './start-up.ts';
 import { warmUpUntilAnswered } from './warm-up-until-answered.ts';
 

@@ -1,8 +1,8 @@
 import type { ProbeReport } from '../control-plane/core/observed.ts';
 import type { Clock, ProbeTarget, Sidecar } from '../control-plane/ports.ts';
+import { Slots } from '../control-plane/slots.ts';
 import { Beats } from './beats.ts';
 import { Prober } from './prober.ts';
-import { Slots } from './slots.ts';
 
 export interface SidecarOptions {
   readonly clock: Clock;

@@ -1,5 +1,4 @@
-import type { ApplyResult, ControlPlane, LogQuery } from '../control-plane.ts';
-import { isAsked } from '../controller/event-feed.ts';
+import { type ApplyResult, type ControlPlane, isAsked, type LogQuery } from '../control-plane.ts';
 import { OutriggerError } from '../core/errors.ts';
 import { type ServiceSpecInput, serviceKey, splitKey } from '../core/spec.ts';
 import type { WatchingClient } from '../registry/callers.ts';

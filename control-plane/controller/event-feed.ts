@@ -1,4 +1,4 @@
-import type { EventQuery } from '../control-plane.ts';
+import { type EventQuery, isAsked } from '../control-plane.ts';
 import { splitKey } from '../core/spec.ts';
 import type { Store, StoredEvent } from '../ports.ts';
 import type { EventView } from '../views/views.ts';
@@ -54,18 +54,6 @@ export class EventFeed {
 }
 
 const MOST_EVENTS = 10_000;
-
-/** Whether an event is among those that a query names. */
-export function isAsked(
-  event: EventView,
-  { namespace, name, node }: { [K in keyof EventQuery]: EventQuery[K] | undefined },
-): boolean {
-  return (
-    (namespace === undefined || event.namespace === namespace) &&
-    (name === undefined || event.service === name) &&
-    (node === undefined || event.node === node)
-  );
-}
 
 function eventView(event: StoredEvent): EventView {
   const [namespace, service] = event.service === undefined ? [] : splitKey(event.service);

@@ -1,7 +1,7 @@
-import { Slots } from '../../sidecar/slots.ts';
 import type { GivenDevice } from '../core/node.ts';
 import type { DeviceReport } from '../core/observed.ts';
 import type { Clock, Engine } from '../ports.ts';
+import { Slots } from '../slots.ts';
 import { within } from '../within.ts';
 
 /** A running container that was given devices. */

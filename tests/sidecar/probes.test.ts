@@ -2,9 +2,9 @@ import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import { createSteadyClock } from '../../control-plane/clock.ts';
 import type { ProbeCheck } from '../../control-plane/core/spec.ts';
+import { Slots } from '../../control-plane/slots.ts';
 import { Asker } from '../../sidecar/asker.ts';
 import type { ProbeResult } from '../../sidecar/probes/result.ts';
-import { Slots } from '../../sidecar/slots.ts';
 import { freePort, healthServer, httpServer, tcpServer } from './servers.ts';
 import { probeTarget } from './targets.ts';
 

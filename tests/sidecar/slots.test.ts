@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Slots } from '../../sidecar/slots.ts';
+import { Slots } from '../../control-plane/slots.ts';
 import { settle, VirtualClock } from '../fakes/clock.ts';
 
 function watched(busyMs?: number) {

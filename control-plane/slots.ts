@@ -1,4 +1,4 @@
-import type { Clock } from '../control-plane/ports.ts';
+import type { Clock } from './ports.ts';
 
 /**
  * Bounds how many tasks do work at the same moment; first come, first served. One that has run for `busyMs` counts as
