@@ -6,12 +6,11 @@
  * broke without naming a failed test (a type error, a crash, a suite with nothing in it) counts as one failed, so that the
  * line never says less than the exit status.
  */
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { failedTestLine, failedTests, troubleIn } from './failed-tests.ts';
+import { runStage } from './run-stage.ts';
 import { skippedTests } from './skipped-tests.ts';
 
 interface Counts {
@@ -107,18 +106,6 @@ function atLeastOneFailure(counts: Counts, status: number): Counts {
   return broken && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }
 
-/** Runs a command and hands out what it writes by the line; resolves to its exit status, 1 where it could not start. */
 function run(command: string, args: string[], { cwd, onLine }: { cwd: string; onLine: OnLine }): Promise<number> {
-  return new Promise(resolve => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], timeout: stageTimeoutMs });
-    const lines = [child.stdout, child.stderr].map(input => createInterface({ input }).on('line', onLine));
-    child.on('error', cause => {
-      console.error(`${command} could not be started: ${cause.message}. 'make setup' installs what is missing.`);
-      resolve(1);
-    });
-    child.on('close', status => {
-      for (const reader of lines) reader.close();
-      resolve(status ?? 1);
-    });
-  });
+  return runStage(command, args, { cwd, onLine, signal: AbortSignal.timeout(stageTimeoutMs), graceMs: 10_000 });
 }
