@@ -1,65 +1,150 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
+/** Each knows those before it, and the nouns beside them. */
+const ROOMS = ['placement', 'nodes', 'lifecycle', 'waiting', 'rollout', 'plan'] as const;
 
-const FORBIDDEN: readonly (readonly [what: string, file: string, line: string])[] = [
-  ['a module of Node', 'zz.ts', "import { readFileSync } from 'node:fs'; export const y = readFileSync;"],
-  ['a package that does I/O', 'zz.ts', "import Docker from 'dockerode'; export const y = Docker;"],
-  ['another room', 'zz.ts', "import { x } from '../ports.ts'; export const y = x;"],
-  ['a room within another room', 'zz.ts', "import { x } from '../engine/docker/index.ts'; export const y = x;"],
-  [
-    'another room, from a room of its own',
-    'lifecycle/zz.ts',
-    "import { x } from '../../ports.ts'; export const y = x;",
-  ],
-  ['the sidecar', 'lifecycle/zz.ts', "import { x } from '../../../sidecar/index.ts'; export const y = x;"],
-  ['the clock', 'lifecycle/zz.ts', 'export const y = Date.now();'],
-  ['the clock, by the global object', 'zz.ts', 'export const y = globalThis.Date.now();'],
-  ['a timer', 'zz.ts', 'setImmediate(() => {});'],
-  ['chance', 'placement/zz.ts', 'export const y = Math.random();'],
-  ['a log', 'zz.ts', "console.log('x');"],
+interface Line {
+  readonly what: string;
+  /** Where the line stands, in a file of its own. */
+  readonly folder: string;
+  readonly line: string;
+}
+
+const using = (from: string) => `import { x } from '${from}';\n\nexport const y = x;`;
+const inCore = (what: string, line: string, room = ''): Line => ({
+  what,
+  folder: path.join('control-plane/core', room),
+  line,
+});
+
+const IMPURE: readonly Line[] = [
+  inCore('a module of Node', using('node:fs')),
+  inCore('a module of Node, by its short name', using('fs/promises')),
+  inCore('a package that does I/O', using('dockerode')),
+  inCore('any other package', using('ssh2'), 'placement'),
+  inCore('any other package, for metrics', using('prom-client')),
+  inCore('a scoped package', using('@grpc/grpc-js'), 'plan'),
+  inCore('part of a package', using('zod/v4')),
+  inCore('a package for what its import does', "import 'ssh2';"),
+  inCore('a package that is imported late', "export const y = await import('ssh2');"),
+  inCore('a package that is passed on', "export * from 'ssh2';"),
+  inCore('a schema outside its nouns', using('zod'), 'rollout'),
+  inCore('another room of the house', using('../ports.ts')),
+  inCore('a room within another room', using('../engine/docker/index.ts')),
+  inCore('another room of the house, from a room of its own', using('../../ports.ts'), 'lifecycle'),
+  inCore('another room of the house, from a room that is new', using('../../ports.ts'), 'a-new-room'),
+  inCore('the sidecar', using('../../../sidecar/index.ts'), 'lifecycle'),
+  inCore('the clock', 'export const y = Date.now();', 'lifecycle'),
+  inCore('the clock, by what words dates', 'export const y = new Intl.DateTimeFormat().format();', 'lifecycle'),
+  inCore('the clock, by its new name', 'export const y = Temporal.Now.instant();'),
+  inCore('the clock, by the global object', 'export const y = globalThis.Date.now();'),
+  inCore('the clock, by the other name of the global object', 'export const y = global.Date.now();'),
+  inCore('a timer', 'setImmediate(() => {});'),
+  inCore('chance', 'export const y = Math.random();', 'placement'),
+  inCore('a log', "console.log('x');"),
 ];
 
-for (const [what, file, line] of FORBIDDEN) {
-  test(`the core may not use ${what}`, t => {
-    const linted = lint(`control-plane/core/${file}`, `${line}\n`);
-    t.not(linted.status, 0);
-    t.regex(linted.stderr, /noRestricted(Imports|Globals)|core is pure/);
+/** From each room to those that come after it, and from the nouns to each. */
+const UPWARDS: readonly Line[] = [
+  ...ROOMS.flatMap((room, i) => [
+    ...ROOMS.slice(i + 1).map(to => inCore(`core/${to} from core/${room}`, using(`../${to}/zz.ts`), room)),
+    inCore(`core/reconcile.ts from core/${room}`, using('../reconcile.ts'), room),
+    inCore(`core/${room} from the nouns`, using(`./${room}/zz.ts`)),
+  ]),
+];
+
+/** Of other rooms of the house, which are no part of the core. */
+const ELSEWHERE: readonly Line[] = [
+  ...['../controller/desired-state.ts', '../ports.ts', '../../sidecar/index.ts', 'node:fs'].map(from => ({
+    what: `${from} from what words things`,
+    folder: 'control-plane/views',
+    line: using(from),
+  })),
+  { what: 'the controller from the API', folder: 'control-plane/api', line: using('../controller/event-feed.ts') },
+  ...['api', 'nodes', 'compose', 'registry'].map(room => ({
+    what: `the inside of the sidecar from ${room}/`,
+    folder: `control-plane/${room}`,
+    line: using('../../sidecar/prober.ts'),
+  })),
+];
+
+const ALLOWED: readonly Line[] = [
+  ...ROOMS.flatMap((room, i) =>
+    [...ROOMS.slice(0, i + 1).map(to => `../${to}/zz.ts`), '../spec.ts'].map(from =>
+      inCore(`${from} from core/${room}`, using(from), room),
+    ),
+  ),
+  inCore('what is pure of a global', 'export const y = Math.floor(1.5);', 'lifecycle'),
+  inCore('a schema in its nouns', using('zod')),
+  inCore('another noun', using('./spec.ts')),
+  {
+    what: 'the core from what words things',
+    folder: 'control-plane/views',
+    line: using('../core/nodes/device-use.ts'),
+  },
+  { what: 'the sidecar', folder: 'control-plane', line: using('../sidecar/index.ts') },
+];
+
+const LINES = [...IMPURE, ...UPWARDS, ...ELSEWHERE, ...ALLOWED];
+const fileOf = (line: Line) => path.join(line.folder, `zz${LINES.indexOf(line)}.ts`);
+/** By file, the rules that speak up there. */
+const found = new Map<string, readonly string[]>();
+
+test.before('all of them are linted', () => {
+  const diagnostics = lint(new Map(LINES.map(line => [fileOf(line), `${line.line}\n`])));
+  for (const [file, all] of Map.groupBy(diagnostics, d => d.file))
+    found.set(
+      file,
+      all.map(d => d.rule),
+    );
+});
+
+for (const line of [...IMPURE, ...UPWARDS, ...ELSEWHERE]) {
+  test(`lint refuses ${line.what}`, t => {
+    const rules = found.get(fileOf(line)) ?? [];
+    t.true(
+      rules.some(rule => /noRestricted(Imports|Globals)|^plugin$/.test(rule)),
+      rules.join(),
+    );
   });
 }
 
-for (const from of ['../controller/desired-state.ts', '../ports.ts', '../../sidecar/index.ts', 'node:fs']) {
-  test(`what is shown is put into words by what the core judges, without ${from}`, t => {
-    const linted = lint('control-plane/views/zz.ts', `import { x } from '${from}';\n\nexport const y = x;\n`);
-    t.not(linted.status, 0);
-    t.regex(linted.stderr, /noRestrictedImports/);
-  });
+for (const line of ALLOWED) {
+  test(`lint lets through ${line.what}`, t => t.deepEqual(found.get(fileOf(line)) ?? [], []));
 }
 
-test('what is shown may use all of the core', t => {
-  const line = "import { x } from '../core/nodes/device-use.ts';\n\nexport const y = x;\n";
-  t.is(lint('control-plane/views/zz.ts', line).status, 0);
+test('every room of the core is among those that are tried', t => {
+  const folders = readdirSync(path.join(ROOT, 'control-plane/core'), { withFileTypes: true }).filter(e =>
+    e.isDirectory(),
+  );
+  t.deepEqual(folders.map(e => e.name).sort(), [...ROOMS].sort());
 });
 
-test('what is pure is let through', t => {
-  const line = "import { x } from '../spec.ts';\n\nexport const y = Math.floor(x);\n";
-  t.is(lint('control-plane/core/lifecycle/zz.ts', line).status, 0);
-});
-
-/** Lints the one file with the project's own rules, in a folder of its own. */
-function lint(file: string, text: string) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'outrigger-purity-'));
+/** Lints files with the project's own rules, in a folder of their own. */
+function lint(files: ReadonlyMap<string, string>): { readonly file: string; readonly rule: string }[] {
+  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'outrigger-purity-')));
   try {
     for (const name of ['biome.json', 'lint'])
       cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
-    const target = path.join(folder, file);
-    mkdirSync(path.dirname(target), { recursive: true });
-    writeFileSync(target, text);
-    return spawnSync('biome', ['lint', file], { cwd: folder, encoding: 'utf8', timeout: 60_000 });
+    for (const [file, text] of files) {
+      mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+      writeFileSync(path.join(folder, file), text);
+    }
+    const options = ['--reporter=github', '--max-diagnostics=none', '--diagnostic-level=error'];
+    const { stdout } = spawnSync('biome', ['lint', ...options, '.'], {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    return [...stdout.matchAll(/^::error title=([^,]+),file=([^,]+),/gm)].map(([, rule, file]) => ({
+      file: path.relative(folder, path.resolve(folder, file ?? '')),
+      rule: rule ?? '',
+    }));
   } finally {
     rmSync(folder, { recursive: true });
   }
