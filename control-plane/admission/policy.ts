@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import path from 'node:path';
 import { z } from 'zod';
 import { OutriggerError } from '../core/errors.ts';
+import { formatLocated } from '../written-files/format-located.ts';
 
 const names = z.array(z.string().min(1).max(4_096)).max(1_024).default([]);
 
@@ -71,37 +71,30 @@ export async function loadPolicy(
   return file === undefined ? defaultPolicy({ folders }) : readPolicyFile(file, { home });
 }
 
-/** An operator's file, JSON or YAML. Rejects with `invalid_argument` that names the file, the key and what was expected. */
+/** An operator's file, JSON or YAML. Rejects with `invalid_argument` that names each mistake, its place and what was expected. */
 async function readPolicyFile(file: string, { home }: { home: string }): Promise<AdmissionPolicy> {
-  let content: unknown;
-  try {
-    // Loaded only where an operator has a file: the control plane needs YAML for nothing else.
-    const { parse: parseYaml } = await import('yaml');
-    content = parseYaml(await readFile(file, 'utf8'));
-  } catch (cause) {
+  const text = await readFile(file, 'utf8').catch(cause => {
     throw new OutriggerError('invalid_argument', `The admission policy ${file} cannot be read: ${String(cause)}`, {
       cause,
     });
+  });
+  // Loaded only where an operator has a file: the control plane needs YAML for nothing else.
+  const { readPolicy } = await import('./read-policy.ts');
+  const reading = readPolicy(file, text);
+  switch (reading.kind) {
+    case 'refused':
+      throw new OutriggerError(
+        'invalid_argument',
+        `The admission policy cannot be used:\n${reading.problems.map(problem => formatLocated(problem)).join('\n')}`,
+        { next: 'docs/admission.md lists every key.' },
+      );
+    case 'read': {
+      const { allow } = reading.policy;
+      return { allow: { ...allow, bindRoots: allow.bindRoots.map(root => root.replace(/^~(?=\/|$)/, home)) } };
+    }
+    default:
+      return reading satisfies never;
   }
-  const parsed = admissionPolicy.safeParse(content ?? {});
-  if (!parsed.success) {
-    throw new OutriggerError(
-      'invalid_argument',
-      `The admission policy ${file} is wrong: ${z.prettifyError(parsed.error)}`,
-      {
-        next: 'docs/admission.md lists every key.',
-      },
-    );
-  }
-  const bindRoots = parsed.data.allow.bindRoots.map(root => root.replace(/^~(?=\/|$)/, home));
-  const relative = bindRoots.find(root => !path.isAbsolute(root));
-  if (relative !== undefined) {
-    throw new OutriggerError(
-      'invalid_argument',
-      `The admission policy ${file}: allow.bindRoots has "${relative}", expected absolute paths`,
-    );
-  }
-  return { allow: { ...parsed.data.allow, bindRoots } };
 }
 
 /** `CAP_CHOWN`, `cap_chown` and `chown` are the same to Docker. */

@@ -299,9 +299,36 @@ test('a policy file may use ~ and say only what differs', async t => {
   t.false(allow.privileged);
 
   await writeFile(file, '{"allow": {"priviledged": true}}');
-  const error = await t.throwsAsync(loadPolicy(file), { message: /policy\.json.*priviledged/s });
+  const error = await t.throwsAsync(loadPolicy(file), {
+    message: /policy\.json:1:12: allow\.priviledged: unknown key .*did you mean "privileged"\?$/,
+  });
   t.like(error, { code: 'invalid_argument' });
   await t.throwsAsync(loadPolicy(path.join(folder, 'none')), { message: /cannot be read/ });
   await writeFile(file, '{"allow": {"bindRoots": ["models"]}}');
-  await t.throwsAsync(loadPolicy(file), { message: /absolute/ });
+  await t.throwsAsync(loadPolicy(file), { message: /policy\.json:1:26: .*absolute path, found "models"$/ });
+});
+
+test('each mistake of a policy is told with its place', async t => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'outrigger-policy-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const file = path.join(folder, 'policy.yaml');
+  const refused = async (text: string) => {
+    await writeFile(file, text);
+    const { message } = (await t.throwsAsync(loadPolicy(file)))!;
+    return message.replaceAll(`${folder}/`, '');
+  };
+  t.regex(
+    await refused('allow:\n  bindRoot: [/srv]\n  privileged: "yes"\n  hostNamespaces: [pids]\n'),
+    new RegExp(
+      [
+        'cannot be used:',
+        'policy.yaml:3:3: allow.privileged: expected true or false, found "yes"',
+        'policy.yaml:4:20: allow.hostNamespaces\\[0\\]: expected one of .*; did you mean "pid"\\?',
+        'policy.yaml:2:3: allow.bindRoot: unknown key "bindRoot", .*; did you mean "bindRoots"\\?$',
+      ].join('\n'),
+    ),
+  );
+  t.regex(await refused('allow: [\n'), /^The admission policy cannot be used:\npolicy\.yaml:2:1: /);
+  t.regex(await refused('- allow'), /expected a mapping/);
+  t.regex(await refused('allow: *none'), /none/);
 });
