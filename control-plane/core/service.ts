@@ -44,6 +44,20 @@ export type Rollout =
   /** `previous`: the last generation that is known to work. */
   | { readonly kind: 'paused'; readonly cause: Cause; readonly previous: number | null };
 
+/** Its replicas were ready once; what keeps one of them from starting is in its surroundings rather than in its spec. */
+export function isKnownToWork({ generation, rollout }: Service, asked: number): boolean {
+  switch (rollout.kind) {
+    case 'settled':
+    case 'rolled_back':
+      return asked === generation;
+    case 'progressing':
+    case 'paused':
+      return asked === rollout.previous;
+    default:
+      return rollout satisfies never;
+  }
+}
+
 /** How many more than wanted there may be at a time. */
 export function surgeOf({ spec: { update } }: Pick<Service, 'spec'>): number {
   return update.order === 'stop-first' ? 0 : update.maxSurge;

@@ -5,7 +5,7 @@ import { JudgedNodes } from './nodes/judged-nodes.ts';
 import type { Observed } from './observed.ts';
 import { type LocatedContainer, OwnContainers } from './own-containers.ts';
 import type { Replica } from './replica.ts';
-import type { Service } from './service.ts';
+import { isKnownToWork, type Service } from './service.ts';
 import type { ServiceKey, ServiceSpec } from './spec.ts';
 
 /** The working copy of one pass: what is desired, as it changes, beside what is observed, which does not. */
@@ -58,6 +58,12 @@ export class World {
   /** It is being taken down. */
   isDeleted(service: ServiceKey): boolean {
     return Boolean(this.services.get(service)?.removal);
+  }
+
+  /** The replica's generation was ready once. */
+  isKnownToWork({ service: key, generation }: Replica): boolean {
+    const service = this.services.get(key);
+    return service !== undefined && isKnownToWork(service, generation);
   }
 
   /** All but those that are left alone. */

@@ -25,6 +25,7 @@ function moved(replica: Replica, facts: Partial<ReplicaFacts>): Replica {
     nodes,
     now,
     isContested: false,
+    isKnownToWork: false,
     isDeleted: false,
     ...facts,
   });
@@ -152,6 +153,17 @@ test('a port in use and a refused start are final', t => {
     const starting = aReplica(phaseOf('starting', 100));
     t.is(moved(starting, { observed, containers: [aContainer({ state: 'created' })] }).phase.kind, 'failed', code);
   }
+});
+
+test('a generation that is known to work waits for a port that is in use, and for nothing else that is refused', t => {
+  const after = (code: ErrorCode) => {
+    const observed = seen({ effects: { 'start c1': failedAt(150, code) } });
+    const starting = aReplica(phaseOf('starting', 100));
+    return moved(starting, { observed, isKnownToWork: true, containers: [aContainer({ state: 'created' })] }).phase
+      .kind;
+  };
+  t.is(after('port_in_use'), 'backoff');
+  t.is(after('container_rejected'), 'failed');
 });
 
 test('a running container of an earlier attempt is not taken for this one', t => {

@@ -4,7 +4,7 @@ import type { PendingReason } from '../../control-plane/core/pending-reason.ts';
 import type { PhaseKind, Replica } from '../../control-plane/core/replica.ts';
 import type { Leeway } from '../../control-plane/core/rollout/leeway.ts';
 import { rolloutStep } from '../../control-plane/core/rollout/rollout.ts';
-import type { Service } from '../../control-plane/core/service.ts';
+import { isKnownToWork, type Rollout, type Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { ModelWorld } from './model-world.ts';
 import { aReplica, CAUSE, lack, phaseOf } from './replicas.ts';
@@ -48,6 +48,16 @@ function replica(kind: PhaseKind, generation: number, given: Partial<Replica> = 
 }
 const many = (n: number, kind: PhaseKind, generation: number) =>
   Array.from({ length: n }, () => replica(kind, generation));
+
+test('a generation is known to work once it has settled, and the one before an update until then', t => {
+  const known = (rollout: Rollout, generation: number) =>
+    [1, 2, 3].filter(asked => isKnownToWork(aService(1, {}, { rollout, generation }), asked));
+  t.deepEqual(known({ kind: 'settled' }, 2), [2]);
+  t.deepEqual(known({ kind: 'progressing', since: 0, previous: null }, 1), []);
+  t.deepEqual(known({ kind: 'progressing', since: 0, previous: 1 }, 2), [1]);
+  t.deepEqual(known({ kind: 'paused', cause: CAUSE, previous: 2 }, 3), [2]);
+  t.deepEqual(known({ kind: 'rolled_back', failed: 3, to: 2, cause: CAUSE }, 2), [2]);
+});
 
 test('an update is settled only once nothing that leaves is left', t => {
   const current = many(2, 'ready', 2);

@@ -15,8 +15,10 @@ export function advanceAll(world: World, contested: ReadonlySet<string>): void {
     const spec = world.specOf(replica);
     const containers = world.reachableContainersOf(replica).map(l => l.container);
     const isContested = contested.has(replica.id);
+    const isKnownToWork = world.isKnownToWork(replica);
     const isDeleted = world.isDeleted(replica.service);
-    const moved = advance(replica, { spec, observed, containers, nodes, now, isContested, isDeleted });
+    const facts = { spec, observed, containers, nodes, now, isContested, isKnownToWork, isDeleted };
+    const moved = advance(replica, facts);
     quarantineLost(world, replica, moved);
     world.put(withAddresses(world, withGivenDevices(moved, observed), spec));
   }

@@ -12,6 +12,8 @@ export interface ReplicaFacts {
   readonly now: number;
   /** Somebody else holds the devices of its place. */
   readonly isContested: boolean;
+  /** Its generation was ready once. */
+  readonly isKnownToWork: boolean;
   /** Its service is being removed. */
   readonly isDeleted: boolean;
 }

@@ -60,7 +60,7 @@ export function afterCreate(replica: Replica, phase: PhaseOf<'creating'>, facts:
 /** Its probes let it past start-up, or it does not get there. */
 export function afterStart(replica: Replica, phase: PhaseOf<'starting'>, facts: ReplicaFacts): ReplicaEvent | null {
   const refused = facts.observed.effects.get(startKey(phase.container.id));
-  if (refused?.kind === 'failed' && isFinal(refused.code)) return failed(facts.spec, refusal(refused.message));
+  if (refused?.kind === 'failed' && isFinal(refused.code)) return refusedStart(refused, facts);
   // An engine that died while it started a container may hold on to what it had begun, and no further start gets past
   // that. Another container does, and it is no fault of the replica's: its budget is not asked.
   if (refused?.kind === 'failed' && refused.code === 'conflict' && facts.now >= phase.since + STUBBORN_AFTER_MS) {
@@ -82,6 +82,13 @@ export function afterStart(replica: Replica, phase: PhaseOf<'starting'>, facts: 
     };
   }
   return null;
+}
+
+/** A port that somebody has taken may be let go of: a generation that is known to work waits for it rather than give up. */
+function refusedStart({ code, message }: { code: ErrorCode; message: string }, facts: ReplicaFacts): ReplicaEvent {
+  const { spec, isKnownToWork } = facts;
+  if (code !== 'port_in_use' || !isKnownToWork) return failed(spec, refusal(message));
+  return { kind: 'failed', cause: refusal(message), policy: { ...spec.restart, startAttempts: null } };
 }
 
 /** Enough for several tries: what is in the way for a moment only is waited for. */
