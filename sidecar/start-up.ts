@@ -66,7 +66,8 @@ async function askUntilStarted(
       // Before that nobody needs to know whether it is the container that fails.
       if (isLate) streak.failed(begun, clock.now());
       if (isLate && streak.suffices(1)) {
-        onFailure(`not started ${startup.deadlineMs} ms after its container: ${result.message}`);
+        const hint = portHint(result.message, startup, clock.now() - startedAt);
+        onFailure(`not started ${startup.deadlineMs} ms after its container: ${result.message}${hint}`);
         return 'too_late';
       }
       onFailure(result.message + portHint(result.message, startup, clock.now() - startedAt));
@@ -84,5 +85,5 @@ function portHint(message: string, { check }: StartupProbe, tookMs: number): str
   return `; is ${check.port === undefined ? 'x-outrigger.port' : "the probe's port"} right?`;
 }
 
-/** Most servers that are small listen by then. */
-const PORT_HINT_AFTER_MS = 10_000;
+/** Most servers that are small listen by then; it is a question, and one that loads a model for longer answers it by itself. */
+const PORT_HINT_AFTER_MS = 3_000;
