@@ -35,7 +35,7 @@ const CALM: Leeway = {
   isMoving: () => false,
   claimRoom: () => 'claimed',
   mayFitSoon: () => false,
-  roomFrom: (_, old) => ({ kind: 'made', by: old.slice(0, 1) }),
+  roomFrom: (_, old) => (old.length > 0 ? { kind: 'made', by: old.slice(0, 1) } : { kind: 'none' }),
 };
 
 const stepOf = (service: Service, replicas: readonly Replica[], leeway: Leeway = CALM) =>
@@ -312,6 +312,18 @@ test('while what took the place of an old replica does not serve, no further one
   }
 });
 
+test('beside one in doubt that could make no room, one that serves leaves for it only once the one before it serves', t => {
+  const [serves, inDoubt] = [false, true].map(impaired => replica('ready', 1, {}, { impaired }));
+  const lacking = replica('pending', 2, {}, { reasons: [lack(4, 'local')] });
+  const leaving = (first: Replica) =>
+    stepOf(aService(2, { maxSurge: 2, maxUnavailable: 1 }), [serves!, inDoubt!, first, lacking], {
+      ...CALM,
+      roomFrom: (_, old) => (old.includes(serves!) ? { kind: 'made', by: [serves!] } : { kind: 'none' }),
+    }).drain.map(d => d.replica);
+  t.deepEqual(leaving(replica('ready', 2)), [serves!]);
+  t.deepEqual(leaving(replica('starting', 2)), []);
+});
+
 test('nobody leaves for room while one that has to move is about to serve where it is', t => {
   const lacking = replica('pending', 2, {}, { reasons: [lack(4, 'local')] });
   const leaving = (moving: Replica) =>
@@ -327,8 +339,8 @@ test('nobody leaves for the room of a second one before the first has taken the 
   const leaving = (isFree: boolean) =>
     stepOf(aService(2, { maxSurge: 2 }), [...many(2, 'ready', 1), first!, second!], {
       ...CALM,
-      roomFrom: ({ id }, old) =>
-        isFree && id === first!.id ? { kind: 'free' } : { kind: 'made', by: old.slice(0, 1) },
+      roomFrom: (newcomer, old) =>
+        isFree && newcomer.id === first!.id ? { kind: 'free' } : CALM.roomFrom(newcomer, old),
     }).drain.length;
   t.is(leaving(false), 1);
   t.is(leaving(true), 0);

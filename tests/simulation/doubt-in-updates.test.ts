@@ -1,7 +1,8 @@
 import test from 'ava';
 import { containerOf, isAvailable } from '../../control-plane/core/replica.ts';
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { NAMESPACE, type SimulatedWorld } from './simulated-world.ts';
-import { exactly, running, serving, smallCluster, up } from './small-cluster.ts';
+import { exactly, fewestServing, running, serving, smallCluster, up } from './small-cluster.ts';
 
 const TWO = { resources: { gpu: { count: 1 } }, replicas: exactly(2) };
 const WAYS = { 'start-first': {}, 'stop-first': { order: 'stop-first' as const }, 'two surge': { maxSurge: 2 } };
@@ -143,4 +144,101 @@ test('what never gets well leaves a drained node all the same', async t => {
     t.is(serving(world, 's'), 2, JSON.stringify(update));
     await world.end();
   }
+});
+
+/** Those on the nodes do not answer for a moment, in which the service is updated to one that needs two GPUs. */
+async function growInDoubt(
+  world: SimulatedWorld,
+  given: { readonly nodes: readonly string[]; readonly wanted: number; readonly update: ServiceSpecInput['update'] },
+): Promise<void> {
+  const inDoubt = world.running().filter(c => given.nodes.includes(c.request.placement.node));
+  unready(
+    world,
+    inDoubt.map(c => c.id),
+  );
+  await world.advance(1_000);
+  const { wanted, update } = given;
+  const resources = { gpu: { count: 2 } };
+  await up(world, 's', { resources, image: 'image:2', replicas: exactly(wanted), ...(update ? { update } : {}) }, 0);
+}
+
+const nodesOf = (world: SimulatedWorld, image: string) =>
+  world
+    .running()
+    .filter(c => c.request.spec.image === image)
+    .map(c => c.request.placement.node)
+    .sort();
+
+const ONE_GPU = { resources: { gpu: { count: 1 } } };
+
+for (const update of [{ order: 'stop-first' as const }, { maxUnavailable: 1 }])
+  test(`where several new ones need the places of old ones (${JSON.stringify(update)}), not all leave that serve beside one in doubt`, async t => {
+    const world = await smallCluster({ a: 2, b: 2, c: 1 });
+    await up(world, 's', { ...ONE_GPU, replicas: exactly(3), placement: { maxPerNode: 1 }, update });
+    // The new ones fit on a and on b, beside nobody.
+    await growInDoubt(world, { nodes: ['c'], wanted: 2, update });
+    t.is(await fewestServing(world, 's', 60_000), 1);
+    t.deepEqual(nodesOf(world, 'image:2'), ['a', 'b']);
+    await world.end();
+  });
+
+test('two in doubt leave for a new one, rather than the only one that serves', async t => {
+  const update = { order: 'stop-first' as const, maxUnavailable: 2 };
+  const world = await smallCluster({ a: 2, b: 2 });
+  await world.ask(c => c.drainNode('b'));
+  await up(world, 's', { ...ONE_GPU, replicas: { min: 2, max: 3, initial: 2 }, update });
+  await world.ask(c => c.undrainNode('b', {}));
+  await world.ask(c => c.scale({ namespace: NAMESPACE, name: 's' }, 3));
+  await world.advance(10_000);
+  t.deepEqual(nodesOf(world, 'image:1'), ['a', 'a', 'b']);
+  await growInDoubt(world, { nodes: ['a'], wanted: 3, update });
+  await world.advance(100);
+  t.deepEqual(nodesOf(world, 'image:1'), ['b']);
+  t.is(await fewestServing(world, 's', 10_000), 1);
+  await world.end();
+});
+
+test('of those in doubt as many stay as have to serve', async t => {
+  const update = { order: 'stop-first' as const, maxUnavailable: 2 };
+  const world = await smallCluster({ a: 2, b: 2, c: 1 });
+  await up(world, 's', { ...ONE_GPU, replicas: exactly(4), update });
+  t.is(new Set(nodesOf(world, 'image:1')).size, 3, 'one of the nodes with two GPUs has two of them');
+  await growInDoubt(world, { nodes: ['a', 'b', 'c'], wanted: 4, update });
+  await world.advance(100);
+  t.is(nodesOf(world, 'image:1').length, 3, 'one made room, and two more would have to');
+  await world.end();
+});
+
+test('beside one in doubt that makes room, no more of those that serve leave than others serve beside', async t => {
+  const update = { order: 'stop-first' as const, maxUnavailable: 3 };
+  const world = await smallCluster({ a: 2, b: 1, c: 2, d: 1 });
+  await up(world, 's', { ...ONE_GPU, replicas: exactly(5), update });
+  const there = nodesOf(world, 'image:1');
+  const alone = ['a', 'c'].filter(name => there.filter(n => n === name).length === 1);
+  t.is(alone.length, 1, 'the other one has two of them');
+  await growInDoubt(world, { nodes: [...alone, 'd'], wanted: 5, update });
+  t.is(await fewestServing(world, 's', 60_000), 2);
+  t.deepEqual(nodesOf(world, 'image:2'), ['a', 'c']);
+  await world.end();
+});
+
+test('what is in doubt on a drained node takes room that is free again, before an old one leaves for it that serves', async t => {
+  const update = { order: 'stop-first' as const };
+  const world = await smallCluster({ a: 2, b: 1, c: 2 });
+  const two = { resources: { gpu: { count: 2 } } };
+  await up(world, 'other', { ...two, replicas: exactly(1), placement: { constraints: ['node.labels.zone == c'] } });
+  await up(world, 's', { ...ONE_GPU, replicas: exactly(2), placement: { maxPerNode: 1 }, update });
+  await up(world, 's', { ...two, image: 'image:2', replicas: exactly(2), update });
+  t.deepEqual([nodesOf(world, 'image:1').includes('b'), nodesOf(world, 'image:2')], [true, ['a']]);
+  unready(
+    world,
+    world.running().flatMap(c => (c.request.placement.node === 'a' ? [c.id] : [])),
+  );
+  await world.ask(c => c.drainNode('a'));
+  await world.advance(1_000);
+  t.is(serving(world, 's'), 1);
+  await world.ask(c => c.remove({ namespace: NAMESPACE, names: ['other'], volumes: false }));
+  t.is(await fewestServing(world, 's', 60_000), 1);
+  t.deepEqual(nodesOf(world, 'image:2'), ['c']);
+  await world.end();
 });

@@ -114,10 +114,7 @@ function checkReplaced(
   const all = stored.replicasOf(key).filter(r => r.phase.kind !== 'stopped');
   const staying = all.filter(r => !isLeaving(r));
   const left = staying.filter(serves).length;
-  // Those in doubt leave first, and count for that. Owed (OUTRIGGER_SEED=5005): who leaves for the room of several new ones
-  // is chosen by place, so that only one in doubt may be left.
-  const inDoubt = staying.filter(r => !isCurrent(r, generation) && !serves(r) && r.hasServed).length;
-  if (left + inDoubt >= fewestServing(service)) return;
+  if (left >= fewestServing(service)) return;
   const was = `${after.id} of ${key} was replaced while ${left} of ${replicas} others serve`;
   const room = nodeWithRoom(
     { nodes: scene.nodes, stored, running: () => holders(stored) },
@@ -125,14 +122,14 @@ function checkReplaced(
     // What leaves of other services leaves for their own.
     ({ replica }) => replica.id === after.id || replica.service !== key || !isLeaving(replica),
   );
-  // What waits of other services, or comes for what leaves of them, may have been promised that room: also where a new one
-  // has a place at this very moment, for the one that this leaves then goes to them. Owed: this one could serve until the
-  // new one does, and they wait for as long.
-  const isOnlyOurs = stored.replicas().every(r => r.service === key || (r.phase.kind !== 'pending' && !isLeaving(r)));
+  // What waits of other services, or comes for what leaves of them, may have been promised that room. A new one may have
+  // taken it at this very moment, for the room that this one leaves then goes to them. That one could not serve on until the
+  // new one does: whoever was promised room would wait for another service's update, which may never come to its end.
+  const isPromised = stored.replicas().some(r => r.service !== key && (r.phase.kind === 'pending' || isMakingWay(r)));
   const isUnplaced = ({ phase }: Replica) =>
     phase.kind === 'pending' ||
-    (!isOnlyOurs && (phase.kind === 'pulling' || phase.kind === 'creating') && phase.since === after.phase.since);
-  if (room && isOnlyOurs) broken('3', `${was}, and a new one has room on ${room.name}`);
+    (isPromised && (phase.kind === 'pulling' || phase.kind === 'creating') && phase.since === after.phase.since);
+  if (room && !isPromised) broken('3', `${was}, and a new one has room on ${room.name}`);
   const current = staying.filter(r => isCurrent(r, generation));
   if (current.filter(r => !isUnplaced(r)).length >= replicas) broken('3', `${was}, and nobody waits for a place`);
   // Who leaves at the same time leaves for the same one, also where nothing has to be waited for before its stop.
@@ -144,6 +141,17 @@ function checkReplaced(
     ...all.filter(r => isLeaving(r) && !together.includes(r)),
   ].filter(r => isInSight(scene, r));
   if (missing.length > 0) broken('3', `${was}, and ${missing.map(r => `${r.id} (${describe(r)})`)} is awaited`);
+}
+
+/** It leaves for others of its service. */
+function isMakingWay({ phase }: Replica): boolean {
+  const reason =
+    phase.kind === 'draining'
+      ? phase.reason
+      : phase.kind === 'stopping' && phase.afterwards.kind === 'stopped'
+        ? phase.afterwards.reason
+        : undefined;
+  return reason === 'replaced' || reason === 'moved';
 }
 
 /** What is lost, or on a node that does not answer or has not for long, is not waited for. */

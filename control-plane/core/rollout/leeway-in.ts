@@ -37,10 +37,10 @@ export function leewayIn(world: World): Leeway {
     isMoving: isMovingIn(nodes),
     claimRoom: replica => claimRoom(world, claimed(), replica),
     mayFitSoon: ({ id }) => hoped().has(id) && !future().booked.has(id),
-    roomFrom: (pending, old) =>
+    roomFrom: (pending, old, isTooMuch = () => false) =>
       unmetDependencies(world, world.specOf(pending)).length > 0
         ? { kind: 'none' }
-        : takeRoom(world, future(), { pending, old }),
+        : takeRoom(world, future(), { pending, old, isTooMuch }),
   };
 }
 
@@ -76,7 +76,15 @@ function claimRoom(world: World, cluster: Cluster, replica: Replica): 'claimed' 
 function takeRoom(
   world: World,
   { cluster, booked }: { readonly cluster: Cluster; readonly booked: ReadonlySet<string> },
-  { pending, old }: { readonly pending: Newcomer; readonly old: readonly Replica[] },
+  {
+    pending,
+    old,
+    isTooMuch,
+  }: {
+    readonly pending: Newcomer;
+    readonly old: readonly Replica[];
+    readonly isTooMuch: (leaving: readonly Replica[]) => boolean;
+  },
 ): Room {
   if (booked.has(pending.id)) return { kind: 'free' };
   const request = requestOf(world, pending);
@@ -86,12 +94,13 @@ function takeRoom(
     return placement ? [{ replicaId: replica.id, spec: world.specOf(replica), placement, cost: nth }] : [];
   });
   const going = makeRoom(cluster, request, leavers);
-  if (going === null) return { kind: 'none' };
+  const by = old.filter(r => going?.includes(r.id));
+  if (going === null || isTooMuch(by)) return { kind: 'none' };
   for (const id of going) cluster.release(id);
   const placement = cluster.find(request);
   // No other service gives way for the same room.
   if (placement) cluster.hold(request, request.spec, placement);
-  return going.length === 0 ? { kind: 'free' } : { kind: 'made', by: old.filter(r => going.includes(r.id)) };
+  return going.length === 0 ? { kind: 'free' } : { kind: 'made', by };
 }
 
 function lazily<T>(make: () => T): () => T {

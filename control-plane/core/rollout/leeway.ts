@@ -16,15 +16,20 @@ export interface Leeway {
   /**
    * What room there is for a replica that has no place, also once others have left; it is its own then.
    * @param old who may leave for it, the least worthy first
+   * @param isTooMuch the room that these would make is not taken
    */
-  readonly roomFrom: (pending: Newcomer, old: readonly Replica[]) => Room;
+  readonly roomFrom: (
+    pending: Newcomer,
+    old: readonly Replica[],
+    isTooMuch?: (leaving: readonly Replica[]) => boolean,
+  ) => Room;
 }
 
 export type Room =
   | { readonly kind: 'free' }
   /** It fits nowhere before these have left: the fewest of those asked about, of equally few the least worthy. */
   | { readonly kind: 'made'; readonly by: readonly Replica[] }
-  /** It would fit nowhere without all of them either, or may not start. */
+  /** It would fit nowhere without all of them either, or without too many, or may not start. */
   | { readonly kind: 'none' }
   /** It is too early to say, and nobody gives way yet. */
   | { readonly kind: 'untold' };

@@ -41,8 +41,12 @@ function shareOf(service: Service, roster: Roster, replacedCount: number): Share
   const spared = Math.max(sparedCount(service, roster), replacedCount);
   // Those of older generations go before anybody moves.
   const old = Math.min(spared, servingOld.length);
-  // Where one has to leave before its successor is made: as many as may be missing, and all that serve nobody.
-  if (surgeOf(service) === 0) return { serving: spared - old, idle: moving.idle.length };
+  // Where one has to leave before its successor is made: as many as may be missing, and all that serve nobody. Those in
+  // doubt need not wait for old ones that stay as they serve.
+  if (surgeOf(service) === 0) {
+    const inDoubt = Math.min(doubtfulCount(roster), spared - replacedCount);
+    return { serving: Math.max(spared - old, inDoubt), idle: moving.idle.length };
+  }
   // Where successors are made first: as many as there are more than wanted, of all that serve, and of all with a place.
   const serving = servingCount(roster) + doubtfulCount(roster) - old;
   const placed = staying.filter(r => !isPending(r)).length + moving.serving.length + moving.idle.length;

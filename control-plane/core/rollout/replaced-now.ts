@@ -2,7 +2,7 @@ import { isAvailable, isPending, type Newcomer, newcomerOf, type Replica } from 
 import type { Service } from '../service.ts';
 import type { Leeway, Room } from './leeway.ts';
 import type { Roster } from './roster.ts';
-import { servingCount, sparedCount } from './serving.ts';
+import { servingCount, sparedCount, surelySparedCount } from './serving.ts';
 
 export interface ReplacedNow {
   /** The serving replicas of older generations that leave now. */
@@ -18,19 +18,21 @@ export interface ReplacedNow {
 export function replacedNow(service: Service, roster: Roster, leeway: Leeway): ReplacedNow {
   const { staying, servingOld, isQuiet } = roster;
   const spared = sparedCount(service, roster);
-  if (servingOld.length === 0 || (spared === 0 && isOneAwaited(roster))) return NOBODY;
+  const isNobodyAwaited = !isOneAwaited(roster);
+  if (servingOld.length === 0 || (spared === 0 && !isNobodyAwaited)) return NOBODY;
   const waiting = staying.filter(isWithoutPlace).filter(r => spared > 0 || isWithoutRoom(r));
   const lacking = service.replicas - staying.filter(r => !isPending(r)).length;
   // Where one has to leave before its successor is made, room is asked for before that is there.
   const newcomers = waiting.length > 0 ? waiting : nextOf(service, Math.min(spared, lacking));
-  const rooms = roomsOf(newcomers, { servingOld, spared }, leeway);
+  const surelySpared = surelySparedCount(service, roster);
+  const rooms = roomsOf(newcomers, { servingOld, spared, surelySpared, isNobodyAwaited }, leeway);
   if (rooms.some(r => r.kind === 'untold')) return NOBODY;
   const making = madeBy(rooms);
   const free = rooms.filter(r => r.kind === 'free').length;
   // Beside those whose room is needed, they leave that are more than wanted, or whose successors have room.
   const excess = Math.max(0, servingCount(roster) - service.replicas);
   const wanted = waiting.length > 0 ? excess : lacking <= 0 ? spared : Math.min(spared, excess + free);
-  const inTurn = [...new Set([...making, ...servingOld])];
+  const inTurn = [...making, ...sparedBeside(making, { servingOld, surelySpared })];
   const replaced = inTurn.slice(0, Math.max(wanted, making.length));
   const isUnderWay = staying.some(r => UNDER_WAY.has(r.phase.kind));
   const isAtRest = isQuiet && !isUnderWay && waiting.length === 0 && replaced.length === 0;
@@ -49,26 +51,52 @@ function isOneAwaited({ staying, moving, isQuiet }: Roster): boolean {
   return !isQuiet || [...staying, ...moving.serving, ...moving.idle].some(r => !isPending(r) && !isAvailable(r));
 }
 
+/** Who may leave, and for whom. */
+interface Leaving {
+  /** The least worthy first: all in doubt come before those that serve for sure. */
+  readonly servingOld: readonly Replica[];
+  readonly spared: number;
+  /** How many of them may be such that serve for sure. */
+  readonly surelySpared: number;
+  /** For one newcomer that fits nowhere beside them, more may leave than are spared. */
+  readonly isNobodyAwaited: boolean;
+}
+
 /** What each newcomer finds, one after the other, as long as more may leave: who makes way for one does for no other. */
-function roomsOf(
-  newcomers: readonly Newcomer[],
-  { servingOld, spared }: { readonly servingOld: readonly Replica[]; readonly spared: number },
-  { roomFrom, mayFitSoon }: Pick<Leeway, 'roomFrom' | 'mayFitSoon'>,
-): readonly Room[] {
+function roomsOf(newcomers: readonly Newcomer[], leaving: Leaving, leeway: Leeway): readonly Room[] {
+  const { servingOld, spared, surelySpared, isNobodyAwaited } = leaving;
   const rooms: Room[] = [];
   for (const newcomer of newcomers) {
     const making = madeBy(rooms);
     if (making.length > 0 && making.length >= spared) break;
-    // A node that is silent for a moment is waited for, before its silence costs another one a replica that serves.
-    if (spared === 0 && mayFitSoon(newcomer)) continue;
     const others = servingOld.filter(r => !making.includes(r));
-    const room = roomFrom(newcomer, others);
-    // Who will have a place without anybody's going is awaited as well, before one has to go.
-    if (spared === 0 && room.kind === 'free') return [room];
-    const isTooMuch = room.kind === 'made' && making.length > 0 && making.length + room.by.length > spared;
-    if (!isTooMuch) rooms.push(room);
+    const left = {
+      spared: spared - making.length,
+      surely: Math.max(0, surelySpared - making.filter(isAvailable).length),
+    };
+    const sparable = left.spared > 0 ? others.filter(r => left.surely > 0 || !isAvailable(r)) : [];
+    const room = leeway.roomFrom(
+      newcomer,
+      sparable,
+      by => by.length > left.spared || by.filter(isAvailable).length > left.surely,
+    );
+    // Who will have a place without anybody's going is awaited as well, before more have to go than are spared.
+    const mayBeMore = isNobodyAwaited && rooms.length === 0 && room.kind === 'none';
+    if (!mayBeMore) rooms.push(room);
+    // A node that is silent for a moment is waited for, before its silence costs another one a replica that serves.
+    else if (!leeway.mayFitSoon(newcomer)) rooms.push(leeway.roomFrom(newcomer, others));
   }
   return rooms;
+}
+
+/** Who else may leave: all in doubt, and as many of those that serve for sure as are spared. */
+function sparedBeside(
+  making: readonly Replica[],
+  { servingOld, surelySpared }: Pick<Leaving, 'servingOld' | 'surelySpared'>,
+): readonly Replica[] {
+  const others = servingOld.filter(r => !making.includes(r));
+  const [sure, inDoubt] = [others.filter(isAvailable), others.filter(r => !isAvailable(r))];
+  return [...inDoubt, ...sure.slice(0, Math.max(0, surelySpared - making.filter(isAvailable).length))];
 }
 
 function madeBy(rooms: readonly Room[]): readonly Replica[] {

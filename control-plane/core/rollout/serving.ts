@@ -17,9 +17,18 @@ export function doubtfulCount({ moving }: Roster): number {
  * leave before its successor is made: then one may be missing whatever is said, and those in doubt go first.
  */
 export function sparedCount(service: Service, roster: Roster): number {
+  const serving = servingCount(roster) + (surgeOf(service) > 0 ? 0 : doubtfulCount(roster));
+  return Math.max(0, serving - fewestServing(service));
+}
+
+/** The same where those in doubt stay: then they count for nothing, and only those are spared that others serve beside. */
+export function surelySparedCount(service: Service, { staying, moving, servingOld }: Roster): number {
+  const serving = [...staying, ...moving.serving, ...servingOld].filter(isAvailable).length;
+  return Math.max(0, serving - fewestServing(service));
+}
+
+function fewestServing(service: Service): number {
   const { maxUnavailable } = service.spec.update;
-  const isSurging = surgeOf(service) > 0;
-  const mayBeMissing = isSurging ? maxUnavailable : Math.max(1, maxUnavailable);
-  const serving = servingCount(roster) + (isSurging ? 0 : doubtfulCount(roster));
-  return Math.max(0, serving - Math.max(0, service.replicas - mayBeMissing));
+  const mayBeMissing = surgeOf(service) > 0 ? maxUnavailable : Math.max(1, maxUnavailable);
+  return Math.max(0, service.replicas - mayBeMissing);
 }
