@@ -161,3 +161,56 @@ for (const [gpus, outcome] of [
     await world.end();
   });
 }
+
+test('what was scaled up waits its turn, though an old one left its room for a sibling', async t => {
+  const world = await smallCluster({ a: 1, b: 1 });
+  await world.ask(c => c.drainNode('b'));
+  const spec = { ...ONE_GPU, ...SLOW, replicas: { min: 1, max: 2, initial: 1 } };
+  await up(world, 's', spec);
+  await up(world, 'other', { ...ONE_GPU, replicas: exactly(1) });
+  allBusy(world);
+  await up(world, 's', { ...spec, image: 'image:2' }, 0);
+  await world.ask(c => c.scale({ namespace: NAMESPACE, name: 's' }, 2));
+  await world.advance(5_000);
+  await world.ask(c => c.drainNode('a'));
+  await world.advance(30_000);
+  t.deepEqual(running(world, 's'), [], 'the old one has left');
+  for (const node of ['a', 'b']) {
+    await world.ask(c => c.undrainNode(node, {}));
+    await world.advance(30_000);
+  }
+  t.deepEqual([serving(world, 's'), serving(world, 'other')], [1, 1]);
+  await world.end();
+});
+
+test('an update that was paused has no room kept, as nobody comes', async t => {
+  const world = await smallCluster({ a: 4 });
+  const update = { order: 'stop-first' as const, maxUnavailable: 2, onFailure: 'pause' as const };
+  await up(world, 's', { ...ONE_GPU, ...SLOW, update, replicas: exactly(2) });
+  const [busy] = running(world, 's');
+  world.health.load.set(busy!, { inFlight: 1, since: world.clock.now() });
+  const failing = { image: 'missing:1', restart: { startAttempts: 1 }, resources: { gpu: { count: 2 } } };
+  await up(world, 's', { ...failing, ...SLOW, update, replicas: exactly(2) }, 10_000);
+  t.is(world.stored.service(`${NAMESPACE}/s`)?.rollout.kind, 'paused');
+  t.deepEqual(running(world, 's'), [busy], 'it drains');
+  await up(world, 'other', { resources: { gpu: { count: 3 } }, replicas: exactly(1) }, 5_000);
+  t.deepEqual([running(world, 's'), serving(world, 'other')], [[busy], 1]);
+  await world.end();
+});
+
+for (const isLoading of [false, true])
+  test(`room that is promised to one service is no other's: what an update takes of it, it gives back at once${isLoading ? ', also where its new one never serves' : ''}`, async t => {
+    const world = await smallCluster({ a: 4 });
+    await up(world, 'promised', { ...ONE_GPU, ...SLOW, replicas: exactly(1) });
+    await up(world, 's', { ...ONE_GPU, replicas: exactly(1) });
+    for (const id of running(world, 'promised')) world.health.load.set(id, { inFlight: 1, since: world.clock.now() });
+    const three = { resources: { gpu: { count: 3 } }, image: 'image:2', replicas: exactly(1) };
+    await up(world, 'promised', three, 5_000);
+    t.is(serving(world, 'promised'), 0, 'its old one drains');
+    const old = running(world, 's');
+    await up(world, 's', { ...ONE_GPU, image: isLoading ? 'missing:1' : 'image:2', replicas: exactly(1) }, 60_000);
+    t.false(running(world, 's').includes(old[0]!));
+    t.is(serving(world, 'promised'), 1);
+    t.is(serving(world, 's'), isLoading ? 0 : 1);
+    await world.end();
+  });
