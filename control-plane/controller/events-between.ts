@@ -1,6 +1,6 @@
 import type { Desired } from '../core/desired.ts';
 import type { Plan } from '../core/plan/plan.ts';
-import { isLive, placementOf, type Replica } from '../core/replica.ts';
+import { isLive, type Phase, type PhaseKind, placementOf, type Replica } from '../core/replica.ts';
 import type { Service } from '../core/service.ts';
 import type { Event } from '../ports.ts';
 import { lackInWords } from '../views/lack-in-words.ts';
@@ -24,11 +24,7 @@ export function eventsBetween(
       t => !old?.timings.some(o => o.phase === t.phase && o.at === t.at),
     )) {
       const isPlaced = phase === 'pulling' || phase === 'creating';
-      const message = isPlaced
-        ? placeInWords(replica, phase)
-        : phase === replica.phase.kind
-          ? messageFor(replica, after.replicas)
-          : '';
+      const message = isPlaced ? placeInWords(replica, phase) : messageFor(replica, phase, after.replicas);
       const about = isPlaced || phase === 'lost' ? nodeOf(replica) : {};
       events.push({ at, service: replica.service, replicaId: replica.id, ...about, type: `replica.${phase}`, message });
     }
@@ -87,8 +83,10 @@ function placeInWords(replica: Replica, phase: 'pulling' | 'creating'): string {
   return `${phase === 'pulling' ? 'placed ' : ''}on ${node}${withDevices}`;
 }
 
-function messageFor(replica: Replica, all: ReadonlyMap<string, Replica>): string {
+/** @param entered the phase that is told of; what was passed through at once says no more than is known still */
+function messageFor(replica: Replica, entered: PhaseKind, all: ReadonlyMap<string, Replica>): string {
   const { phase } = replica;
+  if (entered !== phase.kind) return entered === 'failed' || entered === 'backoff' ? pastFailureInWords(phase) : '';
   switch (phase.kind) {
     case 'pending':
       return briefly(phase.reasons, lackInWords);
@@ -99,6 +97,12 @@ function messageFor(replica: Replica, all: ReadonlyMap<string, Replica>): string
     default:
       return causeOf(replica)?.message ?? '';
   }
+}
+
+/** A failed update is rolled back in the pass that finds it, and its replicas leave. */
+function pastFailureInWords(phase: Phase): string {
+  const isLeaving = phase.kind === 'stopping' && phase.afterwards.kind === 'stopped';
+  return (isLeaving && phase.afterwards.cause?.message) || '';
 }
 
 function impairmentChange(old: Replica | undefined, replica: Replica): { type: string; message: string } | null {

@@ -126,8 +126,8 @@ export type Phase =
   | (In<'lost'> & Held);
 
 export type StopOutcome =
-  /** `reason`: for what it was drained. Absent: it was stored before that was kept. */
-  | { readonly kind: 'stopped'; readonly reason?: DrainReason }
+  /** `reason`: for what it was drained. Absent: it was stored before that was kept. `cause`: what it had failed with. */
+  | { readonly kind: 'stopped'; readonly reason?: DrainReason; readonly cause?: Cause }
   /** The controller ended it for its own good, such as a failed liveness probe; it is tried again. */
   | { readonly kind: 'retried'; readonly cause: Cause };
 

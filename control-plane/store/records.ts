@@ -88,7 +88,12 @@ const phase = z.discriminatedUnion('kind', [
     ...placed,
     container: container.nullable(),
     afterwards: z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('stopped'), reason: drainReason.exactOptional() }),
+      z.strictObject({
+        kind: z.literal('stopped'),
+        reason: drainReason.exactOptional(),
+        /** Written since what failed may be ended in the same pass. */
+        cause: cause.exactOptional(),
+      }),
       z.strictObject({ kind: z.literal('retried'), cause }),
     ]),
   }),

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { DesiredState } from '../../control-plane/controller/desired-state.ts';
 import { eventsBetween } from '../../control-plane/controller/events-between.ts';
+import { transition } from '../../control-plane/core/lifecycle/transition.ts';
 import type { PhaseTiming, Replica } from '../../control-plane/core/replica.ts';
 import type { Rollout, Service } from '../../control-plane/core/service.ts';
 import type { ServiceKey } from '../../control-plane/core/spec.ts';
@@ -198,4 +199,20 @@ test('a device that is given to nobody, and that is given again, is told once, w
     ['device.released', 'a', 'nvidia.com/gpu=0 is given to replicas again'],
   ]);
   t.deepEqual(events(state(quarantine), state(quarantine)), []);
+});
+
+test('a replica that failed says why, also where its generation is rolled back in the same pass and it leaves', t => {
+  const starting = aReplica(phaseOf('starting', 3), { timings: [at('starting', 3)] });
+  const failed = transition(
+    starting,
+    { kind: 'failed', cause: CAUSE, policy: { startAttempts: 1, maxAttempts: 0 } },
+    5,
+  );
+  const leaving = transition(failed, { kind: 'drain', reason: 'replaced' }, 5);
+  t.deepEqual(told({ replicas: [starting] }, { replicas: [leaving] }), [
+    ['replica.failed', 5, CAUSE.message],
+    ['replica.stopping', 5, ''],
+  ]);
+  const stopped = transition(leaving, { kind: 'ended', policy: aSpec().restart, logTail: [] }, 9);
+  t.deepEqual(stopped.phase, { kind: 'stopped', since: 9, reason: 'replaced' });
 });

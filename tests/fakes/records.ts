@@ -72,6 +72,7 @@ const phase: fc.Arbitrary<Replica['phase']> = fc.oneof(
         kind: fc.constant('stopped' as const),
         reason: fc.constantFrom('moved' as const, 'replaced' as const),
       }),
+      fc.record({ kind: fc.constant('stopped' as const), reason: fc.constant('replaced' as const), cause }),
       fc.record({ kind: fc.constant('retried' as const), cause }),
     ),
   }),

@@ -141,8 +141,8 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
     case 'ended':
       if (phase.kind !== 'stopping') return impossible(replica, event);
       if (phase.afterwards.kind === 'stopped') {
-        const { kind, ...drained } = phase.afterwards;
-        return enter(replica, { kind, since: now, ...drained });
+        const { kind, reason } = phase.afterwards;
+        return enter(replica, { kind, since: now, ...(reason && { reason }) });
       }
       return fail(replica, {
         cause: { ...phase.afterwards.cause, logTail: event.logTail },
@@ -188,7 +188,7 @@ function drain(replica: Replica, reason: DrainReason, now: number): Replica {
         since: now,
         placement: phase.placement,
         container: null,
-        afterwards: { kind: 'stopped', reason },
+        afterwards: { kind: 'stopped', reason, ...('cause' in phase && { cause: phase.cause }) },
       });
     case 'starting':
     case 'warming':
