@@ -1,6 +1,7 @@
 import { OutriggerError } from '../core/errors.ts';
 import { isKnownAttribute, KNOWN_ATTRIBUTES, unknownIn } from '../core/placement/constraints.ts';
 import { type ServiceSpec, type ServiceSpecInput, serviceKey, serviceSpec } from '../core/spec.ts';
+import { toldIssues } from '../written-files/told-issues.ts';
 
 /** Specs from outside, through the schema, or one `invalid_argument` that names every fault with its path. */
 export function parseSpecs(inputs: readonly ServiceSpecInput[]): ServiceSpec[] {
@@ -16,8 +17,8 @@ export function parseSpecs(inputs: readonly ServiceSpecInput[]): ServiceSpec[] {
       faults.push(...placementFaults(parsed.data).map(fault => `specs[${name}].placement.${fault}`));
       continue;
     }
-    for (const issue of parsed.error.issues.slice(0, MOST_FAULTS_SHOWN)) {
-      faults.push(`specs[${name}]${issue.path.map(p => `.${String(p)}`).join('')}: ${issue.message}`);
+    for (const { path, problem } of toldIssues(serviceSpec, parsed.error, { atMost: MOST_FAULTS_SHOWN })) {
+      faults.push(`specs[${name}]${path === '' ? '' : `.${path}`}: ${problem}`);
     }
   }
   const keys = specs.map(serviceKey);

@@ -37,3 +37,11 @@ test('constraints and preferences over what is known of nodes are taken', t => {
   const [spec] = parseSpecs([asking({ constraints, spread: ['node.labels.zone'] })]);
   t.deepEqual(spec?.placement.constraints, constraints);
 });
+
+test('of each key that a spec has not, the one that was probably meant is named', t => {
+  const spec = { ...asking({}), stopGrace: 1, update: { maxSurg: 1 }, nothingLikeIt: true };
+  const { message } = t.throws(() => parseSpecs([spec as unknown as ServiceSpecInput]));
+  t.regex(message, /specs\[svc\]\.update: unknown key "maxSurg"; did you mean "maxSurge"\?/);
+  t.regex(message, /specs\[svc\]: unknown key "stopGrace"; did you mean "stopGraceMs"\?/);
+  t.regex(message, /specs\[svc\]: unknown key "nothingLikeIt"$/m);
+});
