@@ -56,3 +56,27 @@ test('an update on full GPUs does not wait for a silent node where it would find
   t.true(running(world, 's').every(id => !old.includes(id)));
   await world.end();
 });
+
+test('of those that wait for two on a node that is back, one has a place once one of the two has ended', async t => {
+  const world = await smallCluster({ a: 4, b: 0 });
+  const slow = {
+    ...ONE_GPU,
+    replicas: exactly(2),
+    update: { order: 'stop-first' as const, maxUnavailable: 2 },
+    command: ['slow-stop', '3600000'],
+    stopGraceMs: 3_600_000,
+  };
+  await up(world, 's', slow);
+  const old = running(world, 's');
+  await up(world, 's', { ...slow, image: 'image:2' }, 5_000);
+  world.suffer('a', 'cut_down');
+  await world.advance(5 * 60_000);
+  world.suffer('a', 'fine');
+  await world.advance(15_000);
+  t.deepEqual(running(world, 's'), old);
+  world.node('a').machine.exit(old[0]!, { code: 0 });
+  await world.advance(15_000);
+  world.safety.check();
+  t.deepEqual([running(world, 's').length, serving(world, 's')], [2, 1]);
+  await world.end();
+});

@@ -4,7 +4,7 @@ import { type DrainReason, isLive, isPending, type Newcomer, newcomerOf, type Re
 import type { Service } from '../service.ts';
 import type { World } from '../world.ts';
 import { futureIn, requestOf } from './cluster-in.ts';
-import { beyondSurgeIn, unmetDependencies } from './unmet.ts';
+import { beyondSurgeIn, byAge, isHeir, unmetDependencies } from './unmet.ts';
 
 /** Who comes for what siblings leave, all services together, the oldest first. Their place is nobody else's. */
 export interface Successors {
@@ -92,10 +92,6 @@ function isForOthers(reason: DrainReason | undefined): boolean {
   return reason === 'replaced' || reason === 'moved';
 }
 
-function isHeir({ phase }: Replica): boolean {
-  return phase.kind === 'pending' && phase.isHeir === true;
-}
-
 /**
  * What may be gone makes room for the more important, and does not come back before those have it: for those that fit once
  * all that leaves has left. Others would gain nothing by it.
@@ -112,8 +108,4 @@ function yieldingIn(world: World): (service: Service) => boolean {
       cluster.find(requestOf(world, alike[0]!)),
     );
   };
-}
-
-function byAge(a: Newcomer, b: Newcomer): number {
-  return a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
 }

@@ -1,5 +1,5 @@
 import type { PendingReason, UnmetDependency } from '../pending-reason.ts';
-import { isAvailable, type Replica } from '../replica.ts';
+import { isAvailable, isPending, type Newcomer, type Replica } from '../replica.ts';
 import { type Service, surgeOf } from '../service.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
@@ -27,29 +27,44 @@ export function unmetDependencies(known: Needed, spec: ServiceSpec): UnmetDepend
 const STARTED: ReadonlySet<Replica['phase']['kind']> = new Set(['starting', 'warming', 'ready']);
 
 /**
- * Why a replica of a service may have no place yet for the number of its siblings. Counted once for each service: it holds
- * as long as none of them begins or ends. Those that were given up count again once they are heard of: what was made in
- * their place waits for what leaves.
+ * Why a replica that waits may have no place yet for the number of its siblings; of several, as many may as are within the
+ * surge. Counted once for each service: it holds as long as none of them begins or ends. Those that were given up count
+ * again once they are heard of: what was made in their place waits for what leaves.
  */
-export function beyondSurgeIn(world: World): (replica: Pick<Replica, 'service'>) => readonly PendingReason[] {
-  const told = new Map<ServiceKey, readonly PendingReason[]>();
-  return ({ service: key }) => {
-    const known = told.get(key);
-    if (known) return known;
-    const reasons = beyondSurge(world, key);
-    told.set(key, reasons);
-    return reasons;
+export function beyondSurgeIn(world: World): (replica: Pick<Replica, 'id' | 'service'>) => readonly PendingReason[] {
+  const known = new Map<ServiceKey, ReadonlySet<string>>();
+  return ({ id, service: key }) => {
+    const beyond = known.get(key) ?? new Set(beyondSurge(world, key).map(r => r.id));
+    known.set(key, beyond);
+    return beyond.has(id) ? [{ kind: 'surge', service: key }] : [];
   };
 }
 
-function beyondSurge(world: World, key: ServiceKey): readonly PendingReason[] {
+/** Of those that wait, the ones to whom a place is due last. */
+function beyondSurge(world: World, key: ServiceKey): readonly Replica[] {
   const service = world.services.get(key);
   if (!service || service.removal) return [];
+  const all = world.ofService(key);
   // What a paused update has failed with takes nothing, and stays for people to look at.
   const isPaused = service.rollout.kind === 'paused';
-  const others = world
-    .ofService(key)
+  const others = all
     .filter(({ phase }) => phase.kind !== 'pending' && phase.kind !== 'stopped')
     .filter(r => !world.nodes.isGivenUp(r) && !(isPaused && r.phase.kind === 'failed')).length;
-  return others < service.replicas + surgeOf(service) ? [] : [{ kind: 'surge', service: key }];
+  const within = Math.max(0, service.replicas + surgeOf(service) - others);
+  return all.filter(isPending).sort(heirsFirst).slice(within);
+}
+
+/** Then the oldest first. */
+function heirsFirst(a: Replica, b: Replica): number {
+  return Number(isHeir(b)) - Number(isHeir(a)) || byAge(a, b);
+}
+
+/** The oldest first. */
+export function byAge(a: Newcomer, b: Newcomer): number {
+  return a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
+}
+
+/** A sibling left its place for it, and has ended. */
+export function isHeir({ phase }: Replica): boolean {
+  return phase.kind === 'pending' && phase.isHeir === true;
 }
