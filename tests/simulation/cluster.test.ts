@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { SEED } from '../seed.ts';
 import { clusterHistory, live, serving } from './cluster-history.ts';
 import { CLUSTER } from './cluster-nodes.ts';
+import { throughHistories } from './through-histories.ts';
 
 for (const plight of ['cut_hung', 'cut_down'] as const) {
   // However long the way is cut, up to just before what runs there counts as lost: the safety check sees who is condemned.
@@ -60,10 +61,6 @@ test.serial('on several nodes it keeps the invariants through every history of f
   const runs = Number(process.env['OUTRIGGER_SIMULATIONS'] ?? 300) / 5;
   const seed = SEED;
   t.log(`seed ${seed}: OUTRIGGER_SEED=${seed} replays these ${runs} histories`);
-  await fc.assert(fc.asyncProperty(clusterHistory, live), {
-    seed,
-    numRuns: runs,
-    includeErrorInReport: true,
-  });
+  await throughHistories(fc.asyncProperty(clusterHistory, live), { seed, numRuns: runs });
   t.pass();
 });
