@@ -5,11 +5,10 @@ import { checkCompose } from '../doctor/compose.ts';
 import { checkConsul } from '../doctor/consul.ts';
 import { checkControlPlane, checkPorts } from '../doctor/control-plane.ts';
 import { checkDocker } from '../doctor/docker.ts';
+import { findingLines } from '../doctor/finding-lines.ts';
 import { checkNodes, nodesFileOf } from '../doctor/nodes.ts';
 import { checkStateFile, checkStateFolder } from '../doctor/state.ts';
 import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
-import type { Style } from '../output.ts';
-import { pad } from '../render/text.ts';
 
 export interface DoctorOptions extends CommonOptions {
   nodes?: string;
@@ -47,15 +46,4 @@ export async function doctor(context: Context, options: DoctorOptions): Promise<
 
 async function checkNode(): Promise<readonly Finding[]> {
   return [{ name: 'node', status: 'ok', message: `Node.js ${process.versions.node} (${process.execPath})` }];
-}
-
-const MARKS = { ok: '✔', info: '–', warn: '!', fail: '✘' } as const;
-const STYLES: Readonly<Record<Finding['status'], Style>> = { ok: 'green', info: 'dim', warn: 'yellow', fail: 'red' };
-
-function findingLines(findings: readonly Finding[], style: (style: Style, text: string) => string): string[] {
-  const width = Math.max(...findings.map(f => f.name.length));
-  return findings.flatMap(({ name, status, message, next }) => [
-    `${style(STYLES[status], MARKS[status])} ${pad(name, width)}  ${message}`,
-    ...(next === undefined ? [] : [`  ${pad('', width)}  ${style('dim', 'next:')} ${next}`]),
-  ]);
 }
