@@ -135,11 +135,10 @@ function messageOf(
   if (rollout.kind === 'paused')
     return `update to generation ${service.generation} failed and is paused: ${rollout.cause.message}`;
   const used = new Set(replicas.map(r => r.node));
-  const silent = [...observed.nodes.values()].find(
+  const silent = [...observed.nodes.values()].filter(
     n => !n.answering && (used.has(n.name) || observed.nodes.size === 1),
   );
-  if (silent)
-    return `node ${silent.name} does not answer (${silent.error ?? 'unknown reason'}); what runs there is left alone`;
+  if (silent.length > 0) return silenceInWords(silent);
   if (state === 'deleting' && replicas.length === 0) return farewellInWords(service, { observed, nodes });
   if (rollout.kind === 'rolled_back') {
     return `generation ${rollout.failed} failed (${rollout.cause.message}); rolled back to generation ${rollout.to}`;
@@ -153,6 +152,15 @@ function messageOf(
     wordsOf(replicas.find(r => wordsOf(r) !== ''))
   );
 }
+
+function silenceInWords(silent: readonly ObservedNode[]): string {
+  const named = silent.slice(0, MOST_SILENT).map(n => `${n.name} does not answer (${n.error ?? 'unknown reason'})`);
+  const left = silent.length - named.length;
+  const more = left === 0 ? '' : `, nor ${left === 1 ? 'does' : 'do'} ${left} more`;
+  return `node ${named.join(', node ')}${more}; what runs there is left alone`;
+}
+
+const MOST_SILENT = 3;
 
 /** What it is there for, and what it waits for. */
 function wordsOf(replica: ReplicaView | undefined): string {

@@ -26,7 +26,8 @@ export function pendingInWords(reason: PendingReason, words: LackWords): string 
 
 /**
  * All of them in one line: what the closest nodes lack, and how many others there are. That somebody drains a node is known to
- * them: what the others lack comes first.
+ * them: what the others lack comes first. Where the closest do not answer, what those lack that do is told as well: that is
+ * what somebody can do something about while the others are away.
  */
 export function briefly(given: readonly PendingReason[], words: LackWords): string {
   const reasons = emptiedLast(given);
@@ -35,12 +36,15 @@ export function briefly(given: readonly PendingReason[], words: LackWords): stri
   if (closest === -1) return reasons.map(told).join('; ');
   const rest = reasons.slice(closest + 1);
   const silent = rest.filter(isSilence);
-  const others = rest.filter(r => !isSilence(r)).reduce((sum, r) => sum + nodesOf(r), 0);
+  const answering = rest.filter(r => !isSilence(r));
+  const next = isSilence(reasons[closest]!) && answering[0]?.kind === 'lack' ? 1 : 0;
+  const others = answering.slice(next).reduce((sum, r) => sum + nodesOf(r), 0);
   const more = others === 0 ? [] : [`and ${others} more ${others === 1 ? 'node' : 'nodes'}`];
-  return [...reasons.slice(0, closest + 1).map(told), ...silenceInWords(silent), ...more].join('; ');
+  const near = [...reasons.slice(0, closest + 1), ...answering.slice(0, next)];
+  return [...near.map(told), ...silenceInWords(silent), ...more].join('; ');
 }
 
-function isSilence(reason: PendingReason): reason is NodesLack {
+function isSilence(reason: PendingReason): reason is NodesLack & { readonly constraint: 'silent' } {
   return reason.kind === 'lack' && reason.constraint === 'silent';
 }
 

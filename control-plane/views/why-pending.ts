@@ -66,7 +66,7 @@ export class PendingReplicas {
       ({ constraint, nodes, message, requested, free, total, heldBy, help }): WhyGroupView => ({
         constraint,
         nodes: nodes.filter(n => n !== ''),
-        message,
+        message: constraint === 'silent' ? silencesInWords(nodes, observed, message) : message,
         ...(requested === undefined ? {} : { requested }),
         ...(free === undefined ? {} : { free }),
         ...(total === undefined ? {} : { total }),
@@ -152,9 +152,30 @@ export function plain(constraint: string, message: string): WhyGroupView {
   return { constraint, nodes: [], message, heldBy: [], help: [] };
 }
 
-/** What their engines say to do. */
+/** What their engines say to do, and on which of them where there are several. */
 function nextSteps(nodes: readonly string[], observed: Observed): string[] {
-  return [...new Set(nodes.flatMap(name => observed.nodes.get(name)?.next ?? []))].slice(0, MOST_NEXT_STEPS);
+  const told = nodes.flatMap(name => {
+    const next = observed.nodes.get(name)?.next;
+    return next === undefined ? [] : [{ name, next }];
+  });
+  return [...Map.groupBy(told, ({ next }) => next)]
+    .slice(0, MOST_NEXT_STEPS)
+    .map(([next, some]) => (nodes.length === 1 ? next : `${namesInWords(some.map(s => s.name))}: ${next}`));
+}
+
+/** Each may be away for a reason of its own. @param message of the closest */
+function silencesInWords(nodes: readonly string[], observed: Observed, message: string): string {
+  const errors = [...Map.groupBy(nodes, name => observed.nodes.get(name)?.error ?? 'no listing yet')];
+  if (errors.length < 2) return message;
+  const shown = errors.slice(0, MOST_SILENCES);
+  const left = errors.slice(MOST_SILENCES).reduce((sum, [, some]) => sum + some.length, 0);
+  const more = left === 0 ? '' : `; and ${left} more ${left === 1 ? 'node' : 'nodes'}`;
+  return `no answer: ${shown.map(([error, some]) => `${namesInWords(some)}: ${error}`).join('; ')}${more}`;
+}
+
+function namesInWords(names: readonly string[]): string {
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  return `${names.slice(0, MOST_NAMES).join(', ')}${more}`;
 }
 
 function dependencyGroup(unmet: UnmetDependency, { namespace }: ServiceSpec): WhyGroupView {
@@ -165,3 +186,5 @@ function dependencyGroup(unmet: UnmetDependency, { namespace }: ServiceSpec): Wh
 }
 
 const MOST_NEXT_STEPS = 3;
+const MOST_SILENCES = 3;
+const MOST_NAMES = 3;

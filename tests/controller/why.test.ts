@@ -405,3 +405,36 @@ test('nobody is said to wait for a start that is not waited for any more', t => 
 test('nobody is said to wait for a service that no pass can be made with', t => {
   t.deepEqual(behind('creating', 'ns/other'), { constraint: 'creating', heldBy: [], message: '' });
 });
+
+// ---- several nodes that do not answer
+
+test('of several nodes that do not answer each has its own reason, and a step that names it', t => {
+  const nodes = [
+    aNode({ name: 'a', answering: false, error: 'refused', next: 'start dockerd' }),
+    aNode({ name: 'b', answering: false, error: 'timed out', next: 'mend the network' }),
+    aNode({ name: 'c', answering: false, error: 'timed out', next: 'mend the network' }),
+    aNode({ name: 'd', cpus: 2 }),
+  ];
+  const view = why({ spec: { resources: { cpus: 4 } }, nodes, replicas: [one('pending')] });
+  const silent = view.replicas[0]!.groups.find(g => g.constraint === 'silent')!;
+  t.is(silent.message, 'no answer: a: refused; b, c: timed out');
+  t.deepEqual(silent.help.slice(-2), ['a: start dockerd', 'b, c: mend the network']);
+  const alone = why({ spec: { resources: { cpus: 4 } }, nodes: [nodes[0]!, nodes[3]!], replicas: [one('pending')] });
+  const only = alone.replicas[0]!.groups.find(g => g.constraint === 'silent')!;
+  t.is(only.message, 'no answer: refused');
+  t.is(only.help.at(-1), 'start dockerd');
+});
+
+test('a service on several nodes that do not answer names them all, and their reasons', t => {
+  const nodes = ['a', 'b', 'c', 'd', 'e'].map((name, i) => aNode({ name, answering: false, error: `error ${i}` }));
+  const on = (count: number) =>
+    why({
+      nodes,
+      replicas: nodes
+        .slice(0, count)
+        .map(({ name }) => one('ready', { placement: { node: name, devices: [] } }, { id: `on-${name}` })),
+    }).message;
+  t.is(on(1), 'node a does not answer (error 0); what runs there is left alone');
+  t.is(on(2), 'node a does not answer (error 0), node b does not answer (error 1); what runs there is left alone');
+  t.regex(on(5), /node c does not answer \(error 2\), nor do 2 more; what runs there is left alone$/);
+});

@@ -343,6 +343,13 @@ test('a pending line tells of the closest nodes, and counts the others', t => {
   const rejections = reject({ resources: { cpus: 4 } }, { nodes, held });
   t.is(linesOf(rejections)[0], 'c: needs 4 CPUs, 2 of 8 are free');
   t.is(lineOf(rejections), 'c: needs 4 CPUs, 2 of 8 are free; b does not answer; and 2 more nodes');
+  const away = nodes.map(n => (n.name === 'c' ? aNode({ ...n, answering: false, error: 'timed out' }) : n));
+  const closest = reject({ resources: { cpus: 4 } }, { nodes: away, held: [] });
+  t.is(
+    lineOf(closest),
+    '2 nodes (b, c): no answer: refused (on b); 2 nodes (a, d): needs 4 CPUs, 2 of 2 are free',
+    'what the nodes lack that answer',
+  );
   const plainly = (reasons: Parameters<typeof briefly>[0]) => briefly(reasons, lackInWords);
   t.is(plainly([{ kind: 'dependency', service: 'db', condition: 'ready' }]), 'waits for service db to be ready');
   t.is(
