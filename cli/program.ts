@@ -4,6 +4,7 @@ import type { CommonOptions, Context } from './context.ts';
 import { declareNodeCommands } from './declare/node-commands.ts';
 import { CONNECTION_OPTIONS, collect, PROJECT_OPTIONS } from './declare/options.ts';
 import { declareProjectCommands } from './declare/project-commands.ts';
+import { refuseUnknown } from './declare/refuse-unknown.ts';
 import { declareServiceCommands } from './declare/service-commands.ts';
 import { declareSystemCommands } from './declare/system-commands.ts';
 
@@ -50,5 +51,7 @@ Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 no control plane answers, 130 inter
   declareServiceCommands(program, execute);
   declareNodeCommands(program, execute);
   declareSystemCommands(program, execute);
+  // What commander would offer has at times hardly a letter in common with the word.
+  program.on('command:*', ([word]: readonly string[]) => refuseUnknown(program, word ?? ''));
   return program;
 }

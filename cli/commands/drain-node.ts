@@ -5,6 +5,7 @@ import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
 import { followServices } from '../follow-services.ts';
 import { parseTimeoutMs } from '../parse-values.ts';
 import { openProgressDisplay } from '../progress-display.ts';
+import { singleLine } from '../render/text.ts';
 import { formatDuration } from '../render/units.ts';
 import { requireNode } from '../require-node.ts';
 
@@ -25,10 +26,11 @@ export async function drainNode(context: Context, given: string | undefined, opt
   if (!isWaiting) {
     if (context.options.json) context.out.json(node);
     else if (node.replicas === 0) err.line(`${name} takes no more replicas, and has none`);
-    else
-      err.line(
-        `${name} takes no more replicas; ${counted(node.replicas)} ${node.replicas === 1 ? 'moves' : 'move'} away`,
-      );
+    else {
+      const what = `${counted(node.replicas)} ${node.replicas === 1 ? 'moves' : 'move'} away`;
+      err.line(`${name} takes no more replicas; ${what}`);
+      await tellStuck(context, client, { name, known });
+    }
     return EXIT_CODE.ok;
   }
   const startedAt = performance.now();
@@ -46,6 +48,44 @@ export async function drainNode(context: Context, given: string | undefined, opt
   err.line(`${err.style('dim', 'next:')}  "outrigger why ${stuck[0]}" says what holds it up; the drain goes on`);
   return EXIT_CODE.failed;
 }
+
+/**
+ * What is to take the place of those on the node is asked for at once, and has no place where none is free: then nothing moves
+ * for now, which a person wants to know before walking away.
+ */
+async function tellStuck(
+  context: Context,
+  client: ControlClient,
+  { name, known }: { name: string; known: readonly ServiceView[] },
+): Promise<void> {
+  const before = new Set(known.flatMap(service => service.replicas.map(r => r.id)));
+  const affected = (services: readonly ServiceView[]) => services.filter(service => onNode(service, name).length > 0);
+  const newcomers = (service: ServiceView) => service.replicas.filter(r => !before.has(r.id));
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(LOOK_MS)]);
+  let services: readonly ServiceView[] = [];
+  try {
+    for await (services of followServices(client, undefined, { signal, giveUpAfterMs: LOOK_MS, onLost: () => {} })) {
+      if (affected(services).every(service => newcomers(service).length > 0)) break;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    context.signal.throwIfAborted();
+  }
+  for (const service of affected(services)) {
+    const waiting = newcomers(service).find(r => r.phase === 'pending');
+    // Where one goes first, the next one has its place.
+    const isMoving = service.replicas.some(r => r.phase === 'draining' || r.phase === 'stopping');
+    if (waiting === undefined || isMoving) continue;
+    const { err } = context;
+    const what = `${service.namespace}/${service.name}`;
+    const reason = waiting.message === '' ? 'its successor has no place' : singleLine(waiting.message);
+    err.line(`${err.style('yellow', 'warning:')} ${what} cannot move now and stays: ${reason}`);
+    err.line(`  "outrigger why ${what}" says what would help; "outrigger nodes undrain ${name}" gives the drain up`);
+  }
+}
+
+/** The next step of the control plane comes within a fraction of it. */
+const LOOK_MS = 2_000;
 
 interface Left {
   readonly service: ServiceView;

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { closest, distance } from 'fastest-levenshtein';
 import type { DrainOptions } from '../commands/drain-node.ts';
 import type { UndrainOptions } from '../commands/undrain-node.ts';
 import type { ProjectOptions } from '../context.ts';
 import type { Execute } from '../program.ts';
 import { examples, run, withCommonOptions } from './options.ts';
+import { refuseUnknown } from './refuse-unknown.ts';
 
 /** nodes and what is done with one of them. */
 export function declareNodeCommands(program: Command, execute: Execute): void {
@@ -69,14 +69,4 @@ export function declareNodeCommands(program: Command, execute: Execute): void {
         return context => undrainNode(context, name as string | undefined, options);
       }),
     );
-}
-
-/** A word that is no command of `nodes`: as for the commands of the program, with the nearest one. */
-function refuseUnknown(nodes: Command, word: string): never {
-  const nearest = closest(
-    word,
-    nodes.commands.map(c => c.name()),
-  );
-  const hint = distance(word, nearest) <= 2 ? `\n(Did you mean ${nearest}?)` : '\n(See "outrigger nodes --help".)';
-  return nodes.error(`error: unknown command '${word}'${hint}`);
 }

@@ -95,7 +95,18 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
   program
     .command('compose [words...]', { hidden: true })
     .description('the provider that docker compose calls for "provider: {type: outrigger}"')
-    .helpOption(false)
+    .usage('--project-name=NAME up|down [--OPTION=VALUE]... SERVICE')
+    .addHelpText(
+      'after',
+      `
+Docker Compose runs this by itself for a service of its file such as:
+  services:
+    embedder:
+      provider: {type: outrigger}
+      image: embedder:1.4
+      x-outrigger: {protocol: grpc, port: 50051}
+What it may be told stands under provider.options: docs/compose.md.`,
+    )
     .passThroughOptions()
     .allowUnknownOption()
     .action(

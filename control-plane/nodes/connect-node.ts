@@ -33,7 +33,9 @@ async function attempt(keyPath: KeyPath, connect: () => Promise<DockerConnection
     return { kind: 'connected', connection: await connect() };
   } catch (error) {
     const { message, next } = error as Error & { next?: string };
-    return { kind: 'failed', problem: { keyPath, message: next === undefined ? message : `${message}. ${next}` } };
+    // Whoever tells a problem ends its sentence, and may have more to say.
+    const whole = next === undefined ? message : `${message}. ${next.replace(/\.$/, '')}`;
+    return { kind: 'failed', problem: { keyPath, message: whole } };
   }
 }
 

@@ -317,6 +317,11 @@ test('wrong usage is exit code 2 and names the nearest word', async t => {
   const { code, stderr } = await runCli({ args: ['lgos'] });
   t.is(code, 2);
   t.regex(stderr, /unknown command 'lgos'\n\(Did you mean logs\?\)/);
+  const far = await runCli({ args: ['bogus'] });
+  t.is(far.code, 2);
+  t.is(far.stderr, 'error: unknown command \'bogus\'\n(See "outrigger --help".)\n');
+  t.regex((await runCli({ args: ['nodes', 'bogus'] })).stderr, /\(See "outrigger nodes --help"\.\)/);
+  t.regex((await runCli({ args: ['nodes', 'darin', 'a'] })).stderr, /\(Did you mean drain\?\)/);
   const option = await runCli({ args: ['up', '--detatch'] });
   t.is(option.code, 2);
   t.regex(option.stderr, /unknown option '--detatch'\n\(Did you mean --detach\?\)/);
@@ -336,6 +341,13 @@ test('every command has help with examples', async t => {
     t.is(help.code, 0, commands[i]);
     t.regex(help.stdout, new RegExp(`Examples:\n  .*outrigger ${commands[i]}`), commands[i]);
   }
+});
+
+test('help of the provider says who calls it and where it is described', async t => {
+  const { stdout, stderr, code } = await runCli({ args: ['compose', '--help'] });
+  t.deepEqual({ stderr, code }, { stderr: '', code: 0 });
+  t.regex(stdout, /^Usage: outrigger compose --project-name=NAME up\|down/);
+  t.regex(stdout, /provider: \{type: outrigger\}.*docs\/compose\.md/s);
 });
 
 test('completion offers commands, options, choices and the services that run', async t => {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { serve } from '../api/served.ts';
+import { FakeControlPlane } from '../fakes/control-plane.ts';
 import { until } from '../until.ts';
 import { runCli, startCli, testFolder } from './run-cli.ts';
 
@@ -15,8 +16,8 @@ const ECHO = {
 };
 
 /** The real command line and servers, and a fake control plane with two replicas on its one node. */
-async function start(t: ExecutionContext) {
-  const { controlPlane, socket } = await serve(t);
+async function start(t: ExecutionContext, given = new FakeControlPlane()) {
+  const { controlPlane, socket } = await serve(t, { controlPlane: given });
   const environment = { OUTRIGGER_ADDRESS: `unix://${socket}`, COMPOSE_PROJECT_NAME: 'demo' };
   await controlPlane.apply({ specs: [ECHO], origin: 'test', dryRun: false });
   controlPlane.settle(REF);
@@ -147,6 +148,21 @@ test('nodes drain says what moves, and --wait returns once nothing is left', asy
   t.regex((await cli('nodes')).stdout, /local +drained/);
   t.is((await cli('nodes', 'undrain', 'local')).stderr, 'local takes replicas again\n');
   t.is((await cli('nodes', 'undrain', 'local')).stderr, 'local was not drained\n');
+});
+
+test('a drain that finds no other place says at once what stays, and why', async t => {
+  class Full extends FakeControlPlane {
+    override async drainNode(name: string) {
+      const node = await super.drainNode(name);
+      this.wait(REF);
+      return node;
+    }
+  }
+  const { cli } = await start(t, new Full());
+  const { code, stderr } = await cli('nodes', 'drain', 'local');
+  t.is(code, 0);
+  t.regex(stderr, /2 replicas move away\nwarning: demo\/echo cannot move now and stays: no room\n/);
+  t.regex(stderr, /"outrigger why demo\/echo" says what would help; "outrigger nodes undrain local"/);
 });
 
 test('a drain that does not end in time says what is left and why to look', async t => {

@@ -70,6 +70,7 @@ test('a context or certificate that is missing at the start makes one silent nod
   const source = await w.open();
   t.deepEqual(namesOf(source.inUse()), ['a', 'b', 'c']);
   t.regex(source.problem() ?? '', /nodes\.yaml:3:7: nodes\.b\.context: The Docker context "lab" does not exist/);
+  t.regex(source.problem() ?? '', /shows where each leads$/m, 'whoever tells it ends the sentence');
   t.regex(source.problem() ?? '', /nodes\.yaml:6:11: nodes\.c\.tls\.ca: the file .*\/tls\/ca\.pem does not exist/);
   t.deepEqual(
     source.inUse().members.map(m => m.profile.address),
