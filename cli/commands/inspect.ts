@@ -6,9 +6,10 @@ import type { Context, ProjectOptions } from '../context.ts';
 import { namespaceOf } from '../project.ts';
 import { exitCodeMeaning } from '../render/failure.ts';
 import { fields } from '../render/fields.ts';
+import { generationInWords } from '../render/generation.ts';
 import { phaseDetail, phaseDurations, readiness } from '../render/phase.ts';
 import { quotedLine, singleLine } from '../render/text.ts';
-import { formatAge, formatTime } from '../render/units.ts';
+import { formatAge } from '../render/units.ts';
 import { parseServiceReference } from '../service-reference.ts';
 
 /** The service of this name, or the replica with this id, container name or beginning of a container id. */
@@ -83,7 +84,7 @@ function serviceLines(service: ServiceView): string[] {
           ? `${service.protocol} (no port, so no endpoint)`
           : `${service.protocol}, port ${service.port}`,
       ],
-      ['generation', `${service.generation}, accepted ${formatTime(service.acceptedAtMs, nowMs)}`],
+      ['generation', generationInWords(service, nowMs)],
       ['from', service.origin],
     ]),
     ...service.replicas.flatMap(replica => ['', ...replicaLines(service, replica)]),

@@ -1,4 +1,5 @@
 import type { Plan } from '../core/plan/plan.ts';
+import { containerOf, isAvailable } from '../core/replica.ts';
 import type { DeviceWatch } from '../nodes/device-watch.ts';
 import type { Registry, Sidecar } from '../ports.ts';
 import type { DiscoveryHub } from '../registry/hub.ts';
@@ -28,8 +29,8 @@ export class Publication {
   withdraw({ endpoints }: Plan, stored: DesiredState): void {
     const { registry, hub } = this.#to;
     const kept = endpoints.filter(({ replicaId, containerId }) => {
-      const phase = stored.replicas.get(replicaId)?.phase;
-      return phase?.kind === 'ready' && phase.container.id === containerId;
+      const replica = stored.replicas.get(replicaId);
+      return replica !== undefined && isAvailable(replica) && containerOf(replica)?.id === containerId;
     });
     hub.publish(new Set(stored.services.keys()), kept);
     registry.publish(kept);

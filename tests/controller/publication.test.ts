@@ -7,7 +7,8 @@ import { reconcile } from '../../control-plane/core/reconcile.ts';
 import { aReplica, phaseOf, seen } from '../core/replicas.ts';
 
 test('what cannot be stored leaves those published alone that are stored as ready, with the container that they have', t => {
-  const replicas = ['ready', 'starting'].map((kind, i) => aReplica(phaseOf(kind as 'ready', 1), { id: `r${i}` }));
+  const phases = [phaseOf('ready', 1), phaseOf('starting', 1), phaseOf('ready', 1, { impaired: true })];
+  const replicas = phases.map((phase, i) => aReplica(phase, { id: `r${i}` }));
   const stored = DesiredState.from({ services: [], replicas, nodes: [], generations: [] });
   const endpoint = (replicaId: string, containerId: string): Endpoint => ({
     service: 'ns/svc',
@@ -36,5 +37,6 @@ test('what cannot be stored leaves those published alone that are stored as read
   t.deepEqual(kept(endpoint('r0', 'c1')), ['c1']);
   t.deepEqual(kept(endpoint('r0', 'c2')), [], 'it is the next container, and was never stored');
   t.deepEqual(kept(endpoint('r1', 'c1')), []);
+  t.deepEqual(kept(endpoint('r2', 'c1')), [], 'clients were told to leave it');
   t.deepEqual(kept(endpoint('gone', 'c1')), []);
 });
