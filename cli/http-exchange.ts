@@ -3,6 +3,7 @@ import type https from 'node:https';
 import type { Credentials } from '../client/credentials.ts';
 import { ERROR_CODES, type ErrorCode, OutriggerError } from '../control-plane/core/errors.ts';
 import { type ControlAddress, formatAddress } from './address.ts';
+import { whyUnreachable } from './why-unreachable.ts';
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -89,16 +90,10 @@ export function isUnreachable(error: unknown): error is OutriggerError {
 }
 
 function unreachable(address: ControlAddress, cause: NodeJS.ErrnoException): OutriggerError {
-  const where = formatAddress(address);
-  const next =
-    cause.code === 'EACCES'
-      ? `You may not open ${where}; run this as the user who started the control plane, or set OUTRIGGER_STATE.`
-      : cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED'
-        ? 'Start one with "outrigger up" (embedded, for as long as something runs) or "outrigger serve".'
-        : 'Check the address (--host, OUTRIGGER_ADDRESS) and that the control plane runs.';
-  return new OutriggerError('unavailable', `No control plane answers at ${where} (${cause.code ?? cause.message}).`, {
+  const { problem, next } = whyUnreachable(address, cause);
+  return new OutriggerError('unavailable', problem, {
     next,
-    details: { unreachable: true, address: where, reason: cause.code ?? cause.message },
+    details: { unreachable: true, address: formatAddress(address), reason: cause.code ?? cause.message },
     cause,
   });
 }

@@ -99,15 +99,18 @@ export function certificateName(
 }
 
 function byToken(tokens: TokenList, authorization: string | undefined): Caller {
-  const match = /^Bearer ([\x21-\x7e]{16,512})$/i.exec(authorization ?? '');
-  if (!match) throw unauthenticated('expected the header "authorization: Bearer <token>"');
-  const identity = tokens.identify(match[1]!);
-  if (identity === null) throw unauthenticated('the token is not known');
+  if (!authorization) throw unauthenticated('this address asks who calls, and no token was sent');
+  const [, token] = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization) ?? [];
+  if (token === undefined) throw unauthenticated('expected the header "authorization: Bearer <token>"');
+  const identity = tokens.identify(token);
+  if (identity === null) throw unauthenticated('the token that was sent is not known here');
   return { identity, by: 'token' };
 }
 
 function unauthenticated(message: string): OutriggerError {
   return new OutriggerError('unauthenticated', message, {
-    next: 'Ask whoever runs this control plane for a token or a certificate.',
+    next:
+      'Ask whoever runs this control plane for a token or a certificate. Commands and clients of Outrigger take a token by ' +
+      'OUTRIGGER_TOKEN_FILE or OUTRIGGER_TOKEN (commands: --token-file), and a certificate by OUTRIGGER_TLS_CERT and OUTRIGGER_TLS_KEY.',
   });
 }
