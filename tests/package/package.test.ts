@@ -57,7 +57,7 @@ test.after.always(async () => {
 
 const installed = (...parts: string[]) => path.join(app, 'node_modules/outrigger', ...parts);
 
-test('the package holds compiled programs, the types of the client, the contract and its licence, and nothing else', async t => {
+test('the package holds compiled programs, the types of the client, the contract, the documentation and its licence, and nothing else', async t => {
   const paths = packed.files.map(file => file.path);
   for (const needed of [
     'package.json',
@@ -70,11 +70,13 @@ test('the package holds compiled programs, the types of the client, the contract
     'proto/outrigger/v1/discovery.proto',
     'docs/openapi.json',
     'docs/x-outrigger.schema.json',
+    'docs/gpus.md',
+    'docs/decisions/0003-consul.md',
   ]) {
     t.true(paths.includes(needed), needed);
   }
   const expected =
-    /^(package\.json|LICENSE|README\.md|docs\/[a-z-.]+\.json|proto\/.+\.proto|dist\/cli\/[\w-]+\.js|dist\/cli\/THIRD-PARTY-LICENCES\.txt|dist\/(client|proto)\/.+\.(js|d\.ts))$/;
+    /^(package\.json|LICENSE|README\.md|docs\/[a-z-.]+\.json|docs\/(decisions\/)?[\w-]+\.md|proto\/.+\.proto|dist\/cli\/[\w-]+\.js|dist\/cli\/THIRD-PARTY-LICENCES\.txt|dist\/(client|proto)\/.+\.(js|d\.ts))$/;
   t.deepEqual(
     paths.filter(file => !expected.test(file)),
     [],
