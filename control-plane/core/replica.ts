@@ -167,6 +167,11 @@ export function isOnItsWayOut(replica: Replica): boolean {
   return (kind === 'draining' || kind === 'stopping') && !isLive(replica);
 }
 
+/** It has a place, and no container of its present attempt yet: nothing of what it declares is in use. */
+export function isWithoutContainer({ phase }: Replica): boolean {
+  return phase.kind === 'pulling' || phase.kind === 'creating' || phase.kind === 'backoff';
+}
+
 /** Clients may call it. */
 export function isAvailable(replica: Replica): boolean {
   return replica.phase.kind === 'ready' && !replica.phase.impaired;

@@ -97,5 +97,3 @@ export class World {
     this.#byService.get(replica.service)?.delete(replica.id);
   }
 }
-
-export { isNamedByUs } from './own-containers.ts';

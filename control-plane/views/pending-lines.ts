@@ -1,6 +1,7 @@
 import type { Desired } from '../core/desired.ts';
 import type { Observed } from '../core/observed.ts';
-import { type Cluster, clusterOf } from '../core/placement/cluster.ts';
+import type { Cluster } from '../core/placement/cluster.ts';
+import { clusterOf } from '../core/placement/cluster-of.ts';
 import type { PhaseOf, Replica } from '../core/replica.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import { lackWith } from './lack-in-words.ts';

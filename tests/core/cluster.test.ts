@@ -1,6 +1,8 @@
 import test from 'ava';
 import type { ObservedDevice, ObservedNode } from '../../control-plane/core/observed.ts';
-import { Cluster, makeRoom, type PlacementRequest, placeTogether } from '../../control-plane/core/placement/cluster.ts';
+import { Cluster, type PlacementRequest } from '../../control-plane/core/placement/cluster.ts';
+import { makeRoom } from '../../control-plane/core/placement/make-room.ts';
+import { placeTogether } from '../../control-plane/core/placement/place-together.ts';
 import type { ServiceSpec, ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { asking, GIB, gpus, request } from './clusters.ts';
 import { aNode } from './replicas.ts';

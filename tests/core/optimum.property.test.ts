@@ -1,7 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { ObservedDevice, ObservedNode } from '../../control-plane/core/observed.ts';
-import { Cluster, type PlacementRequest, placeTogether } from '../../control-plane/core/placement/cluster.ts';
+import { Cluster, type PlacementRequest } from '../../control-plane/core/placement/cluster.ts';
+import { placeTogether } from '../../control-plane/core/placement/place-together.ts';
 import type { ServiceSpec } from '../../control-plane/core/spec.ts';
 import { fewestDevices } from './brute-force.ts';
 import { GIB, gpus, request } from './clusters.ts';

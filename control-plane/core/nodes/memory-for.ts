@@ -1,7 +1,7 @@
 import { actionKey } from '../actions.ts';
 import { deviceOf } from '../node.ts';
 import type { Observed, ObservedDevice, ObservedNode } from '../observed.ts';
-import { givenDevices, type Replica } from '../replica.ts';
+import { givenDevices, isWithoutContainer } from '../replica.ts';
 import type { TurnReason } from './device-turns.ts';
 import type { Sharer } from './sharers.ts';
 
@@ -73,7 +73,7 @@ function memoryOn(
   const { freeBytes, usedBytes } = measured;
   if (freeBytes >= declaredBytes) return null;
   const declaredThere = there
-    .filter(s => RUNNING.has(s.replica.phase.kind))
+    .filter(({ replica }) => replica.phase.kind !== 'failed' && !isWithoutContainer(replica))
     .reduce((sum, s) => sum + s.declaredBytes, 0);
   const undeclaredBytes = Math.max(0, usedBytes - declaredThere);
   const lastAt = Math.max(measured.at, askedAt);
@@ -84,15 +84,6 @@ function memoryOn(
     lookAgainAt: Math.max(again, now + 1),
   };
 }
-
-const RUNNING: ReadonlySet<Replica['phase']['kind']> = new Set([
-  'starting',
-  'warming',
-  'ready',
-  'draining',
-  'stopping',
-  'lost',
-]);
 
 /** How soon memory that does not suffice is measured again; the longer it does not, the more rarely. */
 const MEASURE_AGAIN_MS = 5_000;

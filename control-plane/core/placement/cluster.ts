@@ -12,10 +12,6 @@ import { search } from './search.ts';
 import { ServiceLoad } from './service-load.ts';
 import { Shapes } from './shapes.ts';
 
-export { clusterOf } from './cluster-of.ts';
-export { makeRoom } from './make-room.ts';
-export { placeTogether } from './place-together.ts';
-
 export interface PlacementRequest {
   readonly replicaId: string;
   readonly service: ServiceKey;

@@ -1,8 +1,10 @@
 import type { ObservedContainer, ObservedNode } from '../observed.ts';
-import { type Cluster, clusterOf, type PlacementRequest } from '../placement/cluster.ts';
+import { isNamedByUs } from '../own-containers.ts';
+import type { Cluster, PlacementRequest } from '../placement/cluster.ts';
+import { clusterOf } from '../placement/cluster-of.ts';
 import { heldPlacement, isOnItsWayOut, type Newcomer } from '../replica.ts';
 import type { ServiceKey } from '../spec.ts';
-import { isNamedByUs, type World } from '../world.ts';
+import type { World } from '../world.ts';
 
 /**
  * The nodes with all that is held of them at this point of a pass. One where something runs that no account knows of, such

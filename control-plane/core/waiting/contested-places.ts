@@ -1,7 +1,7 @@
 import { occupancyOf } from '../placement/choose-devices.ts';
 import { NodeLedger } from '../placement/cluster-node.ts';
 import { sharedMemoryOf } from '../placement/device-fit.ts';
-import { givenDevices, heldPlacement, type Placement, type Replica } from '../replica.ts';
+import { givenDevices, heldPlacement, isWithoutContainer, type Placement, type Replica } from '../replica.ts';
 import type { ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
 
@@ -48,9 +48,9 @@ function claimOf(world: World, replica: Replica): Claim | null {
 }
 
 /** The next that is done for it may be to begin a container. */
-function mayBegin({ now }: World, { phase }: Replica): boolean {
-  if (phase.kind === 'backoff') return now >= phase.until;
-  return phase.kind === 'pulling' || phase.kind === 'creating';
+function mayBegin({ now }: World, replica: Replica): boolean {
+  const { phase } = replica;
+  return isWithoutContainer(replica) && (phase.kind !== 'backoff' || now >= phase.until);
 }
 
 /** What is not known of a node that does not answer is asked once it does. */

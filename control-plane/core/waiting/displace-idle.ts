@@ -1,9 +1,9 @@
 import { transition } from '../lifecycle/transition.ts';
 import type { ProbeReport } from '../observed.ts';
 import type { HeldByLower } from '../pending-reason.ts';
-import { type Cluster, makeRoom, type PlacementRequest } from '../placement/cluster.ts';
-import { type Leaver, ROOM_TRIES } from '../placement/make-room.ts';
-import { isOnItsWayOut, placementOf, type Replica } from '../replica.ts';
+import type { Cluster, PlacementRequest } from '../placement/cluster.ts';
+import { type Leaver, makeRoom, ROOM_TRIES } from '../placement/make-room.ts';
+import { isOnItsWayOut, isWithoutContainer, placementOf } from '../replica.ts';
 import type { ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
 import { clusterIn, futureIn, withoutLeaving } from './cluster-in.ts';
@@ -67,7 +67,7 @@ export function displaceIdle(world: World, left: readonly PlacementRequest[], cl
 
 /** What has not been started uses nothing yet of what is declared for it. */
 function countMeasured(world: World, cluster: Cluster): void {
-  const unstarted = [...world.replicas.values()].filter(r => UNSTARTED.has(r.phase.kind));
+  const unstarted = [...world.replicas.values()].filter(isWithoutContainer);
   for (const { id } of unstarted) cluster.release(id);
   cluster.countMeasured();
   for (const replica of unstarted) {
@@ -76,8 +76,6 @@ function countMeasured(world: World, cluster: Cluster): void {
     if (placement && spec) cluster.hold({ replicaId: replica.id, service: replica.service }, spec, placement);
   }
 }
-
-const UNSTARTED: ReadonlySet<Replica['phase']['kind']> = new Set(['pulling', 'creating', 'backoff']);
 
 /** Whose going would make room, and why they do not go; nobody where nobody's would. */
 function whyTheyStay(

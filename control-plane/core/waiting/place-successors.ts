@@ -1,5 +1,6 @@
 import { transition } from '../lifecycle/transition.ts';
-import { type Cluster, placeTogether } from '../placement/cluster.ts';
+import type { Cluster } from '../placement/cluster.ts';
+import { placeTogether } from '../placement/place-together.ts';
 import type { World } from '../world.ts';
 import { requestOf } from './cluster-in.ts';
 import { keepRoom, successorsIn } from './successors.ts';

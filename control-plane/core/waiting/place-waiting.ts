@@ -1,6 +1,7 @@
 import { transition } from '../lifecycle/transition.ts';
 import type { PendingReason } from '../pending-reason.ts';
-import { type Cluster, placeTogether } from '../placement/cluster.ts';
+import type { Cluster } from '../placement/cluster.ts';
+import { placeTogether } from '../placement/place-together.ts';
 import { type Rejection, summarise } from '../placement/rejection.ts';
 import { isPending, type Replica } from '../replica.ts';
 import type { World } from '../world.ts';
