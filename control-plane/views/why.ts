@@ -4,6 +4,7 @@ import type { Observed, ObservedNode } from '../core/observed.ts';
 import { nearestFirst } from '../core/placement/nearness.ts';
 import type { Rejection } from '../core/placement/rejection.ts';
 import { serviceKey } from '../core/spec.ts';
+import { bringImage } from './bring-image.ts';
 import type { Moment } from './help-in-words.ts';
 import { neverIdle } from './never-idle.ts';
 import { causeOf, type Judged, turnsIn } from './phase-in-words.ts';
@@ -45,6 +46,7 @@ export function whyService(
         spec,
         service: key,
         observed,
+        moment,
         pending,
         turn: turns.get(view.id),
       },
@@ -91,6 +93,7 @@ interface Asked extends AskedPending {
   /** It is lost, and as many as are wanted serve without it. */
   readonly isReplaced: boolean;
   readonly observed: Observed;
+  readonly moment: Moment;
   readonly pending: PendingReplicas;
   /** What it waits for on devices that it shares. */
   readonly turn: TurnReason | undefined;
@@ -182,9 +185,13 @@ function reasonsOf(asked: Asked): Reasons {
     case 'stopped':
       return { groups: [] };
     case 'backoff':
-      return one('backoff', causeInWords(asked), silent, view, [logsOf(asked, 'shows its last lines')]);
+      return one('backoff', causeInWords(asked), silent, view, [
+        ...bringImage(asked),
+        logsOf(asked, 'shows its last lines'),
+      ]);
     case 'failed':
       return one('failed', causeInWords(asked), silent, view, [
+        ...bringImage(asked),
         'mend the cause and run outrigger up again',
         logsOf(asked, 'shows its last lines'),
       ]);

@@ -8,7 +8,7 @@ import type { ServiceKey, ServiceSpecInput } from '../../control-plane/core/spec
 import { describeServices } from '../../control-plane/views/describe.ts';
 import type { WhyReplicaView } from '../../control-plane/views/views.ts';
 import { whyService } from '../../control-plane/views/why.ts';
-import { aContainer, aNode, aReplica, lack, phaseOf, seen } from '../core/replicas.ts';
+import { aContainer, aNode, aReplica, CAUSE, lack, phaseOf, seen } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 
 const GIB = 2 ** 30;
@@ -437,4 +437,20 @@ test('a service on several nodes that do not answer names them all, and their re
   t.is(on(1), 'node a does not answer (error 0); what runs there is left alone');
   t.is(on(2), 'node a does not answer (error 0), node b does not answer (error 1); what runs there is left alone');
   t.regex(on(5), /node c does not answer \(error 2\), nor do 2 more; what runs there is left alone$/);
+});
+
+test('a replica whose node could not get its image is told how to bring it there from those that have it', t => {
+  const nodes = ['a', 'b', 'c'].map(name =>
+    aNode({ name, connection: `tcp://${name}.example:2376`, images: new Set(name === 'b' ? [] : ['app:1']) }),
+  );
+  const phase = { placement: { node: 'b', devices: [] }, cause: { ...CAUSE, kind: 'image', message: 'no such image' } };
+  const helpOf = (kind: 'failed' | 'backoff', pullPolicy: 'missing' | 'always', there = nodes) => {
+    const { replicas } = why({ spec: { image: 'app:1', pullPolicy }, nodes: there, replicas: [one(kind, phase)] });
+    return replicas[0]!.groups[0]!.help.filter(h => h.includes('docker save'));
+  };
+  const expected =
+    'the image app:1 is on a, c: bring it there as well (docker save app:1 | docker --host tcp://b.example:2376 load), or push it to a registry';
+  for (const kind of ['failed', 'backoff'] as const) t.deepEqual(helpOf(kind, 'missing'), [expected]);
+  t.deepEqual(helpOf('failed', 'always'), [], 'each start pulls anew');
+  t.deepEqual(helpOf('failed', 'missing', [nodes[1]!]), [], 'nobody has it');
 });

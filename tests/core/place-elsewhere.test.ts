@@ -117,9 +117,7 @@ test('a failed pull says on which node, and which others have the image', t => {
   const restart = { startAttempts: 1, maxAttempts: 0 };
   apply(world, aSpec({ image: 'pulled:1', restart, placement: { constraints: ['node.labels.zone==b'] } }));
   world.settle();
-  t.like(replicas(world)[0]!.phase, {
-    cause: { message: 'on node b: no such image; a, c have it (docker save pulled:1 | docker --host local load)' },
-  });
+  t.like(replicas(world)[0]!.phase, { cause: { message: 'on node b: no such image; a, c have it' } });
 });
 
 test('a node that is refused the pull of an image that another one has is a wrong place, and no failure', t => {

@@ -27,10 +27,7 @@ function imageTrouble({ node }: Placement, message: string, { spec, observed }: 
   if (observed.nodes.size < 2) return message;
   const others = [...observed.nodes.values()].filter(n => n.name !== node && hasImage(n, spec.image)).map(n => n.name);
   if (others.length === 0) return `on node ${node}: ${message}; no other node has it`;
-  const host = observed.nodes.get(node)?.connection ?? 'ADDRESS';
-  const save = spec.pullPolicy === 'always' ? '' : ` (docker save ${spec.image} | docker --host ${host} load)`;
-  const holders = `${others.sort().join(', ')} ${others.length === 1 ? 'has' : 'have'} it`;
-  return `on node ${node}: ${message}; ${holders}${save}`;
+  return `on node ${node}: ${message}; ${others.sort().join(', ')} ${others.length === 1 ? 'has' : 'have'} it`;
 }
 
 /** There is a container of this attempt, or there will be none. */
