@@ -13,10 +13,17 @@ export function update(
 ): ServiceSpecInput['update'] {
   const section = deploy?.fields('update_config');
   const parallelism = section?.number('parallelism');
-  const statedOrder = options.x.update?.order ?? readOrder(section);
-  const onFailure = options.x.update?.on_failure ?? readFailureAction(section);
-  for (const key of ['delay', 'monitor', 'max_failure_ratio']) {
-    section?.ignore(key, 'Outrigger goes on as soon as the probes of the new replica pass');
+  // Both are read, also where the one wins: what the other one has is no unknown key.
+  const composed = {
+    order: readOrder(section),
+    onFailure: readFailureAction(section),
+    monitorMs: section?.durationMs('monitor'),
+  };
+  const statedOrder = options.x.update?.order ?? composed.order;
+  const onFailure = options.x.update?.on_failure ?? composed.onFailure;
+  const monitorMs = options.x.update?.monitor ?? composed.monitorMs;
+  for (const key of ['delay', 'max_failure_ratio']) {
+    section?.ignore(key, 'Outrigger goes on once the new replica has been ready for update.monitor');
   }
   section?.end();
 
@@ -39,7 +46,7 @@ export function update(
     service.findings.error(keyPath, 'expected max_surge or max_unavailable above 0, otherwise no update can proceed');
     return undefined;
   }
-  return { order, maxSurge, maxUnavailable, onFailure };
+  return { order, maxSurge, maxUnavailable, onFailure, ...(monitorMs !== undefined && { monitorMs }) };
 }
 
 function readOrder(section: Fields | undefined): 'start-first' | 'stop-first' | undefined {

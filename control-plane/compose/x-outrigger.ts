@@ -208,6 +208,9 @@ const body = z.strictObject({
       max_surge: count(0, 1_000).optional().describe('Replicas above the wanted number; default 1.'),
       max_unavailable: count(0, 1_000).optional().describe('Replicas below the wanted number; default 0.'),
       on_failure: z.enum(['rollback', 'pause', 'continue']).optional().describe('Default rollback.'),
+      monitor: duration({ minMs: 0, maxMs: DAY_MS })
+        .optional()
+        .describe('How long a new replica has to be ready before it counts; default 5s.'),
     })
     .optional(),
   idle_timeout: duration({ minMs: 0 })

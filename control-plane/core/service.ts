@@ -63,6 +63,11 @@ export function surgeOf({ spec: { update } }: Pick<Service, 'spec'>): number {
   return update.order === 'stop-first' ? 0 : update.maxSurge;
 }
 
+/** Its present generation takes the place of one that is known to work. */
+export function isUpdating({ rollout }: Pick<Service, 'rollout'>): boolean {
+  return rollout.kind === 'progressing' && rollout.previous !== null;
+}
+
 /** Neither of another generation nor to be replaced by a restart. */
 export function isCurrent({ generation }: Pick<Service, 'generation'>, replica: Replica): boolean {
   return replica.generation === generation && !replica.replace;

@@ -282,6 +282,8 @@ export const serviceSpec = z.strictObject({
       maxSurge: z.int().min(0).max(1_000).default(1),
       maxUnavailable: z.int().min(0).max(1_000).default(0),
       onFailure: z.enum(['rollback', 'pause', 'continue']).default('rollback'),
+      /** How long a newcomer is to be ready before it counts; what ends sooner has failed the update. */
+      monitorMs: leavingMs.default(5_000),
     })
     .refine(
       u => u.maxSurge + u.maxUnavailable > 0,

@@ -19,7 +19,7 @@ import { maskSpec } from './mask-spec.ts';
 import { PendingLines } from './pending-lines.ts';
 import { causeOf, type Judged, phaseInWords, type Turns, turnsIn } from './phase-in-words.ts';
 import { placeTakers } from './place-takers.ts';
-import { haltInWords } from './standing-in-words.ts';
+import { haltInWords, trialInWords } from './standing-in-words.ts';
 import type { ReplicaView, ServiceState, ServiceView } from './views.ts';
 
 /** The state in words for people and programs. Pure. */
@@ -76,6 +76,7 @@ function describeService(service: Service, replicas: readonly Replica[], scene: 
       observed,
       nodes,
       halt: haltInWords(service, replicas, observed),
+      trial: trialInWords(service, replicas),
     }),
     deleting: service.removal !== null,
     origin: service.origin,
@@ -129,7 +130,8 @@ function messageOf(
     observed,
     nodes,
     halt,
-  }: { replicas: readonly ReplicaView[]; observed: Observed; nodes: JudgedNodes; halt: string },
+    trial,
+  }: { replicas: readonly ReplicaView[]; observed: Observed; nodes: JudgedNodes; halt: string; trial: string },
 ): string {
   const { rollout } = service;
   if (rollout.kind === 'paused')
@@ -149,7 +151,8 @@ function messageOf(
     wordsOf(replicas.find(r => r.phase === 'failed' || r.phase === 'backoff')) ||
     halt ||
     wordsOf(replicas.find(r => wordsOf(r) !== '' && r.phase !== 'ready')) ||
-    wordsOf(replicas.find(r => wordsOf(r) !== ''))
+    wordsOf(replicas.find(r => wordsOf(r) !== '')) ||
+    trial
   );
 }
 

@@ -276,6 +276,16 @@ test(
     update: { order: 'stop-first', maxSurge: 0, maxUnavailable: 2, onFailure: 'pause' },
   },
 );
+test('deploy.update_config.monitor', compiles, 'deploy: {update_config: {monitor: 1m30s}}', {
+  update: { monitorMs: 90_000 },
+});
+test(
+  'where both say the same key, x-outrigger.update wins',
+  compiles,
+  'deploy: {update_config: {monitor: 1m, order: stop-first, failure_action: pause}}\n' +
+    'x-outrigger: {update: {monitor: 0s, order: start-first, on_failure: continue}}',
+  { update: { order: 'start-first', onFailure: 'continue', monitorMs: 0 } },
+);
 test('parallelism 0 is all at once', compiles, 'deploy: {replicas: 5, update_config: {parallelism: 0}}', {
   replicas: { min: 5, max: 5, initial: 5 },
   update: { maxSurge: 5 },

@@ -251,7 +251,7 @@ test('what Outrigger deliberately ignores is a warning with a reason', async t =
   const result = await load(folder);
   t.is(result.kind, 'compiled');
   t.deepEqual(shown(result.kind === 'compiled' ? result.warnings : [], folder).sort(), [
-    'compose.yaml:10:30: services.a.deploy.update_config.delay: ignored: Outrigger goes on as soon as the probes of the new replica pass',
+    'compose.yaml:10:30: services.a.deploy.update_config.delay: ignored: Outrigger goes on once the new replica has been ready for update.monitor',
     'compose.yaml:4:5: services.a.oom_score_adj: ignored: Outrigger leaves this kernel setting as the engine has it',
     'compose.yaml:5:13: services.a.ports[0]: published on a free port of 127.0.0.1 only; write an address such as "0.0.0.0::80" for others',
     'compose.yaml:6:5: services.a.container_name: ignored as a name, because a service has several replicas; "c1" is a network alias of them all',

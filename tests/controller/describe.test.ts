@@ -139,6 +139,17 @@ test('the message of a service says why: paused, node away, rolled back, then it
   t.is(shown([one('ready'), one('ready')]).message, '');
 });
 
+test('an update whose newcomers are ready says how long they have to be', t => {
+  const says = 'a new replica counts once it has been ready for 5 s (update.monitor)';
+  const spec = aSpec({ update: { monitorMs: 5_000 } });
+  const updating = { spec, generation: 2, rollout: PROGRESSING(1) };
+  t.is(shown([one('ready', { generation: 2 })], updating).message, says);
+  t.is(shown([one('ready')], updating).message, '', 'none of them is');
+  t.is(shown([one('ready', { generation: 2 }), one('backoff', { generation: 2 })], updating).message, CAUSE.message);
+  t.is(shown([one('ready', { generation: 2 })], { ...updating, rollout: PROGRESSING(null) }).message, '');
+  t.is(shown([one('ready', { generation: 2 })], { ...updating, rollout: { kind: 'settled' } }).message, '');
+});
+
 test('a failed update is shown with its generation, cause, exit code and last lines', t => {
   const cause = { ...CAUSE, exitCode: 3, logTail: ['last words'] };
   const expected = { message: cause.message, exitCode: 3, logTail: ['last words'] };

@@ -42,7 +42,7 @@ for (const [what, update, halted] of [
     t.is(service(world)?.state, 'updating');
     t.regex(service(world)?.message ?? '', /the registry does not answer/);
     world.remote?.back();
-    await world.advance(5_000);
+    await world.advance(15_000);
     t.deepEqual(shown(world), ['ready 2']);
     t.deepEqual(handedOut(world), ['2']);
     t.is(service(world)?.message, '');

@@ -26,6 +26,7 @@ function moved(replica: Replica, facts: Partial<ReplicaFacts>): Replica {
     now,
     isContested: false,
     isKnownToWork: false,
+    isUpdate: false,
     isDeleted: false,
     ...facts,
   });

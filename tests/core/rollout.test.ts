@@ -33,6 +33,7 @@ function aService(replicas: number, update: ServiceSpecInput['update'] = {}, giv
 const CALM: Leeway = {
   isGivenUp: () => false,
   isMoving: () => false,
+  isOnTrial: () => false,
   claimRoom: () => 'claimed',
   mayFitSoon: () => false,
   roomFrom: (_, old) => (old.length > 0 ? { kind: 'made', by: old.slice(0, 1) } : { kind: 'none' }),

@@ -2,9 +2,14 @@ import { type AdmittedSpec, applySpecs } from '../../control-plane/controller/co
 import { type ServiceSpec, type ServiceSpecInput, serviceSpec } from '../../control-plane/core/spec.ts';
 import type { ModelWorld } from './model-world.ts';
 
-/** A complete spec from the few fields that a test cares about. */
+/**
+ * A complete spec from the few fields that a test cares about. A newcomer counts as soon as it is ready: in most tests no
+ * time passes.
+ */
 export function aSpec(input: Partial<ServiceSpecInput> = {}): ServiceSpec {
-  return serviceSpec.parse({ namespace: 'ns', name: 'svc', image: 'image:1', port: 50051, protocol: 'grpc', ...input });
+  const update = { monitorMs: 0, ...input.update };
+  const some = { namespace: 'ns', name: 'svc', image: 'image:1', port: 50051, protocol: 'grpc' as const };
+  return serviceSpec.parse({ ...some, ...input, update });
 }
 
 /** A fixed number of replicas. */

@@ -1,6 +1,7 @@
 import { addressesOf } from '../endpoint.ts';
 import { withGivenDevices } from '../nodes/with-given-devices.ts';
 import { containerOf, type Replica } from '../replica.ts';
+import { isUpdating } from '../service.ts';
 import type { ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
 import { advance } from './advance.ts';
@@ -17,7 +18,9 @@ export function advanceAll(world: World, contested: ReadonlySet<string>): void {
     const isContested = contested.has(replica.id);
     const isKnownToWork = world.isKnownToWork(replica);
     const isDeleted = world.isDeleted(replica.service);
-    const facts = { spec, observed, containers, nodes, now, isContested, isKnownToWork, isDeleted };
+    const service = world.services.get(replica.service);
+    const isUpdate = service !== undefined && isUpdating(service) && replica.generation === service.generation;
+    const facts = { spec, observed, containers, nodes, now, isContested, isKnownToWork, isUpdate, isDeleted };
     const moved = advance(replica, facts);
     quarantineLost(world, replica, moved);
     world.put(withAddresses(world, withGivenDevices(moved, observed), spec));

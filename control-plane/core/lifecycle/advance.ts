@@ -1,6 +1,7 @@
 import { isUnstarted } from '../is-unstarted.ts';
 import type { PhaseOf, Placement, Replica } from '../replica.ts';
 import { endOfContainer } from './container-end.ts';
+import { underTrial } from './on-trial.ts';
 import type { ReplicaFacts } from './replica-facts.ts';
 import { type ReplicaEvent, transition } from './transition.ts';
 import { afterDrain, afterStop } from './until-ended.ts';
@@ -14,7 +15,7 @@ export function advance(replica: Replica, facts: ReplicaFacts): Replica {
   for (let step = 0; step < MAX_STEPS; step += 1) {
     const event = next(moved, facts);
     if (!event) return moved;
-    moved = transition(moved, event, facts.now);
+    moved = transition(moved, underTrial(moved, event, facts), facts.now);
   }
   throw new Error(`replica ${replica.id} does not come to rest in phase "${moved.phase.kind}"`);
 }

@@ -14,6 +14,8 @@ export interface ReplicaFacts {
   readonly isContested: boolean;
   /** Its generation was ready once. */
   readonly isKnownToWork: boolean;
+  /** Its generation takes the place of another one at present. */
+  readonly isUpdate: boolean;
   /** Its service is being removed. */
   readonly isDeleted: boolean;
 }

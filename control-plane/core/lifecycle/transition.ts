@@ -240,7 +240,7 @@ function fail(
 }
 
 /** How long this attempt was ready before its end began. */
-function readyForMs(replica: Replica, now: number): number {
+export function readyForMs(replica: Replica, now: number): number {
   const readyAt = replica.timings.findLast(t => t.phase === 'ready')?.at;
   if (readyAt === undefined) return 0;
   return (replica.phase.kind === 'ready' ? now : replica.phase.since) - readyAt;

@@ -1,6 +1,7 @@
 import { type Action, actionKey } from '../actions.ts';
 import { drainEndsAt } from '../lifecycle/drain-end.ts';
 import { awaitsDeviceCheckUntil } from '../lifecycle/first-device-check.ts';
+import { provenAt } from '../lifecycle/on-trial.ts';
 import type { World } from '../world.ts';
 
 /**
@@ -17,6 +18,9 @@ export function wakeAt(world: World, actions: readonly Action[], given: readonly
   }
   for (const replica of world.lookedAfter()) {
     const { phase } = replica;
+    const service = world.services.get(replica.service);
+    const proven = service ? provenAt(service, replica) : null;
+    if (proven !== null) times.push(proven);
     if (phase.kind === 'backoff') times.push(phase.until);
     if (phase.kind === 'starting') {
       const until = awaitsDeviceCheckUntil(replica, phase, { spec: world.specOf(replica), observed });

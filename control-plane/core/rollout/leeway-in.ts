@@ -1,3 +1,4 @@
+import { provenAt } from '../lifecycle/on-trial.ts';
 import type { ObservedNode } from '../observed.ts';
 import type { Cluster } from '../placement/cluster.ts';
 import { type Leaver, makeRoom } from '../placement/make-room.ts';
@@ -35,6 +36,10 @@ export function leewayIn(world: World): Leeway {
   return {
     isGivenUp: replica => nodes.isGivenUp(replica),
     isMoving: isMovingIn(nodes),
+    isOnTrial: replica => {
+      const service = world.services.get(replica.service);
+      return service !== undefined && (provenAt(service, replica) ?? world.now) > world.now;
+    },
     claimRoom: replica => claimRoom(world, claimed(), replica),
     mayFitSoon: ({ id }) => hoped().has(id) && !future().booked.has(id),
     roomFrom: (pending, old, isTooMuch = () => false) =>

@@ -6,6 +6,8 @@ export interface Leeway {
   readonly isGivenUp: (replica: Replica) => boolean;
   /** Its node gives its replicas away. */
   readonly isMoving: (replica: Replica) => boolean;
+  /** A newcomer of an update that is ready, and was not for long enough to count: see lifecycle/on-trial.ts. */
+  readonly isOnTrial: (replica: Replica) => boolean;
   /**
    * Takes room for one more like it, on nodes that take replicas. No room is given twice, nor is that given which anybody
    * waits for. `untold`: it is too early to say, and nobody gives way yet.

@@ -45,10 +45,12 @@ const UNDER_WAY: ReadonlySet<Replica['phase']['kind']> = new Set(['pulling', 'cr
 
 /**
  * One leaves for a successor at a time where nobody may be missing: what has a place and does not serve is missing already,
- * also after it failed, or for the moment, and on a node that is emptied: it may serve yet before it moves.
+ * also after it failed, or for the moment, and on a node that is emptied: it may serve yet before it moves. What has been
+ * ready for a moment only may be gone in the next.
  */
-function isOneAwaited({ staying, moving, isQuiet }: Roster): boolean {
-  return !isQuiet || [...staying, ...moving.serving, ...moving.idle].some(r => !isPending(r) && !isAvailable(r));
+function isOneAwaited({ staying, moving, onTrial, isQuiet }: Roster): boolean {
+  if (!isQuiet || onTrial.size > 0) return true;
+  return [...staying, ...moving.serving, ...moving.idle].some(r => !isPending(r) && !isAvailable(r));
 }
 
 /** Who may leave, and for whom. */

@@ -17,6 +17,8 @@ export interface Roster {
   readonly staying: readonly Replica[];
   /** Of the current generation, on nodes that give their replicas away. */
   readonly moving: Movers;
+  /** Of the current generation and ready, but not for long enough to count as serving. */
+  readonly onTrial: ReadonlySet<Replica>;
   /** Of an older generation or to be replaced, and serving, or they may again: the least worthy first. */
   readonly servingOld: readonly Replica[];
   /** Of an older generation or to be replaced, and they serve nobody, or were given up. */
@@ -31,7 +33,7 @@ export interface Roster {
 export function rosterOf(
   service: Service,
   replicas: readonly Replica[],
-  { isGivenUp, isMoving }: Pick<Leeway, 'isGivenUp' | 'isMoving'>,
+  { isGivenUp, isMoving, isOnTrial }: Pick<Leeway, 'isGivenUp' | 'isMoving' | 'isOnTrial'>,
 ): Roster {
   const counted = replicas.filter(r => !isGivenUp(r));
   const current = counted.filter(r => isLive(r) && isCurrent(service, r));
@@ -44,6 +46,7 @@ export function rosterOf(
     surplus,
     staying: kept.filter(r => !isMoving(r)),
     moving: moversOf(kept, isMoving),
+    onTrial: new Set(kept.filter(isOnTrial)),
     servingOld,
     idleOld: old.filter(r => !servingOld.includes(r)),
     count: counted.filter(r => r.phase.kind !== 'stopped').length,
@@ -51,12 +54,14 @@ export function rosterOf(
   };
 }
 
-/** Everything of the current generation is there and available, nothing old is left. */
+/** Everything of the current generation is there and available, as long as it has to be, and nothing old is left. */
 export function isSettled(
   service: Service,
   replicas: readonly Replica[],
-  { isGivenUp }: Pick<Leeway, 'isGivenUp'>,
+  { isGivenUp, isOnTrial }: Pick<Leeway, 'isGivenUp' | 'isOnTrial'>,
 ): boolean {
   const counted = replicas.filter(r => !isGivenUp(r));
-  return counted.length === service.replicas && counted.every(r => isCurrent(service, r) && isAvailable(r));
+  return (
+    counted.length === service.replicas && counted.every(r => isCurrent(service, r) && isAvailable(r) && !isOnTrial(r))
+  );
 }

@@ -2,9 +2,9 @@ import { isAvailable } from '../replica.ts';
 import { type Service, surgeOf } from '../service.ts';
 import type { Roster } from './roster.ts';
 
-/** How many serve. An old one does as long as it may again; what moves away only while it does for sure. */
-export function servingCount({ staying, moving, servingOld }: Roster): number {
-  return [...staying, ...moving.serving].filter(isAvailable).length + servingOld.length;
+/** How many serve, for long enough to count. An old one does as long as it may again; what moves away only while it does for sure. */
+export function servingCount({ staying, moving, onTrial, servingOld }: Roster): number {
+  return [...staying, ...moving.serving].filter(r => isAvailable(r) && !onTrial.has(r)).length + servingOld.length;
 }
 
 /** How many move away that do not serve at present, and may again. */
