@@ -4,9 +4,11 @@ import type { HeldByLower } from '../pending-reason.ts';
 import type { Cluster, PlacementRequest } from '../placement/cluster.ts';
 import { type Leaver, makeRoom, ROOM_TRIES } from '../placement/make-room.ts';
 import { isOnItsWayOut, isWithoutContainer, placementOf } from '../replica.ts';
-import type { ServiceSpec } from '../spec.ts';
+import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
+
 import { clusterIn, futureIn, withoutLeaving } from './cluster-in.ts';
+import { unmetDependencies } from './unmet.ts';
 
 /** What became of those that fit nowhere. */
 export interface Displacing {
@@ -38,12 +40,8 @@ export function displaceIdle(world: World, left: readonly PlacementRequest[], cl
   const told = new Map<ServiceSpec, readonly HeldByLower[]>();
   for (const request of higher) {
     const there = candidates.filter(c => c.cost < request.spec.priority && stillThere(c));
-    const going = makeRoom(
-      future,
-      request,
-      there.filter(c => c.idleAt <= world.now),
-      budget,
-    );
+    const idle = there.filter(c => c.idleAt <= world.now);
+    const going = roomWithoutNeeded(world, idle, leavers => makeRoom(future, request, leavers, budget), request.spec);
     for (const id of going ?? []) {
       const other = world.replicas.get(id);
       if (other) world.put(transition(other, { kind: 'drain', reason: 'preempted' }, world.now));
@@ -63,6 +61,25 @@ export function displaceIdle(world: World, left: readonly PlacementRequest[], cl
   // Load is read and not announced: look again while somebody waits for it to end.
   const times = candidates.length > 0 ? [...later, world.now + IDLE_LOOK_MS] : [];
   return { awaited, held, lookAgainAt: times.length > 0 ? Math.min(...times) : null };
+}
+
+/**
+ * Who goes, of those that may. What it depends on has to serve before it may have any place: if that went for it, it could
+ * not have the room, and would get it back, only to go again.
+ */
+function roomWithoutNeeded(
+  world: World,
+  idle: readonly Candidate[],
+  roomBy: (leavers: readonly Candidate[]) => readonly string[] | null,
+  spec: ServiceSpec,
+): readonly string[] | null {
+  const going = roomBy(idle);
+  if (going === null || spec.dependsOn.length === 0) return going;
+  const { services } = world;
+  const staying = (key: ServiceKey) => world.ofService(key).filter(r => !going.includes(r.id));
+  if (unmetDependencies({ services, ofService: staying }, spec).length === 0) return going;
+  const needed = new Set(spec.dependsOn.map(d => `${spec.namespace}/${d.service}`));
+  return roomBy(idle.filter(c => !needed.has(world.replicas.get(c.replicaId)?.service ?? '')));
 }
 
 /** What has not been started uses nothing yet of what is declared for it. */
