@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { NAMESPACE, type SimulatedWorld } from './simulated-world.ts';
-import { exactly, serving, smallCluster, up } from './small-cluster.ts';
+import { exactly, fewestServing, running, serving, smallCluster, timeUntil, up } from './small-cluster.ts';
 
 const MINUTES = 60_000;
 
@@ -69,3 +69,70 @@ test('the version that is accepted next takes the place of all that a paused upd
   t.deepEqual(generations(world), ['3 ready', '3 ready']);
   t.is(world.stored.service(`${NAMESPACE}/s`)?.rollout.kind, 'settled');
 });
+
+/** Three wanted; of the new version one serves and one has failed, of the old one two serve. */
+async function pausedHalfway(t: ExecutionContext, update: ServiceSpecInput['update']) {
+  const world = await smallCluster({ a: 0, b: 0, c: 0 });
+  t.teardown(() => world.end());
+  const given = { replicas: exactly(3), update: { onFailure: 'pause' as const, ...update } };
+  await up(world, 's', given);
+  await up(world, 's', { ...given, image: 'image:2', restart: { startAttempts: 1 } }, 0);
+  const ofNew = (...kinds: string[]) =>
+    world.stored.replicas().find(r => r.generation === 2 && kinds.includes(r.phase.kind));
+  t.not(await timeUntil(world, () => ofNew('ready') !== undefined, MINUTES), null);
+  for (let tries = 0; tries < 1_000 && !ofNew('starting'); tries += 1) await world.advance(50);
+  const { id, request } = world.running().find(c => c.request.replicaId === ofNew('starting')?.id)!;
+  world.node(request.placement.node).machine.exit(id, { code: 3 });
+  await world.advance(MINUTES);
+  t.is(world.stored.service(`${NAMESPACE}/s`)?.rollout.kind, 'paused');
+  return world;
+}
+
+for (const [words, update, fewest] of [
+  ['start-first', {}, 3],
+  ['stop-first', { order: 'stop-first' }, 2],
+] as const)
+  test(`a node is emptied of what serves of the new version, too (${words})`, async t => {
+    const world = await pausedHalfway(t, update);
+    const served = serving(world, 's');
+    const on = world.running().find(c => c.request.spec.image === 'image:2')!.request.placement.node;
+    await world.ask(c => c.drainNode(on));
+    t.is(await fewestServing(world, 's', 5 * MINUTES), fewest);
+    t.false(nodesOf(world).has(on));
+    t.is(serving(world, 's'), served);
+    t.true(world.running().every(c => c.request.spec.image === 'image:1'));
+    world.safety.check();
+  });
+
+const ONE_GPU = { resources: { gpu: { count: 1 } } };
+const FAILING = { command: ['exit', '3'], restart: { startAttempts: 1 } };
+
+test('what a paused update left keeps the place that it moves to, though others wait', async t => {
+  const world = await smallCluster({ a: 1, b: 1, c: 1 });
+  t.teardown(() => world.end());
+  const update = { order: 'stop-first' as const, onFailure: 'pause' as const };
+  const given = { ...ONE_GPU, update, replicas: exactly(2), drain: { timeoutMs: 20_000 } };
+  await world.ask(c => c.drainNode('c'));
+  await up(world, 's', given);
+  await up(world, 's', { ...given, ...FAILING }, MINUTES);
+  const [left, ...others] = running(world, 's').map(id => world.running().find(c => c.id === id)!);
+  t.deepEqual(others, []);
+  world.health.load.set(left!.id, { inFlight: 1, since: world.clock.now() });
+  await world.ask(c => c.undrainNode('c', {}));
+  await world.ask(c => c.drainNode(left!.request.placement.node));
+  await world.advance(5_000);
+  await up(world, 'other', { ...ONE_GPU, replicas: exactly(2) }, 2 * MINUTES);
+  t.is(serving(world, 's'), 1);
+});
+
+for (const onFailure of ['rollback', 'pause'] as const)
+  test(`an update that fails on the only device leaves that to the version that works (${onFailure})`, async t => {
+    const world = await smallCluster({ a: 1 });
+    t.teardown(() => world.end());
+    const given = { ...ONE_GPU, update: { onFailure }, replicas: exactly(1) };
+    await up(world, 's', given);
+    await up(world, 'other', { ...ONE_GPU, replicas: exactly(1) });
+    await up(world, 's', { ...given, ...FAILING }, 10 * MINUTES);
+    t.deepEqual([serving(world, 's'), serving(world, 'other')], [1, 0]);
+    world.safety.check();
+  });

@@ -75,8 +75,12 @@ export function checkDrain(
       return;
     case 'moved': {
       if (!isEmptying(scene, after, stored)) broken('3', `${after.id} was moved off a node that keeps its replicas`);
-      if (wasServing && others.filter(serves).length < fewestServing(service))
-        broken('3', `${after.id} was moved while ${others.filter(serves).length} of ${service.replicas} others serve`);
+      // Under a paused update both versions serve.
+      const isPaused = service.rollout.kind === 'paused';
+      const all = stored.replicasOf(service.key).filter(r => r.id !== after.id && !isLeaving(r));
+      const serving = (isPaused ? all : others).filter(serves).length;
+      if (wasServing && serving < fewestServing(service))
+        broken('3', `${after.id} was moved while ${serving} of ${service.replicas} others serve`);
       return;
     }
     case 'scaled_down':

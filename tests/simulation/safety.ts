@@ -178,7 +178,11 @@ export class Safety implements Witness {
   #checkSurge(service: Service, all: readonly Replica[]): void {
     const { order, maxSurge } = service.spec.update;
     const most = service.replicas + (order === 'stop-first' ? 0 : maxSurge);
-    const counted = all.filter(r => r.phase.kind !== 'pending' && !isClearedAway(r) && !this.#isOutOfSight(r));
+    // What a paused update has failed with takes nothing, and stays for people to look at.
+    const isLeftFailed = ({ phase }: Replica) => service.rollout.kind === 'paused' && phase.kind === 'failed';
+    const counted = all.filter(
+      r => r.phase.kind !== 'pending' && !isClearedAway(r) && !isLeftFailed(r) && !this.#isOutOfSight(r),
+    );
     const waiting = all.filter(r => r.phase.kind === 'pending');
     if (waiting.length > Math.max(1, service.replicas)) this.#broken('1', `${service.key}: ${waiting.length} wait`);
     if (counted.length > most) this.#broken('1', `${service.key} has ${counted.length} replicas, ${most} may be`);

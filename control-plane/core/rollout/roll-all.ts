@@ -9,6 +9,7 @@ import { judgeRollout } from './judge-rollout.ts';
 import { keptUp } from './kept-up.ts';
 import type { Leeway } from './leeway.ts';
 import { leewayIn, withoutRoom } from './leeway-in.ts';
+import { movedWhilePaused } from './moved-while-paused.ts';
 import { newReplica } from './new-replica.ts';
 import { rolloutStep } from './rollout.ts';
 
@@ -37,13 +38,22 @@ function roll(
   const judged = judgeRollout(world, service);
   const replicas = world.ofService(service.key);
   const own = rolloutStep(judged, replicas, leeway);
-  const kept = keptUp(judged, replicas, { previous: previousSpec(world, judged), isGivenUp: leeway.isGivenUp });
+  const kept = keptUp(judged, replicas, { previous: previousSpec(world, judged), ...leeway });
   const keeping = kept && rolloutStep(kept, ofGeneration(replicas, kept.generation), leeway);
-  const both = { ...own, drain: [...own.drain, ...(keeping?.drain ?? [])] };
+  const others = replicas.filter(r => !keeping?.drain.some(d => d.replica === r));
+  const moved = kept ? movedWhilePaused(judged, others, { kept, leeway }) : [];
+  const away = moved.map(replica => ({ replica, reason: 'moved' as const }));
+  const both = { ...own, drain: [...own.drain, ...(keeping?.drain ?? []), ...away] };
   const { drain } = heldByRegistry(both, replicas, world.observed.standing);
   for (const { replica, reason } of drain) world.put(transition(replica, { kind: 'drain', reason }, now));
   for (let i = 0; i < own.create; i += 1) world.put(newReplica(newReplicaId(), judged, now));
-  if (keeping) for (let i = 0; i < keeping.create; i += 1) world.put(newReplica(newReplicaId(), kept, now));
+  // What has just failed the update leaves its place to the version that works, as it would in a rollback.
+  const hasJustFailed = ({ phase }: Replica) => phase.kind === 'failed' && phase.since === now;
+  const left = judged === service ? 0 : ofGeneration(replicas, judged.generation).filter(hasJustFailed).length;
+  for (let i = 0; keeping && i < keeping.create; i += 1) {
+    const newcomer = newReplica(newReplicaId(), kept, now);
+    world.put(i < left ? transition(newcomer, { kind: 'inherits' }, now) : newcomer);
+  }
   const settled = own.settled && judged.rollout.kind === 'progressing';
   world.services.set(service.key, settled ? { ...judged, rollout: { kind: 'settled' } } : judged);
 }

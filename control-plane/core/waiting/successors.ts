@@ -21,8 +21,9 @@ export function successorsIn(world: World): Successors {
   const isNext = nextIn(world);
   const yields = yieldingIn(world);
   for (const service of world.services.values()) {
-    const { key, generation, removal, rollout, replicas: wanted } = service;
-    if (removal || rollout.kind === 'paused' || world.isLeftAlone(key)) continue;
+    const { key, removal, replicas: wanted } = service;
+    const generation = generationMade(service);
+    if (removal || world.isLeftAlone(key) || !world.keptSpec(key, generation)) continue;
     const counted = world.ofService(key).filter(r => !world.nodes.isGivenUp(r));
     const leaving = counted.filter(isMakingWay).length;
     const heirs = counted.filter(isHeir).length;
@@ -32,7 +33,8 @@ export function successorsIn(world: World): Successors {
     waiting.push(...inheriting, ...others.sort(byAge).slice(0, leaving));
     const placed = counted.filter(r => isLive(r) && r.phase.kind !== 'pending').length;
     const missing = Math.min(leaving, wanted - placed - heirs) - others.length;
-    for (let i = 0; i < missing; i += 1) owed.push(newcomerOf(service, i, { kind: 'owed', now: world.now }));
+    for (let i = 0; i < missing; i += 1)
+      owed.push(newcomerOf({ key, generation }, i, { kind: 'owed', now: world.now }));
   }
   return { waiting: waiting.sort(byAge), owed };
 }
@@ -70,14 +72,21 @@ export function nextIn(world: World): (replica: Replica) => boolean {
  * waits for what else is in its way.
  */
 export function passOnRoom(world: World): void {
-  for (const { key, generation, removal } of [...world.services.values()]) {
+  for (const service of [...world.services.values()]) {
+    const { key, removal } = service;
     if (removal || world.isLeftAlone(key)) continue;
+    const generation = generationMade(service);
     const siblings = world.ofService(key);
     const left = siblings.filter(({ phase }) => phase.kind === 'stopped' && isForOthers(phase.reason)).length;
     if (left === 0) continue;
     const heirs = siblings.filter(r => r.phase.kind === 'pending' && r.generation === generation && !isHeir(r));
     for (const heir of heirs.sort(byAge).slice(0, left)) world.put(transition(heir, { kind: 'inherits' }, world.now));
   }
+}
+
+/** Of which generation replicas are made: while an update is paused, of the one before it. */
+function generationMade({ generation, rollout }: Service): number {
+  return rollout.kind === 'paused' ? (rollout.previous ?? generation) : generation;
 }
 
 function isMakingWay(replica: Replica): boolean {
