@@ -162,6 +162,80 @@ for (const [gpus, outcome] of [
   });
 }
 
+test('what may be gone keeps its place in its own update while one more important gets room elsewhere', async t => {
+  const world = await smallCluster({ a: 1, b: 1 });
+  const at = (zone: string) => ({ ...ONE_GPU, placement: { constraints: [`node.labels.zone == ${zone}`] } });
+  const low = { ...at('a'), replicas: { min: 0, max: 1, initial: 1 } };
+  await up(world, 'low', low);
+  await up(world, 'leaving', { ...at('b'), replicas: exactly(1), drain: { timeoutMs: 300_000 } });
+  await up(world, 'mid', { ...at('a'), replicas: exactly(1) });
+  allBusy(world);
+  await up(world, 'high', { ...at('b'), priority: 5, replicas: exactly(1) });
+  await world.ask(c => c.remove({ namespace: NAMESPACE, names: ['leaving'], volumes: false }));
+  await up(world, 'low', { ...low, image: 'image:2' }, 600_000);
+  t.deepEqual(
+    ['low', 'mid', 'high'].map(name => serving(world, name)),
+    [1, 0, 1],
+  );
+  await world.end();
+});
+
+test('what may be gone gives its place up where not all that are more important find room beside it', async t => {
+  const world = await smallCluster({ a: 1, b: 1 });
+  const low = { ...ONE_GPU, replicas: { min: 0, max: 1, initial: 1 } };
+  await up(world, 'low', low);
+  await up(world, 'leaving', { ...ONE_GPU, replicas: exactly(1), drain: { timeoutMs: 20_000 } });
+  allBusy(world);
+  await up(world, 'high', { ...ONE_GPU, priority: 5, replicas: exactly(2) });
+  await world.ask(c => c.remove({ namespace: NAMESPACE, names: ['leaving'], volumes: false }));
+  await up(world, 'low', { ...low, image: 'image:2' }, 60_000);
+  t.deepEqual([serving(world, 'low'), serving(world, 'high')], [0, 2]);
+  await world.end();
+});
+
+/** One that depends on another and drains, as it is updated, while somebody else waits for a place. */
+async function dependentUpdated(update: ServiceSpecInput['update'], forMs: number) {
+  const world = await smallCluster({ a: 1, b: 1 });
+  await up(world, 'base', { placement: { constraints: ['node.labels.zone == b'] }, replicas: exactly(1) });
+  const dependsOn = [{ service: 'base', condition: 'ready' as const }];
+  const s = { ...ONE_GPU, ...SLOW, update, dependsOn, replicas: exactly(1) };
+  const onA = { placement: { constraints: ['node.labels.zone == a'] } };
+  await up(world, 's', { ...s, ...onA });
+  await up(world, 'mid', { ...ONE_GPU, ...onA, replicas: exactly(1) });
+  allBusy(world);
+  await up(world, 's', { ...s, ...onA, image: 'image:2' }, forMs);
+  return world;
+}
+
+for (const update of ORDERS)
+  test(`a successor keeps its place while what it depends on is started again (${update.order ?? 'start-first'})`, async t => {
+    const world = await dependentUpdated(update, 18_000);
+    world.node('b').machine.exit(running(world, 'base')[0]!, { code: 1 });
+    await world.advance(300_000);
+    t.deepEqual([serving(world, 's'), serving(world, 'mid')], [1, 0]);
+    await world.end();
+  });
+
+test('no place is kept for one that depends on what fails again and again', async t => {
+  const world = await dependentUpdated({}, 18_000);
+  for (let passedMs = 0; passedMs < 300_000; passedMs += 1_000) {
+    for (const id of running(world, 'base')) world.node('b').machine.exit(id, { code: 1 });
+    await world.advance(1_000);
+  }
+  t.deepEqual([serving(world, 's'), serving(world, 'mid')], [0, 1]);
+  await world.end();
+});
+
+test('no place is kept for one that depends on what waits for a place itself', async t => {
+  const world = await dependentUpdated({}, 5_000);
+  // What it depends on would go anywhere, and may have to.
+  await up(world, 'base', { ...ONE_GPU, replicas: exactly(1), image: 'image:2' }, 0);
+  world.suffer('b', 'dark');
+  await world.advance(1_200_000);
+  t.is(serving(world, 'base') + serving(world, 'mid'), 1);
+  await world.end();
+});
+
 test('what was scaled up waits its turn, though an old one left its room for a sibling', async t => {
   const world = await smallCluster({ a: 1, b: 1 });
   await world.ask(c => c.drainNode('b'));

@@ -2,6 +2,7 @@ import { transition } from '../lifecycle/transition.ts';
 import type { Cluster } from '../placement/cluster.ts';
 import { type DrainReason, isLive, isPending, type Newcomer, newcomerOf, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
+import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
 import { futureIn, requestOf } from './cluster-in.ts';
 import { beyondSurgeIn, byAge, isHeir, unmetDependencies } from './unmet.ts';
@@ -19,6 +20,7 @@ export function successorsIn(world: World): Successors {
   const waiting: Replica[] = [];
   const owed: Newcomer[] = [];
   const isNext = nextIn(world);
+  const isSoonNext = soonNextIn(world);
   const yields = yieldingIn(world);
   for (const service of world.services.values()) {
     const { key, removal, replicas: wanted } = service;
@@ -27,10 +29,11 @@ export function successorsIn(world: World): Successors {
     const counted = world.ofService(key).filter(r => !world.nodes.isGivenUp(r));
     const leaving = counted.filter(isMakingWay).length;
     const heirs = counted.filter(isHeir).length;
-    if (leaving + heirs === 0 || yields(service)) continue;
+    if (leaving + heirs === 0 || yields(service, leaving + heirs)) continue;
     const next = counted.filter(r => isNext(r) && r.generation === generation);
     const [inheriting, others] = [next.filter(isHeir), next.filter(r => !isHeir(r))];
     waiting.push(...inheriting, ...others.sort(byAge).slice(0, leaving));
+    owed.push(...counted.filter(r => isHeir(r) && r.generation === generation && isSoonNext(r)));
     const placed = counted.filter(r => isLive(r) && r.phase.kind !== 'pending').length;
     const missing = Math.min(leaving, wanted - placed - heirs) - others.length;
     for (let i = 0; i < missing; i += 1)
@@ -68,6 +71,29 @@ export function nextIn(world: World): (replica: Replica) => boolean {
 }
 
 /**
+ * Which of those that wait for what they depend on may soon be placed: that is started again where it was. What needs room
+ * itself might wait for the very room that is kept, and for what fails again and again one would wait for ever.
+ */
+function soonNextIn(world: World): (replica: Replica) => boolean {
+  const beyondSurge = beyondSurgeIn(world);
+  const isStarting = (key: ServiceKey) => {
+    const needed = world.ofService(key);
+    const isPromising = (r: Replica) => isLive(r) && r.phase.kind !== 'failed' && r.failures <= MAY_BEFALL_ANYBODY;
+    return needed.some(isPromising) && !needed.some(isPending);
+  };
+  return replica => {
+    const unmet = unmetDependencies(world, world.specOf(replica));
+    const { namespace } = world.specOf(replica);
+    return (
+      unmet.length > 0 && unmet.every(d => isStarting(`${namespace}/${d.service}`)) && beyondSurge(replica).length === 0
+    );
+  };
+}
+
+/** Failures without ten good minutes in between. */
+const MAY_BEFALL_ANYBODY = 1;
+
+/**
  * What has just ended is gone after this pass: its right to the room is its successor's from now on, however long that
  * waits for what else is in its way.
  */
@@ -102,19 +128,39 @@ function isForOthers(reason: DrainReason | undefined): boolean {
 }
 
 /**
- * What may be gone makes room for the more important, and does not come back before those have it: for those that fit once
- * all that leaves has left. Others would gain nothing by it.
+ * What may be gone makes room for the more important, and does not come back before those have it: for as many as fit once
+ * all that leaves has left, and would not all fit beside its own successors. Others would gain nothing by it.
  */
-function yieldingIn(world: World): (service: Service) => boolean {
+function yieldingIn(world: World): (service: Service, successorCount: number) => boolean {
   let future: Cluster | null = null;
-  return ({ spec }) => {
+  return (service, successorCount) => {
+    const { key, spec } = service;
     if (spec.replicas.min > 0) return false;
     const above = world.lookedAfter().filter(r => isPending(r) && world.specOf(r).priority > spec.priority);
     if (above.length === 0) return false;
     future ??= futureIn(world);
-    const cluster = future;
-    return [...Map.groupBy(above, r => world.specOf(r)).values()].some(alike =>
-      cluster.find(requestOf(world, alike[0]!)),
+    const alone = fitting(world, future, above);
+    if (alone === 0) return false;
+    const generation = generationMade(service);
+    const own = Array.from({ length: successorCount }, (_, i) =>
+      newcomerOf({ key, generation }, i, { kind: 'owed', now: world.now }),
     );
+    return fitting(world, future, [...own, ...above]) - fitting(world, future, own) < alone;
   };
+}
+
+/** How many of these find room, one beside the other. The cluster is left as it was. */
+function fitting(world: World, cluster: Cluster, newcomers: readonly Newcomer[]): number {
+  const held: string[] = [];
+  /** A spec that found no room finds none later. */
+  const full = new Set<ServiceSpec>();
+  for (const request of newcomers.map(n => requestOf(world, n))) {
+    const placement = full.has(request.spec) ? null : cluster.find(request);
+    if (placement) {
+      cluster.hold(request, request.spec, placement);
+      held.push(request.replicaId);
+    } else full.add(request.spec);
+  }
+  for (const id of held) cluster.release(id);
+  return held.length;
 }
