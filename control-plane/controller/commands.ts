@@ -211,7 +211,7 @@ export function scaleService(state: DesiredState, ref: ServiceRef, replicas: num
     min === max
       ? { ...service.spec, replicas: { ...service.spec.replicas, min: replicas, max: replicas, initial: replicas } }
       : service.spec;
-  const scaled: Service = { ...service, spec, replicas, askedBy: '' };
+  const scaled: Service = { ...service, spec, replicas };
   const message = `scaled from ${service.replicas} to ${replicas} replica(s)`;
   return {
     changes: [

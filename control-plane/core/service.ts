@@ -22,7 +22,7 @@ export interface Service {
   readonly createdBy: string;
   /**
    * The id of the one that named it last, also where that changed nothing: who takes back what a request asked for takes
-   * only what nobody else has asked for since. '' where that had none, or somebody has scaled it since.
+   * only what nobody else has asked for since. '' where that had none.
    */
   readonly askedBy: string;
   readonly rollout: Rollout;

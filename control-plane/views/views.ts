@@ -23,7 +23,7 @@ export interface ServiceView {
   readonly acceptedAtMs: number;
   /** The id of the apply request that created it; '' where that had none. */
   readonly createdBy: string;
-  /** Of the one that named it last; '' where that had none, or it was scaled since. */
+  /** Of the one that named it last; '' where that had none. */
   readonly askedBy: string;
   readonly replicas: readonly ReplicaView[];
   /** The last update, where it failed: which generation, why, and whether the one before runs again. */
