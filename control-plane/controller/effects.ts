@@ -91,13 +91,12 @@ export class Effects {
   }
 
   async #carryOut(key: string, action: Action, firstAt: number): Promise<void> {
-    const engine = this.#engines.get(action.node);
     let error: OutriggerError | null = null;
     try {
-      if (!engine) throw new OutriggerError('unavailable', `node ${action.node} is not configured`);
       const limits = { clock: this.#clock, timeoutMs: deadlineMs(action), signal: this.#stop.signal };
       const what = `${action.kind} on node ${action.node}`;
-      const containerId = await within(limits, what, signal => this.#perform(engine, action, signal));
+      // Also what fails at once ends later: whoever begins it notes that it runs, and its end takes that back.
+      const containerId = await within(limits, what, signal => this.#perform(action, signal));
       const at = this.#clock.now();
       this.states.set(key, { kind: 'settled', at, firstAt, ...(containerId === undefined ? {} : { containerId }) });
       this.#failuresInARow.delete(key);
@@ -117,7 +116,9 @@ export class Effects {
     this.#onSettled(action, error);
   }
 
-  async #perform(engine: Engine, action: Action, signal: AbortSignal): Promise<string | undefined> {
+  async #perform(action: Action, signal: AbortSignal): Promise<string | undefined> {
+    const engine = this.#engines.get(action.node);
+    if (!engine) throw new OutriggerError('unavailable', `node ${action.node} is not configured`);
     switch (action.kind) {
       case 'pull': {
         const image = imageKey(action);

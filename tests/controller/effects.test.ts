@@ -43,8 +43,9 @@ function onFakes(engines?: (clock: VirtualClock) => Engine) {
   const settled: [string, string | null][] = [];
   let progress = 0;
   const denied: { reason: string | null } = { reason: null };
+  const nodes = new Map([['local', engines?.(clock) ?? engine]]);
   const effects = new Effects({
-    engines: new Map([['local', engines?.(clock) ?? engine]]),
+    engines: nodes,
     clock,
     onSettled: (action, error) => void settled.push([action.kind, error?.code ?? null]),
     onProgress: () => {
@@ -54,7 +55,7 @@ function onFakes(engines?: (clock: VirtualClock) => Engine) {
       if (denied.reason !== null) throw new OutriggerError('denied', denied.reason);
     },
   });
-  return { clock, engine, effects, settled, denied, progress: () => progress };
+  return { clock, engine, nodes, effects, settled, denied, progress: () => progress };
 }
 
 const down = () => new OutriggerError('unavailable', 'Docker is down', { next: 'start it' });
@@ -196,7 +197,7 @@ test('an engine that throws at once fails the effect and nothing else', async t 
 });
 
 test('an action for a node that nobody configured fails, and is tried again later', async t => {
-  const { effects } = onFakes();
+  const { clock, nodes, effects, settled } = onFakes();
   effects.begin([stop('c1', 'elsewhere')]);
   await settle();
   t.like(effects.states.get('stop c1'), {
@@ -204,6 +205,12 @@ test('an action for a node that nobody configured fails, and is tried again late
     code: 'unavailable',
     message: 'node elsewhere is not configured',
   });
+  const configured = new FakeEngine({ clock });
+  nodes.set('elsewhere', configured);
+  effects.begin([stop('c1', 'elsewhere')]);
+  await settle();
+  t.is(configured.calls.length, 1);
+  t.is(settled.length, 2);
 });
 
 test('an outcome is remembered for a minute after it', async t => {
