@@ -8,6 +8,8 @@ export type PendingReason =
   | { readonly kind: 'surge'; readonly service: ServiceKey }
   /** Others are on their way out and make room for it. */
   | { readonly kind: 'room_made' }
+  /** Its image is pulled to a node first: only then do those give way there that have its room. */
+  | ImageFirst
   /** Containers of an earlier time have to end there before it takes anything. */
   | { readonly kind: 'untidy_node'; readonly node: string }
   | HeldByLower
@@ -23,6 +25,16 @@ export interface HeldByLower {
    * not help while others use memory that nobody declares.
    */
   readonly because: 'busy' | 'load_unknown' | 'measured_use';
+}
+
+export interface ImageFirst {
+  readonly kind: 'image_first';
+  readonly image: string;
+  readonly node: string;
+  /** Who gives way once it is there, by replica id. */
+  readonly by: readonly string[];
+  /** Why the pull was refused; it is tried again. */
+  readonly refusal?: string;
 }
 
 export interface UnmetDependency {
@@ -45,6 +57,14 @@ function isSame(a: PendingReason, b: PendingReason): boolean {
       return a.kind === b.kind && a.service === b.service;
     case 'room_made':
       return a.kind === b.kind;
+    case 'image_first':
+      return (
+        a.kind === b.kind &&
+        a.image === b.image &&
+        a.node === b.node &&
+        a.refusal === b.refusal &&
+        a.by.join() === b.by.join()
+      );
     case 'untidy_node':
       return a.kind === b.kind && a.node === b.node;
     case 'held_by_lower':

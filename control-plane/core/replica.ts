@@ -122,7 +122,8 @@ export type Phase =
   | (In<'stopped'> & { readonly reason?: DrainReason })
   /** The failed container stays until the next attempt, for its logs. */
   | (In<'backoff'> & { readonly placement: Placement; readonly until: number; readonly cause: Cause })
-  | (In<'failed'> & { readonly placement: Placement; readonly cause: Cause })
+  /** isPlaceless: it never had a place; `placement` names the node that was refused its image. */
+  | (In<'failed'> & { readonly placement: Placement; readonly cause: Cause; readonly isPlaceless?: true })
   | (In<'lost'> & Held);
 
 export type StopOutcome =

@@ -1,5 +1,6 @@
 import type { Troubles } from './contain-trouble.ts';
 import type { Desired } from './desired.ts';
+import type { ImageWait } from './image-wait.ts';
 import type { NodePolicy } from './node.ts';
 import { JudgedNodes } from './nodes/judged-nodes.ts';
 import type { Observed } from './observed.ts';
@@ -14,6 +15,8 @@ export class World {
   readonly now: number;
   readonly services: Map<ServiceKey, Service>;
   readonly nodes: JudgedNodes;
+  /** Images that are awaited before anybody gives way, by the replica that waits, or by its service. */
+  readonly imageWaits: Map<string, ImageWait> = new Map();
   readonly #desired: Desired;
   readonly #alone: Troubles;
   readonly #replicas = new Map<string, Replica>();

@@ -48,6 +48,13 @@ const pendingReason = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('dependency'), service: z.string(), condition: z.enum(['started', 'ready']) }),
   z.strictObject({ kind: z.literal('surge'), service: key }),
   z.strictObject({ kind: z.literal('room_made') }),
+  z.strictObject({
+    kind: z.literal('image_first'),
+    image: z.string(),
+    node: z.string(),
+    by: z.array(z.string()),
+    refusal: z.string().exactOptional(),
+  }),
   z.strictObject({ kind: z.literal('untidy_node'), node: z.string() }),
   z.strictObject({
     kind: z.literal('held_by_lower'),
@@ -99,7 +106,7 @@ const phase = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('stopped'), since: time, reason: drainReason.exactOptional() }),
   z.strictObject({ kind: z.literal('backoff'), ...placed, until: time, cause }),
-  z.strictObject({ kind: z.literal('failed'), ...placed, cause }),
+  z.strictObject({ kind: z.literal('failed'), ...placed, cause, isPlaceless: z.literal(true).exactOptional() }),
   z.strictObject({ kind: z.literal('lost'), ...held }),
 ]);
 

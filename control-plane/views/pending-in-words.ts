@@ -1,4 +1,4 @@
-import type { HeldByLower, PendingReason } from '../core/pending-reason.ts';
+import type { HeldByLower, ImageFirst, PendingReason } from '../core/pending-reason.ts';
 import type { NodesLack } from '../core/placement/rejection.ts';
 import type { LackWords } from './lack-in-words.ts';
 
@@ -11,6 +11,8 @@ export function pendingInWords(reason: PendingReason, words: LackWords): string 
       return `waits for others of ${reason.service} to leave`;
     case 'room_made':
       return 'others are on their way out and make room for it';
+    case 'image_first':
+      return imageFirstInWords(reason);
     case 'untidy_node':
       return `${reason.node}: containers of an earlier time are ended there first`;
     case 'held_by_lower':
@@ -69,6 +71,14 @@ export function isAboutOthers({ kind }: PendingReason): boolean {
   return kind !== 'lack' && kind !== 'other_lacks';
 }
 
+function imageFirstInWords({ image, node, by, refusal }: ImageFirst): string {
+  const [first, ...others] = by;
+  const more = others.length === 0 ? 'gives' : `and ${others.length} more give`;
+  const who = first === undefined ? 'another replica gives' : `${first} ${more}`;
+  const trouble = refusal === undefined ? '' : ` (its pull is tried again; it was refused: ${refusal})`;
+  return `waits for image ${image} to be on node ${node} before ${who} way${trouble}`;
+}
+
 function heldInWords({ services, because }: HeldByLower): string {
   const [has, them] = [services.length === 1 ? 'has' : 'have', services.length === 1 ? 'its' : 'their'];
   const who = `${services.join(', ')}, of lower priority, ${has} its room`;
@@ -115,6 +125,7 @@ function nodesOf(reason: PendingReason): number {
     case 'dependency':
     case 'surge':
     case 'room_made':
+    case 'image_first':
     case 'held_by_lower':
       return 0;
     default:

@@ -125,7 +125,7 @@ const WIDENS: ReadonlySet<string> = new Set([
 
 function othersGroup(reason: PendingReason): WhyGroupView {
   const heldBy = reason.kind === 'held_by_lower' ? reason.services : [];
-  const constraint = reason.kind === 'held_by_lower' ? 'held_by_lower' : 'turn';
+  const constraint = reason.kind === 'held_by_lower' || reason.kind === 'image_first' ? reason.kind : 'turn';
   return { ...plain(constraint, pendingInWords(reason, lackInWords)), heldBy, help: helpWith(reason) };
 }
 

@@ -24,6 +24,7 @@ function moved(replica: Replica, facts: Partial<ReplicaFacts>): Replica {
     containers: [],
     nodes,
     now,
+    pulledSince: Number.POSITIVE_INFINITY,
     isContested: false,
     isKnownToWork: false,
     isUpdate: false,

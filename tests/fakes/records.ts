@@ -31,6 +31,16 @@ const reason: fc.Arbitrary<PendingReason> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('surge' as const), service: fc.constant('shop/cart' as const) }),
   fc.record({ kind: fc.constant('room_made' as const) }),
+  fc.record(
+    {
+      kind: fc.constant('image_first' as const),
+      image: text,
+      node,
+      by: fc.array(text, { maxLength: 2 }),
+      refusal: text,
+    },
+    { requiredKeys: ['kind', 'image', 'node', 'by'] },
+  ),
   fc.record({ kind: fc.constant('untidy_node' as const), node }),
   fc.record({
     kind: fc.constant('held_by_lower' as const),

@@ -146,6 +146,13 @@ test('what never gets well leaves a drained node all the same', async t => {
   }
 });
 
+/** Their machines have the image that is updated to: nobody waits for it. */
+async function clusterWithImages(gpusOf: Readonly<Record<string, number>>): Promise<SimulatedWorld> {
+  const world = await smallCluster(gpusOf);
+  for (const { machine } of world.nodes) machine.images.set('image:2', 'sha-image:2');
+  return world;
+}
+
 /** Those on the nodes do not answer for a moment, in which the service is updated to one that needs two GPUs. */
 async function growInDoubt(
   world: SimulatedWorld,
@@ -184,7 +191,7 @@ for (const update of [{ order: 'stop-first' as const }, { maxUnavailable: 1 }])
 
 test('two in doubt leave for a new one, rather than the only one that serves', async t => {
   const update = { order: 'stop-first' as const, maxUnavailable: 2 };
-  const world = await smallCluster({ a: 2, b: 2 });
+  const world = await clusterWithImages({ a: 2, b: 2 });
   await world.ask(c => c.drainNode('b'));
   await up(world, 's', { ...ONE_GPU, replicas: { min: 2, max: 3, initial: 2 }, update });
   await world.ask(c => c.undrainNode('b', {}));
@@ -200,7 +207,7 @@ test('two in doubt leave for a new one, rather than the only one that serves', a
 
 test('of those in doubt as many stay as have to serve', async t => {
   const update = { order: 'stop-first' as const, maxUnavailable: 2 };
-  const world = await smallCluster({ a: 2, b: 2, c: 1 });
+  const world = await clusterWithImages({ a: 2, b: 2, c: 1 });
   await up(world, 's', { ...ONE_GPU, replicas: exactly(4), update });
   t.is(new Set(nodesOf(world, 'image:1')).size, 3, 'one of the nodes with two GPUs has two of them');
   await growInDoubt(world, { nodes: ['a', 'b', 'c'], wanted: 4, update });

@@ -263,7 +263,7 @@ test('an update that was paused has no room kept, as nobody comes', async t => {
   await up(world, 's', { ...ONE_GPU, ...SLOW, update, replicas: exactly(2) });
   const [busy] = running(world, 's');
   world.health.load.set(busy!, { inFlight: 1, since: world.clock.now() });
-  const failing = { image: 'missing:1', restart: { startAttempts: 1 }, resources: { gpu: { count: 2 } } };
+  const failing = { command: ['exit', '1'], restart: { startAttempts: 1 }, resources: { gpu: { count: 2 } } };
   await up(world, 's', { ...failing, ...SLOW, update, replicas: exactly(2) }, 10_000);
   t.is(world.stored.service(`${NAMESPACE}/s`)?.rollout.kind, 'paused');
   t.deepEqual(running(world, 's'), [busy], 'it drains');
@@ -282,7 +282,8 @@ for (const isLoading of [false, true])
     await up(world, 'promised', three, 5_000);
     t.is(serving(world, 'promised'), 0, 'its old one drains');
     const old = running(world, 's');
-    await up(world, 's', { ...ONE_GPU, image: isLoading ? 'missing:1' : 'image:2', replicas: exactly(1) }, 60_000);
+    const command = isLoading ? ['exit', '1'] : ['serve'];
+    await up(world, 's', { ...ONE_GPU, image: 'image:2', command, replicas: exactly(1) }, 60_000);
     t.false(running(world, 's').includes(old[0]!));
     t.is(serving(world, 'promised'), 1);
     t.is(serving(world, 's'), isLoading ? 0 : 1);

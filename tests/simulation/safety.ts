@@ -180,9 +180,8 @@ export class Safety implements Witness {
     const most = service.replicas + (order === 'stop-first' ? 0 : maxSurge);
     // What a paused update has failed with takes nothing, and stays for people to look at.
     const isLeftFailed = ({ phase }: Replica) => service.rollout.kind === 'paused' && phase.kind === 'failed';
-    const counted = all.filter(
-      r => r.phase.kind !== 'pending' && !isClearedAway(r) && !isLeftFailed(r) && !this.#isOutOfSight(r),
-    );
+    const takesNothing = (r: Replica) => r.phase.kind === 'pending' || isPlaceless(r) || isLeftFailed(r);
+    const counted = all.filter(r => !takesNothing(r) && !isClearedAway(r) && !this.#isOutOfSight(r));
     const waiting = all.filter(r => r.phase.kind === 'pending');
     if (waiting.length > Math.max(1, service.replicas)) this.#broken('1', `${service.key}: ${waiting.length} wait`);
     if (counted.length > most) this.#broken('1', `${service.key} has ${counted.length} replicas, ${most} may be`);
@@ -245,4 +244,9 @@ const MOST_COMMITS_AT_ONCE = 1_000;
 
 function isSame(a: Placement | null, b: Placement): boolean {
   return a !== null && a.node === b.node && a.devices.join() === b.devices.join();
+}
+
+/** It was refused its image, and never took any place. */
+function isPlaceless({ phase }: Replica): boolean {
+  return phase.kind === 'failed' && phase.isPlaceless === true;
 }

@@ -1,7 +1,7 @@
 import { addressesOf } from '../endpoint.ts';
 import { withGivenDevices } from '../nodes/with-given-devices.ts';
 import { containerOf, type Replica } from '../replica.ts';
-import { isUpdating } from '../service.ts';
+import { isUpdating, type Service } from '../service.ts';
 import type { ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
 import { advance } from './advance.ts';
@@ -20,11 +20,19 @@ export function advanceAll(world: World, contested: ReadonlySet<string>): void {
     const isDeleted = world.isDeleted(replica.service);
     const service = world.services.get(replica.service);
     const isUpdate = service !== undefined && isUpdating(service) && replica.generation === service.generation;
-    const facts = { spec, observed, containers, nodes, now, isContested, isKnownToWork, isUpdate, isDeleted };
+    const pulledSince = pulledSinceOf(service, replica);
+    const seen = { spec, observed, containers, nodes, now, pulledSince };
+    const facts = { ...seen, isContested, isKnownToWork, isUpdate, isDeleted };
     const moved = advance(replica, facts);
     quarantineLost(world, replica, moved);
     world.put(withAddresses(world, withGivenDevices(moved, observed), spec));
   }
+}
+
+/** Its image may have been pulled before it had a place: for the first container of an update. */
+function pulledSinceOf(service: Service | undefined, { generation, attempt, failures }: Replica): number {
+  if (service?.rollout.kind !== 'progressing' || service.generation !== generation) return Number.POSITIVE_INFINITY;
+  return attempt === 0 && failures === 0 ? service.rollout.since : Number.POSITIVE_INFINITY;
 }
 
 /** A device that a container lost sight of is given to nobody else before somebody has looked at it. */

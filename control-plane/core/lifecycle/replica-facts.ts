@@ -10,6 +10,8 @@ export interface ReplicaFacts {
   readonly containers: readonly ObservedContainer[];
   readonly nodes: JudgedNodes;
   readonly now: number;
+  /** Since when a pull of its image will do, though it had no place yet; infinite: it is to be made since it has one. */
+  readonly pulledSince: number;
   /** Somebody else holds the devices of its place. */
   readonly isContested: boolean;
   /** Its generation was ready once. */

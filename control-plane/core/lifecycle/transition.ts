@@ -9,6 +9,8 @@ export type ReplicaEvent =
   /** A sibling that left its place for it has ended. */
   | { readonly kind: 'inherits' }
   | { readonly kind: 'placed'; readonly placement: Placement }
+  /** The image cannot be had on the node where others would have left for it. */
+  | { readonly kind: 'unobtainable'; readonly node: string; readonly cause: Cause }
   | { readonly kind: 'image_present' }
   /** The image was there once and is not any more. */
   | { readonly kind: 'image_missing' }
@@ -52,6 +54,12 @@ export function transition(replica: Replica, event: ReplicaEvent, now: number): 
     case 'placed':
       if (phase.kind !== 'pending') return impossible(replica, event);
       return enter(replica, { kind: 'pulling', since: now, placement: event.placement });
+    case 'unobtainable': {
+      if (phase.kind !== 'pending') return impossible(replica, event);
+      const placement = { node: event.node, devices: [] };
+      const failed = { kind: 'failed' as const, since: now, placement, cause: event.cause, isPlaceless: true as const };
+      return enter({ ...replica, failures: replica.failures + 1 }, failed);
+    }
     case 'image_present':
       if (phase.kind !== 'pulling') return impossible(replica, event);
       return enter(
@@ -183,6 +191,7 @@ function drain(replica: Replica, reason: DrainReason, now: number): Replica {
     case 'creating':
     case 'backoff':
     case 'failed':
+      if ('isPlaceless' in phase) return enter(replica, { kind: 'stopped', since: now, reason });
       return enter(replica, {
         kind: 'stopping',
         since: now,

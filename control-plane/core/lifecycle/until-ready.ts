@@ -13,7 +13,10 @@ import { isNotAlive } from './while-it-runs.ts';
 export function afterPull(phase: PhaseOf<'pulling'>, facts: ReplicaFacts): ReplicaEvent | null {
   const { spec, observed } = facts;
   const image = observed.images.get(imageKey(pullAction(phase.placement.node, spec)));
-  if (image?.kind === 'present' && (spec.pullPolicy !== 'always' || image.at >= phase.since))
+  if (
+    image?.kind === 'present' &&
+    (spec.pullPolicy !== 'always' || image.at >= Math.min(phase.since, facts.pulledSince))
+  )
     return { kind: 'image_present' };
   // A failure from before this attempt was the last attempt's; the pull is made anew.
   if (image?.kind === 'failed' && image.at >= phase.since && isFinal(image.code)) {
@@ -104,6 +107,6 @@ export function afterWarmup(phase: PhaseOf<'warming'>, facts: ReplicaFacts): Rep
 }
 
 /** Trying the same attempt again cannot help. Everything else is retried as it is: an engine that is away fails nobody. */
-function isFinal(code: ErrorCode): boolean {
+export function isFinal(code: ErrorCode): boolean {
   return code !== 'unavailable' && code !== 'timeout' && code !== 'conflict';
 }

@@ -1,4 +1,4 @@
-import { type Action, actionKey } from '../actions.ts';
+import { type Action, actionKey, pullAction } from '../actions.ts';
 import { farewells } from '../lifecycle/farewells.ts';
 import { actionsFor, orphanActions } from '../lifecycle/next-actions.ts';
 import type { DeviceTurns } from '../nodes/device-turns.ts';
@@ -10,10 +10,17 @@ import type { World } from '../world.ts';
 export function actionsIn(world: World, turns: DeviceTurns): readonly Action[] {
   return [
     ...world.lookedAfter().flatMap(r => inTurn(actionsFor(world, r), r, turns)),
+    ...pullsAhead(world),
     ...[...turns.measure].map((node): Action => ({ kind: 'measure', node })),
     ...orphanActions(world),
     ...farewells(world),
   ];
+}
+
+/** Images that are to be there before anybody gives way. */
+function pullsAhead({ imageWaits, now }: World): Action[] {
+  const pulls = [...imageWaits.values()].filter(w => now >= w.notBefore).map(w => pullAction(w.node, w.spec));
+  return [...new Map(pulls.map(pull => [actionKey(pull), pull])).values()];
 }
 
 /** Those of them that may be begun now. */

@@ -52,6 +52,10 @@ export function planOf(world: World, placeAgainAt: number | null): Omit<Plan, 't
     probed: probedIn(world),
     relisted: nodesToList(world),
     vacated: vacatedNodes(world, due),
-    wakeAt: wakeAt(world, actions, [placeAgainAt, turns.lookAgainAt]),
+    wakeAt: wakeAt(world, actions, [
+      placeAgainAt,
+      turns.lookAgainAt,
+      ...[...world.imageWaits.values()].map(w => w.notBefore),
+    ]),
   };
 }

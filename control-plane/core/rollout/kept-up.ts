@@ -27,7 +27,7 @@ export function keptUp(
   );
   // It has as many as the update has left it so far: none is made in the place that a new one has taken.
   const unserved = service.replicas - failed.filter(mayServe).length;
-  const unoccupied = service.replicas + surgeOf(service) - failed.length;
+  const unoccupied = service.replicas + surgeOf(service) - failed.filter(hadPlace).length;
   return {
     ...service,
     spec: previous,
@@ -35,4 +35,8 @@ export function keptUp(
     replicas: Math.max(0, Math.min(unserved, unoccupied)),
     rollout: { kind: 'settled' },
   };
+}
+
+function hadPlace({ phase }: Replica): boolean {
+  return phase.kind !== 'failed' || !phase.isPlaceless;
 }

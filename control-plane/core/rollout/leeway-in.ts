@@ -1,10 +1,11 @@
 import { provenAt } from '../lifecycle/on-trial.ts';
 import type { ObservedNode } from '../observed.ts';
 import type { Cluster } from '../placement/cluster.ts';
-import { type Leaver, makeRoom } from '../placement/make-room.ts';
-import { heldPlacement, type Newcomer, type Replica } from '../replica.ts';
+import type { Leaver } from '../placement/make-room.ts';
+import { heldPlacement, type Newcomer, newcomerOf, type Replica } from '../replica.ts';
 import { bookWaiting } from '../waiting/book-waiting.ts';
 import { clusterIn, futureIn, requestOf } from '../waiting/cluster-in.ts';
+import { awaitsImage, makeRoomWithImage } from '../waiting/image-first.ts';
 import { keepRoom, successorsIn } from '../waiting/successors.ts';
 import { unmetDependencies } from '../waiting/unmet.ts';
 import type { World } from '../world.ts';
@@ -74,7 +75,12 @@ function claimRoom(world: World, cluster: Cluster, replica: Replica): 'claimed' 
   const placement = cluster.find(request);
   if (!placement) return 'none';
   cluster.hold({ replicaId: `after ${replica.id}`, service: replica.service }, request.spec, placement);
-  return 'claimed';
+  // Where it leaves before its successor is made, that would have to wait for its image with nobody serving.
+  const newcomer = newcomerOf({ key: replica.service, generation: replica.generation }, 0, {
+    kind: 'asked',
+    now: world.now,
+  });
+  return awaitsImage(world, newcomer, { node: placement.node, by: [replica.id] }) ? 'none' : 'claimed';
 }
 
 /** Takes the room that there is for one that has no place, or that there will be once some of the old ones have left. */
@@ -98,14 +104,18 @@ function takeRoom(
     const placement = heldPlacement(replica);
     return placement ? [{ replicaId: replica.id, spec: world.specOf(replica), placement, cost: nth }] : [];
   });
-  const going = makeRoom(cluster, request, leavers);
+  const going = makeRoomWithImage(world, cluster, { ...request, ...pending }, { leavers });
   const by = old.filter(r => going?.includes(r.id));
   if (going === null || isTooMuch(by)) return { kind: 'none' };
   for (const id of going) cluster.release(id);
   const placement = cluster.find(request);
   // No other service gives way for the same room.
   if (placement) cluster.hold(request, request.spec, placement);
-  return going.length === 0 ? { kind: 'free' } : { kind: 'made', by };
+  // What waits already takes what is free whoever stays; for what is not made yet somebody leaves in any case.
+  const isForNobody = by.length === 0 && world.replicas.has(pending.id);
+  const place = placement && !isForNobody && { node: placement.node, by: going };
+  if (place && awaitsImage(world, pending, place)) return { kind: 'awaits_image', by };
+  return by.length === 0 ? { kind: 'free' } : { kind: 'made', by };
 }
 
 function lazily<T>(make: () => T): () => T {

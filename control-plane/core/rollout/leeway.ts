@@ -10,7 +10,8 @@ export interface Leeway {
   readonly isOnTrial: (replica: Replica) => boolean;
   /**
    * Takes room for one more like it, on nodes that take replicas. No room is given twice, nor is that given which anybody
-   * waits for. `untold`: it is too early to say, and nobody gives way yet.
+   * waits for. It is `none` while
+   * the image has to be pulled there first. `untold`: it is too early to say, and nobody gives way yet.
    */
   readonly claimRoom: (replica: Replica) => 'claimed' | 'none' | 'untold';
   /** It finds no room, and would if a node answered that has not been silent for long. */
@@ -31,6 +32,8 @@ export type Room =
   | { readonly kind: 'free' }
   /** It fits nowhere before these have left: the fewest of those asked about, of equally few the least worthy. */
   | { readonly kind: 'made'; readonly by: readonly Replica[] }
+  /** The same, but the image of the newcomer is not there yet: it is pulled first, and nobody leaves meanwhile. */
+  | { readonly kind: 'awaits_image'; readonly by: readonly Replica[] }
   /** It would fit nowhere without all of them either, or without too many, or may not start. */
   | { readonly kind: 'none' }
   /** It is too early to say, and nobody gives way yet. */

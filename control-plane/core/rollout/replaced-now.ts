@@ -31,12 +31,17 @@ export function replacedNow(service: Service, roster: Roster, leeway: Leeway): R
   const free = rooms.filter(r => r.kind === 'free').length;
   // Beside those whose room is needed, they leave that are more than wanted, or whose successors have room.
   const excess = Math.max(0, servingCount(roster) - service.replicas);
-  const wanted = waiting.length > 0 ? excess : lacking <= 0 ? spared : Math.min(spared, excess + free);
-  const inTurn = [...making, ...sparedBeside(making, { servingOld, surelySpared })];
+  // Whose image is not there yet may be long in serving.
+  const pulling = staying.filter(r => r.phase.kind === 'pulling').length;
+  const wanted =
+    waiting.length > 0 ? excess : lacking <= 0 ? Math.max(excess, spared - pulling) : Math.min(spared, excess + free);
+  const awaited = takenBy(rooms).filter(r => !making.includes(r));
+  const beside = sparedBeside(making, { servingOld, surelySpared });
+  const inTurn = [...making, ...beside.filter(r => !awaited.includes(r)), ...beside.filter(r => awaited.includes(r))];
   const replaced = inTurn.slice(0, Math.max(wanted, making.length));
   const isUnderWay = staying.some(r => UNDER_WAY.has(r.phase.kind));
   const isAtRest = isQuiet && !isUnderWay && waiting.length === 0 && replaced.length === 0;
-  return { replaced, isStuck: isAtRest && rooms.some(r => r.kind === 'none') };
+  return { replaced, isStuck: isAtRest && rooms.some(r => r.kind === 'none' || r.kind === 'awaits_image') };
 }
 
 const NOBODY: ReplacedNow = { replaced: [], isStuck: false };
@@ -71,7 +76,8 @@ function roomsOf(newcomers: readonly Newcomer[], leaving: Leaving, leeway: Leewa
   for (const newcomer of newcomers) {
     const making = madeBy(rooms);
     if (making.length > 0 && making.length >= spared) break;
-    const others = servingOld.filter(r => !making.includes(r));
+    const taken = takenBy(rooms);
+    const others = servingOld.filter(r => !taken.includes(r));
     const left = {
       spared: spared - making.length,
       surely: Math.max(0, surelySpared - making.filter(isAvailable).length),
@@ -99,6 +105,11 @@ function sparedBeside(
   const others = servingOld.filter(r => !making.includes(r));
   const [sure, inDoubt] = [others.filter(isAvailable), others.filter(r => !isAvailable(r))];
   return [...inDoubt, ...sure.slice(0, Math.max(0, surelySpared - making.filter(isAvailable).length))];
+}
+
+/** Also those who make way later. */
+function takenBy(rooms: readonly Room[]): readonly Replica[] {
+  return rooms.flatMap(room => (room.kind === 'made' || room.kind === 'awaits_image' ? room.by : []));
 }
 
 function madeBy(rooms: readonly Room[]): readonly Replica[] {

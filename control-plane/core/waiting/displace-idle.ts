@@ -6,8 +6,8 @@ import { type Leaver, makeRoom, ROOM_TRIES } from '../placement/make-room.ts';
 import { isOnItsWayOut, isWithoutContainer, placementOf } from '../replica.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
-
 import { clusterIn, futureIn, withoutLeaving } from './cluster-in.ts';
+import { awaitsImage, makeRoomWithImage } from './image-first.ts';
 import { unmetDependencies } from './unmet.ts';
 
 /** What became of those that fit nowhere. */
@@ -35,26 +35,38 @@ export function displaceIdle(world: World, left: readonly PlacementRequest[], cl
   const future = clusterIn(world);
   countMeasured(world, future);
   withoutLeaving(world, future);
-  const stillThere = (c: Candidate) => world.replicas.get(c.replicaId)?.phase.kind === 'ready';
+  /** They give way once the image is there of who needs their room. */
+  const promised = new Set<string>();
+  const stillThere = (c: Candidate) =>
+    !promised.has(c.replicaId) && world.replicas.get(c.replicaId)?.phase.kind === 'ready';
   const budget = { left: ROOM_TRIES };
   const told = new Map<ServiceSpec, readonly HeldByLower[]>();
   for (const request of higher) {
     const there = candidates.filter(c => c.cost < request.spec.priority && stillThere(c));
+    const newcomer = world.replicas.get(request.replicaId)!;
     const idle = there.filter(c => c.idleAt <= world.now);
-    const going = roomWithoutNeeded(world, idle, leavers => makeRoom(future, request, leavers, budget), request.spec);
+    const roomBy = (leavers: readonly Candidate[]) =>
+      makeRoomWithImage(world, future, { ...request, ...newcomer }, { leavers, budget });
+    const going = roomWithoutNeeded(world, idle, roomBy, request.spec);
+    for (const id of going ?? []) future.release(id);
+    const placement = going === null ? null : future.find(request);
+    const isTooEarly =
+      going !== null &&
+      going.length > 0 &&
+      placement !== null &&
+      awaitsImage(world, newcomer, { node: placement.node, by: going });
     for (const id of going ?? []) {
       const other = world.replicas.get(id);
-      if (other) world.put(transition(other, { kind: 'drain', reason: 'preempted' }, world.now));
-      future.release(id);
+      if (isTooEarly) promised.add(id);
+      else if (other) world.put(transition(other, { kind: 'drain', reason: 'preempted' }, world.now));
     }
-    const placement = going === null ? null : future.find(request);
     if (!placement) {
       const reasons = told.get(request.spec) ?? whyTheyStay(world, request, { future, candidates: there });
       told.set(request.spec, reasons);
       held.set(request.replicaId, reasons);
       continue;
     }
-    awaited.add(request.replicaId);
+    if (!isTooEarly) awaited.add(request.replicaId);
     for (const c of [future, cluster]) c.hold(request, request.spec, placement);
   }
   const later = candidates.filter(c => c.idleAt > world.now && Number.isFinite(c.idleAt)).map(c => c.idleAt);

@@ -7,6 +7,7 @@ import { isPending, type Replica } from '../replica.ts';
 import type { World } from '../world.ts';
 import { clusterIn, requestOf, untidyNodes } from './cluster-in.ts';
 import { displaceIdle } from './displace-idle.ts';
+import { endOfWait, reasonOf, waitOf } from './image-first.ts';
 import { placeSuccessors } from './place-successors.ts';
 import { beyondSurgeIn, unmetDependencies } from './unmet.ts';
 
@@ -32,7 +33,8 @@ export function placeWaiting(world: World): number | null {
   // Those that others have to leave for may stay because it would find no room: that is what to know then.
   for (const alike of Map.groupBy(extra, r => world.specOf(r)).values()) {
     const lacking = told.of(cluster.rejections(requestOf(world, alike[0]!)));
-    for (const replica of alike) tell(world, replica, [...beyondSurge(replica), ...lacking]);
+    for (const replica of alike)
+      if (!awaitsIn(world, replica, beyondSurge(replica))) tell(world, replica, [...beyondSurge(replica), ...lacking]);
   }
   const lookAgainAt = Math.min(...times.filter(t => t !== null));
   return Number.isFinite(lookAgainAt) ? lookAgainAt : null;
@@ -63,12 +65,23 @@ function placeGroup(
     cluster,
   );
   for (const { replica, rejections } of left) {
+    if (awaitsIn(world, replica, [])) continue;
     const isAwaited = kept.has(replica.id) || awaited.has(replica.id);
     const about = isAwaited ? [ROOM_MADE] : (held.get(replica.id) ?? []);
     const lacking = told.of(rejections);
     tell(world, replica, about.length > 0 ? [...about, ...lacking] : lacking);
   }
   return lookAgainAt;
+}
+
+/** Whether it is for its image that others have not left yet. It ends there where that cannot be had. */
+function awaitsIn(world: World, replica: Replica, reasons: readonly PendingReason[]): boolean {
+  const wait = waitOf(world, replica);
+  if (!wait) return false;
+  const cause = endOfWait(world, replica, wait);
+  if (cause) world.put(transition(replica, { kind: 'unobtainable', node: wait.node, cause }, world.now));
+  else tell(world, replica, [reasonOf(wait), ...reasons]);
+  return true;
 }
 
 function tell(world: World, replica: Replica, reasons: readonly PendingReason[]): void {
