@@ -1,4 +1,4 @@
-import type { PhaseOf, Placement, Replica } from '../../control-plane/core/replica.ts';
+import { heldPlacement, type PhaseOf, type Placement, type Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import { setupId } from './device-names.ts';
 import { type Holder, nodeWithRoom } from './room.ts';
@@ -158,9 +158,12 @@ function isMakingWay({ phase }: Replica): boolean {
   return reason === 'replaced' || reason === 'moved';
 }
 
-/** What is lost, or on a node that does not answer or has not for long, is not waited for. */
+/**
+ * What is lost, or on a node that does not answer or has not for long, is not waited for; what is only cleared away there
+ * neither, though it takes nothing of it.
+ */
 function isInSight(scene: Scene, replica: Replica): boolean {
-  const name = placementInUse(replica)?.node;
+  const name = heldPlacement(replica)?.node;
   const node = name === undefined ? undefined : nodeOf(scene, name);
   const isNoticed = node?.plight === 'fine' && scene.now() - node.plightSince >= NOTICED_WITHIN_MS;
   return replica.phase.kind !== 'lost' && (name === undefined || (node?.configured === true && isNoticed));

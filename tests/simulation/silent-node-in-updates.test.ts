@@ -44,6 +44,24 @@ test('an update goes on without a node that stays silent', async t => {
   await world.end();
 });
 
+test('an update does not wait for what is only cleared away on a node that stays silent', async t => {
+  const world = await smallCluster({ a: 1, b: 1 });
+  const onB = { ...ONE_GPU, replicas: exactly(1), placement: { constraints: ['node.labels.zone == b'] } };
+  await up(world, 's', onB);
+  const [old] = running(world, 's');
+  await up(world, 's', { ...ONE_GPU, replicas: exactly(1), image: 'missing:1', restart: { startAttempts: 1 } }, 0);
+  const isClearedAway = () => world.stored.replicas().some(r => r.phase.kind === 'stopping');
+  for (let passedMs = 0; passedMs < 1_000 && !isClearedAway(); passedMs += 1) await world.advance(1);
+  t.true(isClearedAway());
+  world.suffer('a', 'cut_hung');
+  await up(world, 's', { ...onB, image: 'image:2' }, 5_000);
+  t.deepEqual(running(world, 's'), [old]);
+  const isUpdated = () => serving(world, 's') === 1 && !running(world, 's').includes(old!);
+  t.not(await timeUntil(world, isUpdated, 60_000), null);
+  world.safety.check();
+  await world.end();
+});
+
 test('an update on full GPUs does not wait for a silent node where it would find no room either', async t => {
   const world = await smallCluster({ a: 2, b: 2 });
   await up(world, 'other', { ...ONE_GPU, replicas: exactly(2), placement: { constraints: ['node.labels.zone == b'] } });
