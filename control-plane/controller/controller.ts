@@ -233,6 +233,7 @@ export class Controller implements LoopAccess {
       await this.#storeNames();
       await this.#commands.run(decide => this.#perform(decide));
       const now = clock.now();
+      this.#effects.noteHeard(this.nodes.nodes());
       const observed = this.observed;
       const plan = this.#options.reconcile(this.state, observed, now, () => ids.replicaId(), this.#nodePolicy);
       const news = this.#nodeNews.look({ replicas: plan.replicas, specOf: this.state.specOf }, observed, now);

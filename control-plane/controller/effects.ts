@@ -1,6 +1,7 @@
 import { type Action, actionKey, pullAction } from '../core/actions.ts';
 import { OutriggerError, toOutriggerError } from '../core/errors.ts';
-import { type EffectState, type ImageState, imageKey, partsOf } from '../core/observed.ts';
+import { surelyHeardAt } from '../core/nodes/heard-at.ts';
+import { type EffectState, type ImageState, imageKey, type ObservedNode, partsOf } from '../core/observed.ts';
 import type { ServiceSpec } from '../core/spec.ts';
 import type { Clock, Engine } from '../ports.ts';
 import { within } from '../within.ts';
@@ -22,6 +23,8 @@ export class Effects {
   /** How many run, by node and lane: one whose engine hangs keeps no other waiting. */
   readonly #inLane = new Map<string, number>();
   readonly #failuresInARow = new Map<string, number>();
+  /** Where each stop was last begun, and when, by its key. */
+  readonly #stops = new Map<string, { readonly node: string; readonly begunAt: number }>();
   #imagesPrunedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
@@ -53,10 +56,22 @@ export class Effects {
         continue;
       }
       const before = this.states.get(key);
-      const firstAt = (before && 'firstAt' in before ? before.firstAt : undefined) ?? this.#clock.now();
-      this.states.set(key, { kind: 'under_way', firstAt });
+      const begunAt = this.#clock.now();
+      const firstAt = (before && 'firstAt' in before ? before.firstAt : undefined) ?? begunAt;
+      if (action.kind === 'stop') this.#stops.set(key, { node: action.node, begunAt });
+      this.states.set(key, { kind: 'under_way', firstAt, ...heardIn(before) });
       this.#inLane.set(lane.name, inLane + 1);
       this.#running.set(key, this.#carryOut(key, action, firstAt));
+    }
+  }
+
+  /** Keeps since when nodes have heard of their stops, before a silence leaves that in doubt; called before each pass. */
+  noteHeard(nodes: ReadonlyMap<string, ObservedNode>): void {
+    for (const [key, { node, begunAt }] of this.#stops) {
+      const state = this.states.get(key);
+      if (!state || state.kind === 'queued' || state.heardAt !== undefined) continue;
+      const at = surelyHeardAt(state, nodes.get(node), begunAt);
+      if (at !== null) this.states.set(key, { ...state, heardAt: at });
     }
   }
 
@@ -80,6 +95,7 @@ export class Effects {
       if (until < now) {
         this.states.delete(key);
         this.#failuresInARow.delete(key);
+        this.#stops.delete(key);
       }
     }
   }
@@ -98,7 +114,8 @@ export class Effects {
       // Also what fails at once ends later: whoever begins it notes that it runs, and its end takes that back.
       const containerId = await within(limits, what, signal => this.#perform(action, signal));
       const at = this.#clock.now();
-      this.states.set(key, { kind: 'settled', at, firstAt, ...(containerId === undefined ? {} : { containerId }) });
+      const made = containerId === undefined ? {} : { containerId };
+      this.states.set(key, { kind: 'settled', at, firstAt, ...heardIn(this.states.get(key)), ...made });
       this.#failuresInARow.delete(key);
     } catch (thrown) {
       error = toOutriggerError(thrown);
@@ -107,7 +124,9 @@ export class Effects {
       const at = this.#clock.now();
       const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
       const { code, retryable } = error;
-      const failed = { kind: 'failed', at, firstAt, code, message: words(error), notBefore: at + pauseMs } as const;
+      const heard = heardIn(this.states.get(key));
+      const notBefore = at + pauseMs;
+      const failed = { kind: 'failed', at, firstAt, ...heard, code, message: words(error), notBefore } as const;
       this.states.set(key, retryable ? failed : { ...failed, isForGood: true });
       this.#noteImage(action, error);
     }
@@ -222,4 +241,8 @@ function deadlineMs(action: Action): number {
 
 function words(error: OutriggerError): string {
   return error.next ? `${error.message} (${error.next})` : error.message;
+}
+
+function heardIn(state: EffectState | undefined): { readonly heardAt?: number } {
+  return state && state.kind !== 'queued' && state.heardAt !== undefined ? { heardAt: state.heardAt } : {};
 }

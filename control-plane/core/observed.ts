@@ -31,16 +31,24 @@ export interface RegistryStanding {
 /**
  * One effect's state. `settled` holds until a listing that began later has shown its result; `failed` holds until the
  * effect is begun again. `queued`: it was asked for, and as much is under way on its node as may be. `firstAt`, by the Clock:
- * when the first of its tries in a row was begun, as far as that is remembered.
+ * when the first of its tries in a row was begun, as far as that is remembered. `heardAt`, of a stop: when its node
+ * first heard of it; absent while that is in doubt.
  */
 export type EffectState =
   | { readonly kind: 'queued' }
-  | { readonly kind: 'under_way'; readonly firstAt?: number }
-  | { readonly kind: 'settled'; readonly at: number; readonly firstAt?: number; readonly containerId?: string }
+  | { readonly kind: 'under_way'; readonly firstAt?: number; readonly heardAt?: number }
+  | {
+      readonly kind: 'settled';
+      readonly at: number;
+      readonly firstAt?: number;
+      readonly heardAt?: number;
+      readonly containerId?: string;
+    }
   | {
       readonly kind: 'failed';
       readonly at: number;
       readonly firstAt?: number;
+      readonly heardAt?: number;
       readonly code: ErrorCode;
       readonly message: string;
       /** Not to be begun again before; grows with each failure in a row. */

@@ -4,6 +4,7 @@ import { type Action, actionKey, containerName, pullAction } from '../../control
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 import { imageKey } from '../../control-plane/core/observed.ts';
 import type { Engine } from '../../control-plane/ports.ts';
+import { aNode, type GivenNode } from '../core/replicas.ts';
 import { aSpec } from '../core/specs.ts';
 import { settle, VirtualClock } from '../fakes/clock.ts';
 import { FakeEngine } from '../fakes/engine.ts';
@@ -85,6 +86,71 @@ test('the same effect is not begun a second time while it runs', async t => {
   t.is(engine.calls.length, 1);
   effects.begin([stop('c1')]);
   t.is(engine.calls.length, 2, 'and is once it ended');
+});
+
+test('a stop is heard once its node was listed while it was under way, and stays so when the node is silent later', async t => {
+  const { clock, engine, effects } = onFakes();
+  engine.failNext('stop', { kind: 'hang' });
+  effects.begin([stop('c1')]);
+  const firstAt = clock.now();
+  const answeringSince = firstAt - 5_000;
+  const see = (given: GivenNode) => effects.noteHeard(new Map([['local', aNode(given)]]));
+  const state = () => effects.states.get('stop c1');
+  see({ answeringSince, listedFrom: firstAt });
+  t.deepEqual(state(), { kind: 'under_way', firstAt }, 'it may have fallen silent since');
+  see({ answeringSince, listedFrom: firstAt + 1, answering: false, silentSince: firstAt });
+  t.deepEqual(state(), { kind: 'under_way', firstAt });
+  see({ answeringSince, listedFrom: firstAt + 1 });
+  const heard = { firstAt, heardAt: firstAt };
+  t.deepEqual(state(), { kind: 'under_way', ...heard });
+  await clock.advance(70_000);
+  t.like(state(), { kind: 'failed', ...heard });
+  see({ answeringSince: clock.now(), listedFrom: clock.now() });
+  effects.begin([stop('c1')]);
+  t.deepEqual(state(), { kind: 'under_way', ...heard });
+  await clock.advance(10);
+  t.like(state(), { kind: 'settled', ...heard });
+});
+
+test('what is under way when a silent node is back is heard from then on', t => {
+  const { clock, engine, effects } = onFakes();
+  engine.failNext('stop', { kind: 'hang' });
+  effects.begin([stop('c1')]);
+  const answeringSince = clock.now() + 60_000;
+  effects.noteHeard(new Map([['local', aNode({ answeringSince, listedFrom: answeringSince })]]));
+  t.like(effects.states.get('stop c1'), { kind: 'under_way', heardAt: answeringSince });
+});
+
+for (const [code, isHeard] of [
+  ['unavailable', false],
+  ['timeout', false],
+  ['internal', true],
+  ['conflict', true],
+] as const)
+  test(`a stop that failed as ${code} was ${isHeard ? '' : 'perhaps not '}heard`, async t => {
+    const { clock, engine, effects } = onFakes();
+    engine.failNext('stop', { kind: 'error', error: new OutriggerError(code, 'no') });
+    effects.begin([stop('c1')]);
+    const firstAt = clock.now();
+    await clock.advance(10);
+    effects.noteHeard(new Map([['local', aNode({ answeringSince: 0, listedFrom: clock.now() })]]));
+    const state = effects.states.get('stop c1');
+    t.like(state, { kind: 'failed', code });
+    t.is(state && 'heardAt' in state ? state.heardAt : undefined, isHeard ? firstAt : undefined);
+  });
+
+test('that a stop was heard is forgotten with its outcome', async t => {
+  const { clock, effects } = onFakes();
+  const see = () => effects.noteHeard(new Map([['local', aNode({ listedFrom: clock.now() })]]));
+  effects.begin([stop('c1')]);
+  await clock.advance(10);
+  see();
+  t.like(effects.states.get('stop c1'), { kind: 'settled', heardAt: clock.now() - 10 });
+  await clock.advance(61_000);
+  effects.prune(NAMED);
+  effects.begin([stop('c1')]);
+  see();
+  t.deepEqual(effects.states.get('stop c1'), { kind: 'under_way', firstAt: clock.now() });
 });
 
 test('no more than 64 run at once; the others are begun when they are asked for again and there is room', async t => {

@@ -27,7 +27,7 @@ function stageOf(
   return turnStage(aReplica(phase), aSpec(), { observed, containersOf: () => containers, now });
 }
 
-const failed = (at: number, firstAt: number): EffectState => ({
+const failed = (at: number, firstAt: number): Extract<EffectState, { kind: 'failed' }> => ({
   kind: 'failed',
   at,
   firstAt,
@@ -117,6 +117,22 @@ test('a node that was silent has heard nothing of what it was told, but what it 
   t.deepEqual(stop({ kind: 'under_way', firstAt: SINCE }), stopping);
   const silent = { answering: false, answeringSince: 0, silentSince: SINCE };
   t.deepEqual(stop({ kind: 'under_way', firstAt: SINCE }, silent), { kind: 'stopping', until: now + PATIENCE_MS });
+});
+
+test('a stop that its node has heard is waited for from then, however often that is silent later', t => {
+  const heardAt = SINCE + 60 * MINUTE_MS;
+  const until = heardAt + PATIENCE_MS;
+  const answeringSince = until - 10_000;
+  const at = (now: number, effect: EffectState) =>
+    stageOf(phaseOf('stopping', SINCE), now, { effect: ['stop c1', effect], node: { answeringSince } });
+  const tries: EffectState[] = [
+    { ...failed(heardAt + MINUTE_MS, SINCE), heardAt },
+    { kind: 'under_way', firstAt: SINCE, heardAt },
+  ];
+  for (const stop of tries) {
+    t.deepEqual(at(until - 1, stop), { kind: 'stopping', until });
+    t.deepEqual(at(until, stop), { kind: 'at_rest' });
+  }
 });
 
 test('what does not run is not waited for', t => {

@@ -212,3 +212,24 @@ test('one that needs two devices and failed as often as more important ones on e
   t.not(await whileProbed(world, () => serving(world, 'wide') === 1, 60 * MINUTE_MS), null);
   await world.end();
 });
+
+for (const plight of ['down', 'hung', 'cut_hung'] as const)
+  test(`a stop without end keeps nobody waiting for ever on a node that is silent (${plight}) again and again`, async t => {
+    const world = await smallCluster({ a: 1 });
+    const grace = 6 * 60 * MINUTE_MS;
+    const slow = { command: ['slow-stop', String(grace)], stopGraceMs: grace };
+    await up(world, 'old', { ...sharing(8), ...slow, replicas: exactly(1) });
+    await world.ask(c => c.remove({ namespace: NAMESPACE, names: ['old'], volumes: false }));
+    await up(world, 'new', { ...sharing(8), replicas: exactly(1) }, 0);
+    let isServed = false;
+    for (let silences = 0; silences < 5 && !isServed; silences += 1) {
+      isServed = (await timeUntil(world, () => serving(world, 'new') === 1, 100_000)) !== null;
+      world.suffer('a', plight);
+      await world.advance(25_000);
+      world.suffer('a', 'fine');
+    }
+    t.true(isServed);
+    t.is(running(world, 'old').length, 1, 'it has its grace');
+    world.safety.check();
+    await world.end();
+  });

@@ -5,6 +5,7 @@ import { isUnstarted } from '../is-unstarted.ts';
 import type { EffectState, Observed, ObservedContainer } from '../observed.ts';
 import type { PhaseOf, Replica } from '../replica.ts';
 import type { ServiceSpec } from '../spec.ts';
+import { heardAt } from './heard-at.ts';
 
 /**
  * How far a replica is with a start or a stop on devices that it shares. Whatever goes wrong with it, it keeps others
@@ -88,13 +89,9 @@ function whileStopping(replica: Replica, phase: PhaseOf<'stopping'>, { observed,
   const running = containersOf(replica).filter(c => c.state === 'running');
   if (running.length === 0) return AT_REST;
   const node = observed.nodes.get(phase.placement.node);
-  const answeringSince = node?.answeringSince ?? Number.NEGATIVE_INFINITY;
   const told = running.flatMap(({ id }) => {
-    const stop = observed.effects.get(stopKey(id));
-    if (stop === undefined || stop.kind === 'queued') return [];
-    // What was said to a silent node was not heard.
-    const isUnheard = stop.kind !== 'under_way' && stop.at < answeringSince;
-    return isUnheard ? [] : [Math.max(stop.firstAt ?? phase.since, answeringSince)];
+    const at = heardAt(observed.effects.get(stopKey(id)), node);
+    return at === null ? [] : [Number.isFinite(at) ? at : phase.since];
   });
   // However long ago its end was decided: what nobody has told it, as we or its node were away, has not begun.
   if (told.length === 0) return { kind: 'to_stop', since: phase.since };
