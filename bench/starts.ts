@@ -10,12 +10,15 @@ import { Swarm } from './starts/swarm.ts';
 import { medianInterval, ratioInterval } from './statistics.ts';
 
 const FILE = 'bench/starts/outrigger.yaml';
+/** The same replicas on the network of a plain `docker run`: what Outrigger adds, without what a network costs the engine. */
+const BRIDGE_FILE = 'bench/starts/outrigger-bridge.yaml';
 const COMPOSE = ['compose', '-f', 'bench/starts/compose.yaml'];
 const NETWORK = 'outrigger-bench-starts';
 const SIDES = [
   'docker run',
   'docker run --network',
   'outrigger up',
+  'outrigger up, bridge',
   'outrigger up, cold',
   'compose up --wait',
   'Swarm service',
@@ -36,7 +39,7 @@ export async function benchStarts(context: BenchContext): Promise<{ rows: Row[];
   const never = new AbortController().signal;
   await using cleanup = new AsyncDisposableStack();
   const outrigger = cleanup.use(await Outrigger.make());
-  const down = (which: Outrigger) => which.run(['down', '-f', FILE], { signal: never });
+  const down = (which: Outrigger, file = FILE) => which.run(['down', '-f', file], { signal: never });
   await outrigger.serve(signal);
   cleanup.defer(() => tidy('take the replicas down', () => down(outrigger)));
   await runCommand('docker', ['network', 'create', NETWORK], { signal });
@@ -66,6 +69,15 @@ export async function benchStarts(context: BenchContext): Promise<{ rows: Row[];
         return { 'outrigger up': await timed(() => outrigger.run(['up', '-d', '-f', FILE], { signal })) };
       } finally {
         await down(outrigger);
+      }
+    },
+    'outrigger up, bridge': async () => {
+      try {
+        return {
+          'outrigger up, bridge': await timed(() => outrigger.run(['up', '-d', '-f', BRIDGE_FILE], { signal })),
+        };
+      } finally {
+        await down(outrigger, BRIDGE_FILE);
       }
     },
     'outrigger up, cold': async () => {
