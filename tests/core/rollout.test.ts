@@ -37,6 +37,7 @@ const CALM: Leeway = {
   claimRoom: () => 'claimed',
   mayFitSoon: () => false,
   roomFrom: (_, old) => (old.length > 0 ? { kind: 'made', by: old.slice(0, 1) } : { kind: 'none' }),
+  memoryHolders: () => [],
 };
 
 const stepOf = (service: Service, replicas: readonly Replica[], leeway: Leeway = CALM) =>
@@ -345,4 +346,20 @@ test('nobody leaves for the room of a second one before the first has taken the 
     }).drain.length;
   t.is(leaving(false), 1);
   t.is(leaving(true), 0);
+});
+
+test('for memory that a new replica with a place waits for, an old one leaves where nobody is missing, nor may be at once', t => {
+  const [one, other] = many(2, 'ready', 1) as [Replica, Replica];
+  const made = replica('creating', 2);
+  const leeway: Leeway = { ...CALM, memoryHolders: (placed, old) => (placed.includes(made) ? old.slice(0, 1) : []) };
+  const drained = (replicas: Replica[], given: Partial<Leeway> = {}) =>
+    stepOf(aService(2, { maxSurge: 2 }), replicas, { ...leeway, ...given }).drain.map(d => d.replica.id);
+  t.is(drained([one, other, made]).length, 1);
+  t.deepEqual(drained([one, made]), [], 'one is missing');
+  t.deepEqual(drained([one, made, replica('draining', 1)]), [], 'one is on its way out');
+  const ready = replica('ready', 2);
+  t.is(drained([one, ready, made]).length, 1);
+  t.deepEqual(drained([one, ready, made], { isOnTrial: r => r === ready }), []);
+  const inDoubt = replica('ready', 1, {}, { impaired: true });
+  t.deepEqual(drained([inDoubt, made, replica('starting', 2)]), [inDoubt.id], 'one in doubt leaves all the same');
 });

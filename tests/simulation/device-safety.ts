@@ -116,13 +116,28 @@ function startEndsBy({ startedAt, request: { spec } }: FakeContainer, { kind, si
 const NOTICED_WITHIN_MS = 60_000;
 
 function checkMemoryIsFree(scene: Scene, placement: Placement, device: string, bytes: number, broken: Broken): void {
-  const node = nodeOf(scene, placement.node);
-  const listed = node?.machine.devices.find(d => setupId(d.id) === setupId(device));
-  const used = node?.machine.usedBytes.get(listed?.id ?? device);
-  const total = listed?.memoryBytes;
-  if (!node || used === undefined || total === undefined || used + bytes <= total) return;
-  if (scene.now() - node.machine.strangerSince(device) < NOTICED_WITHIN_MS) return;
-  broken('2', `something starts on ${device} of ${node.name} that needs ${bytes} bytes, ${total - used} are free`);
+  const free = freeOn(scene, placement.node, device);
+  if (!free || free.bytes >= bytes || scene.now() - free.changedAt < NOTICED_WITHIN_MS) return;
+  broken('2', `something starts on ${device} of ${placement.node} that needs ${bytes} bytes, ${free.bytes} are free`);
+}
+
+/** Whether it has a place on shared devices and not begun, and less is free on one of them than it declares, or was just now. */
+export function lacksMemory(scene: Scene, { phase }: Replica, gpu: GpuRequest | undefined): boolean {
+  const bytes = bytesOf(gpu);
+  if (bytes === null || phase.kind !== 'creating') return false;
+  return phase.placement.devices.some(device => {
+    const free = freeOn(scene, phase.placement.node, device);
+    return free !== null && (free.bytes < bytes || scene.now() - free.changedAt < NOTICED_WITHIN_MS);
+  });
+}
+
+/** What really is free, and when somebody who is not ours last changed that. */
+function freeOn(scene: Scene, name: string, device: string): { bytes: number; changedAt: number } | null {
+  const machine = nodeOf(scene, name)?.machine;
+  const listed = machine?.devices.find(d => setupId(d.id) === setupId(device));
+  const used = machine?.usedBytes.get(listed?.id ?? device);
+  if (!machine || used === undefined || listed?.memoryBytes === undefined) return null;
+  return { bytes: listed.memoryBytes - used, changedAt: machine.strangerSince(device) };
 }
 
 function sharing(stored: Stored, node: string, device: string): Replica[] {

@@ -1,6 +1,7 @@
 import { heldPlacement, type PhaseOf, type Placement, type Replica } from '../../control-plane/core/replica.ts';
 import type { Service } from '../../control-plane/core/service.ts';
 import { setupId } from './device-names.ts';
+import { lacksMemory } from './device-safety.ts';
 import { type Holder, nodeWithRoom } from './room.ts';
 import { type Broken, isCurrent, isLeaving, nodeOf, placementInUse, type Scene, serves } from './scene.ts';
 import type { Stored } from './witness.ts';
@@ -119,6 +120,13 @@ function checkReplaced(
   const staying = all.filter(r => !isLeaving(r));
   const left = staying.filter(serves).length;
   if (left >= fewestServing(service)) return;
+  // Who leaves at the same time leaves for the same one, also where nothing has to be waited for before its stop.
+  const toldAt = (r: Replica) => r.timings.findLast(({ phase }) => phase === 'draining')?.at;
+  const together = all.filter(r => isLeaving(r) && toldAt(r) === after.phase.since);
+  const current = staying.filter(r => isCurrent(r, generation));
+  // One that has a place by what is declared may need the memory of others there: if nobody is missing, those go.
+  const isShort = current.some(r => lacksMemory(scene, r, spec.resources.gpu));
+  if (isShort && left + together.length >= replicas) return;
   const was = `${after.id} of ${key} was replaced while ${left} of ${replicas} others serve`;
   const room = nodeWithRoom(
     { nodes: scene.nodes, stored, running: () => holders(stored) },
@@ -134,11 +142,7 @@ function checkReplaced(
     phase.kind === 'pending' ||
     (isPromised && (phase.kind === 'pulling' || phase.kind === 'creating') && phase.since === after.phase.since);
   if (room && !isPromised) broken('3', `${was}, and a new one has room on ${room.name}`);
-  const current = staying.filter(r => isCurrent(r, generation));
   if (current.filter(r => !isUnplaced(r)).length >= replicas) broken('3', `${was}, and nobody waits for a place`);
-  // Who leaves at the same time leaves for the same one, also where nothing has to be waited for before its stop.
-  const toldAt = (r: Replica) => r.timings.findLast(({ phase }) => phase === 'draining')?.at;
-  const together = all.filter(r => isLeaving(r) && toldAt(r) === after.phase.since);
   if (left + together.length > fewestServing(service)) return;
   const missing = [
     ...current.filter(r => !isUnplaced(r) && !serves(r)),

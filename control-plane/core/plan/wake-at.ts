@@ -2,6 +2,7 @@ import { type Action, actionKey } from '../actions.ts';
 import { drainEndsAt } from '../lifecycle/drain-end.ts';
 import { awaitsDeviceCheckUntil } from '../lifecycle/first-device-check.ts';
 import { provenAt } from '../lifecycle/on-trial.ts';
+import { memoryAwaitedUntil } from '../rollout/memory-holders.ts';
 import type { World } from '../world.ts';
 
 /**
@@ -21,6 +22,8 @@ export function wakeAt(world: World, actions: readonly Action[], given: readonly
     const service = world.services.get(replica.service);
     const proven = service ? provenAt(service, replica) : null;
     if (proven !== null) times.push(proven);
+    const memoryUntil = memoryAwaitedUntil(replica);
+    if (memoryUntil !== null) times.push(memoryUntil);
     if (phase.kind === 'backoff') times.push(phase.until);
     if (phase.kind === 'starting') {
       const until = awaitsDeviceCheckUntil(replica, phase, { spec: world.specOf(replica), observed });

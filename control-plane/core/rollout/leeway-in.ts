@@ -1,15 +1,16 @@
 import { provenAt } from '../lifecycle/on-trial.ts';
 import type { ObservedNode } from '../observed.ts';
 import type { Cluster } from '../placement/cluster.ts';
-import type { Leaver } from '../placement/make-room.ts';
-import { heldPlacement, type Newcomer, newcomerOf, type Replica } from '../replica.ts';
+import { type Newcomer, newcomerOf, type Replica } from '../replica.ts';
 import { bookWaiting } from '../waiting/book-waiting.ts';
 import { clusterIn, futureIn, requestOf } from '../waiting/cluster-in.ts';
 import { awaitsImage, makeRoomWithImage } from '../waiting/image-first.ts';
 import { keepRoom, successorsIn } from '../waiting/successors.ts';
 import { unmetDependencies } from '../waiting/unmet.ts';
 import type { World } from '../world.ts';
+import { leaversOf } from './leavers.ts';
 import type { Leeway, Room } from './leeway.ts';
+import { memoryHolders } from './memory-holders.ts';
 import { isMovingIn } from './movers.ts';
 
 /** What the nodes of a pass leave the rollouts of its services to do. */
@@ -47,6 +48,7 @@ export function leewayIn(world: World): Leeway {
       unmetDependencies(world, world.specOf(pending)).length > 0
         ? { kind: 'none' }
         : takeRoom(world, future(), { pending, old, isTooMuch }),
+    memoryHolders: (placed, old) => memoryHolders(world, placed, old),
   };
 }
 
@@ -65,6 +67,10 @@ export function withoutRoom(leeway: Leeway, onAsked: () => void): Leeway {
     roomFrom: () => {
       onAsked();
       return { kind: 'untold' };
+    },
+    memoryHolders: (placed, old) => {
+      if (leeway.memoryHolders(placed, old).length > 0) onAsked();
+      return [];
     },
   };
 }
@@ -99,12 +105,7 @@ function takeRoom(
 ): Room {
   if (booked.has(pending.id)) return { kind: 'free' };
   const request = requestOf(world, pending);
-  // Of equally few, those go that are least worth keeping.
-  const leavers = old.flatMap((replica, nth): Leaver[] => {
-    const placement = heldPlacement(replica);
-    return placement ? [{ replicaId: replica.id, spec: world.specOf(replica), placement, cost: nth }] : [];
-  });
-  const going = makeRoomWithImage(world, cluster, { ...request, ...pending }, { leavers });
+  const going = makeRoomWithImage(world, cluster, { ...request, ...pending }, { leavers: leaversOf(world, old) });
   const by = old.filter(r => going?.includes(r.id));
   if (going === null || isTooMuch(by)) return { kind: 'none' };
   for (const id of going) cluster.release(id);

@@ -26,6 +26,11 @@ export interface Leeway {
     old: readonly Replica[],
     isTooMuch?: (leaving: readonly Replica[]) => boolean,
   ) => Room;
+  /**
+   * Who has the memory that one of these waits for beside them, with a place of its own; nobody where nobody waits so.
+   * @param old who may leave for it, the least worthy first
+   */
+  readonly memoryHolders: (placed: readonly Replica[], old: readonly Replica[]) => readonly Replica[];
 }
 
 export type Room =

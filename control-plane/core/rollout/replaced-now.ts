@@ -19,7 +19,8 @@ export function replacedNow(service: Service, roster: Roster, leeway: Leeway): R
   const { staying, servingOld, isQuiet } = roster;
   const spared = sparedCount(service, roster);
   const isNobodyAwaited = !isOneAwaited(roster);
-  if (servingOld.length === 0 || (spared === 0 && !isNobodyAwaited)) return NOBODY;
+  if (servingOld.length === 0) return NOBODY;
+  if (spared === 0 && !isNobodyAwaited) return { replaced: inTheWay(service, roster, leeway), isStuck: false };
   const waiting = staying.filter(isWithoutPlace).filter(r => spared > 0 || isWithoutRoom(r));
   const lacking = service.replicas - staying.filter(r => !isPending(r)).length;
   // Where one has to leave before its successor is made, room is asked for before that is there.
@@ -67,6 +68,22 @@ interface Leaving {
   readonly surelySpared: number;
   /** For one newcomer that fits nowhere beside them, more may leave than are spared. */
   readonly isNobodyAwaited: boolean;
+}
+
+/**
+ * Who is in the way of one that is awaited in vain: it has a place beside those that serve, and waits for their memory. They
+ * leave where nobody is missing yet, nor may be in the next moment.
+ */
+function inTheWay(
+  service: Service,
+  roster: Roster,
+  { memoryHolders }: Pick<Leeway, 'memoryHolders'>,
+): readonly Replica[] {
+  const { staying, moving, servingOld, onTrial, isQuiet } = roster;
+  if (!isQuiet || onTrial.size > 0) return [];
+  const holders = memoryHolders(staying, servingOld);
+  const available = [...staying, ...moving.serving, ...servingOld].filter(isAvailable).length;
+  return available >= service.replicas || !holders.some(isAvailable) ? holders : [];
 }
 
 /** What each newcomer finds, one after the other, as long as more may leave: who makes way for one does for no other. */

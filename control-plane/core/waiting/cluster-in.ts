@@ -2,7 +2,7 @@ import type { ObservedContainer, ObservedNode } from '../observed.ts';
 import { isNamedByUs } from '../own-containers.ts';
 import type { Cluster, PlacementRequest } from '../placement/cluster.ts';
 import { clusterOf } from '../placement/cluster-of.ts';
-import { heldPlacement, isOnItsWayOut, type Newcomer } from '../replica.ts';
+import { heldPlacement, isOnItsWayOut, isWithoutContainer, type Newcomer, placementOf } from '../replica.ts';
 import type { ServiceKey } from '../spec.ts';
 import type { World } from '../world.ts';
 
@@ -29,6 +29,21 @@ export function futureIn(world: World, seenAs?: (node: ObservedNode) => Observed
 export function withoutLeaving({ replicas }: World, cluster: Cluster): Cluster {
   for (const replica of replicas.values()) if (isOnItsWayOut(replica)) cluster.release(replica.id);
   return cluster;
+}
+
+/**
+ * Takes for used what is measured so, where that is more than is declared. What has not been started uses nothing yet of
+ * what is declared for it.
+ */
+export function countMeasured(world: World, cluster: Cluster): void {
+  const unstarted = [...world.replicas.values()].filter(isWithoutContainer);
+  for (const { id } of unstarted) cluster.release(id);
+  cluster.countMeasured();
+  for (const replica of unstarted) {
+    const placement = placementOf(replica);
+    const spec = world.keptSpec(replica.service, replica.generation);
+    if (placement && spec) cluster.hold({ replicaId: replica.id, service: replica.service }, spec, placement);
+  }
 }
 
 /** Where a container runs that no account says is there. */

@@ -3,10 +3,10 @@ import type { ProbeReport } from '../observed.ts';
 import type { HeldByLower } from '../pending-reason.ts';
 import type { Cluster, PlacementRequest } from '../placement/cluster.ts';
 import { type Leaver, makeRoom, ROOM_TRIES } from '../placement/make-room.ts';
-import { isOnItsWayOut, isWithoutContainer, placementOf } from '../replica.ts';
+import { isOnItsWayOut } from '../replica.ts';
 import type { ServiceKey, ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
-import { clusterIn, futureIn, withoutLeaving } from './cluster-in.ts';
+import { clusterIn, countMeasured, futureIn, withoutLeaving } from './cluster-in.ts';
 import { awaitsImage, makeRoomWithImage } from './image-first.ts';
 import { unmetDependencies } from './unmet.ts';
 
@@ -92,18 +92,6 @@ function roomWithoutNeeded(
   if (unmetDependencies({ services, ofService: staying }, spec).length === 0) return going;
   const needed = new Set(spec.dependsOn.map(d => `${spec.namespace}/${d.service}`));
   return roomBy(idle.filter(c => !needed.has(world.replicas.get(c.replicaId)?.service ?? '')));
-}
-
-/** What has not been started uses nothing yet of what is declared for it. */
-function countMeasured(world: World, cluster: Cluster): void {
-  const unstarted = [...world.replicas.values()].filter(isWithoutContainer);
-  for (const { id } of unstarted) cluster.release(id);
-  cluster.countMeasured();
-  for (const replica of unstarted) {
-    const placement = placementOf(replica);
-    const spec = world.keptSpec(replica.service, replica.generation);
-    if (placement && spec) cluster.hold({ replicaId: replica.id, service: replica.service }, spec, placement);
-  }
 }
 
 /** Whose going would make room, and why they do not go; nobody where nobody's would. */
