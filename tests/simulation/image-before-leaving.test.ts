@@ -1,6 +1,6 @@
 import test from 'ava';
 import { NAMESPACE, type SimulatedWorld } from './simulated-world.ts';
-import { exactly, fewestServing, GIB, running, serving, smallCluster, up } from './small-cluster.ts';
+import { exactly, fewestServing, GIB, running, serving, smallCluster, timeUntil, up } from './small-cluster.ts';
 
 const MINUTE_MS = 60_000;
 const PULL_MS = 10 * MINUTE_MS;
@@ -125,6 +125,39 @@ test('an idle replica keeps its place until the image of the more important one 
   await world.advance(3 * MINUTE_MS);
   t.is(serving(world, 'idle'), 0);
   t.is(serving(world, 's'), 1);
+  await world.end();
+});
+
+test('what is always pulled is pulled once more for a restart before the only replica leaves', async t => {
+  const world = await slowCluster({ a: 1 });
+  await up(world, 's', { ...ONE, image: 'slow:1', pullPolicy: 'always' }, PULL_MS + MINUTE_MS);
+  const before = running(world, 's');
+  t.is(before.length, 1);
+  await world.advance(60 * MINUTE_MS);
+  await world.ask(c => c.restart({ namespace: NAMESPACE, name: 's' }, {}));
+  await world.advance(PULL_MS / 2);
+  t.deepEqual(running(world, 's'), before);
+  const down = await downMs(world, 's', PULL_MS);
+  t.true(down > 0 && down < 5_000, `down for ${down} ms`);
+  t.notDeepEqual(running(world, 's'), before);
+  await world.end();
+});
+
+test('what is always pulled is pulled for one more replica before an idle one leaves for it', async t => {
+  const world = await slowCluster({ a: 2 });
+  const more = { ...ONE_GPU, priority: 5, replicas: { min: 1, max: 2, initial: 1 } };
+  await up(world, 's', { ...more, image: 'slow:1', pullPolicy: 'always' }, PULL_MS + MINUTE_MS);
+  await up(world, 'idle', { ...ONE_GPU, replicas: { min: 0, max: 1, initial: 1 }, idleTimeoutMs: 1_000 });
+  for (const { id } of world.running()) world.health.load.set(id, { inFlight: 0, since: world.clock.now() });
+  await world.advance(5_000);
+  await world.ask(c => c.scale({ namespace: NAMESPACE, name: 's' }, 2));
+  await world.advance(PULL_MS / 2);
+  t.is(serving(world, 'idle'), 1);
+  t.is(serving(world, 's'), 1);
+  await world.advance(PULL_MS / 2);
+  const waited = await timeUntil(world, () => serving(world, 's') === 2, PULL_MS);
+  t.true(waited !== null && waited < MINUTE_MS, `another ${waited} ms`);
+  t.is(serving(world, 'idle'), 0);
   await world.end();
 });
 

@@ -1,10 +1,11 @@
 import { addressesOf } from '../endpoint.ts';
 import { withGivenDevices } from '../nodes/with-given-devices.ts';
 import { containerOf, type Replica } from '../replica.ts';
-import { isUpdating, type Service } from '../service.ts';
+import { isUpdating } from '../service.ts';
 import type { ServiceSpec } from '../spec.ts';
 import type { World } from '../world.ts';
 import { advance } from './advance.ts';
+import { pulledSince } from './pulled-since.ts';
 
 /**
  * Moves every replica as far as what is observed carries it.
@@ -20,19 +21,12 @@ export function advanceAll(world: World, contested: ReadonlySet<string>): void {
     const isDeleted = world.isDeleted(replica.service);
     const service = world.services.get(replica.service);
     const isUpdate = service !== undefined && isUpdating(service) && replica.generation === service.generation;
-    const pulledSince = pulledSinceOf(service, replica);
-    const seen = { spec, observed, containers, nodes, now, pulledSince };
+    const seen = { spec, observed, containers, nodes, now, pulledSince: pulledSince(service, replica) };
     const facts = { ...seen, isContested, isKnownToWork, isUpdate, isDeleted };
     const moved = advance(replica, facts);
     quarantineLost(world, replica, moved);
     world.put(withAddresses(world, withGivenDevices(moved, observed), spec));
   }
-}
-
-/** Its image may have been pulled before it had a place: for the first container of an update. */
-function pulledSinceOf(service: Service | undefined, { generation, attempt, failures }: Replica): number {
-  if (service?.rollout.kind !== 'progressing' || service.generation !== generation) return Number.POSITIVE_INFINITY;
-  return attempt === 0 && failures === 0 ? service.rollout.since : Number.POSITIVE_INFINITY;
 }
 
 /** A device that a container lost sight of is given to nobody else before somebody has looked at it. */

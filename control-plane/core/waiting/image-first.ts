@@ -1,6 +1,7 @@
 import { actionKey, pullAction } from '../actions.ts';
 import type { ImageWait } from '../image-wait.ts';
 import { backoffDelayMs } from '../lifecycle/backoff.ts';
+import { pulledSince } from '../lifecycle/pulled-since.ts';
 import { isFinal } from '../lifecycle/until-ready.ts';
 import { imageKey } from '../observed.ts';
 import type { PendingReason } from '../pending-reason.ts';
@@ -125,9 +126,15 @@ function standingOn(world: World, newcomer: Newcomer, name: string): Standing {
   return { kind: 'refused', refusal: image.message, notBefore: image.at + REFUSED_PAUSE_MS };
 }
 
-/** An image that is always pulled is pulled anew for what was asked for then. */
-function wantedSince({ services }: World, { service }: Newcomer): number {
+/**
+ * From when on a pull is good enough for an image that is always pulled. For one that is made only once another has left, it
+ * is that its service was last wanted: nothing that lasts says when it is waited for.
+ */
+function wantedSince({ services, replicas }: World, { id, service }: Newcomer): number {
   const wanted = services.get(service);
+  const replica = replicas.get(id);
+  const since = replica ? pulledSince(wanted, replica) : Number.POSITIVE_INFINITY;
+  if (Number.isFinite(since)) return since;
   return wanted?.rollout.kind === 'progressing' ? wanted.rollout.since : (wanted?.acceptedAt ?? 0);
 }
 
