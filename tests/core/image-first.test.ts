@@ -33,7 +33,7 @@ const WAITS_SINCE = 600;
 const NOW = 100_000;
 const REFUSED = { kind: 'failed', code: 'image_unavailable', message: 'no such image' } as const;
 const NEXT = aSpec({ image: 'image:2', restart: { startAttempts: 3 } });
-const WAITING = aReplica(phaseOf('pending', WAITS_SINCE), { id: 'r2', generation: 2 });
+const WAITING = aReplica(phaseOf('pending', WAITS_SINCE), { id: 'r2', generation: 2, attempt: 0 });
 const OLD = aReplica(phaseOf('ready', 100), { id: 'r1' });
 const NODES = [aNode({ name: 'a' }), aNode({ name: 'b' })];
 
@@ -100,6 +100,11 @@ const THERE: Readonly<Record<string, Given>> = {
     spec: updateTo({ pullPolicy: 'always' }),
     images: { a: { kind: 'present', at: ACCEPTED } },
   },
+  'it is always pulled, and was since it waits, without an update': {
+    spec: updateTo({ pullPolicy: 'always' }),
+    service: { rollout: { kind: 'settled' } },
+    images: { a: { kind: 'present', at: WAITS_SINCE } },
+  },
 };
 for (const [words, given] of Object.entries(THERE))
   test(`nobody waits for an image where ${words}`, t => {
@@ -118,6 +123,11 @@ const NOT_THERE: Readonly<Record<string, Given>> = {
     spec: updateTo({ pullPolicy: 'always' }),
     nodes: listing('image:2'),
     images: { a: { kind: 'present', at: ACCEPTED - 1 } },
+  },
+  'it is always pulled, and was before it waits, without an update': {
+    spec: updateTo({ pullPolicy: 'always' }),
+    service: { rollout: { kind: 'settled' } },
+    images: { a: { kind: 'present', at: WAITS_SINCE - 1 } },
   },
   'it was refused before anybody waited for it': { images: { a: { ...REFUSED, at: WAITS_SINCE - 1 } } },
   'the registry did not answer': { images: { a: { ...REFUSED, code: 'unavailable', at: 700 } } },
