@@ -26,11 +26,12 @@ ${comparison('unary p99', 'p99 of those calls')}
 ${comparison('server streaming, 1 KiB', 'server streaming')}
 ${comparison('64 MiB there and back', '64 MiB messages')}
 
-Ten replicas until all are probed ready: ${value('ten replicas', 'outrigger up')}, against ${value('ten replicas', 'docker run')} for ten
-parallel \`docker run -d\` (${value('ten replicas', 'docker run --network')} where they join a network, as replicas do),
-${value('ten replicas', 'compose up --wait')} for \`docker compose up -d --wait\` and ${value('ten replicas', 'Swarm service')} for a Swarm service. The control plane serves
-${value('start to serving', 'outrigger')} after its start, and takes ${value('resident memory, idle, 10 replicas', 'outrigger')} and ${value('idle CPU, 10 replicas', 'outrigger')} with ten replicas that it probes. On
-10,000 simulated nodes of eight GPUs it places ${value('placements, 10,000 nodes', 'outrigger')} on one core.
+Ten replicas until all are probed ready: ${value('ten replicas', 'outrigger up')}. That is ${ratio('ten replicas', 'outrigger up')} times ten parallel \`docker run -d\`
+(${value('ten replicas', 'docker run')}) on the engine's own network, and ${ratio('against docker run --network', 'outrigger up')} times the same ones on a network of theirs (${value('ten replicas', 'docker run --network')}), where
+replicas are. \`docker compose up -d --wait\` takes ${value('ten replicas', 'compose up --wait')}, a Swarm service ${value('ten replicas', 'Swarm service')}.
+
+The control plane serves ${value('start to serving', 'outrigger')} after its start, and takes ${value('resident memory, idle, 10 replicas', 'outrigger')} and ${value('idle CPU, 10 replicas', 'outrigger')} while it probes
+ten replicas that nobody asks about. On 10,000 simulated nodes of eight GPUs the scheduler alone places ${value('placements, 10,000 nodes', 'outrigger')} on one core.
 
 ${missed.length === 0 ? 'Every target that was set is met.' : `Targets that are missed: ${missed.join('; ')}.`}`;
 }
