@@ -2,8 +2,8 @@ import { type Command, Option } from 'commander';
 import type { ConfigOptions } from '../commands/config.ts';
 import type { DownOptions } from '../commands/down.ts';
 import type { PsOptions } from '../commands/ps.ts';
-import type { UpOptions } from '../commands/up.ts';
 import type { Execute } from '../program.ts';
+import type { UpOptions } from '../up/up-options.ts';
 import { collect, examples, run, withProjectOptions } from './options.ts';
 import { refuse } from './refusals.ts';
 

@@ -5,7 +5,7 @@ import { connect, controlAddress } from '../../cli/connect.ts';
 import type { CommonOptions } from '../../cli/context.ts';
 import { parseSinceMs, parseTail, parseTimeoutMs } from '../../cli/parse-values.ts';
 import { parseScale, parseServiceReference } from '../../cli/service-reference.ts';
-import { withOverrides } from '../../cli/with-overrides.ts';
+import { withOverrides } from '../../cli/up/with-overrides.ts';
 import { OutriggerError } from '../../control-plane/core/errors.ts';
 
 const address = test.macro({

@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OutriggerError } from '../control-plane/core/errors.ts';
-import { SeenLines } from '../control-plane/logs/seen-lines.ts';
-import type { ReplicaView, ServiceView } from '../control-plane/views/views.ts';
-import { logPrinter } from './commands/logs.ts';
-import { Interruption } from './context.ts';
-import { EXIT_CODE, type ExitCode } from './exit-code.ts';
-import { followServices } from './follow-services.ts';
-import { isUnreachable } from './http-exchange.ts';
-import { exitCodeMeaning } from './render/failure.ts';
-import { singleLine } from './render/text.ts';
-import { formatDuration } from './render/units.ts';
-import { takeAway, type UpRun } from './up-run.ts';
+import { OutriggerError } from '../../control-plane/core/errors.ts';
+import { SeenLines } from '../../control-plane/logs/seen-lines.ts';
+import type { ReplicaView, ServiceView } from '../../control-plane/views/views.ts';
+import { logPrinter } from '../commands/logs.ts';
+import { Interruption } from '../context.ts';
+import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
+import { followServices } from '../follow-services.ts';
+import { isUnreachable } from '../http-exchange.ts';
+import { exitCodeMeaning } from '../render/failure.ts';
+import { singleLine } from '../render/text.ts';
+import { formatDuration } from '../render/units.ts';
+import { takeAway } from './take-back.ts';
+import type { UpRun } from './up-run.ts';
 
 export interface Attachment extends UpRun {
   readonly names: readonly string[];

@@ -1,5 +1,5 @@
-import type { ServiceSpecInput } from '../control-plane/core/spec.ts';
-import { usageError } from './usage-error.ts';
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import { usageError } from '../usage-error.ts';
 
 const PULL_POLICIES = ['always', 'missing', 'never'] as const;
 

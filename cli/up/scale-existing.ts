@@ -1,7 +1,7 @@
-import type { ApplyResult } from '../control-plane/control-plane.ts';
-import { OutriggerError } from '../control-plane/core/errors.ts';
-import { isRefused } from './apply-once.ts';
-import { isUnreachable } from './http-exchange.ts';
+import type { ApplyResult } from '../../control-plane/control-plane.ts';
+import { OutriggerError } from '../../control-plane/core/errors.ts';
+import { isRefused } from '../apply-once.ts';
+import { isUnreachable } from '../http-exchange.ts';
 import type { UpRun } from './up-run.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { ServiceSpecInput } from '../control-plane/core/spec.ts';
-import type { Applied } from './apply-once.ts';
+import type { ServiceSpecInput } from '../../control-plane/core/spec.ts';
+import type { Applied } from '../apply-once.ts';
 
 /**
  * A line for each service that ran in another number than the plain one of its file, which takes it back, as Compose

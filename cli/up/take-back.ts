@@ -1,31 +1,30 @@
-import { OutriggerError } from '../control-plane/core/errors.ts';
-import type { ServiceView } from '../control-plane/views/views.ts';
-import { type Applied, removalCommand } from './apply-once.ts';
-import { type Context, Interruption } from './context.ts';
-import { EXIT_CODE, type ExitCode } from './exit-code.ts';
-import { lastLines } from './last-lines.ts';
-import { removeAndWait } from './remove-and-wait.ts';
-import type { Revival } from './revival.ts';
-import { stillCreated } from './still-created.ts';
+import { OutriggerError } from '../../control-plane/core/errors.ts';
+import type { ServiceView } from '../../control-plane/views/views.ts';
+import { removalCommand } from '../apply-once.ts';
+import { Interruption } from '../context.ts';
+import { EXIT_CODE, type ExitCode } from '../exit-code.ts';
+import { lastLines } from '../last-lines.ts';
+import { removeAndWait } from '../remove-and-wait.ts';
+import { stillCreated } from '../still-created.ts';
+import { createdBy, removalOf, type UpRun } from './up-run.ts';
 
-/** One `up` whose services were accepted. */
-export interface UpRun extends Applied {
-  readonly context: Context;
-  readonly namespace: string;
-  readonly startedAtMs: number;
-  /** What a container gets to end by itself when it is taken down; undefined: what its service says. */
-  readonly graceMs: number | undefined;
-  readonly revival: Revival;
-  /** Fires at the second interruption: nothing is waited for any more. */
-  readonly hurry: AbortSignal;
-}
-
-export function removalOf({ client, namespace, graceMs, hurry }: UpRun) {
-  return { client, namespace, volumes: false, hurry, ...(graceMs !== undefined && { graceMs }) };
-}
-
-export function createdBy({ results }: Pick<Applied, 'results'>): string[] {
-  return results.filter(r => r.outcome === 'created').map(r => r.service.name);
+/**
+ * Where an `up` ended before its services were ready, by an interruption or an error: says so, and removes what it created.
+ * @param latest as the services were seen last
+ */
+export async function takeBack(
+  run: UpRun,
+  { error, latest }: { readonly error: unknown; readonly latest: readonly ServiceView[] },
+): Promise<ExitCode> {
+  const { context } = run;
+  if (context.signal.aborted) return await undo(run, latest);
+  // Before anything is removed: that may fail with an error of its own, which is then told besides.
+  const { reportError } = await import('../report-error.ts');
+  const debug = Boolean(context.environment['OUTRIGGER_DEBUG']);
+  const exitCode = reportError(error, context.err, { json: context.options.json === true, debug });
+  sayWhatStays(run);
+  await removeCreated(run);
+  return exitCode;
 }
 
 /**
@@ -67,8 +66,8 @@ function silence(): OutriggerError {
   return new OutriggerError('timeout', 'the control plane was not heard of in time');
 }
 
-/** After Ctrl-C before the services were ready. `latest`: as they were seen last. */
-export async function undo(run: UpRun, latest: readonly ServiceView[]): Promise<ExitCode> {
+/** After Ctrl-C. */
+async function undo(run: UpRun, latest: readonly ServiceView[]): Promise<ExitCode> {
   const { context, client, hurry } = run;
   const created = new Set(createdBy(run));
   const unready = latest.filter(s => created.has(s.name) && s.state !== 'ready');
@@ -81,7 +80,7 @@ export async function undo(run: UpRun, latest: readonly ServiceView[]): Promise<
 }
 
 /** What was there before this command, and what it has changed of that. Said before the removal of the rest, which may fail. */
-export function sayWhatStays({ context, results }: Pick<UpRun, 'context' | 'results'>): void {
+function sayWhatStays({ context, results }: UpRun): void {
   const goOn = results.filter(r => r.outcome === 'updated' || r.outcome === 'scaled').map(r => r.service.name);
   if (goOn.length > 0) context.err.line(`the update of ${goOn.join(', ')} goes on; see "outrigger ps"`);
   const staying = results.filter(r => r.outcome === 'unchanged').map(r => r.service.name);
