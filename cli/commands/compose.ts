@@ -92,7 +92,7 @@ function parseCall(words: readonly string[]): Call {
   const [command, service = '', ...more] = rest;
   if (command !== 'up' && command !== 'down' && command !== 'metadata') {
     throw usageError(
-      `"outrigger compose ${command ?? ''}" is not known.`,
+      command === undefined ? '"outrigger compose" lacks what to do.' : `"outrigger compose ${command}" is not known.`,
       'docker compose calls it with up, down or metadata.',
     );
   }

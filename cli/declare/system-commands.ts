@@ -92,8 +92,9 @@ export function declareSystemCommands(program: Command, execute: Execute): void 
       }),
     );
 
-  program
-    .command('compose [words...]', { hidden: true })
+  const provider = program.command('compose [words...]', { hidden: true });
+  provider
+
     .description('the provider that docker compose calls for "provider: {type: outrigger}"')
     .usage('--project-name=NAME up|down [--OPTION=VALUE]... SERVICE')
     .addHelpText(
@@ -111,6 +112,8 @@ What it may be told stands under provider.options: docs/compose.md.`,
     .allowUnknownOption()
     .action(
       run(execute, async ([words]) => {
+        // Compose always says what it wants: this is a person who looks around, and expects no line of JSON.
+        if ((words as string[]).length === 0) provider.help({ error: true });
         const { compose } = await import('../commands/compose.ts');
         return context => compose(context, words as string[]);
       }),

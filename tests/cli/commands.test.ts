@@ -350,6 +350,14 @@ test('help of the provider says who calls it and where it is described', async t
   t.regex(stdout, /provider: \{type: outrigger\}.*docs\/compose\.md/s);
 });
 
+test('the provider without a word shows its help as a wrong use, and not what Compose reads', async t => {
+  const { stdout, stderr, code } = await runCli({ args: ['compose'] });
+  t.deepEqual({ stdout, code }, { stdout: '', code: 2 });
+  t.regex(stderr, /^Usage: outrigger compose --project-name=NAME up\|down.*provider: \{type: outrigger\}/s);
+  const { stdout: lacking } = await runCli({ args: ['compose', '--project-name=demo'] });
+  t.regex(JSON.parse(lacking).message, /^"outrigger compose" lacks what to do\. .*up, down or metadata\.$/);
+});
+
 test('completion offers commands, options, choices and the services that run', async t => {
   const { cli } = await withEcho(t);
   t.is((await cli('complete', '--', 'lo')).stdout, 'logs\tprint what services write\n:4\n');
