@@ -14,6 +14,8 @@ export interface Project {
   readonly origin: string;
   /** Absolute paths of the files read, as far as they are local. */
   readonly files: readonly string[];
+  /** Those of them that Compose was given or found; the others are included or extended by these. */
+  readonly ownFiles: readonly string[];
   /** Services whose image is built from the file. */
   readonly builds: readonly string[];
   /** What is wrong at a key path (`services.a.volumes[0].source`), as a line with its place in the file. */
@@ -51,6 +53,7 @@ export async function loadProject(
     warnings,
     origin: result.files.length > 0 ? result.files.join(', ') : cwd,
     files: result.files,
+    ownFiles: result.ownFiles,
     builds: result.builds,
     locate: async (keyPath, message) => formatLocated(await result.locate(keyPath, message), { cwd }),
     source,

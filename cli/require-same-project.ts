@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
+import { parseDocument } from 'yaml';
 import { projectName } from '../control-plane/compose/index.ts';
 import { OutriggerError } from '../control-plane/core/errors.ts';
+import { isMapping } from '../control-plane/written-files/is-mapping.ts';
 import type { Context } from './context.ts';
 import type { Project } from './project.ts';
 
@@ -12,10 +13,11 @@ import type { Project } from './project.ts';
  */
 export async function requireSameProject(
   { environment, signal }: Pick<Context, 'environment' | 'signal'>,
-  { namespace, files, source }: Pick<Project, 'namespace' | 'files' | 'source'>,
+  { namespace, ownFiles: files, source }: Pick<Project, 'namespace' | 'ownFiles' | 'source'>,
 ): Promise<void> {
   // Compose reads the same ones then.
   if (environment['COMPOSE_FILE']) return;
+  // The name of an included file is none of the project's.
   const texts = await Promise.all(files.map(file => readFile(file, 'utf8')));
   const written = texts.flatMap(writtenName);
   // Compose is asked only where it is in doubt. Without a name, a project's folder names it, and -p any other way.
@@ -34,10 +36,20 @@ export async function requireSameProject(
   );
 }
 
-/** Any way of writing it that YAML knows, and Compose with it: quoted, as JSON, by an alias, after a byte order mark. */
+/**
+ * Any way of writing it that YAML knows, and Compose with it: quoted, as JSON, by an alias or a merge, after a byte order
+ * mark. What cannot be told is a name that is in doubt.
+ */
 function writtenName(text: string): unknown[] {
-  const document = parseDocument(text, { merge: true, logLevel: 'silent' });
-  if (!isMap(document.contents) || !document.contents.has('name')) return [];
-  const name = document.contents.get('name', true);
-  return [isAlias(name) ? name.resolve(document)?.toJSON() : isScalar(name) ? name.value : undefined];
+  try {
+    const file: unknown = parseDocument(text, { merge: true, logLevel: 'silent' }).toJS({
+      maxAliasCount: MOST_ALIASES,
+    });
+    return isMapping(file) && 'name' in file ? [file['name']] : [];
+  } catch {
+    return [undefined];
+  }
 }
+
+/** Files that Compose reads have a few; beyond it, it is a small file that would become a large one. */
+const MOST_ALIASES = 1_000;

@@ -5,7 +5,7 @@ import type { AdmissionSurroundings, Denial } from './denial.ts';
 import type { Disk } from './disk.ts';
 import { isInside, touch } from './inside.ts';
 import { seesProcesses, spotOf, spotsBelow, spotsTouch } from './mounts.ts';
-import { sharedWith } from './other-names.ts';
+import { OtherNames } from './other-names.ts';
 import type { AdmissionPolicy } from './policy.ts';
 import { wayTo } from './way-to.ts';
 
@@ -26,6 +26,7 @@ export async function checkBinds(
   ]);
   const spotted = (places: readonly string[]) => places.map(place => ({ place, spot: spotOf(place, mounts) }));
   const [ruling, secrets] = [spotted([...engine, ...hidden]), spotted(credentials)];
+  const names = new OtherNames({ single: engine, whole: [...hidden, ...credentials] }, disk);
   const denials = await Promise.all(
     spec.mounts.map(async (mount, i): Promise<Denial[]> => {
       if (mount.kind !== 'bind') return [];
@@ -89,7 +90,7 @@ export async function checkBinds(
           },
         ];
       }
-      const shared = await sharedWith(real, { single: engine, whole: [...hidden, ...credentials] }, disk);
+      const shared = await names.of(real);
       if (shared.kind !== 'nothing') {
         const what = shared.kind === 'file' ? `the same file as ${shared.place}` : 'one file under several names';
         return [

@@ -64,6 +64,7 @@ export async function compileServiceFile(
     warnings,
     // What Compose was asked about at once leads to no other files.
     files: loading ? (await loading).all.map(source => source.file) : files,
+    ownFiles: files,
     locate: async (keyPath, message) => {
       const texts = await sources();
       return texts.locate({ keyPath: texts.parseIndexedKeyPath(keyPath), message });

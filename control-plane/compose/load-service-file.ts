@@ -28,6 +28,8 @@ export type ServiceFileResult =
       readonly warnings: readonly Located[];
       /** Absolute paths of the files read, as far as they are local. */
       readonly files: readonly string[];
+      /** Those of them that Compose was given or found; the others are included or extended by these. */
+      readonly ownFiles: readonly string[];
       /** Where something stands in the files, for what is refused later. Key paths as in `services.a.volumes[0].source`. */
       readonly locate: (keyPath: string, message: string) => Promise<Located>;
     }

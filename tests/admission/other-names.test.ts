@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { admitOrThrow } from '../../control-plane/admission/admit-or-throw.ts';
-import { LOCAL_DISK } from '../../control-plane/admission/disk.ts';
+import { type Disk, LOCAL_DISK } from '../../control-plane/admission/disk.ts';
 import { parseMounts } from '../../control-plane/admission/mounts.ts';
+import { OtherNames } from '../../control-plane/admission/other-names.ts';
 import { defaultPolicy } from '../../control-plane/admission.ts';
 import { serviceSpec } from '../../control-plane/core/spec.ts';
 
@@ -78,6 +79,48 @@ test('a hard link of a protected file is refused, and one of any other is not', 
   await t.throwsAsync(bind('root/hard'), { code: 'denied', message: /the same file as .*policy\.yaml/ });
   await t.throwsAsync(bind('root/hard-log'), { code: 'denied', message: /the same file as .*log\/1/ });
   await t.notThrowsAsync(bind('root/models/weights'));
+});
+
+test('a hard link of a credential is refused', async t => {
+  const { place, bind } = await machine(t);
+  await mkdir(place('home', '.ssh'), { recursive: true });
+  await writeFile(place('home', '.ssh', 'id_ed25519'), '');
+  await link(place('home', '.ssh', 'id_ed25519'), place('root/key'));
+  await t.throwsAsync(bind('root/key'), { code: 'denied', message: /the same file as .*id_ed25519/ });
+});
+
+/** A disk where folders have so many files; each file has two names, and is another one. */
+function crowded(count: number) {
+  const listed: string[] = [];
+  const disk: Disk = {
+    realpath: async place => place,
+    readlink: async () => null,
+    look: async place => ({ identity: place, names: 2, isFolder: place === '/state' }),
+    list: async folder => {
+      listed.push(folder);
+      return Array.from({ length: count }, (_, i) => String(i));
+    },
+    mounts: async () => [],
+  };
+  return { names: new OtherNames({ single: ['/engine'], whole: ['/state'] }, disk), listed };
+}
+
+test('what is protected is looked through once for all files with several names', async t => {
+  const { names, listed } = crowded(10);
+  const found = await Promise.all(['/a', '/b', '/state/7', '/engine'].map(file => names.of(file)));
+  t.deepEqual(found, [
+    { kind: 'nothing' },
+    { kind: 'nothing' },
+    { kind: 'file', place: '/state/7' },
+    { kind: 'file', place: '/engine' },
+  ]);
+  t.deepEqual(listed, ['/state']);
+});
+
+test('beyond what can be looked through nobody says that a file is none of it', async t => {
+  const { names } = crowded(30_000);
+  t.deepEqual(await names.of('/a'), { kind: 'unknown' });
+  t.deepEqual(await names.of('/state/7'), { kind: 'file', place: '/state/7' });
 });
 
 test('a link that points to nothing is refused: what is made there later would be bound', async t => {

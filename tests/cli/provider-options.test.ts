@@ -49,6 +49,12 @@ test('the provider refuses the file of another project, unless it is told which 
   );
 });
 
+test('the provider asks for no name of a file that is included', async t => {
+  const { cwd, ask } = await twoProjects(t);
+  await writeFile(path.join(cwd, 'compose.yaml'), 'include: [other.yaml]\n');
+  t.regex((await ask('c', 'up', STOP)).error, ACCEPTED);
+});
+
 test('the provider takes a file whose name is made of variables for what Compose makes of it', async t => {
   const { cwd, ask } = await twoProjects(t);
   // biome-ignore lint/suspicious/noTemplateCurlyInString: Compose's own.
@@ -63,6 +69,8 @@ for (const [written, text] of [
   ['after a byte order mark', `\uFEFF${file('a', 'one:1')}`],
   ['on a line of its own', file('a', 'one:1').replace('name: a', 'name:\n  a')],
   ['by an explicit key', file('a', 'one:1').replace('name: a', '? name\n: a')],
+  ['by a merge', file('a', 'one:1').replace('name: a', 'x-project: &p {name: a}\n<<: *p')],
+  ['by an alias as its key', file('a', 'one:1').replace('name: a', 'x-key: &k name\n*k : a')],
   ['by an alias', file('*n', 'one:1').replace('name', 'x-name: &n a\nname')],
   [
     'in JSON',
