@@ -22,9 +22,9 @@ export interface HeldByLower {
   readonly services: readonly ServiceKey[];
   /**
    * `busy`: they work, or did just now; `load_unknown`: they do not tell whether they do; `measured_use`: their going would
-   * not help while others use memory that nobody declares.
+   * not help while others use memory that nobody declares; `needed`: who waits depends on them, and could not start without.
    */
-  readonly because: 'busy' | 'load_unknown' | 'measured_use';
+  readonly because: 'busy' | 'load_unknown' | 'measured_use' | 'needed';
 }
 
 export interface ImageFirst {

@@ -59,7 +59,7 @@ const pendingReason = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('held_by_lower'),
     services: z.array(key),
-    because: z.enum(['busy', 'load_unknown', 'measured_use']),
+    because: z.enum(['busy', 'load_unknown', 'measured_use', 'needed']),
   }),
   z.strictObject({
     kind: z.literal('lack'),

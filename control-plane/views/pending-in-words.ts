@@ -89,6 +89,8 @@ function heldInWords({ services, because }: HeldByLower): string {
       return `${who}, and ${them} load is unknown (no load metrics that count requests)`;
     case 'measured_use':
       return `${who}, and ${services.length === 1 ? 'stays' : 'stay'}: others use memory of the device that nobody declares, so that there would be too little`;
+    case 'needed':
+      return `${who}, and ${services.length === 1 ? 'stays' : 'stay'}: this service depends on ${services.length === 1 ? 'it' : 'them'}, and could not start without`;
     default:
       return because satisfies never;
   }
@@ -109,6 +111,8 @@ export function helpWith(reason: PendingReason): readonly string[] {
       ];
     case 'measured_use':
       return ['nvidia-smi on the node shows which processes use the memory: end those that are not needed'];
+    case 'needed':
+      return ['add a node with room for both', `take ${name} out of depends_on, so that it may give way`];
     default:
       return reason.because satisfies never;
   }

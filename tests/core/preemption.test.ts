@@ -223,3 +223,26 @@ test('what is to be started on a shared device is not counted as use of now: nob
     );
   }
 });
+
+test('who stays as the one that waits depends on it is told so, and told apart from who is busy', t => {
+  const dependsOn = [{ service: 'low', condition: 'ready' as const }];
+  const world = new ModelWorld({ a: machine(2) });
+  apply(world, low('low'), low('other'));
+  world.settle();
+  const say = (name: string, load: { inFlight: number; idleSince?: number | null }) => {
+    const replica = world.running().find(r => r.service === `ns/${name}`)!;
+    world.loads.set(replica.id, sayingNow(world, load));
+  };
+  say('low', { inFlight: 0, idleSince: 0 });
+  say('other', { inFlight: 1, idleSince: null });
+  apply(world, high(1, { dependsOn }));
+  world.settle();
+  t.like(reasons(world, 'high')[0], { kind: 'held_by_lower', services: ['ns/other'], because: 'busy' });
+  apply(world, high(2, { dependsOn }));
+  world.settle();
+  t.like(reasons(world, 'high'), [
+    { kind: 'held_by_lower', services: ['ns/low'], because: 'needed' },
+    { kind: 'held_by_lower', services: ['ns/other'], because: 'busy' },
+  ]);
+  t.deepEqual(serving(world), ['ns/low', 'ns/other']);
+});

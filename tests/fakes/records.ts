@@ -45,7 +45,7 @@ const reason: fc.Arbitrary<PendingReason> = fc.oneof(
   fc.record({
     kind: fc.constant('held_by_lower' as const),
     services: fc.array(fc.constantFrom('shop/cart' as const, 'shop/chat' as const), { maxLength: 2 }),
-    because: fc.constantFrom('busy' as const, 'load_unknown' as const, 'measured_use' as const),
+    because: fc.constantFrom('busy' as const, 'load_unknown' as const, 'measured_use' as const, 'needed' as const),
   }),
   fc.record(
     {

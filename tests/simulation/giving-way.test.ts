@@ -7,6 +7,12 @@ const LOW = { min: 0, max: 1, initial: 1 };
 const ONE_GPU = { resources: { gpu: { count: 1 } } };
 const ON_LOW = { dependsOn: [{ service: 'low', condition: 'ready' as const }] };
 
+/** Of the first one that has no place. */
+function whatWaits(world: SimulatedWorld) {
+  const { replicas } = world.controlPlane.why({ namespace: NAMESPACE, name: 'high' });
+  return replicas.find(r => r.waiting)!.groups[0]!;
+}
+
 function idleFromNow(world: SimulatedWorld): void {
   for (const { id } of world.running()) world.health.load.set(id, { inFlight: 0, since: world.clock.now() });
 }
@@ -66,6 +72,15 @@ test('what one depends on does not give way for it, as it could not have the pla
   await passIdle(world, 30);
   t.deepEqual(running(world, 'low'), before);
   t.is(serving(world, 'high'), 1);
+  t.like(whatWaits(world), { constraint: 'held_by_lower', heldBy: ['sim/low'] });
+  t.regex(
+    whatWaits(world).message,
+    /^sim\/low, of lower priority, has its room, and stays: this service depends on it, and could not start without$/,
+  );
+  t.deepEqual(whatWaits(world).help, [
+    'add a node with room for both',
+    'take low out of depends_on, so that it may give way',
+  ]);
   await world.end();
 });
 
@@ -76,6 +91,7 @@ test('of several that one depends on, those give way that are not needed for it'
   await world.ask(c => c.scale({ namespace: NAMESPACE, name: 'high' }, 3));
   await passIdle(world, 30);
   t.deepEqual([serving(world, 'low'), serving(world, 'high')], [1, 2]);
+  t.regex(whatWaits(world).message, /stays: this service depends on it/, 'the last one is needed');
   await world.end();
 });
 

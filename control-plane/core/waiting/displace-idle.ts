@@ -90,8 +90,12 @@ function roomWithoutNeeded(
   const { services } = world;
   const staying = (key: ServiceKey) => world.ofService(key).filter(r => !going.includes(r.id));
   if (unmetDependencies({ services, ofService: staying }, spec).length === 0) return going;
-  const needed = new Set(spec.dependsOn.map(d => `${spec.namespace}/${d.service}`));
-  return roomBy(idle.filter(c => !needed.has(world.replicas.get(c.replicaId)?.service ?? '')));
+  return roomBy(idle.filter(c => !isNeeded(world, spec, c)));
+}
+
+function isNeeded(world: World, spec: ServiceSpec, { replicaId }: Candidate): boolean {
+  const of = world.replicas.get(replicaId)?.service;
+  return spec.dependsOn.some(d => `${spec.namespace}/${d.service}` === of);
 }
 
 /** Whose going would make room, and why they do not go; nobody where nobody's would. */
@@ -106,12 +110,17 @@ function whyTheyStay(
     return services.size === 0 ? [] : [{ kind: 'held_by_lower', services: [...services].sort(), because }];
   };
   const budget = { left: TELLING_TRIES };
-  const going = makeRoom(future, request, candidates, budget);
+  const roomBy = (leavers: readonly Candidate[]) => makeRoom(future, request, leavers, budget);
+  const without = roomWithoutNeeded(world, candidates, roomBy, request.spec);
+  const going = without ?? roomBy(candidates);
   if (going !== null) {
-    const staying = candidates.filter(c => going.includes(c.replicaId) && c.idleAt > world.now);
+    const enough = candidates.filter(c => going.includes(c.replicaId));
+    // Those that nobody could go without stay, idle or not.
+    const needed = without === null ? enough.filter(c => isNeeded(world, request.spec, c)) : [];
+    const staying = enough.filter(c => c.idleAt > world.now && !needed.includes(c));
     const [unknown, busy] = [staying.filter(c => !c.isTold), staying.filter(c => c.isTold)];
     const idsOf = (some: readonly Candidate[]) => some.map(c => c.replicaId);
-    return [...named(idsOf(unknown), 'load_unknown'), ...named(idsOf(busy), 'busy')];
+    return [...named(idsOf(needed), 'needed'), ...named(idsOf(unknown), 'load_unknown'), ...named(idsOf(busy), 'busy')];
   }
   return named(makeRoom(futureIn(world), request, candidates, budget) ?? [], 'measured_use');
 }
