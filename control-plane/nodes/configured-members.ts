@@ -5,6 +5,7 @@ import { type Configured, nameOf, wayOf } from './configure-node.ts';
 import type { ConfiguredFile } from './configured-file.ts';
 import type { Engines } from './engines.ts';
 import type { FormerNodes } from './former-nodes.ts';
+import { HiddenPaths } from './hidden-paths.ts';
 import type { NodesInUse } from './node-source.ts';
 import type { NodesNote } from './nodes-note.ts';
 import { unreachableEngine } from './unreachable-engine.ts';
@@ -21,11 +22,13 @@ export interface ConfiguredMembersOptions {
 /** A version of the nodes file that counts, as nodes to be spoken to, and as nodes to be noted. */
 export class ConfiguredMembers {
   readonly #options: ConfiguredMembersOptions;
+  readonly #hidden: HiddenPaths;
   #nodes: readonly Configured[] = [];
   #inUse: NodesInUse = { members: [], policy: DEFAULT_NODE_POLICY };
 
   constructor(options: ConfiguredMembersOptions) {
     this.#options = options;
+    this.#hidden = new HiddenPaths(options.note);
   }
 
   inUse(): NodesInUse {
@@ -72,22 +75,19 @@ export class ConfiguredMembers {
     };
   }
 
-  /** Sockets and keys by which the nodes are reached. */
+  /** As HiddenPaths has them. */
   hiddenPaths(): readonly string[] {
-    return this.#nodes.flatMap(configured => {
-      if (configured.kind === 'failed') return configured.secretFiles;
-      const { engine, secretFiles } = configured.node;
-      const socket = engine.connection.kind === 'tcp' ? undefined : engine.connection.socketPath;
-      return socket === undefined ? secretFiles : [...secretFiles, socket];
-    });
+    return this.#hidden.all();
   }
 
-  #use({ text, nodes, noted, policy }: Version, { deprived }: FormerNodes): void {
+  #use({ text, nodes, noted, policy }: Version, { leaving, deprived }: FormerNodes): void {
     const { note, file } = this.#options;
     this.#nodes = nodes;
     this.#inUse = { policy, members: nodes.map(n => this.#member(n)) };
     note.add([...noted, ...deprived.map(d => [nameOf(d.node), d.noted] as const)]);
     note.use({ path: file, text });
+    this.#hidden.use(nodes);
+    this.#hidden.leave([...leaving, ...deprived.map(d => d.node)]);
   }
 
   #deprived({ deprived }: FormerNodes): Member[] {

@@ -7,6 +7,7 @@ import type { ConfiguredNode } from './configured-node.ts';
 import type { ConfiguredNodesOptions } from './configured-nodes.ts';
 import { CONFIRM_MS, Doubt } from './doubt.ts';
 import { FileWatch } from './file-watch.ts';
+import { HiddenPaths } from './hidden-paths.ts';
 import { localNode } from './local-node.ts';
 import type { NodeSource, NodesFileInUse, NodesInUse } from './node-source.ts';
 import type { NotedNode } from './nodes-note.ts';
@@ -21,6 +22,8 @@ export class LocalNodes implements NodeSource {
   readonly #options: LocalNodesOptions;
   readonly #local: NodesInUse;
   readonly #hidden: readonly string[];
+  /** Of nodes that leave. */
+  readonly #left: HiddenPaths;
   readonly #stop: AbortController;
   #configured: NodeSource | null = null;
   #problem: string | null = null;
@@ -30,12 +33,13 @@ export class LocalNodes implements NodeSource {
   private constructor(
     options: LocalNodesOptions,
     local: NodesInUse,
-    { hidden, stop }: { hidden: readonly string[]; stop: AbortController },
+    { hidden, left, stop }: { hidden: readonly string[]; left: HiddenPaths; stop: AbortController },
   ) {
     this.#options = options;
     this.#stop = stop;
     this.#local = local;
     this.#hidden = hidden;
+    this.#left = left;
   }
 
   static async open(options: LocalNodesOptions): Promise<LocalNodes> {
@@ -46,13 +50,14 @@ export class LocalNodes implements NodeSource {
     const noted: [string, NotedNode] = [node.name, { kind: 'local' }];
     const isAlone = [...note.nodes().keys()].every(name => name === node.name);
     if (isAlone) note.add([noted]);
-    const others = isAlone ? null : await former(options, node, { noted, stopped: stop.signal });
+    const left = new HiddenPaths(note);
+    const others = isAlone ? null : await former(options, node, { noted, left, stopped: stop.signal });
     const own = { ...options.engines.member(node), ...others?.own };
     const local = { members: [own, ...(others?.leaving ?? [])], policy: DEFAULT_NODE_POLICY };
     note.use(null);
     const { connection } = engine;
     const hidden = [...secretFiles, ...(connection.kind === 'unix' ? [connection.socketPath] : [])];
-    return new LocalNodes(options, local, { hidden, stop });
+    return new LocalNodes(options, local, { hidden, left, stop });
   }
 
   inUse(): NodesInUse {
@@ -68,7 +73,7 @@ export class LocalNodes implements NodeSource {
   }
 
   hiddenPaths(): readonly string[] {
-    return [...this.#hidden, ...(this.#configured?.hiddenPaths() ?? [])];
+    return [...new Set([...this.#hidden, ...this.#left.all(), ...(this.#configured?.hiddenPaths() ?? [])])];
   }
 
   follow(onChange: (nodes: NodesInUse) => void, isVacant?: (node: string) => boolean): void {
@@ -122,11 +127,15 @@ export class LocalNodes implements NodeSource {
   }
 }
 
-/** Nodes of a file that was there once; notes those that there are from now on. */
+/** Nodes of a file that was there once; notes those that there are from now on. @param given left: told of those that leave */
 async function former(
   options: LocalNodesOptions,
   local: ConfiguredNode,
-  { noted, stopped }: { readonly noted: readonly [string, NotedNode]; readonly stopped: AbortSignal },
+  {
+    noted,
+    left,
+    stopped,
+  }: { readonly noted: readonly [string, NotedNode]; readonly left: HiddenPaths; readonly stopped: AbortSignal },
 ): Promise<{ own: Pick<Member, 'formerName'>; leaving: readonly Member[] }> {
   const { formerNodes } = await import('./former-nodes.ts');
   const { note } = options;
@@ -135,6 +144,7 @@ async function former(
   // One that has another name now would be nobody's after a crash, and its containers with it.
   note.add([noted, ...deprived.map(d => [d.to, d.noted] as const)], goesOn);
   for (const name of goesOn.keys()) if (!present.has(name)) note.remove(name);
+  left.leave([...leaving, ...deprived.map(d => d.node)]);
   const member = (one: Configured, from?: string): Member[] => {
     if (one.kind === 'failed') return [];
     const known = options.engines.member(one.node);

@@ -1,9 +1,10 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
+import type { NodeSource } from '../../control-plane/nodes/node-source.ts';
 import { writeEngineCertificates } from '../engines/engine-certificates.ts';
-import { place } from './nodes-place.ts';
+import { namesOf, place } from './nodes-place.ts';
 
 test('an engine that only ssh reaches is no neighbour, without a file either', async t => {
   const w = await place(t);
@@ -59,8 +60,12 @@ test('the keys that ssh takes for a node are out of reach, wherever its configur
   t.deepEqual(local.hiddenPaths(), expected);
   await local.close();
   await writeFile(w.file, 'nodes: {far: {engine: "ssh://gpu"}}\n');
-  const hidden = (await w.open(undefined, environment)).hiddenPaths();
-  t.deepEqual(hidden, [w.file, ...expected]);
+  const source = await w.open(undefined, environment);
+  source
+    .inUse()
+    .members.find(m => m.leaving)
+    ?.close?.();
+  t.deepEqual(source.hiddenPaths(), [w.file, ...expected]);
 });
 
 test('addresses, reach and ports follow from the way to the engine unless the file says so', async t => {
@@ -114,4 +119,52 @@ test('stated devices become what the scheduler counts', async t => {
     { id: 'nvidia.com/mig=1:0', driver: 'cdi', index: '1:0', slice: { of: 'GPU-2', profile: '1g.10gb' } },
     { id: 'GPU-3', driver: 'nvidia', index: '2', uuid: 'GPU-3' },
   ]);
+});
+
+test('the keys of a node that leaves the file are out of reach until it is gone', async t => {
+  const w = await place(t);
+  await writeEngineCertificates(path.join(w.folder, 'tls'), '127.0.0.1');
+  const tls = 'tls: {cert: tls/client.pem, key: tls/client.key}';
+  const [a, c] = ['a: {engine: unix:///a.sock}', `c: {engine: tcp://c:1, ${tls}}`];
+  const keys = ['client.pem', 'client.key'].map(name => path.join(w.folder, 'tls', name));
+  const areHidden = (source: NodeSource) => keys.map(key => source.hiddenPaths().includes(key));
+  await writeFile(w.file, `nodes: {${a}, ${c}}\n`);
+  const source = await w.open();
+  w.follow(source);
+  await writeFile(w.file, `nodes: {${a}}\n`);
+  await w.changed(1);
+  t.deepEqual(areHidden(source), [true, true], 'its replicas drain');
+  await source.close();
+
+  const next = await w.open();
+  t.deepEqual(namesOf(next.inUse()), ['a', 'c, leaving']);
+  t.deepEqual(areHidden(next), [true, true], 'also in the next life');
+  await next.close();
+
+  await rm(w.file);
+  const alone = await w.open('none');
+  t.deepEqual(namesOf(alone.inUse()), ['local', 'a, leaving', 'c, leaving']);
+  t.deepEqual(areHidden(alone), [true, true], 'also without the file');
+  t.true(alone.hiddenPaths().includes('/a.sock'));
+  for (const member of alone.inUse().members) if (member.leaving) member.close?.();
+  t.deepEqual(areHidden(alone), [false, false], 'it is gone');
+  t.false(alone.hiddenPaths().includes('/a.sock'));
+});
+
+test('a node that is gone gives its keys free, and one that comes back has them out of reach again', async t => {
+  const w = await place(t);
+  await writeEngineCertificates(path.join(w.folder, 'tls'), '127.0.0.1');
+  const key = path.join(w.folder, 'tls/client.key');
+  const of = (name: string) => `${name}: {engine: tcp://${name}:1, tls: {cert: tls/client.pem, key: tls/client.key}}`;
+  await writeFile(w.file, `nodes: {a: {engine: unix:///a.sock}, ${of('c')}}\n`);
+  const source = await w.open();
+  const before = source.inUse().members[1]!;
+  w.follow(source);
+  await writeFile(w.file, 'nodes: {a: {engine: unix:///a.sock}}\n');
+  await w.changed(1);
+  before.close?.();
+  t.false(source.hiddenPaths().includes(key));
+  await writeFile(w.file, `nodes: {a: {engine: unix:///a.sock}, ${of('d')}}\n`);
+  await w.changed(2);
+  t.true(source.hiddenPaths().includes(key));
 });
