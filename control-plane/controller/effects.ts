@@ -225,7 +225,7 @@ const LONGEST_RETRY_MS = 30_000;
 function deadlineMs(action: Action): number {
   switch (action.kind) {
     case 'pull':
-      return 6 * 3_600_000; // tens of gigabytes over a slow line; progress shows that it lives
+      return 6 * 3_600_000; // tens of gigabytes over a slow line; one that shows no progress is given up by the adapter
     case 'stop':
       return action.graceMs + 60_000;
     case 'create':

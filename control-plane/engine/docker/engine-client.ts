@@ -26,6 +26,8 @@ export interface EngineDeadlines {
   readonly stopMarginMs: number;
   /** A pull that reports nothing for so long is given up. */
   readonly pullIdleMs: number;
+  /** The same once all of the image is received: unpacking may be silent for longer. */
+  readonly unpackIdleMs: number;
   /** A credential helper of the user's Docker configuration. */
   readonly credentialsMs: number;
 }
@@ -36,6 +38,7 @@ export const DEFAULT_DEADLINES: EngineDeadlines = {
   startMs: 90_000,
   stopMarginMs: 15_000,
   pullIdleMs: 180_000,
+  unpackIdleMs: 900_000,
   credentialsMs: 15_000,
 };
 

@@ -3,8 +3,9 @@ import type { Action } from '../../core/actions.ts';
 import { OutriggerError } from '../../core/errors.ts';
 import type { ImageState } from '../../core/observed.ts';
 import type { Clock } from '../../ports.ts';
-import type { EngineClient } from './engine-client.ts';
+import type { EngineClient, EngineDeadlines } from './engine-client.ts';
 import { jsonLines } from './json-lines.ts';
+import { type PullMessage, PullProgress } from './pull-progress.ts';
 import { pullRefusal } from './pull-refusal.ts';
 import { type RegistryAuth, registryAuth } from './registry-auth.ts';
 import { statusOf, translateError } from './translate-error.ts';
@@ -78,25 +79,25 @@ async function pull(
   options: { onProgress: (state: ImageState) => void; clock: Clock; signal: AbortSignal },
 ): Promise<void> {
   const doing = `pulling image ${request.image}`;
-  const idle = new AbortController();
-  const idleMs = client.deadlines.pullIdleMs;
-  const stalled = () =>
-    new OutriggerError('timeout', `${doing}: nothing was received for ${Math.round(idleMs / 1_000)} s`, {
-      next: 'Check that the engine reaches the image registry. It is tried again.',
-    });
-  const timer = setTimeout(() => idle.abort(stalled()), idleMs);
-  const signal = AbortSignal.any([options.signal, idle.signal]);
   const progress = new PullProgress();
+  const patience = new Patience(client.deadlines, options.clock, doing);
+  const signal = AbortSignal.any([options.signal, patience.over]);
   let reportedAt = Number.NEGATIVE_INFINITY;
   let stream: Readable | undefined;
   try {
     const query = { ...splitReference(request.image), ...(request.platform && { platform: request.platform }) };
     stream = await client.stream(
-      { doing, method: 'POST', path: '/images/create', query, deadlineMs: idleMs, ...(auth && { auth }) },
+      {
+        doing,
+        method: 'POST',
+        path: '/images/create',
+        query,
+        deadlineMs: client.deadlines.pullIdleMs,
+        ...(auth && { auth }),
+      },
       signal,
     );
     for await (const line of jsonLines(stream)) {
-      timer.refresh();
       const message = line as PullMessage;
       if (message.error !== undefined || message.errorDetail) {
         throw pullRefusal(
@@ -105,22 +106,24 @@ async function pull(
           client.address,
         );
       }
+      const isNews = progress.add(message);
+      patience.heard(progress);
       const now = options.clock.now();
-      if (progress.add(message) && now - reportedAt >= REPORT_EVERY_MS) {
+      if (isNews && now - reportedAt >= REPORT_EVERY_MS) {
         reportedAt = now;
         options.onProgress(progress.state());
       }
     }
     if (signal.aborted) throw signal.reason;
   } catch (error) {
-    if (idle.signal.aborted) throw stalled();
+    if (patience.over.aborted) throw patience.over.reason;
     if (options.signal.aborted) throw new OutriggerError('timeout', `${doing} was given up`, { cause: error });
     const translated = translateError(error, { doing, engine: client.address, certificates: client.certificates });
     // The engine answered: what it says is about this image and its registry, except that its disk may be full.
     const answered = statusOf(translated) !== undefined && translated.code !== 'out_of_resources';
     throw answered ? pullRefusal(request.image, withoutPrefix(translated.message, doing), client.address) : translated;
   } finally {
-    clearTimeout(timer);
+    patience.end();
     stream?.destroy();
   }
 }
@@ -129,43 +132,50 @@ function withoutPrefix(message: string, doing: string): string {
   return message.startsWith(`${doing}: `) ? message.slice(doing.length + 2) : message;
 }
 
-interface PullMessage {
-  readonly status?: string;
-  readonly id?: string;
-  readonly progressDetail?: { readonly current?: number; readonly total?: number };
-  readonly error?: string;
-  readonly errorDetail?: { readonly message?: string };
-}
+/**
+ * How long silence is borne before a pull counts as hung. What downloads is told of several times a second, and a registry that
+ * hangs is waited for by the engine without end. What is unpacked is told of as it is read: a chunk that unpacks to gigabytes, or
+ * a slow disk that has to write them out, may take minutes in which nothing is said.
+ */
+class Patience {
+  readonly #over = new AbortController();
+  readonly #deadlines: Pick<EngineDeadlines, 'pullIdleMs' | 'unpackIdleMs'>;
+  readonly #clock: Clock;
+  readonly #doing: string;
+  #cancel = () => {};
 
-/** Bytes over all layers. Only downloading counts; unpacking reports other numbers under the same names. */
-class PullProgress {
-  readonly #layers = new Map<string, { received: number; total: number }>();
-
-  /** True where the sums changed. */
-  add(message: PullMessage): boolean {
-    const { id, status, progressDetail } = message;
-    if (id === undefined) return false;
-    if (status === 'Downloading' && progressDetail?.current !== undefined) {
-      const received = progressDetail.current;
-      this.#layers.set(id, { received, total: Math.max(progressDetail.total ?? 0, received) });
-      return true;
-    }
-    const layer = this.#layers.get(id);
-    if (layer && (status === 'Download complete' || status === 'Pull complete') && layer.received < layer.total) {
-      this.#layers.set(id, { ...layer, received: layer.total });
-      return true;
-    }
-    return false;
+  constructor(deadlines: Pick<EngineDeadlines, 'pullIdleMs' | 'unpackIdleMs'>, clock: Clock, doing: string) {
+    this.#deadlines = deadlines;
+    this.#clock = clock;
+    this.#doing = doing;
+    this.heard({ hasArrived: false });
   }
 
-  state(): ImageState {
-    let receivedBytes = 0;
-    let totalBytes = 0;
-    for (const { received, total } of this.#layers.values()) {
-      receivedBytes += received;
-      totalBytes += total;
-    }
-    return { kind: 'pulling', receivedBytes, totalBytes };
+  /** Fires with what is to be said. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  heard({ hasArrived }: Pick<PullProgress, 'hasArrived'>): void {
+    this.#cancel();
+    const { pullIdleMs, unpackIdleMs } = this.#deadlines;
+    const silentMs = hasArrived ? unpackIdleMs : pullIdleMs;
+    this.#cancel = this.#clock.alarm(silentMs, () => this.#over.abort(this.#hung(silentMs, hasArrived)));
+  }
+
+  end(): void {
+    this.#cancel();
+  }
+
+  #hung(silentMs: number, hasArrived: boolean): OutriggerError {
+    const forS = `for ${Math.round(silentMs / 1_000)} s`;
+    return hasArrived
+      ? new OutriggerError('timeout', `${this.#doing}: all was received, and nothing more was unpacked ${forS}`, {
+          next: 'See what the disk of that engine is busy with. It is tried again.',
+        })
+      : new OutriggerError('timeout', `${this.#doing}: nothing was received ${forS}`, {
+          next: 'Check that the engine reaches the image registry. It is tried again.',
+        });
   }
 }
 
