@@ -9,6 +9,8 @@ export interface CliOptions {
   readonly args: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Words before the program, of what runs it. */
+  readonly runner?: readonly string[];
 }
 
 export interface CliResult {
@@ -48,8 +50,9 @@ export interface RunningCli {
   until(stream: 'stdout' | 'stderr', text: string | RegExp, deadlineMs?: number): Promise<void>;
 }
 
-export function startCli({ args, environment = {}, cwd }: CliOptions): RunningCli {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+export function startCli({ args, environment = {}, cwd, runner = [] }: CliOptions): RunningCli {
+  const [program, ...words] = [...runner, process.execPath, MAIN, ...args];
+  const child = spawn(program!, words, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...cleanEnvironment(), ...environment },
     ...(cwd !== undefined && { cwd }),

@@ -1,8 +1,9 @@
-import { chmod, chown, symlink } from 'node:fs/promises';
+import { chmod, symlink } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { asRoot, isRoot } from '../as-root.ts';
+import { asRoot } from '../as-root.ts';
+import { AS_ANYBODY, closedSocket } from '../closed-socket.ts';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../images/busybox.ts';
 import { OutriggerCommand } from '../product/outrigger-command.ts';
 import { RunningControlPlane } from '../product/running-control-plane.ts';
@@ -61,17 +62,9 @@ test('without Docker, up fails at once, says where it looked and how to start it
 });
 
 test('a Docker socket without permission says so, and which group to join', async t => {
-  // Root may open every socket: it is made to do without that right.
-  const program = isRoot
-    ? `exec setpriv --inh-caps=-all --bounding-set=-dac_override,-dac_read_search ${OUTRIGGER} "$@"`
-    : `exec ${OUTRIGGER} "$@"`;
+  const program = `exec ${[...AS_ANYBODY, OUTRIGGER].join(' ')} "$@"`;
   const command = await person(t, { dockerSocket: 'docker.sock', wrapped: () => program });
-  const socket = command.environment['DOCKER_HOST']?.slice('unix://'.length) ?? '';
-  const server = net.createServer(s => s.destroy());
-  await new Promise<void>(resolve => server.listen(socket, resolve));
-  t.teardown(() => new Promise<void>(resolve => server.close(() => resolve())));
-  await chmod(socket, isRoot ? 0o600 : 0);
-  if (isRoot) await chown(socket, 65_534, 65_534);
+  await closedSocket(t, command.environment['DOCKER_HOST']?.slice('unix://'.length) ?? '');
 
   const { status, stderr } = await command.run('up', '-d');
   t.is(status, 1);
