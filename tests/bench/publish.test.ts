@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import { figuresText, type Results, withFigures } from '../../bench/publish.ts';
 import { summaryText } from '../../bench/readme-summary.ts';
+import type { Row } from '../../bench/report.ts';
 import { medianInterval } from '../../bench/statistics.ts';
 
 const results = {
@@ -32,5 +33,21 @@ test('the README tells the figures of the run that is published, and names what 
   t.notRegex(summary, /NaN|undefined/);
   const readme = await readFile('README.md', 'utf8');
   t.is(withFigures(readme, summary), readme, 'the README is of another run: make bench writes both');
+  // Whatever the figures are, the words about them are true.
+  const withUp = (change: (row: Row) => Row) =>
+    summaryText(rows.map(r => (r.measure === 'ten replicas' && r.side === 'outrigger up' ? change(r) : r)));
+  const at = (median: number) => withUp(r => ({ ...r, ratio: { ...medianInterval([median]), against: 'docker run' } }));
+  t.regex(at(1.4), /1\.40 times ten parallel.*\n.*own network, within the 1\.5 aimed at,/);
+  t.regex(at(1.6), /1\.60 times ten parallel.*\n.*own network, more than the 1\.5 aimed at,/);
+  t.notRegex(at(1.4), /missed: .*ten replicas \(outrigger up\)/);
+  t.regex(at(1.6), /missed: .*ten replicas \(outrigger up\)/);
+  const others = rows.filter(r => r.side !== 'outrigger up, bridge');
+  t.notRegex(summaryText(others), /bridge/);
+  const ratio = { ...medianInterval([1.234]), against: 'docker run' };
+  const bridge: Row = { ...others.find(r => r.side === 'docker run')!, side: 'outrigger up, bridge', ratio };
+  t.regex(
+    summaryText([...others, bridge]),
+    /own network as well \(`network_mode: bridge`\), they take 1\.23 times the plain/,
+  );
   t.throws(() => summaryText(rows.filter(r => r.side !== 'nginx')), { message: /the run has no row/ });
 });
