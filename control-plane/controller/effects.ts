@@ -7,8 +7,8 @@ import type { Clock, Engine } from '../ports.ts';
 import { within } from '../within.ts';
 
 /**
- * Carries out actions through the engines, beside the loop: each at most once at a time, bounded in number on each node and in time.
- * What became of them is read back as observations (`states`, `images`); nothing is returned to the caller.
+ * Carries out actions through the engines, beside the loop: each at most once at a time, bounded in number on each node and
+ * in time. What became of them is read back as observations (`states`, `images`); nothing is returned to the caller.
  */
 export class Effects {
   readonly states = new Map<string, EffectState>();

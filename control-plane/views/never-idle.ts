@@ -1,6 +1,6 @@
 import type { ProbeReport } from '../core/observed.ts';
 import type { ServiceSpec } from '../core/spec.ts';
-import { tellsIdleness } from '../core/waiting/displace-idle.ts';
+import { tellsIdleness } from '../core/waiting/displaceable.ts';
 import type { WhyGroupView } from './views.ts';
 import { plain } from './why-pending.ts';
 

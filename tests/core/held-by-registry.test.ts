@@ -31,6 +31,27 @@ test('an old replica leaves once its successor is announced, and not before', t 
   t.deepEqual(leavers(drain, [replica('new')], { old: HANDED_OUT, new: HANDED_OUT }), ['old']);
 });
 
+test('who leaves together with idle ones of others leaves altogether, or stays with them', t => {
+  const own = ['a', 'b'].map(id => replica(id));
+  const other = replica('c');
+  const step = {
+    create: 0,
+    settled: false,
+    drain: [...own, other].map(r => ({ replica: r, reason: 'replaced' as const })),
+    displacing: { own, idle: ['low'] },
+  };
+  const heldWith = (standings: Readonly<Record<string, RegistryStanding>>) =>
+    heldByRegistry(step, [...own, other], id => standings[id] ?? LET_GO);
+  t.deepEqual(heldWith({}), step);
+  const held = heldWith({ b: OUT_OF_REACH });
+  t.deepEqual(
+    held.drain.map(d => d.replica.id),
+    ['c'],
+  );
+  t.is(held.displacing, undefined);
+  t.deepEqual(heldWith({ c: OUT_OF_REACH }).displacing, step.displacing);
+});
+
 test('what has no address, and so is announced nowhere, keeps nobody', t => {
   const drain = [[replica('old'), 'replaced']] as const;
   t.deepEqual(leavers(drain, [replica('new', 'ready', { addresses: [] })], { old: HANDED_OUT, new: UNTOLD }), ['old']);

@@ -16,8 +16,8 @@ import type { Service } from '../../control-plane/core/service.ts';
 import type { ServiceSpec, ServiceSpecInput } from '../../control-plane/core/spec.ts';
 import { clusterIn, requestOf } from '../../control-plane/core/waiting/cluster-in.ts';
 import {
-  awaitsImage,
   endOfWait,
+  ensureImage,
   makeRoomWithImage,
   reasonOf,
   waitOf,
@@ -86,7 +86,10 @@ function worldOf({
 
 const onA = (given: Given) => {
   const world = worldOf(given);
-  return { isAwaited: awaitsImage(world, WAITING, { node: 'a', by: ['r1'] }), wait: waitOf(world, WAITING) };
+  return {
+    isAwaited: ensureImage(world, WAITING, { node: 'a', by: ['r1'] }) === 'awaited',
+    wait: waitOf(world, WAITING),
+  };
 };
 const listing = (...images: string[]) => [aNode({ name: 'a', images: new Set(images) })];
 const updateTo = (given: Partial<ServiceSpecInput>) => aSpec({ image: 'image:2', ...given });
@@ -160,7 +163,7 @@ test('a listing does not stand against what was found since: that an image is no
 test('what is not made yet waits by its service, and for its own generation alone', t => {
   const world = worldOf({ replicas: [OLD] });
   const newcomer = newcomerOf({ key: KEY, generation: 2 }, 0, { kind: 'asked', now: NOW });
-  t.true(awaitsImage(world, newcomer, { node: 'a', by: ['r1'] }));
+  t.is(ensureImage(world, newcomer, { node: 'a', by: ['r1'] }), 'awaited');
   t.is(waitOf(world, WAITING)?.node, 'a');
   t.is(waitOf(world, OLD), undefined);
 });
@@ -229,7 +232,7 @@ const failedPull = (at: number): EffectState => ({
 /** The end of a wait that was refused, with the pull refused from 1 s until then. */
 function endAt(at: number, given: Given = {}) {
   const world = worldOf({ images: { a: { ...REFUSED, at } }, pulls: { a: failedPull(at) }, ...given });
-  awaitsImage(world, WAITING, { node: 'a', by: ['r1'] });
+  ensureImage(world, WAITING, { node: 'a', by: ['r1'] });
   return endOfWait(world, WAITING, waitOf(world, WAITING)!);
 }
 

@@ -37,6 +37,7 @@ const CALM: Leeway = {
   claimRoom: () => 'claimed',
   mayFitSoon: () => false,
   roomFrom: (_, old) => (old.length > 0 ? { kind: 'made', by: old.slice(0, 1) } : { kind: 'none' }),
+  roomBesideIdle: () => ({ kind: 'none' }),
   memoryHolders: () => [],
 };
 
@@ -362,4 +363,54 @@ test('for memory that a new replica with a place waits for, an old one leaves wh
   t.deepEqual(drained([one, ready, made], { isOnTrial: r => r === ready }), []);
   const inDoubt = replica('ready', 1, {}, { impaired: true });
   t.deepEqual(drained([inDoubt, made, replica('starting', 2)]), [inDoubt.id], 'one in doubt leaves all the same');
+});
+
+test('idle ones of others leave with as many of its own as they make room with, or with one where they make all of it', t => {
+  const update = { order: 'stop-first' as const };
+  const old = many(2, 'ready', 1);
+  const step = (by: readonly Replica[], replicas: readonly Replica[] = old, given: Partial<Leeway> = {}) =>
+    stepOf(aService(2, update), replicas, {
+      ...CALM,
+      roomFrom: () => ({ kind: 'none' }),
+      roomBesideIdle: () => ({ kind: 'made_beside', by, idle: ['low'] }),
+      ...given,
+    });
+  const ofOwn = step([old[1]!]);
+  t.deepEqual(ofOwn.displacing, { own: [old[1]!], idle: ['low'] });
+  t.deepEqual(ofOwn.drain, [{ replica: old[1]!, reason: 'replaced' }]);
+  const ofOthers = step([]);
+  t.is(ofOthers.drain.length, 1);
+  t.deepEqual(ofOthers.displacing?.own, [ofOthers.drain[0]!.replica]);
+  // Nobody else's leave while one of its own is on its way.
+  for (const other of [replica('starting', 2), replica('draining', 1), replica('ready', 2, {}, { impaired: true })])
+    t.like(step([old[0]!], [old[0]!, other]), { drain: [] });
+  t.is(step([old[0]!], old, { mayFitSoon: () => true }).displacing, undefined, 'a silent node is waited for');
+  t.is(step([old[0]!], old, { roomBesideIdle: () => ({ kind: 'awaits_image', by: old }) }).drain.length, 0);
+});
+
+test('without surge one at a time leaves an emptied node with idle ones of others, where no successor has room', t => {
+  const moving = many(2, 'ready', 2);
+  const settled = { rollout: { kind: 'settled' } } as const;
+  const leeway: Leeway = {
+    ...CALM,
+    isMoving: r => moving.includes(r),
+    roomBesideIdle: () => ({ kind: 'made_beside', by: [], idle: ['low'] }),
+  };
+  const step = (claimRoom: Leeway['claimRoom'], replicas: readonly Replica[] = moving) =>
+    stepOf(aService(2, { maxSurge: 0, maxUnavailable: 2 }, settled), replicas, { ...leeway, claimRoom });
+  const none = step(() => 'none');
+  t.is(none.drain.length, 1);
+  t.deepEqual(none.displacing, { own: [none.drain[0]!.replica], idle: ['low'] });
+  let asked = 0;
+  const once = step(() => (asked++ === 0 ? 'claimed' : 'none'));
+  t.like(once, { displacing: undefined });
+  t.is(once.drain.length, 1);
+  t.like(
+    step(() => 'awaits_image'),
+    { displacing: undefined, drain: [], create: 1 },
+  );
+  t.like(
+    step(() => 'none', [moving[0]!, replica('draining', 2)]),
+    { displacing: undefined },
+  );
 });

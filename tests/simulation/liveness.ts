@@ -1,4 +1,6 @@
-import type { ServiceKey } from '../../control-plane/core/spec.ts';
+import type { Replica } from '../../control-plane/core/replica.ts';
+import type { Service } from '../../control-plane/core/service.ts';
+import type { ServiceKey, ServiceSpec } from '../../control-plane/core/spec.ts';
 import { nodeWithRoom } from './room.ts';
 import { isCurrent } from './scene.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
@@ -16,6 +18,10 @@ export async function checkLiveness(world: SimulatedWorld): Promise<void> {
   world.remote?.back();
   world.sidecar.changed();
   await world.advance(60_000);
+  // Nobody calls anybody: whoever may be gone makes room for the more important.
+  for (const { id } of world.running()) world.health.load.set(id, { inFlight: 0, since: world.clock.now() });
+  world.sidecar.changed();
+  await world.advance(STEP_MS);
   // What runs on is all as it is wanted: the crash below would clear away what is old as well.
   await comeTo(world, checkServices);
   // Every history also has to survive one more crash of whatever runs by then.
@@ -94,7 +100,12 @@ function checkServices(world: SimulatedWorld): void {
     if (cannotRun || !spec) continue;
     const old = oldReplicas(world, `${service.namespace}/${name}`);
     // The one excuse is that others have the room: its own old replicas have to make way.
-    const room = nodeWithRoom(world, spec, c => !old.has(c.request.replicaId));
+    const idle = mayBeGoneFor(world, spec);
+    const room = nodeWithRoom(
+      world,
+      spec,
+      ({ request }) => !old.has(request.replicaId) && !idle.has(request.replicaId),
+    );
     if (readyReplicas === wantedReplicas && replicas.length === wantedReplicas) {
       if (room && old.size > 0)
         throw new Error(`10: ${name} still has ${[...old].join(' and ')}, and ${room.name} has room: ${story()}`);
@@ -105,6 +116,29 @@ function checkServices(world: SimulatedWorld): void {
     if (room)
       throw new Error(`10: ${name} has ${readyReplicas} of ${wantedReplicas}, and ${room.name} has room: ${story()}`);
   }
+}
+
+/**
+ * Idle replicas that should have made room for a replica of the spec, where that is free to nobody else who waits or goes on:
+ * of services of lower priority that may have none.
+ */
+function mayBeGoneFor(world: SimulatedWorld, spec: ServiceSpec): ReadonlySet<string> {
+  const { stored, health, clock } = world;
+  const others = stored.services().filter(s => s.spec.name !== spec.name);
+  const isAtRest = (s: Service) => {
+    const all = stored.replicasOf(s.key);
+    return all.length === s.replicas && all.every(r => r.phase.kind === 'ready' && isCurrent(r, s.generation));
+  };
+  const lower = others.filter(s => s.spec.replicas.min === 0 && s.spec.priority < spec.priority && !s.removal);
+  if (!others.every(s => lower.includes(s) || isAtRest(s))) return new Set();
+  const isIdle = ({ phase }: Replica, { spec: { idleTimeoutMs } }: Service) => {
+    const load = phase.kind === 'ready' ? health.load.get(phase.container.id) : undefined;
+    return load?.inFlight === 0 && clock.now() - load.since > (idleTimeoutMs ?? 30_000) + STEP_MS / 2;
+  };
+  const idle = lower
+    .filter(s => s.rollout.kind !== 'paused')
+    .flatMap(s => stored.replicasOf(s.key).filter(r => isIdle(r, s)));
+  return new Set(idle.map(r => r.id));
 }
 
 /** Those that others should have replaced. What a paused update has left of the generation before it is to stay. */

@@ -121,8 +121,7 @@ function checkReplaced(
   const left = staying.filter(serves).length;
   if (left >= fewestServing(service)) return;
   // Who leaves at the same time leaves for the same one, also where nothing has to be waited for before its stop.
-  const toldAt = (r: Replica) => r.timings.findLast(({ phase }) => phase === 'draining')?.at;
-  const together = all.filter(r => isLeaving(r) && toldAt(r) === after.phase.since);
+  const together = all.filter(r => isLeaving(r) && toldToLeaveAt(r) === after.phase.since);
   const current = staying.filter(r => isCurrent(r, generation));
   // One that has a place by what is declared may need the memory of others there: if nobody is missing, those go.
   const isShort = current.some(r => lacksMemory(scene, r, spec.resources.gpu));
@@ -149,6 +148,10 @@ function checkReplaced(
     ...all.filter(r => isLeaving(r) && !together.includes(r)),
   ].filter(r => isInSight(scene, r));
   if (missing.length > 0) broken('3', `${was}, and ${missing.map(r => `${r.id} (${describe(r)})`)} is awaited`);
+}
+
+function toldToLeaveAt({ timings }: Replica): number | undefined {
+  return timings.findLast(({ phase }) => phase === 'draining')?.at;
 }
 
 /** It leaves for others of its service. */
@@ -192,10 +195,19 @@ function checkPreempted(scene: Scene, replica: Replica, stored: Stored, broken: 
     broken('3', `${replica.id} was told to make room, idle for ${idleForMs} ms`);
   if (spec.replicas.min > 0)
     broken('3', `${replica.id} was told to make room, and its service wants ${spec.replicas.min}`);
+  // Without surge there is none yet where a more important one leaves at the same moment for its successor.
+  const isAwaited = (r: Replica) =>
+    r.phase.kind === 'pending' || (isMakingWay(r) && toldToLeaveAt(r) === phase.since && !isRoomy(stored, r));
   const higher = stored
     .replicas()
-    .some(r => r.phase.kind === 'pending' && (stored.specOf(r.service, r.generation)?.priority ?? 0) > spec.priority);
+    .some(r => isAwaited(r) && (stored.specOf(r.service, r.generation)?.priority ?? 0) > spec.priority);
   if (!higher) broken('3', `${replica.id} was told to make room, and nobody more important waits`);
+}
+
+/** More than are wanted may be there at a time. */
+function isRoomy(stored: Stored, { service }: Replica): boolean {
+  const update = stored.service(service)?.spec.update;
+  return update?.order === 'start-first' && update.maxSurge > 0;
 }
 
 /** Its probes pass, and not only as far as was known when it was last stored. */

@@ -23,6 +23,7 @@ export interface Witness {
 
 export interface Stored {
   readonly service: (key: string) => Service | null;
+  readonly services: () => readonly Service[];
   readonly replicas: () => readonly Replica[];
   readonly replicasOf: (key: string) => readonly Replica[];
   readonly specOf: (key: string, generation: number) => ServiceSpec | null;
@@ -34,6 +35,7 @@ export function storedOn(disk: Disk): Stored {
   const replicas = () => [...disk.replicas.values()].map(text => JSON.parse(text) as Replica);
   return {
     service: key => read<Service>(disk.services.get(key)),
+    services: () => [...disk.services.values()].map(text => JSON.parse(text) as Service),
     specOf: (key, generation) =>
       read<{ spec: ServiceSpec }>(disk.generations.get(`${key} ${generation}`))?.spec ?? null,
     replicas,

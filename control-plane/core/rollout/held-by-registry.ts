@@ -24,5 +24,11 @@ export function heldByRegistry(
   const handedOut = withdrawable.filter(d => standing(d.replica.id).letGoAt === null);
   const going = new Set([...others, ...withdrawable.filter(d => !handedOut.includes(d))]);
   for (const drain of handedOut.slice(0, Math.max(0, handedOut.length - unannounced))) going.add(drain);
-  return going.size === step.drain.length ? step : { ...step, drain: step.drain.filter(d => going.has(d)) };
+  if (going.size === step.drain.length) return step;
+  const { displacing, ...rest } = step;
+  // Part of the room that idle replicas of others and some of its own have together is no room.
+  const own = new Set(displacing?.own);
+  const isWhole = step.drain.every(d => going.has(d) || !own.has(d.replica));
+  const drain = step.drain.filter(d => going.has(d) && (isWhole || !own.has(d.replica)));
+  return isWhole ? { ...step, drain } : { ...rest, drain };
 }

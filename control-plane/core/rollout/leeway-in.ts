@@ -4,7 +4,8 @@ import type { Cluster } from '../placement/cluster.ts';
 import { type Newcomer, newcomerOf, type Replica } from '../replica.ts';
 import { bookWaiting } from '../waiting/book-waiting.ts';
 import { clusterIn, futureIn, requestOf } from '../waiting/cluster-in.ts';
-import { awaitsImage, makeRoomWithImage } from '../waiting/image-first.ts';
+import { ensureImage, makeRoomWithImage } from '../waiting/image-first.ts';
+import { roomBesideIdle } from '../waiting/room-beside-idle.ts';
 import { keepRoom, successorsIn } from '../waiting/successors.ts';
 import { unmetDependencies } from '../waiting/unmet.ts';
 import type { World } from '../world.ts';
@@ -48,6 +49,12 @@ export function leewayIn(world: World): Leeway {
       unmetDependencies(world, world.specOf(pending)).length > 0
         ? { kind: 'none' }
         : takeRoom(world, future(), { pending, old, isTooMuch }),
+    roomBesideIdle: (pending, old) => {
+      const room = takeRoomBesideIdle(world, pending, old);
+      // Who leaves for it is not yet where the others look.
+      if (room.kind === 'made_beside') for (const known of [claimed, future, hoped]) known.forget();
+      return room;
+    },
     memoryHolders: (placed, old) => memoryHolders(world, placed, old),
   };
 }
@@ -68,6 +75,10 @@ export function withoutRoom(leeway: Leeway, onAsked: () => void): Leeway {
       onAsked();
       return { kind: 'untold' };
     },
+    roomBesideIdle: () => {
+      onAsked();
+      return { kind: 'untold' };
+    },
     memoryHolders: (placed, old) => {
       if (leeway.memoryHolders(placed, old).length > 0) onAsked();
       return [];
@@ -76,17 +87,19 @@ export function withoutRoom(leeway: Leeway, onAsked: () => void): Leeway {
 }
 
 /** Takes room for one more like the replica. */
-function claimRoom(world: World, cluster: Cluster, replica: Replica): 'claimed' | 'none' {
+function claimRoom(world: World, cluster: Cluster, replica: Replica): 'claimed' | 'awaits_image' | 'none' {
   const request = requestOf(world, replica);
   const placement = cluster.find(request);
   if (!placement) return 'none';
+  // Also while its image is awaited: nobody leaves for the room that an image is pulled for.
   cluster.hold({ replicaId: `after ${replica.id}`, service: replica.service }, request.spec, placement);
   // Where it leaves before its successor is made, that would have to wait for its image with nobody serving.
   const newcomer = newcomerOf({ key: replica.service, generation: replica.generation }, 0, {
     kind: 'asked',
     now: world.now,
   });
-  return awaitsImage(world, newcomer, { node: placement.node, by: [replica.id] }) ? 'none' : 'claimed';
+  const image = ensureImage(world, newcomer, { node: placement.node, by: [replica.id] });
+  return image === 'there' ? 'claimed' : 'awaits_image';
 }
 
 /** Takes the room that there is for one that has no place, or that there will be once some of the old ones have left. */
@@ -115,16 +128,32 @@ function takeRoom(
   // What waits already takes what is free whoever stays; for what is not made yet somebody leaves in any case.
   const isForNobody = by.length === 0 && world.replicas.has(pending.id);
   const place = placement && !isForNobody && { node: placement.node, by: going };
-  if (place && awaitsImage(world, pending, place)) return { kind: 'awaits_image', by };
+  if (place && ensureImage(world, pending, place) === 'awaited') return { kind: 'awaits_image', by };
   return by.length === 0 ? { kind: 'free' } : { kind: 'made', by };
 }
 
-function lazily<T>(make: () => T): () => T {
+/** The same beside idle replicas of lower priority, once their image is there. */
+function takeRoomBesideIdle(world: World, pending: Newcomer, old: readonly Replica[]): Room {
+  const room = roomBesideIdle(world, pending, leaversOf(world, old));
+  if (room === null) return { kind: 'none' };
+  const by = old.filter(r => room.own.includes(r.id));
+  // For what waits already the idle ones leave alone where that is enough.
+  if (by.length === 0 && world.replicas.has(pending.id)) return { kind: 'none' };
+  const image = ensureImage(world, pending, { node: room.node, by: [...room.own, ...room.idle] });
+  return image === 'there' ? { kind: 'made_beside', by, idle: room.idle } : { kind: 'awaits_image', by };
+}
+
+/** Makes it when it is asked for, and again once it was told to forget it. */
+function lazily<T>(make: () => T): (() => T) & { readonly forget: () => void } {
   let made: { readonly value: T } | null = null;
-  return () => {
+  const get = () => {
     made ??= { value: make() };
     return made.value;
   };
+  const forget = () => {
+    made = null;
+  };
+  return Object.assign(get, { forget });
 }
 
 function asAnswering({ error: _, next: __, ...node }: ObservedNode): ObservedNode {

@@ -10,10 +10,9 @@ export interface Leeway {
   readonly isOnTrial: (replica: Replica) => boolean;
   /**
    * Takes room for one more like it, on nodes that take replicas. No room is given twice, nor is that given which anybody
-   * waits for. It is `none` while
-   * the image has to be pulled there first. `untold`: it is too early to say, and nobody gives way yet.
+   * waits for. `awaits_image`: that has to be pulled there first. `untold`: it is too early to say, and nobody gives way yet.
    */
-  readonly claimRoom: (replica: Replica) => 'claimed' | 'none' | 'untold';
+  readonly claimRoom: (replica: Replica) => 'claimed' | 'awaits_image' | 'none' | 'untold';
   /** It finds no room, and would if a node answered that has not been silent for long. */
   readonly mayFitSoon: (pending: Newcomer) => boolean;
   /**
@@ -27,6 +26,12 @@ export interface Leeway {
     isTooMuch?: (leaving: readonly Replica[]) => boolean,
   ) => Room;
   /**
+   * What room there is for one that has none, not even once all of the old ones have left: beside them idle ones of other
+   * services may leave that are less important. Nobody else has that room where all of them leave in this step.
+   * @param old who may leave for it, the least worthy first
+   */
+  readonly roomBesideIdle: (pending: Newcomer, old: readonly Replica[]) => Room;
+  /**
    * Who has the memory that one of these waits for beside them, with a place of its own; nobody where nobody waits so.
    * @param old who may leave for it, the least worthy first
    */
@@ -37,6 +42,8 @@ export type Room =
   | { readonly kind: 'free' }
   /** It fits nowhere before these have left: the fewest of those asked about, of equally few the least worthy. */
   | { readonly kind: 'made'; readonly by: readonly Replica[] }
+  /** The same, but idle replicas of other services have to leave with them; of its own it may need nobody's going. */
+  | { readonly kind: 'made_beside'; readonly by: readonly Replica[]; readonly idle: readonly string[] }
   /** The same, but the image of the newcomer is not there yet: it is pulled first, and nobody leaves meanwhile. */
   | { readonly kind: 'awaits_image'; readonly by: readonly Replica[] }
   /** It would fit nowhere without all of them either, or without too many, or may not start. */

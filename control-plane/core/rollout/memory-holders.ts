@@ -1,7 +1,7 @@
 import { turnsOf } from '../nodes/turns-of.ts';
 import { isPending, type Placement, placementOf, type Replica } from '../replica.ts';
 import { clusterIn, countMeasured, requestOf, withoutLeaving } from '../waiting/cluster-in.ts';
-import { awaitsImage, makeRoomWithImage } from '../waiting/image-first.ts';
+import { ensureImage, makeRoomWithImage } from '../waiting/image-first.ts';
 import type { World } from '../world.ts';
 import { leaversOf } from './leavers.ts';
 
@@ -30,7 +30,7 @@ export function memoryHolders(world: World, placed: readonly Replica[], old: rea
   if (going.length === 0) return [];
   for (const id of going) cluster.release(id);
   const placement = cluster.find(request);
-  if (!placement || awaitsImage(world, stuck, { node: placement.node, by: going })) return [];
+  if (!placement || ensureImage(world, stuck, { node: placement.node, by: going }) === 'awaited') return [];
   return old.filter(r => going.includes(r.id));
 }
 

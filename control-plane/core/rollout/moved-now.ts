@@ -1,5 +1,6 @@
-import { isPending, type Replica } from '../replica.ts';
+import { isPending, newcomerOf, type Replica } from '../replica.ts';
 import { type Service, surgeOf } from '../service.ts';
+import { leavingForRoom } from './leaving-for-room.ts';
 import type { Leeway } from './leeway.ts';
 import type { Roster } from './roster.ts';
 import { doubtfulCount, servingCount, sparedCount } from './serving.ts';
@@ -8,6 +9,8 @@ export interface MovedNow {
   readonly moved: readonly Replica[];
   /** All of them would have to leave before their successors are made, and stay, as those would find no room. */
   readonly isHeld: boolean;
+  /** Idle replicas of other services, by id, who leave with all of them, or stay if any of them does. */
+  readonly idle: readonly string[];
 }
 
 /**
@@ -19,15 +22,20 @@ export function movedNow(
   service: Service,
   roster: Roster,
   replacedCount: number,
-  { claimRoom }: Pick<Leeway, 'claimRoom'>,
+  leeway: Pick<Leeway, 'claimRoom' | 'roomBesideIdle'>,
 ): MovedNow {
-  const { serving, idle } = roster.moving;
+  const { moving } = roster;
   const may = shareOf(service, roster, replacedCount);
-  const leaving = [...serving.slice(0, Math.max(0, may.serving)), ...idle.slice(0, Math.max(0, may.idle))];
-  if (surgeOf(service) > 0) return { moved: leaving, isHeld: false };
-  const asked = leaving.map(replica => ({ replica, room: claimRoom(replica) }));
-  const moved = asked.filter(a => a.room === 'claimed').map(a => a.replica);
-  return { moved, isHeld: roster.isQuiet && moved.length === 0 && asked.some(a => a.room === 'none') };
+  const leaving = [
+    ...moving.serving.slice(0, Math.max(0, may.serving)),
+    ...moving.idle.slice(0, Math.max(0, may.idle)),
+  ];
+  if (surgeOf(service) > 0) return { moved: leaving, isHeld: false, idle: [] };
+  // Nobody else's replicas leave for it before it is at rest, one after the other.
+  const isAlone = roster.isQuiet && replacedCount === 0;
+  const successor = isAlone ? newcomerOf(service, 0, { kind: 'asked', now: 0 }) : null;
+  const { leaving: moved, idle, isHeld } = leavingForRoom(leaving, leeway, { successor });
+  return { moved, idle, isHeld: roster.isQuiet && moved.length === 0 && isHeld };
 }
 
 /** How many of those that move may leave now, of those that serve and of those that do not; below 0: none. */

@@ -9,6 +9,8 @@ export interface ReplacedNow {
   readonly replaced: readonly Replica[];
   /** One of them would have to leave before its successor is made, and stays, as that would find no room. */
   readonly isStuck: boolean;
+  /** Idle replicas of other services, by id, who leave with all of them, or stay if any of them does. */
+  readonly idle: readonly string[];
 }
 
 /**
@@ -20,7 +22,7 @@ export function replacedNow(service: Service, roster: Roster, leeway: Leeway): R
   const spared = sparedCount(service, roster);
   const isNobodyAwaited = !isOneAwaited(roster);
   if (servingOld.length === 0) return NOBODY;
-  if (spared === 0 && !isNobodyAwaited) return { replaced: inTheWay(service, roster, leeway), isStuck: false };
+  if (spared === 0 && !isNobodyAwaited) return { ...NOBODY, replaced: inTheWay(service, roster, leeway) };
   const waiting = staying.filter(isWithoutPlace).filter(r => spared > 0 || isWithoutRoom(r));
   const lacking = service.replicas - staying.filter(r => !isPending(r)).length;
   // Where one has to leave before its successor is made, room is asked for before that is there.
@@ -29,7 +31,7 @@ export function replacedNow(service: Service, roster: Roster, leeway: Leeway): R
   const rooms = roomsOf(newcomers, { servingOld, spared, surelySpared, isNobodyAwaited }, leeway);
   if (rooms.some(r => r.kind === 'untold')) return NOBODY;
   const making = madeBy(rooms);
-  const free = rooms.filter(r => r.kind === 'free').length;
+  const free = rooms.filter(r => r.kind === 'free' || (r.kind === 'made_beside' && r.by.length === 0)).length;
   // Beside those whose room is needed, they leave that are more than wanted, or whose successors have room.
   const excess = Math.max(0, servingCount(roster) - service.replicas);
   // Whose image is not there yet may be long in serving.
@@ -42,10 +44,11 @@ export function replacedNow(service: Service, roster: Roster, leeway: Leeway): R
   const replaced = inTurn.slice(0, Math.max(wanted, making.length));
   const isUnderWay = staying.some(r => UNDER_WAY.has(r.phase.kind));
   const isAtRest = isQuiet && !isUnderWay && waiting.length === 0 && replaced.length === 0;
-  return { replaced, isStuck: isAtRest && rooms.some(r => r.kind === 'none' || r.kind === 'awaits_image') };
+  const idle = replaced.length > 0 ? rooms.flatMap(r => (r.kind === 'made_beside' ? r.idle : [])) : [];
+  return { replaced, idle, isStuck: isAtRest && rooms.some(r => r.kind === 'none' || r.kind === 'awaits_image') };
 }
 
-const NOBODY: ReplacedNow = { replaced: [], isStuck: false };
+const NOBODY: ReplacedNow = { replaced: [], isStuck: false, idle: [] };
 
 const UNDER_WAY: ReadonlySet<Replica['phase']['kind']> = new Set(['pulling', 'creating', 'starting', 'warming']);
 
@@ -92,7 +95,7 @@ function roomsOf(newcomers: readonly Newcomer[], leaving: Leaving, leeway: Leewa
   const rooms: Room[] = [];
   for (const newcomer of newcomers) {
     const making = madeBy(rooms);
-    if (making.length > 0 && making.length >= spared) break;
+    if ((making.length > 0 && making.length >= spared) || rooms.some(r => r.kind === 'made_beside')) break;
     const taken = takenBy(rooms);
     const others = servingOld.filter(r => !taken.includes(r));
     const left = {
@@ -109,7 +112,10 @@ function roomsOf(newcomers: readonly Newcomer[], leaving: Leaving, leeway: Leewa
     const mayBeMore = isNobodyAwaited && rooms.length === 0 && room.kind === 'none';
     if (!mayBeMore) rooms.push(room);
     // A node that is silent for a moment is waited for, before its silence costs another one a replica that serves.
-    else if (!leeway.mayFitSoon(newcomer)) rooms.push(leeway.roomFrom(newcomer, others));
+    else if (!leeway.mayFitSoon(newcomer)) {
+      const alone = leeway.roomFrom(newcomer, others);
+      rooms.push(alone.kind === 'none' ? leeway.roomBesideIdle(newcomer, others) : alone);
+    }
   }
   return rooms;
 }
@@ -126,11 +132,11 @@ function sparedBeside(
 
 /** Also those who make way later. */
 function takenBy(rooms: readonly Room[]): readonly Replica[] {
-  return rooms.flatMap(room => (room.kind === 'made' || room.kind === 'awaits_image' ? room.by : []));
+  return rooms.flatMap(room => ('by' in room ? room.by : []));
 }
 
 function madeBy(rooms: readonly Room[]): readonly Replica[] {
-  return rooms.flatMap(room => (room.kind === 'made' ? room.by : []));
+  return rooms.flatMap(room => (room.kind === 'made' || room.kind === 'made_beside' ? room.by : []));
 }
 
 /** It is not for the number of its siblings that it waits. */

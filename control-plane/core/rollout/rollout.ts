@@ -1,7 +1,7 @@
 import { type DrainReason, isLive, type Replica } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { Leeway } from './leeway.ts';
-import { movedNow } from './moved-now.ts';
+import { type MovedNow, movedNow } from './moved-now.ts';
 import { newcomerCount } from './newcomer-count.ts';
 import { replacedNow } from './replaced-now.ts';
 import { isSettled, rosterOf } from './roster.ts';
@@ -13,6 +13,14 @@ export interface RolloutStep {
   readonly drain: readonly Drain[];
   /** Everything of the current generation is there and available, nothing old is left. */
   readonly settled: boolean;
+  /** Idle replicas of other services, by id, who leave for successors; absent: nobody's. */
+  readonly displacing?: Displacing;
+}
+
+interface Displacing {
+  /** They leave all together with those who make room for their successors, or everybody stays. */
+  readonly own: readonly Replica[];
+  readonly idle: readonly string[];
 }
 
 interface Drain {
@@ -32,13 +40,26 @@ export function rolloutStep(service: Service, replicas: readonly Replica[], leew
   const scaledDown = drained(roster.surplus, 'scaled_down');
   if (service.rollout.kind === 'paused') return { create: 0, drain: scaledDown, settled: false };
   // Old replicas that cannot serve give way at once; others only while enough serve without them.
-  const { replaced, isStuck } = replacedNow(service, roster, leeway);
-  const { moved, isHeld } = movedNow(service, roster, replaced.length, leeway);
+  const { replaced, isStuck, idle } = replacedNow(service, roster, leeway);
+  const {
+    moved,
+    isHeld,
+    idle: beside,
+  } = idle.length > 0 ? NOBODY_MOVES : movedNow(service, roster, replaced.length, leeway);
   return {
     create: newcomerCount(service, roster, isStuck || isHeld),
     drain: [...scaledDown, ...drained([...roster.idleOld, ...replaced], 'replaced'), ...drained(moved, 'moved')],
     settled: isSettled(service, replicas, leeway),
+    ...displacing(replaced, idle),
+    ...displacing(moved, beside),
   };
+}
+
+const NOBODY_MOVES: MovedNow = { moved: [], isHeld: false, idle: [] };
+
+/** What a step has of this where idle replicas of other services leave. */
+export function displacing(own: readonly Replica[], idle: readonly string[]): Pick<RolloutStep, 'displacing'> {
+  return idle.length > 0 ? { displacing: { own, idle } } : {};
 }
 
 function drained(some: readonly Replica[], reason: Drain['reason']): Drain[] {

@@ -7,8 +7,14 @@ import { nextIn, type Successors } from './successors.ts';
 /**
  * Books what those that wait for a place are going to take, of all services, in the order in which they are placed: what is
  * free is theirs before anybody gives up a place for it. Returns the ids of those that fit.
+ * @param alsoIn another account of the same nodes, in which they take the same
  */
-export function bookWaiting(world: World, cluster: Cluster, { waiting, owed }: Successors): Set<string> {
+export function bookWaiting(
+  world: World,
+  cluster: Cluster,
+  { waiting, owed }: Successors,
+  alsoIn?: Cluster,
+): Set<string> {
   const isNext = nextIn(world);
   const inherits = new Set(waiting.map(r => r.id));
   const others = world
@@ -24,7 +30,7 @@ export function bookWaiting(world: World, cluster: Cluster, { waiting, owed }: S
   for (const request of [...[...waiting, ...owed].map(r => requestOf(world, r)), ...others]) {
     const placement = full.has(request.spec) ? null : cluster.find(request);
     if (placement) {
-      cluster.hold(request, request.spec, placement);
+      for (const c of [cluster, alsoIn]) c?.hold(request, request.spec, placement);
       booked.add(request.replicaId);
     } else full.add(request.spec);
   }

@@ -46,6 +46,13 @@ export function countMeasured(world: World, cluster: Cluster): void {
   }
 }
 
+/** The nodes as they will be, once all that is on its way out is gone, by what is measured as well. */
+export function measuredFuture(world: World): Cluster {
+  const cluster = clusterIn(world);
+  countMeasured(world, cluster);
+  return withoutLeaving(world, cluster);
+}
+
 /** Where a container runs that no account says is there. */
 export function untidyNodes({ observed, replicas }: Pick<World, 'observed' | 'replicas'>): ReadonlySet<string> {
   const untidy = new Set<string>();

@@ -1,35 +1,31 @@
 import { actionKey, pullAction } from '../actions.ts';
 import type { ImageWait } from '../image-wait.ts';
 import { backoffDelayMs } from '../lifecycle/backoff.ts';
-import { pulledSince } from '../lifecycle/pulled-since.ts';
-import { isFinal } from '../lifecycle/until-ready.ts';
-import { imageKey } from '../observed.ts';
 import type { PendingReason } from '../pending-reason.ts';
-import { AbsentImages } from '../placement/absent-images.ts';
 import type { Cluster, PlacementRequest } from '../placement/cluster.ts';
-import { hasImage } from '../placement/cluster-node.ts';
 import type { Budget } from '../placement/exact-search.ts';
 import { type Leaver, makeRoom } from '../placement/make-room.ts';
 import type { Cause, Newcomer, Replica } from '../replica.ts';
 import type { World } from '../world.ts';
+import { type ImageStanding, imageStanding } from './image-standing.ts';
 
 /**
- * Whether the image of a newcomer is on the node where others would leave for it. If it is not, it is pulled there first, and
- * the wait is noted for the newcomer, or for its service where that is not made yet.
+ * Sees to it that the image of a newcomer is on the node where others would leave for it. If it is not there yet, it is pulled
+ * first, and the wait is noted for the newcomer, or for its service where that is not made yet.
  * @param by whose going would make its place
  */
-export function awaitsImage(
+export function ensureImage(
   world: World,
   newcomer: Newcomer,
   { node, by }: { readonly node: string; readonly by: readonly string[] },
-): boolean {
+): 'there' | 'awaited' {
   const spec = world.specOf(newcomer);
-  const standing = standingOn(world, newcomer, node);
-  if (standing.kind === 'there') return false;
+  const standing = imageStanding(world, newcomer, node);
+  if (standing.kind === 'there') return 'there';
   const { refusal, notBefore } = standing.kind === 'refused' ? standing : { refusal: null, notBefore: 0 };
   const waiter = world.replicas.has(newcomer.id) ? newcomer.id : newcomer.service;
   world.imageWaits.set(waiter, { node, generation: newcomer.generation, spec, by, refusal, notBefore });
-  return true;
+  return 'awaited';
 }
 
 /**
@@ -44,9 +40,9 @@ export function makeRoomWithImage(
 ): readonly string[] | null {
   const going = makeRoom(cluster, request, leavers, budget);
   if (going === null || going.length === 0) return going;
-  const standings = new Map<string, Standing['kind']>();
+  const standings = new Map<string, ImageStanding['kind']>();
   const standing = ({ placement: { node } }: Leaver) => {
-    const kind = standings.get(node) ?? standingOn(world, request, node).kind;
+    const kind = standings.get(node) ?? imageStanding(world, request, node).kind;
     standings.set(node, kind);
     return kind;
   };
@@ -96,47 +92,3 @@ export function endOfWait(world: World, replica: Replica, { node, spec, refusal 
 function isHeldUp({ phase }: Replica): boolean {
   return phase.kind !== 'pending' && phase.kind !== 'failed' && phase.kind !== 'stopped';
 }
-
-type Standing =
-  | { readonly kind: 'there' }
-  | { readonly kind: 'awaited' }
-  /** Its pull went wrong, and is tried again. */
-  | { readonly kind: 'troubled' }
-  | { readonly kind: 'refused'; readonly refusal: string; readonly notBefore: number };
-
-function standingOn(world: World, newcomer: Newcomer, name: string): Standing {
-  const { observed } = world;
-  const spec = world.specOf(newcomer);
-  const node = observed.nodes.get(name);
-  const image = observed.images.get(imageKey(pullAction(name, spec)));
-  if (spec.pullPolicy === 'always') {
-    if (image?.kind === 'present' && image.at >= wantedSince(world, newcomer)) return { kind: 'there' };
-  } else {
-    if (image?.kind === 'present') return { kind: 'there' };
-    // A listing does not say for which platform it has an image.
-    const isListed = node !== undefined && spec.platform === undefined && hasImage(node, spec.image);
-    if (isListed && (image?.kind !== 'failed' || !new AbsentImages(observed.images).isAbsent(node, spec)))
-      return { kind: 'there' };
-  }
-  if (image?.kind !== 'failed') return { kind: 'awaited' };
-  const waitsSince = world.replicas.get(newcomer.id)?.phase.since ?? wantedSince(world, newcomer);
-  // What went wrong before it was waited for is tried anew.
-  if (image.at < waitsSince) return { kind: 'awaited' };
-  if (!isFinal(image.code)) return { kind: 'troubled' };
-  return { kind: 'refused', refusal: image.message, notBefore: image.at + REFUSED_PAUSE_MS };
-}
-
-/**
- * From when on a pull is good enough for an image that is always pulled. For one that is made only once another has left, it
- * is that its service was last wanted: nothing that lasts says when it is waited for.
- */
-function wantedSince({ services, replicas }: World, { id, service }: Newcomer): number {
-  const wanted = services.get(service);
-  const replica = replicas.get(id);
-  const since = replica ? pulledSince(wanted, replica) : Number.POSITIVE_INFINITY;
-  if (Number.isFinite(since)) return since;
-  return wanted?.rollout.kind === 'progressing' ? wanted.rollout.since : (wanted?.acceptedAt ?? 0);
-}
-
-/** A registry that refuses an image seldom has it soon. */
-const REFUSED_PAUSE_MS = 60_000;

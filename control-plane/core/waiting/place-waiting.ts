@@ -1,3 +1,4 @@
+import type { ImageWait } from '../image-wait.ts';
 import { transition } from '../lifecycle/transition.ts';
 import type { PendingReason } from '../pending-reason.ts';
 import type { Cluster } from '../placement/cluster.ts';
@@ -10,6 +11,7 @@ import { displaceIdle } from './displace-idle.ts';
 import { endOfWait, reasonOf, waitOf } from './image-first.ts';
 import { placeSuccessors } from './place-successors.ts';
 import { beyondSurgeIn, unmetDependencies } from './unmet.ts';
+import { heldBeside } from './why-they-stay.ts';
 
 /**
  * Places the replicas that wait, the most important first. One that fits nowhere may have idle replicas of lower priority
@@ -31,10 +33,18 @@ export function placeWaiting(world: World): number | null {
   const byPriority = [...Map.groupBy(still, r => world.specOf(r).priority)].sort(([a], [b]) => b - a);
   const times = byPriority.map(([, group]) => placeGroup(world, group, { cluster, kept, told }));
   // Those that others have to leave for may stay because it would find no room: that is what to know then.
+  const whyIdleStay = heldBeside(world);
   for (const alike of Map.groupBy(extra, r => world.specOf(r)).values()) {
-    const lacking = told.of(cluster.rejections(requestOf(world, alike[0]!)));
-    for (const replica of alike)
-      if (!awaitsIn(world, replica, beyondSurge(replica))) tell(world, replica, [...beyondSurge(replica), ...lacking]);
+    const request = requestOf(world, alike[0]!);
+    const rejections = cluster.rejections(request);
+    const { held, lookAgainAt } = rejections.length > 0 ? whyIdleStay(request) : { held: [], lookAgainAt: null };
+    times.push(lookAgainAt);
+    for (const replica of alike) {
+      const reasons = beyondSurge(replica);
+      const wait = waitOf(world, replica);
+      if (wait) tellOfWait(world, replica, { wait, reasons });
+      else tell(world, replica, [...reasons, ...held, ...told.of(rejections)]);
+    }
   }
   const lookAgainAt = Math.min(...times.filter(t => t !== null));
   return Number.isFinite(lookAgainAt) ? lookAgainAt : null;
@@ -65,7 +75,11 @@ function placeGroup(
     cluster,
   );
   for (const { replica, rejections } of left) {
-    if (awaitsIn(world, replica, [])) continue;
+    const wait = waitOf(world, replica);
+    if (wait) {
+      tellOfWait(world, replica, { wait, reasons: [] });
+      continue;
+    }
     const isAwaited = kept.has(replica.id) || awaited.has(replica.id);
     const about = isAwaited ? [ROOM_MADE] : (held.get(replica.id) ?? []);
     const lacking = told.of(rejections);
@@ -74,14 +88,15 @@ function placeGroup(
   return lookAgainAt;
 }
 
-/** Whether it is for its image that others have not left yet. It ends there where that cannot be had. */
-function awaitsIn(world: World, replica: Replica, reasons: readonly PendingReason[]): boolean {
-  const wait = waitOf(world, replica);
-  if (!wait) return false;
+/** Tells one for whose image others have not left yet, or ends it where that cannot be had. */
+function tellOfWait(
+  world: World,
+  replica: Replica,
+  { wait, reasons }: { readonly wait: ImageWait; readonly reasons: readonly PendingReason[] },
+): void {
   const cause = endOfWait(world, replica, wait);
   if (cause) world.put(transition(replica, { kind: 'unobtainable', node: wait.node, cause }, world.now));
   else tell(world, replica, [reasonOf(wait), ...reasons]);
-  return true;
 }
 
 function tell(world: World, replica: Replica, reasons: readonly PendingReason[]): void {
