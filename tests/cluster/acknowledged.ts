@@ -38,7 +38,9 @@ export class Acknowledged {
       const isPossible = possible.some(wish => JSON.stringify(wish) === JSON.stringify(actual));
       if (isPossible) this.#possible.set(namespace, [actual]);
       const told = possible.map(wish => JSON.stringify(wish)).join(' or ');
-      return isPossible ? [] : [`8: ${namespace} is wanted as ${JSON.stringify(actual)}, acknowledged was ${told}`];
+      return isPossible
+        ? []
+        : [`invariant 8: ${namespace} is wanted as ${JSON.stringify(actual)}, acknowledged was ${told}`];
     });
   }
 }

@@ -35,7 +35,7 @@ function found(runs: readonly Run[], more: Partial<Facts> = {}): string {
     ...more,
   };
   const all = brokenLifelines(facts, { after: -1, upTo: Date.now() * 2 });
-  return [...new Set(all.map(words => words.split(':')[0]))].join();
+  return [...new Set(all.map(words => /^invariant (\d)/.exec(words)?.[1] ?? words))].join();
 }
 
 const KILLED_AT = 1_000;

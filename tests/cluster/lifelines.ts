@@ -33,7 +33,7 @@ export function brokenLifelines(facts: Facts, { after, upTo }: { after: number; 
     ...runs.flatMap(run => {
       const at = facts.publishedAt(run.containerId);
       return run.toldAt !== null && at !== null && at > run.toldAt
-        ? [`5: ${inWords(run)} was published ${at - run.toldAt} ms after it was told to stop`]
+        ? [`invariant 5: ${inWords(run)} was published ${at - run.toldAt} ms after it was told to stop`]
         : [];
     }),
   ];
@@ -45,8 +45,8 @@ function brokenByStart({ runs, requestOf }: Facts, run: Run): readonly string[] 
   const twins = beside.filter(r => r !== run && r.replicaId === run.replicaId);
   const holdings = beside.flatMap(r => (r.fixed ? [{ ...r, ...r.fixed, state: 'running' }] : []));
   return [
-    ...twins.map(twin => `1: ${inWords(run)} began while ${inWords(twin)} ran`),
-    ...violations(holdings, requestOf).map(words => `2: ${words}, when ${inWords(run)} began`),
+    ...twins.map(twin => `invariant 1: ${inWords(run)} began while ${inWords(twin)} ran`),
+    ...violations(holdings, requestOf).map(words => `invariant 2: ${words}, when ${inWords(run)} began`),
   ];
 }
 
@@ -58,7 +58,9 @@ function crowded({ runs, faults, limits }: Facts, run: Run): readonly string[] {
   );
   return counted.length <= most
     ? []
-    : [`1: ${run.namespace} has ${counted.length} containers, ${most} may be: ${counted.map(inWords).join(', ')}`];
+    : [
+        `invariant 1: ${run.namespace} has ${counted.length} containers, ${most} may be: ${counted.map(inWords).join(', ')}`,
+      ];
 }
 
 /**
@@ -76,10 +78,12 @@ function brokenGaps({ runs }: Facts, run: Run): readonly string[] {
     const floorMs = Math.min(10_000 * 2 ** (failures - 1), 300_000) * 0.9;
     const gapMs = run.startedAt - before.diedAt;
     if (gapMs < floorMs - 1) {
-      return [`7: ${inWords(run)} began ${Math.round(gapMs)} ms after the end before it, the floor is ${floorMs} ms`];
+      return [
+        `invariant 7: ${inWords(run)} began ${Math.round(gapMs)} ms after the end before it, the floor is ${floorMs} ms`,
+      ];
     }
     if (before.toldAt !== null && before.toldAt < before.diedAt) {
-      return [`3: ${inWords(before)} was well, was stopped, and was begun anew as ${inWords(run)}`];
+      return [`invariant 3: ${inWords(before)} was well, was stopped, and was begun anew as ${inWords(run)}`];
     }
   }
   return [];
@@ -109,11 +113,11 @@ function brokenByStop({ runs, faults, limits, publishedAt, hadAnswered }: Facts,
   return [
     ...(faults.was('cut', run.node, span) || faults.was('drain', run.node, span)
       ? []
-      : [`3: ${inWords(run)} was well on a node that nothing happened to, and was told to stop`]),
+      : [`invariant 3: ${inWords(run)} was well on a node that nothing happened to, and was told to stop`]),
     ...(replicas.size >= wanted
       ? []
       : [
-          `3: ${inWords(run)} was told to stop while ${replicas.size} others served of ${wanted}: ${others.map(inWords).join(', ')}`,
+          `invariant 3: ${inWords(run)} was told to stop while ${replicas.size} others served of ${wanted}: ${others.map(inWords).join(', ')}`,
         ]),
   ];
 }

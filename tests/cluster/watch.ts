@@ -34,7 +34,7 @@ export class Watch {
       this.#wrongNow(),
       this.#brokenLifelines(),
     ]);
-    const all = [...found.flat(), ...world.log.foreign.map(what => `4: ${what}`)];
+    const all = [...found.flat(), ...world.log.foreign.map(what => `invariant 4: ${what}`)];
     if (all.length > 0) await this.#fail(told, all);
   }
 
@@ -51,11 +51,11 @@ export class Watch {
         const expected = Object.fromEntries(given.map(index => [index, engine.gpus.all[index]?.uuid]));
         if (String(deviceNodes) !== String(given) || JSON.stringify(uuids) !== JSON.stringify(expected))
           found.push(
-            `2: ${namespace}/${replicaId} on ${node} was given ${given} and has ${deviceNodes} ${JSON.stringify(uuids)}`,
+            `invariant 2: ${namespace}/${replicaId} on ${node} was given ${given} and has ${deviceNodes} ${JSON.stringify(uuids)}`,
           );
       }
     }
-    found.push(...(await this.#world.harmedLookAlikes()).map(state => `4: ${state}`));
+    found.push(...(await this.#world.harmedLookAlikes()).map(state => `invariant 4: ${state}`));
     await this.#endpointsAnswer(told);
     if (found.length > 0) await this.#fail(told, found);
   }
@@ -120,7 +120,7 @@ export class Watch {
         this.#proven.add(endpoint.containerId);
         const first = await answers.firstOf(endpoint, { withinMs: WRITTEN_WITHIN_MS });
         if (first === 'gone' || (first !== null && first <= answeredAt + WRITTEN_WITHIN_MS)) return [];
-        return [`5: ${endpoint.namespace}/${endpoint.replicaId} was published before it answered anybody`];
+        return [`invariant 5: ${endpoint.namespace}/${endpoint.replicaId} was published before it answered anybody`];
       }),
     );
     return found.flat();
@@ -167,7 +167,10 @@ export class Watch {
       const still = new Set(silent.length === 0 ? [] : (await look()).map(e => e.containerId));
       return silent
         .filter(e => still.has(e.containerId))
-        .map(e => `5: ${e.namespace}/${e.replicaId} (${e.containerId.slice(0, 12)}) on ${e.node} answers ${e.answer}`);
+        .map(
+          e =>
+            `invariant 5: ${e.namespace}/${e.replicaId} (${e.containerId.slice(0, 12)}) on ${e.node} answers ${e.answer}`,
+        );
     };
     await until(
       async () => `every endpoint answers after ${told}: ${(await wrong()).join('\n')}`,
