@@ -5,7 +5,7 @@ import { bestAddress, isCurrent, phaseStyle, readiness, stateStyle } from '../re
 import { type Column, renderTable } from '../render/table.ts';
 import { singleLine, truncate } from '../render/text.ts';
 import { formatAge } from '../render/units.ts';
-import { whyHint } from '../render/why-hint.ts';
+import { isScaledToZero, whyHint } from '../render/why-hint.ts';
 
 export interface PsOptions extends ProjectOptions {
   all?: boolean;
@@ -85,7 +85,7 @@ export function psColumns(nowMs: number, withProject: boolean, rows: readonly Ps
     {
       title: 'PHASE',
       priority: 90,
-      cell: r => (r.replica ? (r.replica.impaired ? 'impaired' : r.replica.phase) : r.service.state),
+      cell: r => (r.replica ? (r.replica.impaired ? 'impaired' : r.replica.phase) : withoutReplicas(r.service)),
       style: r =>
         r.replica ? (r.replica.impaired ? 'yellow' : phaseStyle(r.replica.phase)) : stateStyle(r.service.state),
     },
@@ -96,4 +96,9 @@ export function psColumns(nowMs: number, withProject: boolean, rows: readonly Ps
     { title: 'NODE', priority: nodes.size > 1 ? 65 : 15, minWidth: 6, cell: r => r.replica?.node ?? '' },
     { title: 'IMAGE', priority: 10, minWidth: 10, cell: r => r.replica?.image ?? r.service.image },
   ];
+}
+
+/** Nothing of it is ready, whatever the service as a whole is. */
+function withoutReplicas(service: ServiceView): string {
+  return isScaledToZero(service) ? 'scaled to 0' : service.state;
 }

@@ -4,6 +4,7 @@ import type { Context, ProjectOptions } from '../context.ts';
 import type { SnapshotView } from '../control-client.ts';
 import { namespaceOf } from '../project.ts';
 import { type Column, renderTable } from '../render/table.ts';
+import { isScaledToZero, scaleUp } from '../render/why-hint.ts';
 import { inWords } from '../require-services.ts';
 import { parseServiceReference } from '../service-reference.ts';
 
@@ -30,10 +31,15 @@ export async function resolve(context: Context, service: string, options: Resolv
     throw inWords(error, namespace, [reference.name]);
   });
   if (snapshot.endpoints.length === 0 && !context.options.json) {
-    const { port } = await client.service(namespace, reference.name, context.signal);
-    if (port === undefined) {
+    const service = await client.service(namespace, reference.name, context.signal);
+    if (service.port === undefined) {
       throw new OutriggerError('unsupported', `Service "${reference.name}" has no port, so it has no endpoints.`, {
         next: 'Give it one in the service file: x-outrigger: {port: ...}, or expose.',
+      });
+    }
+    if (isScaledToZero(service)) {
+      throw new OutriggerError('unavailable', `Service "${reference.name}" is scaled to 0 replicas.`, {
+        next: `Start one: ${scaleUp(service)}`,
       });
     }
     throw new OutriggerError('unavailable', `Service "${reference.name}" has no ready replica at present.`, {

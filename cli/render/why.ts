@@ -25,8 +25,8 @@ export function whyLines(why: WhyView, options: WhyOptions): string[] {
   ];
 }
 
-function headline({ total, waiting, state }: WhyView): string {
-  if (total === 0) return `${state}; it has no replicas`;
+function headline({ total, waiting, state, message }: WhyView): string {
+  if (total === 0) return `${state}; ${message || 'it has no replicas'}`;
   if (waiting === 0) return `${state}; nothing waits`;
   return `${state}; ${waiting} of ${counted(total)} ${waiting === 1 ? 'waits' : 'wait'}`;
 }

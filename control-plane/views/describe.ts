@@ -146,6 +146,8 @@ function messageOf(
     return `generation ${rollout.failed} failed (${rollout.cause.message}); rolled back to generation ${rollout.to}`;
   }
   // What is there beside those that serve, such as what is to take the place of one on a drained node.
+  if (state === 'ready' && service.replicas === 0 && replicas.length === 0)
+    return 'scaled to 0: no replicas are wanted';
   if (state === 'ready') return wordsOf(replicas.find(r => r.phase === 'pending'));
   return (
     wordsOf(replicas.find(r => r.phase === 'failed' || r.phase === 'backoff')) ||

@@ -20,7 +20,7 @@ async function start(t: ExecutionContext) {
 
 async function withEcho(t: ExecutionContext, replicas = 2) {
   const started = await start(t);
-  const spec = { ...ECHO, replicas: { min: 1, max: 9, initial: replicas } };
+  const spec = { ...ECHO, replicas: { min: 0, max: 9, initial: replicas } };
   await started.controlPlane.apply({ specs: [spec], origin: 'test', dryRun: false });
   started.controlPlane.settle(REF);
   return started;
@@ -87,6 +87,20 @@ test('resolve of an unknown service fails with what to do next', async t => {
   t.regex(stderr, /^error: .*nobody/);
   const asJson = await cli('resolve', 'nobody', '--json');
   t.is(JSON.parse(asJson.stderr).error.code, 'not_found');
+});
+
+test('a service that is scaled to 0 is shown as such, with the command that brings it back', async t => {
+  const { cli } = await withEcho(t, 0);
+  const { code, stdout } = await cli('ps');
+  t.is(code, 0);
+  t.regex(stdout, /^echo +- +scaled to 0 /m);
+  t.regex(stdout, /"outrigger scale -p demo echo=1" starts one/);
+  const resolved = await cli('resolve', 'echo');
+  t.is(resolved.code, 1);
+  t.regex(
+    resolved.stderr,
+    /^error: Service "echo" is scaled to 0 replicas\.\nnext: .*outrigger scale -p demo echo=1$/m,
+  );
 });
 
 test('resolve --watch prints the endpoints again when they change', async t => {

@@ -137,6 +137,8 @@ test('the message of a service says why: paused, node away, rolled back, then it
     'waits for others of ns/svc to leave; local: needs 99 CPUs, fewer are free',
   );
   t.is(shown([one('ready'), one('ready')]).message, '');
+  t.is(shown([], { replicas: 0 }).message, 'scaled to 0: no replicas are wanted');
+  t.is(shown([one('draining')], { replicas: 0 }).message, 'scaled down', 'one is on its way out');
 });
 
 test('an update whose newcomers are ready says how long they have to be', t => {
