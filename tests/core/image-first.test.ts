@@ -20,6 +20,7 @@ import {
   ensureImage,
   makeRoomWithImage,
   reasonOf,
+  waitForAbsent,
   waitOf,
 } from '../../control-plane/core/waiting/image-first.ts';
 import { World } from '../../control-plane/core/world.ts';
@@ -257,6 +258,55 @@ const ENDLESS: Readonly<Record<string, Given>> = {
 for (const [words, given] of Object.entries(ENDLESS))
   test(`an image is asked for again and again where ${words}`, t => {
     t.is(endAt(60_000, given), null);
+  });
+
+// ---- an image that is never pulled, and is nowhere
+
+const NEVER = updateTo({ pullPolicy: 'never', restart: { startAttempts: 1 } });
+/** What one without a place waits for, by what its nodes are known to lack. */
+function absenceOf({ nodes = NODES, ...given }: Given) {
+  const world = worldOf({ spec: NEVER, nodes: nodes.map(n => ({ ...n, listedFrom: 650 })), ...given });
+  return waitForAbsent(world, WAITING, clusterIn(world).rejections(requestOf(world, WAITING)));
+}
+const absent = (at: number): ImageState => ({ ...REFUSED, at });
+
+test('an image that is never pulled and is nowhere is asked for on each node anew, and then waited for no longer', t => {
+  t.like(absenceOf({ images: { a: absent(WAITS_SINCE - 1), b: absent(700) } }), {
+    node: 'a',
+    refusal: null,
+    notBefore: 0,
+  });
+  t.like(absenceOf({ images: { a: absent(700), b: absent(WAITS_SINCE - 1) } }), { node: 'b', refusal: null });
+  const images = { a: absent(700), b: absent(700) };
+  const world = worldOf({ spec: NEVER, images });
+  t.like(endOfWait(world, WAITING, absenceOf({ images })!), { kind: 'image', message: 'on node a: no such image' });
+});
+
+test('a node that would not suit it is not asked for its image', t => {
+  const labelled = updateTo({ pullPolicy: 'never', placement: { constraints: ['node.labels.zone == east'] } });
+  const nodes = [aNode({ name: 'a', labels: { zone: 'east' } }), aNode({ name: 'b' })];
+  t.like(absenceOf({ spec: labelled, nodes, images: { a: absent(700) } }), { node: 'a', refusal: 'no such image' });
+});
+
+const NOT_ABSENT: Readonly<Record<string, Given>> = {
+  'a node may have it': { images: { a: absent(700) } },
+  'a node has it and no room': {
+    spec: updateTo({ pullPolicy: 'never', resources: { cpus: 99 } }),
+    nodes: [aNode({ name: 'a' }), aNode({ name: 'b', images: new Set(['image:2']) })],
+    images: { a: absent(700) },
+  },
+  'it can be pulled': {
+    spec: updateTo({ restart: { startAttempts: 1 } }),
+    images: { a: absent(700), b: absent(700) },
+  },
+  'nobody draws conclusions from it': {
+    service: { rollout: { kind: 'settled' } },
+    images: { a: absent(700), b: absent(700) },
+  },
+};
+for (const [words, given] of Object.entries(NOT_ABSENT))
+  test(`one without a place waits for no absent image where ${words}`, t => {
+    t.is(absenceOf(given), undefined);
   });
 
 test('what nobody judges fails by its image where nobody serves meanwhile', t => {

@@ -5,6 +5,7 @@ import type { PendingReason } from '../pending-reason.ts';
 import type { Cluster, PlacementRequest } from '../placement/cluster.ts';
 import type { Budget } from '../placement/exact-search.ts';
 import { type Leaver, makeRoom } from '../placement/make-room.ts';
+import type { Rejection } from '../placement/rejection.ts';
 import type { Cause, Newcomer, Replica } from '../replica.ts';
 import type { World } from '../world.ts';
 import { type ImageStanding, imageStanding } from './image-standing.ts';
@@ -55,6 +56,25 @@ export function makeRoomWithImage(
   return among(leavers.filter(l => standing(l) === 'awaited')) ?? going;
 }
 
+/**
+ * The wait of one that has no place as its image, which is never pulled, is on no node that suits it, where that may end it.
+ * A node is asked anew for whoever came later than its answer: nobody waits until that is forgotten, and nobody who put the
+ * image there since is told that it is missing. Undefined: it waits for something else.
+ */
+export function waitForAbsent(world: World, replica: Replica, rejections: readonly Rejection[]): ImageWait | undefined {
+  if (world.specOf(replica).pullPolicy !== 'never' || !isConclusive(world, replica)) return undefined;
+  const suited = [...Map.groupBy(rejections, r => r.node).values()].filter(of => !of.some(isUnsuited));
+  const lacking = suited.flatMap(of => of.find(r => r.constraint === 'image')?.node ?? []);
+  if (lacking.length === 0 || lacking.length < suited.length) return undefined;
+  const unasked = lacking.find(node => imageStanding(world, replica, node).kind !== 'refused');
+  ensureImage(world, replica, { node: unasked ?? lacking[0]!, by: [] });
+  return waitOf(world, replica);
+}
+
+function isUnsuited({ constraint }: Rejection): boolean {
+  return constraint === 'label' || constraint === 'unknown_constraint' || constraint === 'leaving';
+}
+
 /** What is told of a wait to whoever waits. */
 export function reasonOf({ node, spec, by, refusal }: ImageWait): PendingReason {
   const reason = { kind: 'image_first' as const, image: spec.image, node, by };
@@ -72,12 +92,8 @@ export function waitOf({ imageWaits }: World, { id, service, generation }: Repli
  * draws conclusions from it or nobody serves meanwhile. Else it is asked for again, now and then. Null: it does not end it.
  */
 export function endOfWait(world: World, replica: Replica, { node, spec, refusal }: ImageWait): Cause | null {
-  const service = world.services.get(replica.service);
   const { startAttempts } = spec.restart;
-  if (refusal === null || startAttempts === null || service?.rollout.kind !== 'progressing') return null;
-  if (service.generation !== replica.generation) return null;
-  const isJudged = service.rollout.previous !== null && service.spec.update.onFailure !== 'continue';
-  if (!isJudged && world.ofService(replica.service).some(isHeldUp)) return null;
+  if (refusal === null || startAttempts === null || !isConclusive(world, replica)) return null;
   const effect = world.observed.effects.get(actionKey(pullAction(node, spec)));
   if (startAttempts > 1 && effect?.kind !== 'failed') return null;
   const refusedForMs = effect?.kind === 'failed' ? effect.at - (effect.firstAt ?? effect.at) : 0;
@@ -87,6 +103,14 @@ export function endOfWait(world: World, replica: Replica, { node, spec, refusal 
   if (refusedForMs < patienceMs) return null;
   const message = world.observed.nodes.size > 1 ? `on node ${node}: ${refusal}` : refusal;
   return { kind: 'image', message, logTail: [] };
+}
+
+/** What becomes of its first start says something of its generation, or nobody serves until it does. */
+function isConclusive(world: World, replica: Replica): boolean {
+  const service = world.services.get(replica.service);
+  if (service?.rollout.kind !== 'progressing' || service.generation !== replica.generation) return false;
+  const isJudged = service.rollout.previous !== null && service.spec.update.onFailure !== 'continue';
+  return isJudged || !world.ofService(replica.service).some(isHeldUp);
 }
 
 function isHeldUp({ phase }: Replica): boolean {

@@ -8,7 +8,7 @@ import { isPending, type Replica } from '../replica.ts';
 import type { World } from '../world.ts';
 import { clusterIn, requestOf, untidyNodes } from './cluster-in.ts';
 import { displaceIdle } from './displace-idle.ts';
-import { endOfWait, reasonOf, waitOf } from './image-first.ts';
+import { endOfWait, reasonOf, waitForAbsent, waitOf } from './image-first.ts';
 import { placeSuccessors } from './place-successors.ts';
 import { beyondSurgeIn, unmetDependencies } from './unmet.ts';
 import { heldBeside } from './why-they-stay.ts';
@@ -41,7 +41,7 @@ export function placeWaiting(world: World): number | null {
     times.push(lookAgainAt);
     for (const replica of alike) {
       const reasons = beyondSurge(replica);
-      const wait = waitOf(world, replica);
+      const wait = waitOf(world, replica) ?? waitForAbsent(world, replica, rejections);
       if (wait) tellOfWait(world, replica, { wait, reasons });
       else tell(world, replica, [...reasons, ...held, ...told.of(rejections)]);
     }
@@ -75,7 +75,7 @@ function placeGroup(
     cluster,
   );
   for (const { replica, rejections } of left) {
-    const wait = waitOf(world, replica);
+    const wait = waitOf(world, replica) ?? waitForAbsent(world, replica, rejections);
     if (wait) {
       tellOfWait(world, replica, { wait, reasons: [] });
       continue;
